@@ -1,0 +1,149 @@
+//! Signing keys, and the signatures by which a request is known to be Inngest's.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+
+/// How far a signature's time may be from ours, in either direction.
+const TOLERANCE: Duration = Duration::from_secs(5 * 60);
+
+/// A signing key, as Inngest shows it: hex digits, with or without a prefix such as `signkey-prod-`.
+///
+/// Neither `Debug` nor any error shows it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SigningKey {
+    /// `signkey-prod-`, or empty.
+    prefix: String,
+    /// What signatures are keyed with: the digits as text, without the prefix.
+    digits: String,
+}
+
+/// Why a text is no signing key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a signing key is an even number of hex digits, optionally after a prefix such as `signkey-prod-`")]
+pub struct InvalidSigningKey;
+
+impl SigningKey {
+    /// Reads a key.
+    ///
+    /// # Errors
+    /// When the text, without a `signkey-<word>-` prefix, is not an even, positive number of hex digits.
+    pub fn parse(text: &str) -> Result<Self, InvalidSigningKey> {
+        let text = text.trim();
+        let digits = match text.strip_prefix("signkey-") {
+            Some(rest) => rest.split_once('-').ok_or(InvalidSigningKey)?.1,
+            None => text,
+        };
+        let prefix = &text[..text.len() - digits.len()];
+        match hex::decode(digits) {
+            Ok(bytes) if !bytes.is_empty() => {
+                Ok(Self { prefix: prefix.to_owned(), digits: digits.to_owned() })
+            }
+            _ => Err(InvalidSigningKey),
+        }
+    }
+
+    /// What goes into `Authorization: Bearer`: the key's prefix and the SHA-256 of its bytes in hex. The key itself
+    /// is never sent.
+    #[must_use]
+    pub fn bearer(&self) -> String {
+        let bytes = hex::decode(&self.digits).unwrap_or_default();
+        format!("{}{}", self.prefix, hex::encode(Sha256::digest(bytes)))
+    }
+
+    /// Signs a body at a time: the value of `X-Inngest-Signature`, `t=<unix seconds>&s=<hex of HMAC-SHA256>`.
+    #[must_use]
+    pub fn sign(&self, body: &[u8], at: SystemTime) -> String {
+        let seconds = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        let code = self.code(body, seconds).finalize().into_bytes();
+        format!("t={seconds}&s={}", hex::encode(code))
+    }
+
+    /// Whether `signature` is this key's for `body`, made within five minutes of `now`.
+    ///
+    /// The comparison takes the same time wherever the codes differ.
+    #[must_use]
+    pub fn verifies(&self, signature: &str, body: &[u8], now: SystemTime) -> bool {
+        let Some((seconds, code)) = parse_signature(signature) else { return false };
+        let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        now.abs_diff(seconds) <= TOLERANCE.as_secs() && self.code(body, seconds).verify_slice(&code).is_ok()
+    }
+
+    fn code(&self, body: &[u8], seconds: u64) -> Hmac<Sha256> {
+        let mut code = Hmac::<Sha256>::new_from_slice(self.digits.as_bytes())
+            .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
+        code.update(body);
+        code.update(seconds.to_string().as_bytes());
+        code
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SigningKey(..)")
+    }
+}
+
+/// `t=<seconds>&s=<hex>`, in either order.
+fn parse_signature(signature: &str) -> Option<(u64, Vec<u8>)> {
+    let (mut seconds, mut code) = (None, None);
+    for part in signature.split('&') {
+        match part.split_once('=')? {
+            ("t", value) => seconds = value.parse().ok(),
+            ("s", value) => code = hex::decode(value).ok(),
+            _ => {}
+        }
+    }
+    Some((seconds?, code?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_prefix_matters_to_the_bearer_and_not_to_the_signature() {
+        let plain = SigningKey::parse(KEY).unwrap();
+        let prefixed = SigningKey::parse(&format!("signkey-prod-{KEY}")).unwrap();
+        assert_eq!(plain.sign(b"x", at(7)), prefixed.sign(b"x", at(7)));
+        assert_eq!(prefixed.bearer(), format!("signkey-prod-{}", plain.bearer()));
+        assert!(!prefixed.bearer().contains(KEY));
+    }
+
+    #[test]
+    fn a_signature_holds_for_its_body_and_time_only() {
+        let key = SigningKey::parse(KEY).unwrap();
+        let signature = key.sign(b"body", at(1_000_000));
+        for offset in [0, 300] {
+            assert!(key.verifies(&signature, b"body", at(1_000_000 + offset)));
+            assert!(key.verifies(&signature, b"body", at(1_000_000 - offset)));
+        }
+        assert!(!key.verifies(&signature, b"body", at(1_000_301)));
+        assert!(!key.verifies(&signature, b"body", at(999_699)));
+        assert!(!key.verifies(&signature, b"bodY", at(1_000_000)));
+        assert!(!key.verifies(&signature.replace("t=1000000", "t=1000001"), b"body", at(1_000_000)));
+        for garbage in
+            ["", "t=1", "s=00", "t=x&s=00", "t=1&s=zz", "t=1000000&s=", "&&=", "t=99999999999999999999&s=00"]
+        {
+            assert!(!key.verifies(garbage, b"body", at(1_000_000)), "{garbage}");
+        }
+    }
+
+    #[test]
+    fn texts_that_are_no_keys_are_refused_without_being_shown() {
+        for text in ["", "abc", "signkey-prod", "signkey-prod-", "xyz0", "signkey-prod-0g"] {
+            let error = SigningKey::parse(text).unwrap_err();
+            assert!(text.is_empty() || !error.to_string().contains(text) || text == "signkey-prod-");
+        }
+        let key = SigningKey::parse(KEY).unwrap();
+        assert_eq!(format!("{key:?}"), "SigningKey(..)");
+    }
+}

@@ -1,0 +1,31 @@
+//! Header names, in the lower case that [`http::HeaderMap`] stores.
+
+/// On a re-entry: the run's ULID.
+pub const RUN_ID: &str = "x-run-id";
+/// On a re-entry: `t=<unix seconds>&s=<hex>`; present but empty when the server has no signing key.
+pub const SIGNATURE: &str = "x-inngest-signature";
+/// On a re-entry: the hash of the one planned step to run; absent otherwise.
+pub const STEP_ID: &str = "x-inngest-step-id";
+/// On a re-entry: counts the dispatches of one job, from 1.
+pub const GENERATION_ID: &str = "x-inngest-generation-id";
+/// On a re-entry: the job; the same on each of its retries.
+pub const JOB_ID: &str = "x-inngest-job-id";
+/// On a re-entry: a ULID of this one dispatch.
+pub const REQUEST_ID: &str = "x-request-id";
+/// On re-entries and their answers: the version of step planning, [`REQUEST_VERSION_VALUE`].
+pub const REQUEST_VERSION: &str = "x-inngest-req-version";
+/// On a re-entry: `true` when the server wants new steps planned rather than run.
+pub const FORCE_STEP_PLAN: &str = "x-inngest-force-step-plan";
+/// On answers and API calls: which SDK speaks. An answer to a re-entry without it *completes* the run.
+pub const SDK: &str = "x-inngest-sdk";
+/// On an answer to a re-entry: `true` fails the run at once, `false` asks for a retry.
+pub const NO_RETRY: &str = "x-inngest-no-retry";
+/// On API calls: the branch environment, when one is configured.
+pub const ENV: &str = "x-inngest-env";
+/// On API answers: `dev` or `cloud`.
+pub const SERVER_KIND: &str = "x-inngest-server-kind";
+
+/// The value of [`REQUEST_VERSION`] that this SDK speaks.
+pub const REQUEST_VERSION_VALUE: u8 = 2;
+/// The value of [`SDK`] that this SDK sends.
+pub const SDK_VALUE: &str = concat!("rust:v", env!("CARGO_PKG_VERSION"));

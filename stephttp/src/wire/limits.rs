@@ -1,0 +1,25 @@
+//! The server's limits.
+//!
+//! It answers 200 to much of what exceeds them and drops it, so this SDK enforces them before it sends.
+
+use std::time::Duration;
+
+/// Bytes in the body of the first call, `POST /v1/checkpoint`. A longer one is answered with 400.
+pub const FIRST_CALL_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of one step's output as JSON, its `{"data":…}` wrapper included.
+pub const STEP_OUTPUT_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of all step outputs of a run together.
+pub const RUN_STATE_BYTES: usize = 32 * 1024 * 1024;
+/// Steps of a run. One more completes the run with an error as its output.
+pub const RUN_STEPS: usize = 1_000;
+/// Bytes in the answer to a re-entry. A longer one completes the run with an empty output.
+pub const REENTRY_ANSWER_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of a request body that can be kept with a run: as base64 it has to fit into the first call, with room for
+/// the rest of the event and one step.
+pub const REQUEST_BODY_BYTES: usize = (FIRST_CALL_BYTES - 64 * 1024) / 4 * 3;
+/// How long a sleep or an event's timeout may be.
+pub const WAIT: Duration = Duration::from_secs(366 * 86_400);
+/// The most `retries` a function may have.
+pub const RETRIES: u8 = 20;
+/// Bytes of a step's id. The server has no limit of its own: it sees the hash, and shows the id to people.
+pub const STEP_ID_BYTES: usize = 1_024;
