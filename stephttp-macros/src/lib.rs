@@ -1,1 +1,49 @@
-//! Placeholder.
+//! The `#[api_fn]` attribute. Use it through `stephttp`, where it is documented.
+
+mod args;
+mod errors;
+mod expand;
+mod item;
+mod krate;
+mod steps;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod typed;
+mod validate;
+
+use proc_macro2::TokenStream;
+use syn::Attribute;
+
+use crate::{args::Args, errors::Errors, item::Item, krate::FindCrate};
+
+/// Makes an async axum handler durable; see `stephttp::api_fn`.
+#[proc_macro_attribute]
+pub fn api_fn(args: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    let Expansion { mut tokens, cfgs, errors } = expand(args.into(), item.into(), krate::from_manifest);
+    tokens.extend(errors.into_tokens(&cfgs));
+    tokens.into()
+}
+
+struct Expansion {
+    tokens: TokenStream,
+    /// The conditions under which the function, and so a mistake in it, exists.
+    cfgs: Vec<Attribute>,
+    errors: Errors,
+}
+
+/// Parse, validate, expand. Both halves of the input are read before anything is reported, and whatever could be
+/// read is expanded, so that one mistake is one error.
+fn expand(args: TokenStream, item: TokenStream, find_crate: FindCrate) -> Expansion {
+    let mut errors = Errors::default();
+    let args = Args::parse(args, &mut errors);
+    let Some(parsed) = errors.keep(Item::parse(item.clone())) else {
+        return Expansion { tokens: item, cfgs: Vec::new(), errors };
+    };
+    let cfgs = parsed.cfgs();
+    let tokens = match validate::check(args, parsed, find_crate, &mut errors) {
+        Some(endpoint) => expand::endpoint(&endpoint),
+        None => item,
+    };
+    Expansion { tokens, cfgs, errors }
+}

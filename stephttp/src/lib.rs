@@ -1,3 +1,140 @@
-//! Placeholder.
+//! Durable axum endpoints: steps that survive failures, sleeps and restarts, checkpointed to
+//! [Inngest](https://www.inngest.com).
+//!
+//! A handler is an ordinary HTTP endpoint until it needs more. Each step that it runs is checkpointed to Inngest in the
+//! background. When one must wait, or fails and is to be tried again, the run moves to Inngest: the client is
+//! redirected to its result, and Inngest calls the same endpoint again until it has finished, with finished steps
+//! remembered.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use axum::{Json, Router, routing::post};
+//! use serde::{Deserialize, Serialize};
+//! use stephttp::{Failure, Provider, SetupOpts, Step, StepError};
+//!
+//! #[derive(Deserialize)]
+//! struct Order {
+//!     amount: u64,
+//! }
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct Charge {
+//!     id: String,
+//! }
+//!
+//! async fn charge_card(amount: u64, idempotency_key: String) -> Result<Charge, Failure> {
+//!     // … a call to the payment provider …
+//!     Ok(Charge { id: format!("ch_{amount}_{}", idempotency_key.len()) })
+//! }
+//!
+//! async fn send_receipt(charge: &Charge) -> Result<(), Failure> {
+//!     // … a call to the mail provider …
+//! #   let _ = charge;
+//!     Ok(())
+//! }
+//!
+//! #[stephttp::api_fn(id = "checkout", retries = 3)]
+//! async fn checkout(step: Step, Json(order): Json<Order>) -> Result<Json<Charge>, StepError> {
+//!     let key = step.idempotency_key("charge-card");
+//!     let charge = step.run("charge-card", charge_card(order.amount, key)).await?;
+//!     step.sleep("cool-off", Duration::from_secs(3_600)).await;
+//!     step.run("send-receipt", send_receipt(&charge)).await?;
+//!     Ok(Json(charge))
+//! }
+//!
+//! # fn app() -> Result<Router, stephttp::SetupError> {
+//! let inngest = Provider::setup(SetupOpts::new("https://api.example.com"))?;
+//! let app: Router = Router::new().route("/checkout", post(checkout)).layer(inngest.layer());
+//! // … axum::serve(listener, app).with_graceful_shutdown(…).await?;
+//! // inngest.wait(Duration::from_secs(10)).await?;
+//! # Ok(app) }
+//! ```
+//!
+//! # What to know
+//!
+//! - **A handler runs more than once.** After a wait or a retry it begins again; finished steps give what they gave
+//!   before, and what is between them runs anew. Put side effects, the time and random values into steps.
+//! - **A step that has ended and been saved never runs again.** One that was under way when the process died does:
+//!   give other APIs an [idempotency key](Step::idempotency_key).
+//! - **A re-entry carries the method, path, query, content type and body** of the first request, and nothing else. Wrap
+//!   extractors that read other headers in [`Remember`].
+//! - **A client that goes away does not stop a run** that has begun a step.
+//! - **Unit tests need no server**: call the handler with [`Step::detached`]. For tests of the whole, the crate
+//!   `stephttp-dev` has an engine that runs in the test's process.
+//!
+//! # When Inngest cannot be reached
+//!
+//! A handler that ends in its first request has answered its client; its checkpoints are tried again for about half a
+//! minute, then logged as lost and reported by [`Provider::wait`]. A handler that must be handed over answers 503 with
+//! `Retry-After`: the steps it had run are lost, and run again when the client tries again. A re-entry whose finished
+//! steps cannot be fetched runs nothing and asks Inngest for a retry.
+//!
+//! # Limits
+//!
+//! Inngest drops silently what exceeds its limits, so this crate refuses it first, with an error that names the limit:
+//! 4 MiB a step's output, 32 MiB of outputs and 1,000 steps a run, about 3 MiB a request's body that is to be handed
+//! over, 8 MiB the response of a run that was handed over. See [`wire::limits`].
+
+#[doc(hidden)]
+pub mod __private;
+mod checkpoint;
+mod client;
+mod error;
+mod function;
+mod layer;
+mod provider;
+mod remember;
+mod run;
 pub mod signature;
+mod step;
 pub mod wire;
+
+pub use checkpoint::Undelivered;
+pub use error::{Failure, StepError};
+pub use function::{ApiFn, FnOpts, Registration, StepKind, StepMeta, registered};
+pub use layer::{DurableLayer, DurableService, ResponseFuture};
+pub use provider::{HttpSetupError, Provider, SetupError, SetupOpts};
+pub use remember::{Fault, Remember, RememberRejection};
+pub use run::RunId;
+pub use step::{MissingLayer, RunStep, SleepStep, Step, StepId};
+
+/// Makes an axum handler durable.
+///
+/// ```
+/// use axum::Json;
+/// use stephttp::{Step, StepError};
+///
+/// #[stephttp::api_fn(id = "sum", retries = 5)]
+/// async fn sum(step: Step, Json(numbers): Json<Vec<u64>>) -> Result<Json<u64>, StepError> {
+///     let sum = step.run("add", async { Ok(numbers.iter().sum::<u64>()) }).await?;
+///     Ok(Json(sum))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// // Still an ordinary function:
+/// let Json(sum) = sum(Step::detached(), Json(vec![1, 2, 3])).await.unwrap();
+/// assert_eq!(sum, 6);
+/// # }
+/// ```
+///
+/// # Options
+///
+/// | Option | Says | Unless given |
+/// |---|---|---|
+/// | `id = "…"` | the id by which Inngest knows the endpoint; unique in the program | required |
+/// | `retries = 0..=20` | how often a failed step is retried, the first attempt not counted | 3 |
+/// | `crate = path::to::stephttp` | where the attribute finds this crate, for a facade that re-exports it | found in `Cargo.toml`, renamed or not |
+///
+/// # What it does
+///
+/// The function keeps its name, arguments and attributes: axum takes it as it did, and a unit test calls it with
+/// [`Step::detached`]. In its body, the attribute
+///
+/// - tells the request's run which function it is in, when the body begins;
+/// - hashes literal step ids (`step.run("charge", …)`) at compile time, and lists them in [`ApiFn::STEPS`];
+/// - fixes the error type of `async` blocks given to `step.run` to [`Failure`], so that `?` works in them.
+///
+/// Beside the function it puts an empty enum of the same name, which implements [`ApiFn`], and a registration for
+/// [`registered`]. A module of the same name in the same place therefore clashes with it: name the module differently.
+pub use stephttp_macros::api_fn;

@@ -1,0 +1,50 @@
+//! By which name the annotated crate knows `stephttp`.
+
+use proc_macro_crate::FoundCrate;
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident};
+use syn::{Path, parse_quote};
+
+use crate::{args::Value, errors::Errors};
+
+/// Looks `stephttp` up in the annotated crate's manifest; unit tests have none.
+pub(crate) type FindCrate = fn() -> Option<Path>;
+
+/// Absolute, so that nothing in the user's scope can stand in for it.
+pub(crate) fn from_manifest() -> Option<Path> {
+    match proc_macro_crate::crate_name("stephttp").ok()? {
+        // stephttp's own tests and examples; the library itself has `extern crate self as stephttp`.
+        FoundCrate::Itself => Some(parse_quote!(::stephttp)),
+        FoundCrate::Name(name) => {
+            let name = format_ident!("{name}");
+            Some(parse_quote!(::#name))
+        }
+    }
+}
+
+/// The option wins: only its writer knows about a facade.
+pub(crate) fn resolve(option: Value<Path>, find: FindCrate, errors: &mut Errors) -> Option<Path> {
+    if let Value::Good(path) = option {
+        return Some(path);
+    }
+    let given = matches!(option, Value::Bad);
+    let found = find();
+    if found.is_none() && !given {
+        errors.at(
+            Span::call_site(),
+            "`stephttp` is not among the dependencies of this crate; add it to Cargo.toml, or, if another crate \
+             re-exports it, write `crate = path::to::that_crate` here",
+        );
+    }
+    found
+}
+
+/// The path as it stands for a piece of the user's code: it means the same, and what rustc says about it points at
+/// `place`. Otherwise its suggestions would edit the attribute.
+pub(crate) fn located_at(path: &Path, place: Span) -> TokenStream {
+    let relocate = |mut token: TokenTree| {
+        token.set_span(token.span().located_at(place));
+        token
+    };
+    path.to_token_stream().into_iter().map(relocate).collect()
+}

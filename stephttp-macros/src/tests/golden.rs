@@ -1,0 +1,109 @@
+//! Whole expansions, formatted and compared with `tests/golden/*.rs`, where reviewers read them as code.
+//!
+//! `BLESS=1 cargo test -p stephttp-macros golden` writes them anew.
+
+use std::{env, fs, path::Path};
+
+use super::expand;
+
+fn golden(name: &str, args: &str, item: &str) {
+    let expansion = expand(args, item);
+    let file = syn::parse2(expansion.tokens).expect("an expansion is a list of items");
+    let code = format!("// #[api_fn({args})]\n{}", prettyplease::unparse(&file));
+    assert!(expansion.errors.is_empty(), "{code}");
+
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name).with_extension("rs");
+    if env::var_os("BLESS").is_some() {
+        fs::write(&path, code).unwrap();
+        return;
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        code == expected,
+        "{name} expands differently now (BLESS=1 accepts it):\n{code}\nbefore:\n{expected}"
+    );
+}
+
+#[test]
+fn handler_with_steps() {
+    golden(
+        "handler_with_steps",
+        r#"id = "create-order", retries = 3"#,
+        r#"
+        /// Creates an order.
+        #[tracing::instrument]
+        pub async fn create_order(
+            State(shop): State<Shop>,
+            step: Step,
+            Json(cart): Json<Cart>,
+        ) -> Result<Json<Receipt>, StepError> {
+            let charge = step.run("charge-card", shop.charge(&cart)).await?;
+            let n = step.run("sum", async { Ok(a().await? + b().await?) }).await?;
+            step.sleep("cool-off", Duration::from_secs(3600)).await;
+            step.sleep_until("midnight", at).await;
+            Ok(Json(Receipt::from(charge)))
+        }
+        "#,
+    );
+}
+
+#[test]
+fn handler_without_step() {
+    golden("handler_without_step", r#"id = "health""#, r#"async fn health() -> &'static str { "ok" }"#);
+}
+
+#[test]
+fn unnamed_step() {
+    golden("unnamed_step", r#"id = "unnamed""#, "pub(crate) async fn unnamed(_: inngest::Step) {}");
+}
+
+#[test]
+fn underscored_step() {
+    golden("underscored_step", r#"id = "underscored""#, "async fn underscored(_step: Step) {}");
+}
+
+#[test]
+fn raw_identifier() {
+    golden("raw_identifier", r#"id = "type""#, "async fn r#type(mut step: Step) { use_up(&mut step); }");
+}
+
+#[test]
+fn facade() {
+    golden(
+        "facade",
+        r#"id = "facade", crate = platform::durable"#,
+        r#"async fn facade(step: Step) { step.run("a", async { Ok(()) }).await; }"#,
+    );
+}
+
+#[test]
+fn cfg_gates_everything() {
+    golden(
+        "cfg_gates_everything",
+        r#"id = "gated""#,
+        r#"
+        #[cfg(feature = "orders")]
+        #[expect(unused_variables)]
+        async fn gated(step: Step) {}
+        "#,
+    );
+}
+
+#[test]
+fn inner_attributes_and_items_stay_first() {
+    golden(
+        "inner_attributes_and_items_stay_first",
+        r#"id = "first""#,
+        r"
+        async fn first(step: Step) -> Result<(), Error>
+        where
+            Shop: Send,
+        {
+            #![allow(unused)]
+            //! Inner.
+            use std::fmt::Write as _;
+            Ok(())
+        }
+        ",
+    );
+}

@@ -1,0 +1,30 @@
+//! The pipeline on tokens: no compiler needed.
+//!
+//! That the expansions compile is tested where the runtime is, in `stephttp/tests`.
+
+mod errors;
+mod golden;
+mod scan;
+mod tolerance;
+
+use proc_macro2::TokenStream;
+use syn::parse_quote;
+
+use crate::Expansion;
+
+/// What `#[api_fn(args)] item` expands to in a crate that depends on `stephttp` as `inngest`.
+fn expand(args: &str, item: &str) -> Expansion {
+    let parse = |source: &str| source.parse::<TokenStream>().expect("a test's input has balanced brackets");
+    crate::expand(parse(args), parse(item), || Some(parse_quote!(::inngest)))
+}
+
+/// Each error as `token: message`. An error on the attribute as a whole has no token here.
+fn messages(expansion: Expansion) -> Vec<String> {
+    let message = |error: syn::Error| match error.span().source_text() {
+        // Long ids would bury the message.
+        Some(token) if token.len() > 40 => format!("..: {error}"),
+        Some(token) => format!("{token}: {error}"),
+        None => format!("#[api_fn]: {error}"),
+    };
+    expansion.errors.into_inner().into_iter().map(message).collect()
+}

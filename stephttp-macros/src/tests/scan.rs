@@ -1,0 +1,144 @@
+//! Which calls are steps.
+
+use quote::quote;
+
+use super::expand;
+
+/// The literal ids found in `body`, and the rewritten function without spaces.
+fn scan(body: &str) -> (Vec<String>, String) {
+    let expansion = expand(r#"id = "scan""#, &format!("async fn scan(step: Step) {{ {body} }}"));
+    assert!(expansion.errors.is_empty());
+    let function = expansion.tokens.to_string().replace([' ', '\n'], "");
+    let (function, rest) = function.split_once("#[allow(non_camel_case_types)]").unwrap();
+    let ids = rest.split("step_meta(\"").skip(1).map(|meta| meta.split('"').next().unwrap().to_owned());
+    (ids.collect(), function.to_owned())
+}
+
+#[track_caller]
+fn finds(body: &str, ids: &[&str]) {
+    let (found, function) = scan(body);
+    assert_eq!(found, ids, "{body}");
+    assert_eq!(function.matches("::step_id(").count(), ids.len(), "{function}");
+}
+
+#[track_caller]
+fn leaves_alone(body: &str) {
+    let (found, function) = scan(body);
+    assert!(found.is_empty(), "{body}: {found:?}");
+    let plain = body.replace([' ', '\n'], "");
+    assert!(function.ends_with(&format!("{plain}}}")), "{function}");
+}
+
+#[track_caller]
+fn types(block: &str, expected: bool) {
+    let (_, function) = scan(&format!("step.run(id, {block})"));
+    assert_eq!(function.contains("__private::typed(async"), expected, "{function}");
+}
+
+#[test]
+fn calls_inside_anything() {
+    finds(r#"join!(step.run("a", x), step.sleep("b", y))"#, &["a", "b"]);
+    finds(r#"select! { _ = step.sleep_until("a", y) => {} }"#, &["a"]);
+    finds(r#"let f = move |x| { [step.run("a", x)] };"#, &["a"]);
+    finds(r#"step.run("outer", async { step.run("inner", x).await })"#, &["outer", "inner"]);
+    finds(r#"Order { step: step.run("a", x).await? }"#, &["a"]);
+}
+
+#[test]
+fn every_form_of_a_call() {
+    finds(r##"step.run(r#"raw "id""#, x)"##, &["raw\\"]);
+    finds(r#"step.run("a\u{e9}", x)"#, &["aé"]);
+    finds(r#"step.run::<Vec<u8>, fn() -> u8>("a", x)"#, &["a"]);
+    finds(r#"step.clone().run("a", x)"#, &["a"]);
+    finds(r#"step.run("a", x,)"#, &["a"]);
+    finds(r#"step . run ( "a" )"#, &["a"]);
+}
+
+#[test]
+fn other_names_for_the_step() {
+    finds(r#"let s = step.clone(); s.run("a", x)"#, &["a"]);
+    finds(r#"let mut s = Step::clone(&step); s.run("a", x)"#, &["a"]);
+    finds(r#"let s = &step; let t = s; t.run("a", x)"#, &["a"]);
+    finds(r#"let s: &inngest::Step = other(); s.run("a", x)"#, &["a"]);
+    finds(r#"{ let s = step.clone(); s.run("a", x) }; s.run("b", x)"#, &["a"]);
+    finds(r#"let step = step.run("a", x).await?; step.run("b", x)"#, &["a"]);
+}
+
+#[test]
+fn what_is_no_step() {
+    leaves_alone(r#"other.run("a", async { Ok(()) })"#);
+    leaves_alone(r#"self.step.run("a", x)"#);
+    leaves_alone(r#"module::step.run("a", x)"#);
+    leaves_alone(r#"step.running("a", x)"#);
+    leaves_alone("step.run(name, x)");
+    leaves_alone(r#"step.run(format!("a-{n}"), x)"#);
+    leaves_alone(r#"step.run("a".to_owned() + b, x)"#);
+    leaves_alone(r#"step.run(b"a", x)"#);
+    leaves_alone(r#"step.sleep(id, async { Ok(()) })"#);
+}
+
+#[test]
+fn literals_from_macro_rules() {
+    // What `$step:expr` and `$id:literal` look like here.
+    let invisible = |tokens| proc_macro2::Group::new(proc_macro2::Delimiter::None, tokens);
+    let (step, id) = (invisible(quote!(step)), invisible(quote!("a")));
+    let item = quote!(async fn scan(step: Step) { #step.run(#id, x); });
+    let expansion = crate::expand(quote!(id = #id), item, || Some(syn::parse_quote!(::inngest)));
+    assert!(expansion.errors.is_empty());
+    assert!(expansion.tokens.to_string().contains("step_meta"));
+}
+
+#[test]
+fn step_by_another_type_name() {
+    let has_step = |argument: &str| {
+        let item = format!("async fn f({argument}) {{}}");
+        expand(r#"id = "f""#, &item).tokens.to_string().contains("enter")
+    };
+    assert!(has_step("s: inngest::Step"));
+    assert!(has_step("s: &Step"));
+    assert!(has_step("step: Alias"));
+    assert!(!has_step("other: Alias"));
+    assert!(!has_step("step: Query<Alias>"));
+    assert!(!has_step("Path(step): Path<u32>"));
+}
+
+#[test]
+fn open_error_types_are_fixed() {
+    types("async { Ok(a().await? + b()) }", true);
+    types("async move { Ok(1) }", true);
+    types("async { if x { return Err(y.into()); } Ok(1) }", true);
+    types("async { match a().await { Some(a) => Ok(a), None => Err(b)? } }", true);
+    types("async { a().await.or_else(|_| Ok(1)) }", true);
+    types("async { todo!() }", true);
+    types("async { a?; b.into() }", true);
+    types("async { return Ok(1); }", true);
+    types("async {}", true);
+}
+
+#[test]
+fn settled_error_types_are_left_alone() {
+    types("async { shop.charge(&cart).await }", false);
+    types("async move { let a = a().await?; b(a).await }", false);
+    types("async { \"1\".parse::<u8>() }", false);
+    types("async { parse::<u8>(x) }", false);
+    types("shop.charge(&cart)", false);
+    types("async { Ok(1) }.map(x)", false);
+    types("async_block", false);
+}
+
+#[test]
+fn a_turbofish_that_names_the_error_wins() {
+    let (_, function) = scan(r#"step.run::<u8, MyError>("a", async { Ok(1) })"#);
+    assert!(!function.contains("typed"), "{function}");
+    let (_, function) = scan(r#"step.run::<u8, _>("a", async { Ok(1) })"#);
+    assert!(function.contains("typed"), "{function}");
+}
+
+#[test]
+fn an_id_with_commas_of_its_own() {
+    let (_, function) = scan("step.run(id::<A, B>(), async { Ok(1) },)");
+    assert!(
+        function.ends_with("step.run(id::<A,B>(),::inngest::__private::typed(async{Ok(1)}),)}"),
+        "{function}"
+    );
+}

@@ -1,0 +1,80 @@
+// #[api_fn(id = "create-order", retries = 3)]
+/// Creates an order.
+#[tracing::instrument]
+pub async fn create_order(
+    State(shop): State<Shop>,
+    step: Step,
+    Json(cart): Json<Cart>,
+) -> Result<Json<Receipt>, StepError> {
+    ::inngest::__private::enter::<create_order>(&step);
+    let charge = step
+        .run(
+            ::inngest::__private::step_id(
+                "charge-card",
+                *b"\xB2\xAE\x8F'.\xA6`\x90\x0F\xCA:\xEE\xFB\xD3\x96\x95\xC4?\\\xC9",
+            ),
+            shop.charge(&cart),
+        )
+        .await?;
+    let n = step
+        .run(
+            ::inngest::__private::step_id(
+                "sum",
+                *b"\xE9\xDF\xF3U}\xEDt\x14\xAES\x084\xDEp\x11\xF18\x8D *",
+            ),
+            ::inngest::__private::typed(async { Ok(a().await? + b().await?) }),
+        )
+        .await?;
+    step.sleep(
+            ::inngest::__private::step_id(
+                "cool-off",
+                *b"\0\xE3e\xC3\xC5\xBE\xFEj\xD2\x98q\xDD\x94\xDC\xD5<\x9B\r\xDF\xAC",
+            ),
+            Duration::from_secs(3600),
+        )
+        .await;
+    step.sleep_until(
+            ::inngest::__private::step_id(
+                "midnight",
+                *b"b\xB4\x87\xBC\x84\x82[=\xF0(\xA92\xF0\x82Rn\x19^\xEF\xF2",
+            ),
+            at,
+        )
+        .await;
+    Ok(Json(Receipt::from(charge)))
+}
+#[allow(non_camel_case_types)]
+#[doc(hidden)]
+pub enum create_order {}
+#[automatically_derived]
+impl ::inngest::ApiFn for create_order {
+    const OPTS: ::inngest::FnOpts = ::inngest::FnOpts::new("create-order")
+        .with_retries(3);
+    const STEPS: &'static [::inngest::StepMeta] = &[
+        ::inngest::__private::step_meta(
+            "charge-card",
+            *b"\xB2\xAE\x8F'.\xA6`\x90\x0F\xCA:\xEE\xFB\xD3\x96\x95\xC4?\\\xC9",
+            ::inngest::StepKind::Run,
+        ),
+        ::inngest::__private::step_meta(
+            "sum",
+            *b"\xE9\xDF\xF3U}\xEDt\x14\xAES\x084\xDEp\x11\xF18\x8D *",
+            ::inngest::StepKind::Run,
+        ),
+        ::inngest::__private::step_meta(
+            "cool-off",
+            *b"\0\xE3e\xC3\xC5\xBE\xFEj\xD2\x98q\xDD\x94\xDC\xD5<\x9B\r\xDF\xAC",
+            ::inngest::StepKind::Sleep,
+        ),
+        ::inngest::__private::step_meta(
+            "midnight",
+            *b"b\xB4\x87\xBC\x84\x82[=\xF0(\xA92\xF0\x82Rn\x19^\xEF\xF2",
+            ::inngest::StepKind::Sleep,
+        ),
+    ];
+}
+::inngest::__private::inventory::submit! {
+    ::inngest::__private::registration:: < create_order >
+    (::core::concat!(::core::module_path!(), "::create_order"), ::core::file!(),
+    ::core::line!(),)
+}

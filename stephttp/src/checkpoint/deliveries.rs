@@ -1,0 +1,175 @@
+//! What is being delivered, and what was lost.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::task::JoinHandle;
+
+use crate::client::ApiError;
+use crate::run::{Run, RunId};
+
+/// How many finished runs are reported at once. More would only open more connections to the API.
+const AT_ONCE: usize = 16;
+
+/// How many lost runs are remembered by name.
+const REMEMBERED: usize = 1_000;
+
+/// The work that goes on beside the requests.
+#[derive(Debug)]
+pub(crate) struct Deliveries {
+    account: Mutex<Account>,
+    settled: Notify,
+    turns: Semaphore,
+}
+
+#[derive(Debug, Default)]
+struct Account {
+    /// Runs with tasks under way, and how many.
+    under_way: HashMap<RunId, usize>,
+    lost: Vec<(RunId, String)>,
+    lost_count: usize,
+}
+
+impl Default for Deliveries {
+    fn default() -> Self {
+        Self { account: Mutex::default(), settled: Notify::new(), turns: Semaphore::new(AT_ONCE) }
+    }
+}
+
+impl Deliveries {
+    /// Runs a future in a task that [`wait`](Self::wait) waits for. `None` when the runtime is gone.
+    pub(super) fn spawn<T: Send + 'static>(
+        self: &Arc<Self>,
+        run: Arc<Run>,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<JoinHandle<T>> {
+        let run_id = run.id();
+        let Ok(runtime) = Handle::try_current() else {
+            self.lost(run_id, &ApiError::Dropped);
+            return None;
+        };
+        *self.lock().under_way.entry(run_id).or_default() += 1;
+        let task = UnderWay { deliveries: self.clone(), run, finished: false };
+        Some(runtime.spawn(async move {
+            let mut task = task;
+            let output = work.await;
+            task.finished = true;
+            output
+        }))
+    }
+
+    /// A turn among the finished runs that are reported.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // Never closed, so never an error.
+        self.turns.acquire().await.ok()
+    }
+
+    /// Operations of a run will not reach Inngest.
+    pub(crate) fn lost(&self, run_id: RunId, error: &ApiError) {
+        let reason = error.report();
+        tracing::error!(%run_id, error = reason, "a run's checkpoints could not be delivered to Inngest and are lost");
+        let mut account = self.lock();
+        account.lost_count += 1;
+        if account.lost.len() < REMEMBERED {
+            account.lost.push((run_id, reason));
+        }
+    }
+
+    /// Waits until nothing is under way.
+    pub(crate) async fn wait(&self, timeout: Duration) -> Result<(), Undelivered> {
+        let settled = async {
+            loop {
+                let mut settled = std::pin::pin!(self.settled.notified());
+                settled.as_mut().enable();
+                if self.lock().under_way.is_empty() {
+                    return;
+                }
+                settled.await;
+            }
+        };
+        let in_time = tokio::time::timeout(timeout, settled).await.is_ok();
+        let account = self.lock();
+        if in_time && account.lost_count == 0 {
+            return Ok(());
+        }
+        Err(Undelivered {
+            pending: account.under_way.keys().copied().collect(),
+            lost: account.lost.clone(),
+            lost_count: account.lost_count,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Account> {
+        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One task.
+struct UnderWay {
+    deliveries: Arc<Deliveries>,
+    run: Arc<Run>,
+    finished: bool,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let run_id = self.run.id();
+        if !self.finished {
+            // The runtime shuts down, or the task panicked.
+            self.deliveries.lost(run_id, &ApiError::Dropped);
+        }
+        let mut account = self.deliveries.lock();
+        if let Some(tasks) = account.under_way.get_mut(&run_id) {
+            *tasks -= 1;
+            if *tasks == 0 {
+                account.under_way.remove(&run_id);
+            }
+        }
+        if account.under_way.is_empty() {
+            self.deliveries.settled.notify_waiters();
+        }
+    }
+}
+
+/// What [`Provider::wait`](crate::Provider::wait) could not see delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undelivered {
+    pending: Vec<RunId>,
+    lost: Vec<(RunId, String)>,
+    lost_count: usize,
+}
+
+impl Undelivered {
+    /// Runs that were still under way when the time was up. They are lost if the process ends now.
+    #[must_use]
+    pub fn pending(&self) -> &[RunId] {
+        &self.pending
+    }
+
+    /// Runs whose checkpoints could not be delivered since the provider was set up, with the reason: the first 1,000.
+    pub fn lost(&self) -> impl Iterator<Item = (RunId, &str)> {
+        self.lost.iter().map(|(run_id, reason)| (*run_id, reason.as_str()))
+    }
+
+    /// How many runs were lost since the provider was set up.
+    #[must_use]
+    pub fn lost_count(&self) -> usize {
+        self.lost_count
+    }
+}
+
+impl fmt::Display for Undelivered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} runs still under way, {} lost", self.pending.len(), self.lost_count)?;
+        if let Some((run_id, reason)) = self.lost.first() {
+            write!(f, " (the first, {run_id}: {reason})")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Undelivered {}

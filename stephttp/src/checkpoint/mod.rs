@@ -1,0 +1,252 @@
+//! Delivering operations to Inngest, apart from the handler that they came from.
+//!
+//! - [`Ledger`] is a run's account with Inngest: what it was told, one call at a time;
+//! - [`Backlog`] bounds what the whole process holds;
+//! - [`Deliveries`] counts what is under way and remembers what was lost.
+
+mod backlog;
+mod deliveries;
+mod payload;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+pub(crate) use backlog::Backlog;
+pub(crate) use deliveries::Deliveries;
+pub use deliveries::Undelivered;
+
+use crate::client::{ApiError, Patience};
+use crate::run::{Outstanding, Run};
+use crate::wire::{ApiResult, CheckpointRun, OpCode};
+
+/// How long a handler waits for room in the backlog before its run is given up.
+const WAIT_FOR_ROOM: Duration = Duration::from_secs(10);
+
+/// A run's account with Inngest.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    /// What the run's creation was answered with. Locked during calls: one is in flight at a time.
+    created: tokio::sync::Mutex<Option<CheckpointRun>>,
+    /// A task is sending what gathers.
+    sending: AtomicBool,
+    /// Bytes that the backlog holds for this run.
+    charged: AtomicUsize,
+    /// The run's operations were dropped.
+    dropped: AtomicBool,
+}
+
+impl Ledger {
+    pub(crate) fn charge(&self, backlog: &Backlog, bytes: usize) {
+        self.charged.fetch_add(bytes, Ordering::Relaxed);
+        backlog.add(bytes);
+    }
+
+    /// Gives back up to a number of bytes: not all that is sent was charged.
+    pub(crate) fn release(&self, backlog: &Backlog, most: usize) {
+        let charged = self.charged.load(Ordering::Relaxed);
+        let bytes = charged.min(most);
+        if bytes > 0 {
+            self.charged.fetch_sub(bytes, Ordering::Relaxed);
+            backlog.remove(bytes);
+        }
+    }
+
+    pub(crate) fn is_dropped(&self) -> bool {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+/// Which operations a call takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Batch {
+    /// Those that do not end this request's part of the run.
+    Finished,
+    /// All, the last included.
+    All,
+}
+
+impl Run {
+    /// Runs after the time in which operations gather.
+    pub(crate) fn linger(&self) -> tokio::time::Sleep {
+        tokio::time::sleep(self.site().map_or(Duration::ZERO, |site| site.provider().settings().linger))
+    }
+
+    /// Runs a future in a task that [`Provider::wait`](crate::Provider::wait) waits for.
+    pub(crate) fn in_background<T: Send + 'static>(
+        self: Arc<Self>,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<JoinHandle<T>> {
+        let shared = self.site()?.provider().clone();
+        shared.deliveries().spawn(self, work)
+    }
+
+    /// Begins to send what has gathered, if nobody does.
+    pub(crate) fn checkpoint_in_background(self: &Arc<Self>) {
+        if self.ledger.sending.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let run = self.clone();
+        self.clone().in_background(async move {
+            let mut outcome = Ok(());
+            while outcome.is_ok() && run.has_unsent_finished() {
+                outcome = run.send(Batch::Finished, Patience::Once).await;
+            }
+            run.ledger.sending.store(false, Ordering::Release);
+            match outcome {
+                // Something may have gathered just before the flag was lowered.
+                Ok(()) if run.has_unsent_finished() => run.checkpoint_in_background(),
+                Ok(()) => {}
+                // Tried again when more has gathered, and at the latest when the handler ends.
+                Err(error) => {
+                    tracing::debug!(run_id = %run.id(), error = error.report(), "a checkpoint failed")
+                }
+            }
+        });
+    }
+
+    /// Sends everything that has not been sent.
+    pub(crate) async fn checkpoint(&self, patience: Patience) -> Result<(), ApiError> {
+        self.send(Batch::All, patience).await
+    }
+
+    /// Waits until the process holds less that Inngest has not taken. When that takes too long, this run's operations
+    /// are dropped, so that its client is answered; the loss is reported.
+    pub(crate) async fn make_room(self: Arc<Self>) {
+        self.checkpoint_in_background();
+        let Some(site) = self.site() else { return };
+        if tokio::time::timeout(WAIT_FOR_ROOM, site.provider().backlog().has_room()).await.is_err() {
+            self.drop_operations();
+        }
+    }
+
+    fn drop_operations(&self) {
+        self.ledger.dropped.store(true, Ordering::Relaxed);
+        drop(self.take_unsent());
+        self.release_backlog();
+    }
+
+    /// The backlog holds nothing for this run any more.
+    pub(crate) fn release_backlog(&self) {
+        if let Some(site) = self.site() {
+            self.ledger.release(site.provider().backlog(), usize::MAX);
+        }
+    }
+
+    /// Reports the run's end, when its client has had its answer.
+    pub(crate) fn report_finished(
+        self: Arc<Self>,
+        result: impl FnOnce() -> ApiResult<'static> + Send + 'static,
+    ) {
+        let run = self.clone();
+        self.in_background(async move {
+            let Some(site) = run.site() else { return };
+            let deliveries = site.provider().deliveries();
+            let turn = deliveries.turn().await;
+            let outcome = match payload::complete(result()) {
+                Ok(complete) => {
+                    run.record(complete);
+                    run.checkpoint(Patience::Background).await
+                }
+                Err(error) => Err(ApiError::Answer(error.to_string())),
+            };
+            drop(turn);
+            run.release_backlog();
+            if let Err(error) = outcome {
+                deliveries.lost(run.id(), &error);
+            }
+        });
+    }
+
+    /// Tells Inngest of everything, what is outstanding included. Returns where the run's output will be.
+    pub(crate) async fn hand_over_to_inngest(
+        self: Arc<Self>,
+        outstanding: Vec<Outstanding>,
+    ) -> Result<String, ApiError> {
+        let handover = self.hand_over(outstanding);
+        let waits = handover.ops.len();
+        self.put_back(handover.context);
+        handover.ops.into_iter().for_each(|op| self.record(op));
+        let sent = self.checkpoint(Patience::Waited).await;
+        let Some(site) = self.site() else { return Err(ApiError::NoToken) };
+        if let Err(error) = sent {
+            // The waits must not be told later: the client will have been told to try again.
+            self.forget_last(waits);
+            return Err(error);
+        }
+        self.release_backlog();
+        let created = self.ledger.created.lock().await;
+        let token =
+            created.as_ref().and_then(|created| created.token.as_deref()).filter(|token| !token.is_empty());
+        let token = token.ok_or(ApiError::NoToken)?;
+        Ok(site.provider().client().output_url(self.id(), token).into())
+    }
+
+    /// Sends a batch: in the first request by creating the run or adding to it, in a re-entry by saving steps.
+    async fn send(&self, batch: Batch, patience: Patience) -> Result<(), ApiError> {
+        let Some(site) = self.site() else { return Ok(()) };
+        let mut created = self.ledger.created.lock().await;
+        if self.ledger.dropped.load(Ordering::Relaxed) {
+            return Err(ApiError::Dropped);
+        }
+        let mut ops = self.take_unsent();
+        // Inngest calls back at once for a step that failed for good, unless it comes with the run's end.
+        let held_back = match batch {
+            Batch::Finished => ops.extract_if(.., |op| op.op() == OpCode::StepFailed).collect(),
+            Batch::All => Vec::new(),
+        };
+        let mut unsent = payload::Unsent::new(ops);
+        let client = site.provider().client();
+        let outcome = loop {
+            if unsent.is_empty() {
+                break Ok(());
+            }
+            let sent = match (self.dispatch(), &*created) {
+                (Some(dispatch), _) => match payload::save(self.id(), dispatch, &unsent) {
+                    Ok((body, count)) => {
+                        client.checkpoint_async(self.id(), body, patience).await.map(|()| count)
+                    }
+                    Err(error) => Err(error),
+                },
+                (None, Some(known)) => match payload::add(self.id(), known, &unsent) {
+                    Ok((body, count)) => {
+                        client.checkpoint_steps(self.id(), body, patience).await.map(|()| count)
+                    }
+                    Err(error) => Err(error),
+                },
+                (None, None) => {
+                    match payload::create(self, site.provider().settings(), batch == Batch::All, &unsent)
+                        .await
+                    {
+                        Ok(Some((body, count))) => {
+                            client.checkpoint_new_run(body, patience).await.map(|answer| {
+                                *created = Some(answer);
+                                count
+                            })
+                        }
+                        // Too early: the handler still reads the request's body.
+                        Ok(None) => {
+                            break Err(ApiError::Request(
+                                "the request's body is still being read".to_owned(),
+                            ));
+                        }
+                        Err(error) => Err(error),
+                    }
+                }
+            };
+            match sent {
+                Ok(count) => self.ledger.release(site.provider().backlog(), unsent.sent(count)),
+                Err(error) => break Err(error),
+            }
+        };
+        self.put_back(unsent.into_rest());
+        self.put_back(held_back);
+        if matches!(&outcome, Err(error) if error.is(http::StatusCode::CONFLICT)) && self.dispatch().is_some()
+        {
+            self.supersede();
+        }
+        outcome
+    }
+}

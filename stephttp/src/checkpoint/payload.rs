@@ -1,0 +1,191 @@
+//! The bodies of checkpoint calls, within the server's limits.
+
+use std::borrow::Cow;
+use std::cell::LazyCell;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::client::ApiError;
+use crate::layer::{BodyFault, Dispatch};
+use crate::provider::Settings;
+use crate::run::{Recorded, Run, RunId, StepKey};
+use crate::wire::limits::{FIRST_CALL_BYTES, STEP_OUTPUT_BYTES};
+use crate::wire::{
+    ApiResult, CheckpointAsyncRequest, CheckpointNewRunRequest, CheckpointRun, CheckpointStepsRequest,
+    HttpRequestEvent, NewApiRunData, Op, event, headers,
+};
+
+/// What a call's body holds besides its operations and the request's own data, at most.
+const ENVELOPE_BYTES: usize = 2 * 1024;
+
+/// Bytes of operations in a call that the server sets no limit for: more go into several calls.
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
+/// Operations on their way out.
+pub(super) struct Unsent {
+    ops: Vec<Recorded>,
+    sent: usize,
+}
+
+impl Unsent {
+    pub(super) fn new(ops: Vec<Recorded>) -> Self {
+        Self { ops, sent: 0 }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.sent == self.ops.len()
+    }
+
+    /// Notes that the first `count` have arrived; returns their size.
+    pub(super) fn sent(&mut self, count: usize) -> usize {
+        let bytes = self.rest()[..count].iter().map(Recorded::size).sum();
+        self.sent += count;
+        bytes
+    }
+
+    pub(super) fn into_rest(mut self) -> Vec<Recorded> {
+        self.ops.drain(..self.sent);
+        self.ops
+    }
+
+    fn rest(&self) -> &[Recorded] {
+        &self.ops[self.sent..]
+    }
+
+    /// How many of the next fit into a number of bytes.
+    fn fitting(&self, mut bytes: usize) -> usize {
+        let fits = |op: &&Recorded| {
+            let fits = op.size() <= bytes;
+            bytes = bytes.saturating_sub(op.size());
+            fits
+        };
+        self.rest().iter().take_while(fits).count()
+    }
+
+    fn wire(&self, count: usize) -> Vec<Op<'_>> {
+        self.rest()[..count].iter().map(Recorded::to_wire).collect()
+    }
+}
+
+/// `POST /v1/checkpoint`. `None`: not yet, the handler is still reading the request's body.
+///
+/// At the run's end a body that was not read, or cannot be kept, is left out: nobody will replay it.
+pub(super) async fn create(
+    run: &Run,
+    settings: &Settings,
+    at_end: bool,
+    unsent: &Unsent,
+) -> Result<Option<(Bytes, usize)>, ApiError> {
+    let Some(head) = run.head() else { return Ok(None) };
+    let body = match run.body.seen() {
+        Err(BodyFault::Incomplete) if !at_end => run.body.complete().await,
+        seen => seen,
+    };
+    let body = match body {
+        Ok(body) => body,
+        Err(BodyFault::Incomplete) if at_end => Bytes::new(),
+        Err(BodyFault::Incomplete) => return Ok(None),
+        Err(BodyFault::Lost(reason)) => {
+            tracing::warn!(run_id = %run.id(), reason, "the run is recorded without its request's body");
+            Bytes::new()
+        }
+    };
+    let opts = run.opts();
+    let data = NewApiRunData {
+        domain: settings.origin(head.host()),
+        method: head.method().into(),
+        path: head.path().into(),
+        function: opts.id().into(),
+        ip: head.ip(),
+        content_type: head.content_type(),
+        query_params: head.query().into(),
+        body: BASE64_STANDARD.encode(&body).into(),
+    };
+    let fixed =
+        ENVELOPE_BYTES + data.body.len() + data.path.len() + data.query_params.len() + data.domain.len();
+    let run_id = run.id().to_string();
+    // An answer without operations has no token; when not even the first fits, something small stands in for it.
+    let stand_in = LazyCell::new(stand_in);
+    let mut request = CheckpointNewRunRequest {
+        run_id: run_id.into(),
+        event: HttpRequestEvent { name: event::HTTP_REQUEST.into(), data },
+        steps: Vec::new(),
+        ts: milliseconds(SystemTime::now()),
+        request_version: headers::REQUEST_VERSION_VALUE,
+        retries: opts.retries(),
+    };
+    let mut count = unsent.fitting(FIRST_CALL_BYTES.saturating_sub(fixed));
+    loop {
+        request.steps = if count == 0 { vec![stand_in.to_wire()] } else { unsent.wire(count) };
+        let body = encode(&request)?;
+        if body.len() <= FIRST_CALL_BYTES {
+            return Ok(Some((body, count)));
+        }
+        if count == 0 {
+            return Err(ApiError::Request(format!(
+                "the request has {} bytes, too many for Inngest",
+                body.len()
+            )));
+        }
+        // Sizes are estimates: texts that need much escaping take more.
+        count /= 2;
+    }
+}
+
+/// `POST /v1/checkpoint/{run_id}/steps`.
+pub(super) fn add(run_id: RunId, known: &CheckpointRun, unsent: &Unsent) -> Result<(Bytes, usize), ApiError> {
+    let count = unsent.fitting(BATCH_BYTES).max(1);
+    let request = CheckpointStepsRequest {
+        run_id: run_id.to_string().into(),
+        fn_id: known.fn_id.as_str().into(),
+        app_id: known.app_id.as_str().into(),
+        steps: unsent.wire(count),
+        ts: milliseconds(SystemTime::now()),
+    };
+    Ok((encode(&request)?, count))
+}
+
+/// `POST /v1/checkpoint/{run_id}/async`.
+pub(super) fn save(run_id: RunId, dispatch: &Dispatch, unsent: &Unsent) -> Result<(Bytes, usize), ApiError> {
+    let count = unsent.fitting(BATCH_BYTES).max(1);
+    let request = CheckpointAsyncRequest {
+        run_id: run_id.to_string().into(),
+        qi_id: dispatch.job_id.as_str().into(),
+        request_id: dispatch.request_id.as_str().into(),
+        generation_id: dispatch.generation,
+        request_started_at: milliseconds(dispatch.started),
+        steps: unsent.wire(count),
+        ts: milliseconds(SystemTime::now()),
+    };
+    Ok((encode(&request)?, count))
+}
+
+/// The run's end. A body that makes it too large is left out.
+pub(super) fn complete(mut result: ApiResult<'static>) -> Result<Recorded, serde_json::Error> {
+    let complete = Recorded::complete(&result)?;
+    if complete.size() <= STEP_OUTPUT_BYTES {
+        return Ok(complete);
+    }
+    tracing::info!("the response's body is not stored with its run: as JSON it is over 4 MiB");
+    result.body = Cow::Borrowed("");
+    Recorded::complete(&result)
+}
+
+fn stand_in() -> Recorded {
+    let null = serde_json::value::to_raw_value(&()).unwrap_or_default();
+    Recorded::ran(StepKey::hidden("stephttp:start"), null, None)
+}
+
+fn encode(request: &impl Serialize) -> Result<Bytes, ApiError> {
+    let body = serde_json::to_vec(request).map_err(|error| ApiError::Request(error.to_string()))?;
+    Ok(body.into())
+}
+
+fn milliseconds(instant: SystemTime) -> u64 {
+    let since_epoch = instant.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+}

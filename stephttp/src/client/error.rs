@@ -1,0 +1,54 @@
+//! Why a call to the checkpoint API failed.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+/// Why a call to the checkpoint API failed, after all its attempts.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApiError {
+    /// No whole answer came.
+    #[error("Inngest could not be reached")]
+    Unreachable(#[source] reqwest::Error),
+    /// The API refused.
+    #[error("Inngest answered {status}: {message}")]
+    Status { status: StatusCode, message: String },
+    /// The API refused for now, and said for how long.
+    #[error("Inngest answered {status}: {message} (asking to wait {delay:?})")]
+    RetryAfter { status: StatusCode, message: String, delay: Duration },
+    /// The API's answer makes no sense.
+    #[error("Inngest's answer could not be read: {0}")]
+    Answer(String),
+    /// The first request's body could not be kept.
+    #[error("{0}")]
+    Request(String),
+    /// Too much waited to be sent, for too long.
+    #[error("too much waited for Inngest, for too long: the run's operations were dropped")]
+    Dropped,
+    /// A run was created without a token for its output.
+    #[error("Inngest gave no token for the run's output")]
+    NoToken,
+}
+
+impl ApiError {
+    pub(crate) fn unreachable(error: reqwest::Error) -> Self {
+        // The URL may hold a run's id, and is the same for every call.
+        Self::Unreachable(error.without_url())
+    }
+
+    pub(crate) fn is(&self, wanted: StatusCode) -> bool {
+        matches!(self, Self::Status { status, .. } | Self::RetryAfter { status, .. } if *status == wanted)
+    }
+
+    /// The error with its causes, in one line.
+    pub(crate) fn report(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}

@@ -1,0 +1,127 @@
+//! What a handler gets from a step that failed for good.
+
+use std::error::Error;
+use std::fmt;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+
+use crate::wire::OpError;
+
+/// A step failed for good: without retries left, or because retrying cannot help.
+///
+/// It is the same value in the request in which the step failed and in every later one: the step's id, and the name,
+/// message and causes of its [`Failure`](crate::Failure) as text.
+///
+/// A handler may catch it and go on, to compensate for what was done before:
+///
+/// ```
+/// # use stephttp::{Failure, Step, StepError};
+/// # async fn book_flight() -> Result<u32, Failure> { Ok(1) }
+/// # async fn cancel_hotel() -> Result<(), Failure> { Ok(()) }
+/// async fn book(step: Step) -> Result<(), StepError> {
+///     if let Err(error) = step.run("book-flight", book_flight()).await {
+///         step.run("cancel-hotel", cancel_hotel()).await?;
+///         return Err(error);
+///     }
+///     Ok(())
+/// }
+/// ```
+///
+/// As a response it is a 500 with `{"error":"a step failed","step":"<id>"}`. The message stays inside: it is logged
+/// and shown in Inngest, and may tell more than a client should know.
+#[derive(Clone)]
+pub struct StepError {
+    inner: Box<Inner>,
+}
+
+#[derive(Clone)]
+struct Inner {
+    step: String,
+    name: String,
+    message: String,
+    cause: Option<Cause>,
+}
+
+impl StepError {
+    pub(crate) fn new(step: impl Into<String>, error: OpError) -> Self {
+        let OpError { name, message, cause, .. } = error;
+        Self { inner: Box::new(Inner { step: step.into(), name, message, cause: cause.map(Cause::new) }) }
+    }
+
+    /// The id of the step that failed, as written in the handler.
+    #[must_use]
+    pub fn step_id(&self) -> &str {
+        &self.inner.step
+    }
+
+    /// The name of the error: the type that the step returned, such as `CardDeclined`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// The error's message.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.inner.message
+    }
+}
+
+impl fmt::Display for StepError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "step `{}` failed: {}", self.inner.step, self.inner.message)
+    }
+}
+
+impl fmt::Debug for StepError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StepError")
+            .field("step_id", &self.inner.step)
+            .field("name", &self.inner.name)
+            .field("message", &self.inner.message)
+            .field("cause", &self.inner.cause)
+            .finish()
+    }
+}
+
+impl Error for StepError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.inner.cause.as_ref().map(|cause| cause as _)
+    }
+}
+
+impl IntoResponse for StepError {
+    fn into_response(self) -> Response {
+        tracing::error!(step = self.step_id(), name = self.name(), "{self}");
+        let body = serde_json::json!({ "error": "a step failed", "step": self.step_id() }).to_string();
+        let json = HeaderValue::from_static("application/json");
+        (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, json)], body).into_response()
+    }
+}
+
+/// A cause, as text.
+#[derive(Debug, Clone)]
+struct Cause {
+    message: String,
+    cause: Option<Box<Cause>>,
+}
+
+impl Cause {
+    fn new(error: Box<OpError>) -> Self {
+        let OpError { message, cause, .. } = *error;
+        Self { message, cause: cause.map(|cause| Box::new(Self::new(cause))) }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for Cause {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
+}

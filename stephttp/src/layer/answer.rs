@@ -1,0 +1,123 @@
+//! Answers that the layer makes itself.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use http::{HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+
+use crate::run::Recorded;
+use crate::wire::{ApiResult, Op, headers};
+
+/// What a client is told to wait before it tries again, when Inngest could not be reached.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
+
+/// To a client: the run goes on at Inngest, and its result will be there.
+///
+/// 303 makes every client turn to GET, whatever its method was.
+pub(super) fn see_other(location: &str) -> Response {
+    let mut response = Response::new(Body::empty());
+    match HeaderValue::try_from(location) {
+        Ok(location) => {
+            *response.status_mut() = StatusCode::SEE_OTHER;
+            response.headers_mut().insert(LOCATION, location);
+            response
+        }
+        Err(_) => {
+            error(StatusCode::SERVICE_UNAVAILABLE, "the run's output has an address that cannot be sent")
+        }
+    }
+}
+
+/// To a client: the request could not be carried on.
+pub(super) fn error(status: StatusCode, message: &str) -> Response {
+    json(status, &serde_json::json!({ "error": message }))
+}
+
+/// To a client: the run cannot go on at Inngest for now.
+pub(super) fn unavailable(message: &str) -> Response {
+    let mut response = error(StatusCode::SERVICE_UNAVAILABLE, message);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(TRY_AGAIN.as_secs()));
+    response
+}
+
+/// To Inngest: operations. Always an array.
+pub(super) fn operations(ops: &[Recorded], retry_after: Option<Duration>) -> Response {
+    let ops: Vec<Op<'_>> = ops.iter().map(Recorded::to_wire).collect();
+    let mut response = to_inngest(StatusCode::PARTIAL_CONTENT, &ops);
+    if let Some(delay) = retry_after {
+        let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+/// To Inngest: the run's end, from which its client gets exactly this status, headers and body.
+///
+/// A bare object, not an array: of an array the client would get the body `null`. A status of 500 and above fails the
+/// run, which takes an answer of its own.
+pub(super) fn finished(result: &ApiResult<'_>) -> Response {
+    if result.status < 500 {
+        match Recorded::complete(result) {
+            Ok(complete) => to_inngest(StatusCode::PARTIAL_CONTENT, &complete.to_wire()),
+            Err(cause) => failed(&format!("the response cannot be written as JSON: {cause}")),
+        }
+    } else {
+        let mut response =
+            to_inngest(StatusCode::INTERNAL_SERVER_ERROR, &serde_json::json!({ "data": result }));
+        response
+            .headers_mut()
+            .insert(HeaderName::from_static(headers::NO_RETRY), HeaderValue::from_static("true"));
+        response
+    }
+}
+
+/// To Inngest: the run has failed, and its client gets a 500 with this message.
+pub(super) fn failed(message: &str) -> Response {
+    finished(&ApiResult {
+        status: 500,
+        headers: [("content-type".into(), "application/json".into())].into(),
+        body: serde_json::json!({ "error": message }).to_string().into(),
+        duration: None,
+    })
+}
+
+/// To Inngest: call again. Only while an attempt is left, or the run hangs.
+pub(super) fn retry(status: StatusCode, message: &str) -> Response {
+    with_no_retry(status, message, "false")
+}
+
+/// To Inngest: do not call again.
+pub(super) fn refused(status: StatusCode, message: &str) -> Response {
+    with_no_retry(status, message, "true")
+}
+
+fn with_no_retry(status: StatusCode, message: &str, no_retry: &'static str) -> Response {
+    let mut response = to_inngest(status, &serde_json::json!({ "error": message }));
+    response
+        .headers_mut()
+        .insert(HeaderName::from_static(headers::NO_RETRY), HeaderValue::from_static(no_retry));
+    response
+}
+
+/// Inngest completes a run whose answer does not name an SDK.
+fn to_inngest(status: StatusCode, body: &impl Serialize) -> Response {
+    let mut response = json(status, body);
+    let version = HeaderValue::from(u16::from(headers::REQUEST_VERSION_VALUE));
+    response
+        .headers_mut()
+        .insert(HeaderName::from_static(headers::SDK), HeaderValue::from_static(headers::SDK_VALUE));
+    response.headers_mut().insert(HeaderName::from_static(headers::REQUEST_VERSION), version);
+    response
+}
+
+fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    // Texts, numbers and raw JSON: this cannot fail.
+    let body = serde_json::to_vec(body).unwrap_or_default();
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

@@ -1,0 +1,241 @@
+//! A client's request: its handler, its checkpoints, its response.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, HttpBody};
+use axum::response::Response;
+use bytes::Bytes;
+use http::StatusCode;
+use tokio::time::Sleep;
+
+use super::response_body::ReportingBody;
+use super::{answer, handing_over};
+use crate::run::{Driven, Run};
+use crate::wire::ApiResult;
+
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// The future of [`DurableService`](super::DurableService).
+///
+/// # Cancellation
+/// Dropping it while a run is under way does not stop the run: its handler goes on in a task of its own. A request
+/// whose handler has not begun a step is dropped.
+pub struct ResponseFuture<F, R, E>
+where
+    F: Future<Output = Result<http::Response<R>, E>> + Send + 'static,
+    R: HttpBody<Data = Bytes> + Send + 'static,
+    R::Error: Into<axum::BoxError>,
+    E: Send + 'static,
+{
+    stage: Stage<F, E>,
+}
+
+enum Stage<F, E> {
+    /// The handler is under way.
+    Handling(Handling<F>),
+    /// The response is being made without the handler.
+    Deciding(BoxFuture<Result<Response, E>>),
+    Done,
+}
+
+/// A handler and the checkpoints that it earns while it is under way.
+struct Handling<F> {
+    handler: Pin<Box<F>>,
+    run: Arc<Run>,
+    /// Running while operations gather.
+    linger: Option<Pin<Box<Sleep>>>,
+}
+
+/// How a handler's time ended.
+enum End<T> {
+    Driven(Driven<T>),
+    Panicked(Box<dyn Any + Send>),
+}
+
+impl<F: Future> Handling<F> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End<F::Output>> {
+        let (run, handler) = (&self.run, self.handler.as_mut());
+        // A panic is only noted here; it goes on unwinding.
+        match catch_unwind(AssertUnwindSafe(|| run.poll_handler(handler, cx))) {
+            Ok(Poll::Ready(driven)) => return Poll::Ready(End::Driven(driven)),
+            Ok(Poll::Pending) => {}
+            Err(panic) => return Poll::Ready(End::Panicked(panic)),
+        }
+        if self.run.is_tracked() && (self.linger.is_some() || self.run.has_unsent()) {
+            let linger = self.linger.get_or_insert_with(|| Box::pin(self.run.linger()));
+            if linger.as_mut().poll(cx).is_ready() {
+                self.linger = None;
+                self.run.checkpoint_in_background();
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl<F, R, E> ResponseFuture<F, R, E>
+where
+    F: Future<Output = Result<http::Response<R>, E>> + Send + 'static,
+    R: HttpBody<Data = Bytes> + Send + 'static,
+    R::Error: Into<axum::BoxError>,
+    E: Send + 'static,
+{
+    pub(super) fn first(handler: F, run: Arc<Run>) -> Self {
+        Self { stage: Stage::Handling(Handling { handler: Box::pin(handler), run, linger: None }) }
+    }
+
+    pub(super) fn deciding(response: impl Future<Output = Result<Response, E>> + Send + 'static) -> Self {
+        Self { stage: Stage::Deciding(Box::pin(response)) }
+    }
+}
+
+impl<F, R, E> Future for ResponseFuture<F, R, E>
+where
+    F: Future<Output = Result<http::Response<R>, E>> + Send + 'static,
+    R: HttpBody<Data = Bytes> + Send + 'static,
+    R::Error: Into<axum::BoxError>,
+    E: Send + 'static,
+{
+    type Output = Result<Response, E>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let end = match &mut self.stage {
+                Stage::Handling(handling) => std::task::ready!(handling.poll(cx)),
+                Stage::Deciding(response) => return response.as_mut().poll(cx),
+                Stage::Done => panic!("a response was polled after it had been given"),
+            };
+            let Stage::Handling(Handling { handler, run, .. }) =
+                std::mem::replace(&mut self.stage, Stage::Done)
+            else {
+                unreachable!("only a handler ends")
+            };
+            // Its destructors run before anything else is told of it.
+            drop(handler);
+            match end {
+                End::Driven(Driven::Answered(Ok(response))) => {
+                    return Poll::Ready(Ok(answered(&run, response)));
+                }
+                End::Driven(Driven::Answered(Err(error))) => {
+                    report(&run, StatusCode::INTERNAL_SERVER_ERROR);
+                    return Poll::Ready(Err(error));
+                }
+                End::Driven(Driven::Suspended(outstanding)) => {
+                    let response = handing_over::from_first(run, outstanding);
+                    self.stage = Stage::Deciding(Box::pin(async { Ok(response.await) }));
+                }
+                End::Driven(Driven::Misused(fault)) => return Poll::Ready(Ok(misused(&run, &fault))),
+                End::Driven(Driven::Stale) => unreachable!("a first request is no dispatch"),
+                End::Panicked(panic) => {
+                    report(&run, StatusCode::INTERNAL_SERVER_ERROR);
+                    resume_unwind(panic)
+                }
+            }
+        }
+    }
+}
+
+/// The client is gone: axum drops a handler then. One that has begun a step goes on without its client.
+impl<F, R, E> Drop for ResponseFuture<F, R, E>
+where
+    F: Future<Output = Result<http::Response<R>, E>> + Send + 'static,
+    R: HttpBody<Data = Bytes> + Send + 'static,
+    R::Error: Into<axum::BoxError>,
+    E: Send + 'static,
+{
+    fn drop(&mut self) {
+        if let Stage::Handling(mut handling) = std::mem::replace(&mut self.stage, Stage::Done)
+            && handling.run.is_tracked()
+            && handling.run.has_begun()
+        {
+            let run = handling.run.clone();
+            tracing::debug!(run_id = %run.id(), "the client is gone; its run goes on");
+            run.clone().in_background(async move {
+                let end = std::future::poll_fn(|cx| handling.poll(cx)).await;
+                drop(handling);
+                alone(run, end).await;
+            });
+        }
+    }
+}
+
+/// Ends a run whose client is gone.
+async fn alone<R, E>(run: Arc<Run>, end: End<Result<http::Response<R>, E>>)
+where
+    R: HttpBody<Data = Bytes> + Send + 'static,
+    R::Error: Into<axum::BoxError>,
+{
+    match end {
+        End::Driven(Driven::Answered(Ok(response))) => {
+            let mut body = std::pin::pin!(answered(&run, response).into_body());
+            // What of the response is there already belongs to the run's result; a stream is not waited for.
+            std::future::poll_fn(|cx| {
+                while let Poll::Ready(Some(Ok(_))) = body.as_mut().poll_frame(cx) {}
+                Poll::Ready(())
+            })
+            .await;
+        }
+        End::Driven(Driven::Suspended(outstanding)) => drop(handing_over::from_first(run, outstanding).await),
+        End::Driven(Driven::Misused(fault)) => drop(misused(&run, &fault)),
+        End::Driven(Driven::Answered(Err(_)) | Driven::Stale) | End::Panicked(_) => {
+            report(&run, StatusCode::INTERNAL_SERVER_ERROR);
+        }
+    }
+}
+
+/// The handler has answered: that is the client's response, and the run's result.
+fn answered<R>(run: &Arc<Run>, response: http::Response<R>) -> Response
+where
+    R: HttpBody<Data = Bytes> + Send + 'static,
+    R::Error: Into<axum::BoxError>,
+{
+    let response = response.map(Body::new);
+    if !run.is_tracked() {
+        return response;
+    }
+    run.finish();
+    run.body.release();
+    if !run.has_steps() {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let body = ReportingBody::new(body, run.clone(), parts.status, parts.headers.clone());
+    Response::from_parts(parts, Body::new(body))
+}
+
+/// A step was misused in a way that its handler cannot be told of.
+fn misused(run: &Arc<Run>, fault: &str) -> Response {
+    tracing::error!(run_id = %run.id(), "{fault}");
+    report(run, StatusCode::INTERNAL_SERVER_ERROR);
+    answer::error(StatusCode::INTERNAL_SERVER_ERROR, "the endpoint misuses a step; its log says how")
+}
+
+/// Reports a run that has no response of its handler's, if it has anything to report.
+fn report(run: &Arc<Run>, status: StatusCode) {
+    run.finish();
+    if run.has_steps() {
+        let status = status.as_u16();
+        run.clone().report_finished(move || ApiResult {
+            status,
+            headers: [].into(),
+            body: "".into(),
+            duration: None,
+        });
+    }
+}
+
+impl<F, R, E> fmt::Debug for ResponseFuture<F, R, E>
+where
+    F: Future<Output = Result<http::Response<R>, E>> + Send + 'static,
+    R: HttpBody<Data = Bytes> + Send + 'static,
+    R::Error: Into<axum::BoxError>,
+    E: Send + 'static,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

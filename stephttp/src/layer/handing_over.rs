@@ -1,0 +1,65 @@
+//! A client's request whose run goes on at Inngest.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use http::StatusCode;
+
+use super::answer;
+use super::request_body::BodyFault;
+use crate::client::ApiError;
+use crate::run::{Outstanding, Run};
+use crate::wire::ApiResult;
+
+/// Hands a run over, and gives the client's answer: where the run's output will be.
+pub(super) async fn from_first(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Response {
+    // In a task of its own: a client that goes away now must not cut it in half.
+    let task = run.clone().in_background(hand_over(run.clone(), outstanding));
+    match task {
+        Some(task) => task.await.unwrap_or_else(|_| answer::unavailable("the server is shutting down")),
+        None => answer::unavailable("the server is shutting down"),
+    }
+}
+
+async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Response {
+    if let Err(fault) = run.body.complete().await {
+        let reason = match fault {
+            BodyFault::Lost(reason) => reason,
+            BodyFault::Incomplete => {
+                "something that outlives the handler still reads the request's body".to_owned()
+            }
+        };
+        tracing::error!(run_id = %run.id(), reason, "the run cannot go on at Inngest without its request's body");
+        let message = format!("the request cannot be carried on: {reason}");
+        return give_up(&run, answer::error(StatusCode::PAYLOAD_TOO_LARGE, &message));
+    }
+    match run.clone().hand_over_to_inngest(outstanding).await {
+        Ok(location) => {
+            tracing::debug!(run_id = %run.id(), "the run goes on at Inngest");
+            answer::see_other(&location)
+        }
+        Err(error) => {
+            tracing::error!(run_id = %run.id(), error = error.report(), "the run could not be handed over to Inngest");
+            let message = match error {
+                ApiError::Answer(_) | ApiError::NoToken => {
+                    "Inngest's answer could not be used; try again later"
+                }
+                _ => "Inngest cannot be reached; try again later",
+            };
+            give_up(&run, answer::unavailable(message))
+        }
+    }
+}
+
+/// The client gets an error. Should Inngest know of the run, or learn of it later, it must not go on: a client that
+/// tries again begins another one.
+fn give_up(run: &Arc<Run>, response: Response) -> Response {
+    let status = response.status().as_u16();
+    run.clone().report_finished(move || ApiResult {
+        status,
+        headers: [].into(),
+        body: "".into(),
+        duration: None,
+    });
+    response
+}

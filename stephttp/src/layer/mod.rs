@@ -1,0 +1,72 @@
+//! The tower layer: one request's life, from its first byte to the last.
+//!
+//! - [`service`] tells Inngest's re-entries from other requests;
+//! - [`first`] takes a client's request through: handler, checkpoints, response or handing over;
+//! - [`reentry`] does the same for Inngest's call back;
+//! - [`request_body`] and [`response_body`] keep what passes through.
+
+mod answer;
+mod dispatch;
+mod first;
+mod handing_over;
+mod reentry;
+mod request_body;
+mod request_head;
+mod response_body;
+mod result;
+mod service;
+mod site;
+
+use std::sync::Arc;
+
+use tower_layer::Layer;
+
+pub(crate) use dispatch::Dispatch;
+pub use first::ResponseFuture;
+pub(crate) use request_body::{BodyFault, RequestBody};
+pub(crate) use request_head::RequestHead;
+pub use service::DurableService;
+pub(crate) use site::Site;
+
+use crate::provider::Shared;
+use crate::run::Run;
+
+/// What the layer leaves in a request's extensions for the extractors.
+#[derive(Clone)]
+pub(crate) struct CurrentRun(pub(crate) Arc<Run>);
+
+/// The layer that makes the routes under it durable: [`Provider::layer`](crate::Provider::layer).
+///
+/// Add it once, after the routes:
+///
+/// ```
+/// # use stephttp::{Provider, SetupOpts, SetupError};
+/// # fn app() -> Result<axum::Router, SetupError> {
+/// let inngest = Provider::setup(SetupOpts::new("https://api.example.com").signing_key("signkey-prod-0123abcd"))?;
+/// let app = axum::Router::new()
+///     // .route("/orders", post(create_order))
+///     .layer(inngest.layer());
+/// # Ok(app)
+/// # }
+/// ```
+///
+/// Routes whose handlers take no [`Step`](crate::Step) pass through it as they are. A second layer further in does
+/// nothing.
+#[derive(Debug, Clone)]
+pub struct DurableLayer {
+    shared: Arc<Shared>,
+}
+
+impl DurableLayer {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+}
+
+impl<S> Layer<S> for DurableLayer {
+    type Service = DurableService<S>;
+
+    fn layer(&self, inner: S) -> DurableService<S> {
+        DurableService::new(inner, Site::new(self.shared.clone()))
+    }
+}

@@ -1,0 +1,232 @@
+//! Inngest's call back: the handler runs again, with finished steps remembered.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::SystemTime;
+
+use axum::body::{Body, HttpBody};
+use axum::response::Response;
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use tower_service::Service;
+
+use super::result::{self, Audience};
+use super::{CurrentRun, Dispatch, Site, answer};
+use crate::client::{ApiError, Patience};
+use crate::run::{Driven, Memo, Outstanding, Recorded, Run};
+use crate::wire::limits::{REENTRY_ANSWER_BYTES, REQUEST_BODY_BYTES};
+use crate::wire::{ApiResult, headers};
+
+/// Answers a request that has both `X-Run-ID` and `X-Inngest-Signature`.
+pub(super) async fn serve<S, R>(
+    site: Arc<Site>,
+    inner: S,
+    request: Request<Body>,
+) -> Result<Response, S::Error>
+where
+    S: Service<Request<Body>, Response = http::Response<R>> + Send,
+    S::Future: Send,
+    R: HttpBody<Data = Bytes> + Send + 'static,
+    R::Error: Into<axum::BoxError>,
+{
+    match admit(&site, request).await {
+        Ok((run, request)) => handle(run, inner, request).await,
+        Err(refusal) => Ok(refusal),
+    }
+}
+
+/// Makes sure that it is Inngest who calls, and fetches what it remembers. Nothing runs before that.
+async fn admit(site: &Arc<Site>, request: Request<Body>) -> Result<(Arc<Run>, Request<Body>), Response> {
+    let (mut parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, REQUEST_BODY_BYTES).await.map_err(|error| {
+        tracing::warn!(%error, "a re-entry's body could not be read");
+        answer::refused(StatusCode::BAD_REQUEST, "the body could not be read")
+    })?;
+    let signature =
+        parts.headers.get(headers::SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !site.provider().settings().admits(signature, &body, SystemTime::now()) {
+        tracing::warn!(path = parts.uri.path(), "a request with X-Run-ID is not signed by Inngest; refused");
+        return Err(answer::refused(StatusCode::UNAUTHORIZED, "the signature does not match"));
+    }
+    let dispatch = Dispatch::read(&parts.headers).map_err(|fault| {
+        tracing::warn!(fault, "a re-entry's headers make no sense");
+        answer::refused(StatusCode::BAD_REQUEST, &fault)
+    })?;
+    let run_id = dispatch.run_id;
+    let memo = site.provider().client().memoized_steps(run_id, Patience::Waited).await;
+    let memo = memo.and_then(|json| Memo::parse(json).map_err(|error| ApiError::Answer(error.to_string())));
+    let memo = memo.map_err(|error| {
+        if error.is(StatusCode::GONE) {
+            tracing::debug!(%run_id, "a re-entry of a run that is over");
+            return answer::refused(StatusCode::GONE, "the run is over");
+        }
+        let error = error.report();
+        tracing::error!(%run_id, error, "the run's finished steps could not be fetched, so nothing ran");
+        let message = "the run's finished steps could not be fetched";
+        retry_or_fail(&dispatch, site.sure_retries(), StatusCode::SERVICE_UNAVAILABLE, message)
+    })?;
+    let run = Arc::new(Run::reentry(site.clone(), dispatch, memo));
+    parts.extensions.insert(CurrentRun(run.clone()));
+    Ok((run, Request::from_parts(parts, Body::from(body))))
+}
+
+/// Runs the handler, and answers with what it came to.
+async fn handle<S, R>(run: Arc<Run>, mut inner: S, request: Request<Body>) -> Result<Response, S::Error>
+where
+    S: Service<Request<Body>, Response = http::Response<R>> + Send,
+    S::Future: Send,
+    R: HttpBody<Data = Bytes> + Send + 'static,
+    R::Error: Into<axum::BoxError>,
+{
+    let mut handler = Box::pin(inner.call(request));
+    let driven = catch_panics(&run, handler.as_mut()).await;
+    // Its destructors run before anything else is told of it.
+    drop(handler);
+    Ok(match driven {
+        Ok(Driven::Answered(response)) => finish(&run, response?.map(Body::new)).await,
+        Ok(Driven::Suspended(outstanding)) => suspend(&run, outstanding).await,
+        Ok(Driven::Misused(fault)) => {
+            tracing::error!(run_id = %run.id(), "{fault}");
+            answer::failed("the endpoint misuses a step; its log says how")
+        }
+        Ok(Driven::Stale) => stale(),
+        Err(Panicked) => {
+            run.finish();
+            tracing::error!(run_id = %run.id(), "the handler panicked in a re-entry");
+            match save(&run).await {
+                Saved::Stale => stale(),
+                // What is not saved runs again.
+                Saved::All | Saved::Not => panicked(&run),
+            }
+        }
+    })
+}
+
+struct Panicked;
+
+/// Drives the handler and saves its steps as they end. Inngest must be told of a panic, so it stops here.
+async fn catch_panics<F: Future>(
+    run: &Arc<Run>,
+    mut handler: Pin<&mut F>,
+) -> Result<Driven<F::Output>, Panicked> {
+    std::future::poll_fn(|cx| {
+        match catch_unwind(AssertUnwindSafe(|| run.poll_handler(handler.as_mut(), cx))) {
+            Ok(Poll::Ready(driven)) => Poll::Ready(Ok(driven)),
+            Ok(Poll::Pending) => {
+                if run.has_unsent() {
+                    run.checkpoint_in_background();
+                }
+                Poll::Pending
+            }
+            Err(_) => Poll::Ready(Err(Panicked)),
+        }
+    })
+    .await
+}
+
+/// The handler answered: its response is the run's result, and the client's answer.
+async fn finish(run: &Arc<Run>, response: Response) -> Response {
+    run.finish();
+    if !run.is_entered() && response.status().is_client_error() {
+        tracing::error!(
+            run_id = %run.id(),
+            status = response.status().as_u16(),
+            "a re-entry was rejected before the handler began: an extractor needs what Inngest's call back does not \
+             carry (headers such as `authorization`, cookies, the peer's address). Wrap that extractor in \
+             `stephttp::Remember`: it extracts in the first request and restores the value in re-entries"
+        );
+    }
+    match save(run).await {
+        Saved::All => {}
+        Saved::Stale => return stale(),
+        // The steps first: with them stored, the next re-entry comes to this same end.
+        Saved::Not => return answer::operations(&run.take_unsent_within(REENTRY_ANSWER_BYTES), None),
+    }
+    let (parts, body) = response.into_parts();
+    let body = match axum::body::to_bytes(body, REENTRY_ANSWER_BYTES).await {
+        Ok(body) => body,
+        Err(error) => {
+            return unfit(run, &format!("the response's body could not be read, or is over 8 MiB: {error}"));
+        }
+    };
+    let Ok(body) = str::from_utf8(&body) else {
+        return unfit(
+            run,
+            "the response's body is not UTF-8. The run was handed over, so its response is kept by Inngest, which \
+             keeps text only: answer with text, or with a link to the data",
+        );
+    };
+    let result = ApiResult {
+        status: parts.status.as_u16(),
+        headers: result::headers(&parts.headers, Audience::Client),
+        body: body.into(),
+        duration: None,
+    };
+    let answer = answer::finished(&result);
+    if answer.body().size_hint().exact().is_none_or(|bytes| bytes > REENTRY_ANSWER_BYTES as u64) {
+        return unfit(run, "the response is over 8 MiB, the most that Inngest keeps for the run's client");
+    }
+    answer
+}
+
+/// The response cannot be what the run's client gets.
+fn unfit(run: &Run, message: &str) -> Response {
+    tracing::error!(run_id = %run.id(), "{message}");
+    answer::failed(message)
+}
+
+/// The handler waits for Inngest: says for what.
+async fn suspend(run: &Arc<Run>, outstanding: Vec<Outstanding>) -> Response {
+    let handover = run.hand_over(outstanding);
+    // Saved before the waits have an effect: the re-entries they bring must find it all.
+    run.put_back(handover.context);
+    let mut ops = match save(run).await {
+        Saved::All => Vec::new(),
+        Saved::Stale => return stale(),
+        Saved::Not => {
+            let waits: usize = handover.ops.iter().map(Recorded::size).sum();
+            run.take_unsent_within(REENTRY_ANSWER_BYTES.saturating_sub(waits))
+        }
+    };
+    ops.extend(handover.ops);
+    answer::operations(&ops, handover.retry_after)
+}
+
+fn panicked(run: &Run) -> Response {
+    let Some(dispatch) = run.dispatch() else { return answer::failed("the handler panicked") };
+    let retries = match run.site() {
+        Some(site) if !run.is_entered() => site.sure_retries(),
+        _ => run.opts().retries(),
+    };
+    retry_or_fail(dispatch, retries, StatusCode::INTERNAL_SERVER_ERROR, "the handler panicked")
+}
+
+/// Inngest has superseded this dispatch: whatever is answered counts for nothing, so it says nothing.
+fn stale() -> Response {
+    answer::operations(&[], None)
+}
+
+fn retry_or_fail(dispatch: &Dispatch, retries: u8, status: StatusCode, message: &str) -> Response {
+    if dispatch.may_ask_for_retry(retries) { answer::retry(status, message) } else { answer::failed(message) }
+}
+
+enum Saved {
+    All,
+    /// Some operations are unsent still.
+    Not,
+    Stale,
+}
+
+/// Saves what has not been saved yet.
+async fn save(run: &Arc<Run>) -> Saved {
+    match run.checkpoint(Patience::Waited).await {
+        Ok(()) => Saved::All,
+        Err(error) if error.is(StatusCode::CONFLICT) => Saved::Stale,
+        Err(error) => {
+            tracing::warn!(run_id = %run.id(), error = error.report(), "finished steps go back in the answer instead");
+            Saved::Not
+        }
+    }
+}

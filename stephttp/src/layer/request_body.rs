@@ -1,0 +1,234 @@
+//! The request's body: passed on to the handler, and kept for re-entries.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::BodyExt;
+
+use crate::run::Run;
+use crate::wire::limits::REQUEST_BODY_BYTES;
+
+/// What is kept of the body of a request whose handler has not asked for a `Step`: a middleware below the layer may
+/// read the body before the handler's extractors do.
+const UNTRACKED_BYTES: usize = 64 * 1024;
+
+/// How long a client may take to send the rest of a body that its handler did not read.
+const REST: Duration = Duration::from_secs(10);
+
+/// What has been seen of a request's body.
+#[derive(Default)]
+pub(crate) struct RequestBody {
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    frames: Vec<Bytes>,
+    length: usize,
+    state: State,
+}
+
+#[derive(Default)]
+enum State {
+    /// There was none, or all of it has been seen.
+    #[default]
+    Complete,
+    /// It is being read.
+    Reading,
+    /// Its reader let go of it; this is the rest.
+    Unread(Body),
+    /// It cannot be kept; the text says why.
+    Lost(String),
+}
+
+/// Why a request's body cannot be kept with its run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum BodyFault {
+    /// It has not been read to its end.
+    Incomplete,
+    /// For good; the text says why.
+    Lost(String),
+}
+
+impl RequestBody {
+    /// The whole body, reading what the handler left.
+    pub(crate) async fn complete(&self) -> Result<Bytes, BodyFault> {
+        let rest = self.lock().take_rest();
+        if let Some(mut rest) = rest {
+            let reading = async {
+                while let Some(frame) = rest.frame().await {
+                    match frame {
+                        Ok(frame) => self.keep(frame.data_ref(), REQUEST_BODY_BYTES),
+                        Err(error) => {
+                            return self
+                                .lose(format!("the rest of the request's body did not come: {error}"));
+                        }
+                    }
+                    if matches!(self.lock().state, State::Lost(_)) {
+                        return;
+                    }
+                }
+                self.lock().state = State::Complete;
+            };
+            if tokio::time::timeout(REST, reading).await.is_err() {
+                self.lose(format!("the rest of the request's body did not come within {REST:?}"));
+            }
+        }
+        self.seen()
+    }
+
+    /// The whole body, if it has been read.
+    pub(crate) fn seen(&self) -> Result<Bytes, BodyFault> {
+        let mut kept = self.lock();
+        match &kept.state {
+            State::Reading | State::Unread(_) => Err(BodyFault::Incomplete),
+            State::Lost(reason) => Err(BodyFault::Lost(reason.clone())),
+            State::Complete => Ok(kept.join()),
+        }
+    }
+
+    /// Lets go of what the handler did not read, as it would have without the layer.
+    pub(super) fn release(&self) {
+        let mut kept = self.lock();
+        if matches!(kept.state, State::Unread(_)) {
+            kept.state = State::Reading;
+        }
+    }
+
+    fn keep(&self, data: Option<&Bytes>, limit: usize) {
+        let mut kept = self.lock();
+        if let (Some(data), State::Reading) = (data, &kept.state) {
+            kept.length += data.len();
+            if kept.length > limit {
+                kept.frames = Vec::new();
+                kept.state = State::Lost(too_long(limit));
+            } else {
+                kept.frames.push(data.clone());
+            }
+        }
+    }
+
+    fn lose(&self, reason: String) {
+        let mut kept = self.lock();
+        kept.frames = Vec::new();
+        kept.state = State::Lost(reason);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    /// What the handler left unread, to be read now.
+    fn take_rest(&mut self) -> Option<Body> {
+        match std::mem::replace(&mut self.state, State::Reading) {
+            State::Unread(rest) => Some(rest),
+            other => {
+                self.state = other;
+                None
+            }
+        }
+    }
+
+    fn join(&mut self) -> Bytes {
+        if self.frames.len() > 1 {
+            let mut all = BytesMut::with_capacity(self.length);
+            self.frames.iter().for_each(|frame| all.extend_from_slice(frame));
+            self.frames = vec![all.freeze()];
+        }
+        self.frames.first().cloned().unwrap_or_default()
+    }
+}
+
+fn too_long(limit: usize) -> String {
+    if limit < REQUEST_BODY_BYTES {
+        return format!(
+            "the request's body was read, over {limit} bytes of it, before the handler asked for its `Step`: put the \
+             stephttp layer below the middleware that reads bodies"
+        );
+    }
+    format!("the request's body has more than {limit} bytes, the most that Inngest can keep with a run")
+}
+
+/// Keeps what passes through.
+pub(super) fn keep(run: &Arc<Run>, body: Body) -> Body {
+    if body.is_end_stream() {
+        return body;
+    }
+    run.body.lock().state = State::Reading;
+    Body::new(KeptBody { inner: Some(body), run: run.clone() })
+}
+
+struct KeptBody {
+    /// `None` once it has ended.
+    inner: Option<Body>,
+    run: Arc<Run>,
+}
+
+impl KeptBody {
+    fn end(&mut self) {
+        self.inner = None;
+        let mut kept = self.run.body.lock();
+        if matches!(kept.state, State::Reading) {
+            kept.state = State::Complete;
+        }
+    }
+}
+
+impl HttpBody for KeptBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let Some(inner) = self.inner.as_mut() else { return Poll::Ready(None) };
+        let frame = std::task::ready!(Pin::new(&mut *inner).poll_frame(cx));
+        let at_end = inner.is_end_stream();
+        match &frame {
+            Some(Ok(frame)) => {
+                let limit = if self.run.is_tracked() { REQUEST_BODY_BYTES } else { UNTRACKED_BYTES };
+                self.run.body.keep(frame.data_ref(), limit);
+                if at_end {
+                    self.end();
+                }
+            }
+            Some(Err(error)) => self.run.body.lose(format!("the request's body broke off: {error}")),
+            None => self.end(),
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.as_ref().is_none_or(HttpBody::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), HttpBody::size_hint)
+    }
+}
+
+impl Drop for KeptBody {
+    fn drop(&mut self) {
+        let Some(rest) = self.inner.take() else { return };
+        let mut kept = self.run.body.lock();
+        // An untracked request's rest is of no use, and holding it would keep its connection busy.
+        if self.run.is_tracked() && matches!(kept.state, State::Reading) {
+            kept.state = State::Unread(rest);
+        }
+    }
+}
+
+impl fmt::Debug for RequestBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestBody").field("length", &self.lock().length).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,85 @@
+//! What of a request's head Inngest repeats on every re-entry.
+
+use std::borrow::Cow;
+
+use axum::extract::{ConnectInfo, OriginalUri};
+use http::header::{CONTENT_TYPE, HOST};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Uri};
+use std::net::SocketAddr;
+
+/// Taken when a `Step` is extracted. All of it is reference-counted: nothing is copied until a run is reported.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestHead {
+    method: Method,
+    uri: Uri,
+    host: Option<HeaderValue>,
+    content_type: Option<HeaderValue>,
+    forwarded_for: Option<HeaderValue>,
+    real_ip: Option<HeaderValue>,
+    peer: Option<SocketAddr>,
+}
+
+impl RequestHead {
+    pub(crate) fn new(parts: &Parts) -> Self {
+        // A nested router strips its prefix from the URI that its handlers see.
+        let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
+        let header = |name: &str| parts.headers.get(name).cloned();
+        Self {
+            method: parts.method.clone(),
+            uri: uri.clone(),
+            host: parts.headers.get(HOST).cloned(),
+            content_type: parts.headers.get(CONTENT_TYPE).cloned(),
+            forwarded_for: header("x-forwarded-for"),
+            real_ip: header("x-real-ip"),
+            peer: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0),
+        }
+    }
+
+    pub(crate) fn method(&self) -> &str {
+        self.method.as_str()
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    pub(crate) fn query(&self) -> &str {
+        self.uri.query().unwrap_or_default()
+    }
+
+    pub(crate) fn content_type(&self) -> Cow<'_, str> {
+        text(self.content_type.as_ref())
+    }
+
+    /// The host that the client asked for. Only dev mode goes by it.
+    pub(crate) fn host(&self) -> Option<&str> {
+        let authority = self.uri.authority().map(http::uri::Authority::as_str);
+        authority.or_else(|| self.host.as_ref()?.to_str().ok()).filter(|host| !host.is_empty())
+    }
+
+    /// The client's address as far as it can be known, for viewing only: a client may claim any.
+    pub(crate) fn ip(&self) -> Cow<'_, str> {
+        let forwarded = text(self.forwarded_for.as_ref());
+        if !forwarded.is_empty() {
+            let first = forwarded.split(',').next().unwrap_or_default().trim();
+            return Cow::Owned(first.to_owned());
+        }
+        match (&self.real_ip, self.peer) {
+            (Some(ip), _) => text(Some(ip)),
+            (None, Some(peer)) => Cow::Owned(peer.ip().to_string()),
+            (None, None) => Cow::Borrowed(""),
+        }
+    }
+}
+
+/// Headers are nearly always text; what is not is kept as far as it goes.
+fn text(value: Option<&HeaderValue>) -> Cow<'_, str> {
+    value.map_or(Cow::Borrowed(""), |value| String::from_utf8_lossy(value.as_bytes()))
+}
+
+/// Whether a request looks like Inngest's call back: both headers are there, even if the signature is empty.
+pub(super) fn is_reentry(headers: &HeaderMap) -> bool {
+    use crate::wire::headers::{RUN_ID, SIGNATURE};
+    headers.contains_key(RUN_ID) && headers.contains_key(SIGNATURE)
+}

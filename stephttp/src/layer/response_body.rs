@@ -1,0 +1,135 @@
+//! The response's body: passed on to the client, and kept as the run's result.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+
+use super::result::{self, Audience};
+use crate::run::Run;
+use crate::wire::ApiResult;
+use crate::wire::limits::STEP_OUTPUT_BYTES;
+
+/// A body that, when the client has had it, reports the run as finished.
+pub(super) struct ReportingBody {
+    inner: Body,
+    /// `None` once the run was reported.
+    pending: Option<Pending>,
+}
+
+struct Pending {
+    run: Arc<Run>,
+    status: StatusCode,
+    headers: HeaderMap,
+    frames: Vec<Bytes>,
+    length: usize,
+    seen: Seen,
+}
+
+#[derive(PartialEq, Eq)]
+enum Seen {
+    Nothing,
+    Part,
+    All,
+    TooMuch,
+}
+
+impl ReportingBody {
+    pub(super) fn new(inner: Body, run: Arc<Run>, status: StatusCode, headers: HeaderMap) -> Self {
+        let seen = if inner.is_end_stream() { Seen::All } else { Seen::Nothing };
+        Self { inner, pending: Some(Pending { run, status, headers, frames: Vec::new(), length: 0, seen }) }
+    }
+}
+
+impl HttpBody for ReportingBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let this = &mut *self;
+        let frame = ready!(Pin::new(&mut this.inner).poll_frame(cx));
+        if let Some(pending) = &mut this.pending {
+            match &frame {
+                Some(Ok(frame)) => pending.keep(frame, this.inner.is_end_stream()),
+                Some(Err(_)) => {}
+                None => pending.end(),
+            }
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// The server drops the body when it has passed the last of it on, or when the client is gone.
+impl Drop for ReportingBody {
+    fn drop(&mut self) {
+        if let Some(pending) = self.pending.take() {
+            pending.report();
+        }
+    }
+}
+
+impl Pending {
+    fn keep(&mut self, frame: &Frame<Bytes>, at_end: bool) {
+        if let (Some(data), true) = (frame.data_ref(), self.seen != Seen::TooMuch) {
+            self.length += data.len();
+            if self.length > STEP_OUTPUT_BYTES {
+                self.frames = Vec::new();
+                self.seen = Seen::TooMuch;
+            } else {
+                self.frames.push(data.clone());
+                self.seen = Seen::Part;
+            }
+        }
+        if at_end {
+            self.end();
+        }
+    }
+
+    fn end(&mut self) {
+        if self.seen != Seen::TooMuch {
+            self.seen = Seen::All;
+        }
+    }
+
+    fn report(self) {
+        let Self { run, status, headers, frames, length, seen } = self;
+        let started = run.started();
+        run.report_finished(move || {
+            let omitted = |why: &str| {
+                tracing::info!(
+                    status = status.as_u16(),
+                    length,
+                    "the response's body is not stored with its run: {why}"
+                );
+                String::new()
+            };
+            let body = match seen {
+                // A HEAD request's response, say.
+                Seen::Nothing => String::new(),
+                Seen::All => {
+                    String::from_utf8(frames.concat()).unwrap_or_else(|_| omitted("it is not UTF-8"))
+                }
+                Seen::Part => omitted("the client did not take all of it"),
+                Seen::TooMuch => omitted("it is over 4 MiB"),
+            };
+            let duration = started.elapsed().ok().and_then(|elapsed| u64::try_from(elapsed.as_nanos()).ok());
+            let headers = result::headers(&headers, Audience::Viewers);
+            ApiResult { status: status.as_u16(), headers, body: body.into(), duration }
+        });
+    }
+}

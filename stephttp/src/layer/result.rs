@@ -1,0 +1,82 @@
+//! A response as a run's result.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use http::{HeaderMap, HeaderName, header};
+
+/// Who will see a result's headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// The client: the stored response is its answer.
+    Client,
+    /// People who look at the run: the client has had its answer.
+    Viewers,
+}
+
+/// Headers in the one-string form that results have, without those that are about one connection.
+pub(crate) fn headers(
+    headers: &HeaderMap,
+    audience: Audience,
+) -> BTreeMap<Cow<'static, str>, Cow<'static, str>> {
+    let mut result = BTreeMap::new();
+    for name in headers.keys().filter(|name| !is_hop_by_hop(name)) {
+        let value = if audience == Audience::Viewers && is_secret(name) {
+            "(redacted)".to_owned()
+        } else if name == header::SET_COOKIE {
+            // Cookies cannot be joined, and a result has room for one.
+            let mut cookies = headers.get_all(name).iter();
+            let first = cookies.next().map(text).unwrap_or_default();
+            if cookies.next().is_some() {
+                tracing::warn!("the response sets several cookies; Inngest keeps the first alone");
+            }
+            first
+        } else {
+            let values: Vec<String> = headers.get_all(name).iter().map(text).collect();
+            values.join(", ")
+        };
+        result.insert(Cow::Owned(name.as_str().to_owned()), Cow::Owned(value));
+    }
+    result
+}
+
+fn text(value: &header::HeaderValue) -> String {
+    String::from_utf8_lossy(value.as_bytes()).into_owned()
+}
+
+/// RFC 9110, section 7.6.1, and what the server that finally sends the response makes itself.
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    use header::{
+        CONNECTION, CONTENT_LENGTH, DATE, PROXY_AUTHENTICATE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    };
+    [CONNECTION, CONTENT_LENGTH, DATE, PROXY_AUTHENTICATE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE]
+        .contains(name)
+        || name == "keep-alive"
+        || name == "proxy-connection"
+}
+
+fn is_secret(name: &HeaderName) -> bool {
+    [header::SET_COOKIE, header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE].contains(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn headers_are_joined_and_those_of_the_connection_are_left_out() {
+        let mut map = HeaderMap::new();
+        map.append("vary", HeaderValue::from_static("origin"));
+        map.append("vary", HeaderValue::from_static("accept"));
+        map.append("connection", HeaderValue::from_static("close"));
+        map.append("content-length", HeaderValue::from_static("3"));
+        map.append("set-cookie", HeaderValue::from_static("session=1"));
+        map.append("set-cookie", HeaderValue::from_static("theme=dark"));
+        let client = headers(&map, Audience::Client);
+        let view: Vec<_> = client.iter().map(|(name, value)| (&**name, &**value)).collect();
+        assert_eq!(view, [("set-cookie", "session=1"), ("vary", "origin, accept")]);
+        assert_eq!(headers(&map, Audience::Viewers)["set-cookie"], "(redacted)");
+    }
+}

@@ -1,0 +1,66 @@
+//! The service that the layer makes: tells re-entries from other requests.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, HttpBody};
+use axum::response::Response;
+use bytes::Bytes;
+use http::Request;
+use tower_service::Service;
+
+use super::first::ResponseFuture;
+use super::request_head::is_reentry;
+use super::{CurrentRun, Site, reentry, request_body};
+use crate::run::Run;
+
+/// A service whose requests may be runs; made by [`DurableLayer`](super::DurableLayer).
+#[derive(Debug, Clone)]
+pub struct DurableService<S> {
+    inner: S,
+    site: Arc<Site>,
+}
+
+impl<S> DurableService<S> {
+    pub(super) fn new(inner: S, site: Site) -> Self {
+        Self { inner, site: Arc::new(site) }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for DurableService<S>
+where
+    S: Service<Request<Body>, Response = http::Response<R>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<axum::BoxError>,
+    R: HttpBody<Data = Bytes> + Send + 'static,
+    R::Error: Into<axum::BoxError>,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, R, S::Error>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let mut request = request.map(Body::new);
+        if request.extensions().get::<CurrentRun>().is_some() {
+            // A layer further out has it in hand.
+            let response = self.inner.call(request);
+            return ResponseFuture::deciding(async { Ok(response.await?.map(Body::new)) });
+        }
+        if is_reentry(request.headers()) {
+            // The service that is ready must be the one that is called.
+            let other = self.inner.clone();
+            let inner = std::mem::replace(&mut self.inner, other);
+            return ResponseFuture::deciding(reentry::serve(self.site.clone(), inner, request));
+        }
+        let run = Arc::new(Run::first(self.site.clone()));
+        request.extensions_mut().insert(CurrentRun(run.clone()));
+        let request = request.map(|body| request_body::keep(&run, body));
+        ResponseFuture::first(self.inner.call(request), run)
+    }
+}

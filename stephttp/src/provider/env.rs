@@ -1,0 +1,14 @@
+//! The environment variables, by the names that Inngest's SDKs share.
+
+/// A flag (`1`, `true`, `0`, `false`), or the dev server's URL.
+pub(super) const DEV: &str = "INNGEST_DEV";
+/// The signing key.
+pub(super) const SIGNING_KEY: &str = "INNGEST_SIGNING_KEY";
+/// The key to use while the signing key is being rotated.
+pub(super) const SIGNING_KEY_FALLBACK: &str = "INNGEST_SIGNING_KEY_FALLBACK";
+/// Where the API is; wins over [`BASE_URL`].
+pub(super) const API_BASE_URL: &str = "INNGEST_API_BASE_URL";
+/// Where Inngest is.
+pub(super) const BASE_URL: &str = "INNGEST_BASE_URL";
+/// The branch environment.
+pub(super) const ENV: &str = "INNGEST_ENV";

@@ -1,0 +1,55 @@
+//! Why setting up failed.
+
+/// Why [`Provider::setup`](super::Provider::setup) failed. Each says what to change.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// A setting makes no sense.
+    #[error("{setting}: {value:?} {problem}")]
+    Invalid {
+        /// The option or environment variable, such as `INNGEST_BASE_URL`.
+        setting: &'static str,
+        /// What it says; keys are not shown.
+        value: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Neither dev mode nor a signing key.
+    #[error(
+        "no signing key: set INNGEST_SIGNING_KEY (or SetupOpts::signing_key) to the key that Inngest shows under \
+         \"Signing key\", or set INNGEST_DEV=1 to use a dev server on this machine"
+    )]
+    MissingSigningKey,
+    /// No origin, outside of dev mode.
+    #[error(
+        "no origin: outside of dev mode Inngest must be told where to call this app back: use SetupOpts::new with its \
+         public origin, such as \"https://api.example.com\""
+    )]
+    MissingOrigin,
+    /// Two functions have one id.
+    #[error(
+        "two functions have the id {id:?}, and Inngest would mix their runs: {first} and {second}; rename one"
+    )]
+    DuplicateFunction {
+        /// The id.
+        id: String,
+        /// One function and its place.
+        first: String,
+        /// The other function and its place.
+        second: String,
+    },
+    /// The HTTP client could not be set up.
+    #[error("the HTTP client could not be set up")]
+    Http(#[from] HttpSetupError),
+}
+
+/// Why the HTTP client could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct HttpSetupError(#[from] reqwest::Error);
+
+impl From<reqwest::Error> for SetupError {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Http(HttpSetupError(error))
+    }
+}

@@ -1,0 +1,141 @@
+//! Setting up: who the app is, which Inngest it talks to, and the parts that all requests share.
+
+mod env;
+mod error;
+mod opts;
+mod settings;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use error::{HttpSetupError, SetupError};
+pub use opts::SetupOpts;
+pub(crate) use settings::Settings;
+
+use crate::checkpoint::{Backlog, Deliveries, Undelivered};
+use crate::client::{ApiClient, Keys};
+use crate::function::{self, FnOpts};
+use crate::layer::DurableLayer;
+
+/// The app's side of Inngest: makes the [layer](Self::layer), and waits for what is under way.
+///
+/// Clones are the same provider.
+#[derive(Clone)]
+pub struct Provider {
+    shared: Arc<Shared>,
+}
+
+/// What the layers and runs of one provider share.
+pub(crate) struct Shared {
+    settings: Settings,
+    client: ApiClient,
+    backlog: Backlog,
+    deliveries: Arc<Deliveries>,
+    least_retries: u8,
+}
+
+impl Provider {
+    /// Checks the options and the environment, and sets up.
+    ///
+    /// Options win over the environment; see [`SetupOpts`] for the variables.
+    ///
+    /// # Errors
+    /// When an option or variable makes no sense (the error names it), when there is neither a signing key nor dev
+    /// mode, and when two functions of this program have one id.
+    pub fn setup(opts: SetupOpts) -> Result<Self, SetupError> {
+        let settings = Settings::resolve(opts, |name| std::env::var(name).ok())?;
+        check_functions(function::registered().map(|function| (function.opts.id(), function)))?;
+        if settings.is_dev() {
+            tracing::info!(
+                api = %settings.base_url,
+                "dev mode: requests that claim to be Inngest's are not checked for its signature"
+            );
+        }
+        let keys = Keys::new(settings.signing_key.as_ref(), settings.signing_key_fallback.as_ref());
+        let client = ApiClient::new(settings.base_url.clone(), keys, settings.env.as_ref())?;
+        let least_retries = function::registered().map(|function| function.opts.retries()).min();
+        Ok(Self {
+            shared: Arc::new(Shared {
+                backlog: Backlog::new(settings.backlog_bytes),
+                settings,
+                client,
+                deliveries: Arc::default(),
+                least_retries: least_retries.unwrap_or(FnOpts::DEFAULT_RETRIES),
+            }),
+        })
+    }
+
+    /// The layer that makes handlers durable. Add it once, after the routes.
+    #[must_use = "a layer does nothing until it is added to a router"]
+    pub fn layer(&self) -> DurableLayer {
+        DurableLayer::new(self.shared.clone())
+    }
+
+    /// Waits until nothing is under way: every checkpoint delivered, every run whose client went away ended or handed
+    /// over. Call it when the server has stopped taking requests, before the process ends.
+    ///
+    /// # Errors
+    /// What was not delivered: runs still under way when `timeout` was over, and runs that were lost before, since
+    /// [`setup`](Self::setup).
+    ///
+    /// # Cancellation
+    /// Waiting has no effect on what is under way; it can be called again.
+    pub async fn wait(&self, timeout: Duration) -> Result<(), Undelivered> {
+        self.shared.deliveries.wait(timeout).await
+    }
+}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Provider").field("settings", &self.shared.settings).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) fn client(&self) -> &ApiClient {
+        &self.client
+    }
+
+    pub(crate) fn backlog(&self) -> &Backlog {
+        &self.backlog
+    }
+
+    pub(crate) fn deliveries(&self) -> &Arc<Deliveries> {
+        &self.deliveries
+    }
+
+    /// The fewest retries that a function of this program has.
+    pub(crate) fn least_retries(&self) -> u8 {
+        self.least_retries
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// Inngest would mix the runs of two functions with one id.
+fn check_functions<'a>(
+    functions: impl Iterator<Item = (&'a str, &'a function::Registration)>,
+) -> Result<(), SetupError> {
+    let mut known = std::collections::HashMap::new();
+    for (id, function) in functions {
+        if let Some(other) = known.insert(id, function) {
+            let name = |function: &function::Registration| {
+                format!("{} ({})", function.function(), function.location())
+            };
+            let mut names = [name(other), name(function)];
+            names.sort();
+            let [first, second] = names;
+            return Err(SetupError::DuplicateFunction { id: id.to_owned(), first, second });
+        }
+    }
+    Ok(())
+}

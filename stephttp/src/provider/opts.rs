@@ -1,0 +1,152 @@
+//! The options of an app.
+
+use std::fmt;
+use std::time::Duration;
+
+/// How to set up a [`Provider`](super::Provider).
+///
+/// ```
+/// # use std::time::Duration;
+/// use stephttp::{Provider, SetupOpts};
+///
+/// # fn main() -> Result<(), stephttp::SetupError> {
+/// let inngest = Provider::setup(
+///     SetupOpts::new("https://api.example.com")
+///         .signing_key("signkey-prod-12345678")
+///         .linger(Duration::from_millis(200)),
+/// )?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// What is not set here is taken from the environment:
+///
+/// | Variable | Option | Says |
+/// |---|---|---|
+/// | `INNGEST_DEV` | [`dev_server`](Self::dev_server), [`dev`](Self::dev) | `1` or `true`: dev mode, with the dev server at `http://127.0.0.1:8288`; a URL: dev mode, with the dev server there; `0` or `false`: no dev mode |
+/// | `INNGEST_SIGNING_KEY` | [`signing_key`](Self::signing_key) | the key that Inngest and the app share; required outside of dev mode |
+/// | `INNGEST_SIGNING_KEY_FALLBACK` | [`signing_key_fallback`](Self::signing_key_fallback) | the other key, while keys are rotated |
+/// | `INNGEST_API_BASE_URL`, `INNGEST_BASE_URL` | [`base_url`](Self::base_url) | a self-hosted server; the first wins |
+/// | `INNGEST_ENV` | [`env`](Self::env) | the branch environment |
+///
+/// An empty variable counts as not set.
+#[derive(Clone, Default)]
+pub struct SetupOpts {
+    pub(super) origin: Option<String>,
+    pub(super) dev_origin: Option<String>,
+    pub(super) dev: Option<Dev>,
+    pub(super) signing_key: Option<String>,
+    pub(super) signing_key_fallback: Option<String>,
+    pub(super) base_url: Option<String>,
+    pub(super) env: Option<String>,
+    pub(super) linger: Option<Duration>,
+    pub(super) backlog_bytes: Option<usize>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Dev {
+    Flag(bool),
+    Server(String),
+}
+
+impl SetupOpts {
+    /// Options of the app at a public origin, such as `https://api.example.com`: a scheme, a host and perhaps a port.
+    ///
+    /// Inngest calls the app back there, and knows it by that name. It is never taken from a client's request: anybody
+    /// could then have Inngest call a place of their choice. In dev mode alone the request's own `Host` is used
+    /// instead, so that code with a production origin works on any machine; see [`dev_origin`](Self::dev_origin).
+    pub fn new(origin: impl Into<String>) -> Self {
+        Self { origin: Some(origin.into()), ..Self::default() }
+    }
+
+    /// Dev mode with a dev server at a URL, such as `http://127.0.0.1:8288`.
+    ///
+    /// In dev mode there is no authentication: whoever knows a run's id can pretend to be Inngest. Not for production.
+    #[must_use]
+    pub fn dev_server(mut self, url: impl Into<String>) -> Self {
+        self.dev = Some(Dev::Server(url.into()));
+        self
+    }
+
+    /// Dev mode on or off, whatever `INNGEST_DEV` says. The dev server is at `http://127.0.0.1:8288`.
+    #[must_use]
+    pub fn dev(mut self, dev: bool) -> Self {
+        self.dev = Some(Dev::Flag(dev));
+        self
+    }
+
+    /// Where the dev server reaches the app, if not at the `Host` that clients use:
+    /// `http://host.docker.internal:3000`, say. No effect outside of dev mode.
+    #[must_use]
+    pub fn dev_origin(mut self, origin: impl Into<String>) -> Self {
+        self.dev_origin = Some(origin.into());
+        self
+    }
+
+    /// The signing key, as Inngest shows it. Neither logs nor `Debug` show it.
+    #[must_use]
+    pub fn signing_key(mut self, key: impl Into<String>) -> Self {
+        self.signing_key = Some(key.into());
+        self
+    }
+
+    /// A second key: requests signed with it are accepted, and calls that the first one is refused for are made with
+    /// it. For rotating keys without a gap.
+    #[must_use]
+    pub fn signing_key_fallback(mut self, key: impl Into<String>) -> Self {
+        self.signing_key_fallback = Some(key.into());
+        self
+    }
+
+    /// Where the API of a self-hosted server is. Clients are redirected there for a run's output, so they must be able
+    /// to reach it.
+    #[must_use]
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = Some(url.into());
+        self
+    }
+
+    /// The branch environment.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<String>) -> Self {
+        self.env = Some(name.into());
+        self
+    }
+
+    /// How long operations gather in a client's request before they are sent; 500 ms unless set.
+    ///
+    /// A handler that ends sooner costs one call to Inngest. If the process dies, what was gathering is lost, and with
+    /// it the run.
+    #[must_use]
+    pub fn linger(mut self, linger: Duration) -> Self {
+        self.linger = Some(linger);
+        self
+    }
+
+    /// How many bytes of operations may wait for Inngest, over all runs, before new steps wait too; 4 MiB unless set.
+    ///
+    /// A step that has waited for ten seconds runs all the same, but what its run has done so far is not reported to
+    /// Inngest: it is counted as lost, and the run cannot be handed over any more.
+    #[must_use]
+    pub fn backlog_bytes(mut self, bytes: usize) -> Self {
+        self.backlog_bytes = Some(bytes);
+        self
+    }
+}
+
+impl fmt::Debug for SetupOpts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secret = |key: &Option<String>| key.as_ref().map(|_| "..");
+        f.debug_struct("SetupOpts")
+            .field("origin", &self.origin)
+            .field("dev_origin", &self.dev_origin)
+            .field("dev", &self.dev)
+            .field("signing_key", &secret(&self.signing_key))
+            .field("signing_key_fallback", &secret(&self.signing_key_fallback))
+            .field("base_url", &self.base_url)
+            .field("env", &self.env)
+            .field("linger", &self.linger)
+            .field("backlog_bytes", &self.backlog_bytes)
+            .finish()
+    }
+}

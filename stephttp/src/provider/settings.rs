@@ -1,0 +1,180 @@
+//! The options and the environment, checked.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use http::HeaderValue;
+use reqwest::Url;
+
+use super::opts::Dev;
+use super::{SetupError, SetupOpts, env};
+use crate::signature::SigningKey;
+
+const CLOUD: &str = "https://api.inngest.com";
+const DEV_SERVER: &str = "http://127.0.0.1:8288";
+const LINGER: Duration = Duration::from_millis(500);
+const BACKLOG_BYTES: usize = 4 * 1024 * 1024;
+
+/// What a provider goes by.
+pub(crate) struct Settings {
+    mode: Mode,
+    pub(super) base_url: Url,
+    pub(super) signing_key: Option<SigningKey>,
+    pub(super) signing_key_fallback: Option<SigningKey>,
+    pub(super) env: Option<HeaderValue>,
+    pub(crate) linger: Duration,
+    pub(super) backlog_bytes: usize,
+}
+
+#[derive(Debug)]
+enum Mode {
+    /// Requests are believed, and the origin is the one that the client used, unless one is given.
+    Dev { origin: Option<String>, otherwise: String },
+    /// Inngest signs its requests, and calls this origin.
+    Cloud { origin: String },
+}
+
+impl Settings {
+    /// Checks options and variables. Options win.
+    pub(super) fn resolve(
+        opts: SetupOpts,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, SetupError> {
+        let variable =
+            |name| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let dev = match opts.dev {
+            Some(dev) => ("SetupOpts::dev_server", dev),
+            None => (env::DEV, variable(env::DEV).map_or(Dev::Flag(false), parse_dev)),
+        };
+        let key = |option: Option<String>, option_name, name| match option {
+            Some(key) => parse_key(option_name, &key).map(Some),
+            None => variable(name).map(|key| parse_key(name, &key)).transpose(),
+        };
+        let signing_key = key(opts.signing_key, "SetupOpts::signing_key", env::SIGNING_KEY)?;
+        let signing_key_fallback =
+            key(opts.signing_key_fallback, "SetupOpts::signing_key_fallback", env::SIGNING_KEY_FALLBACK)?;
+        let base_url = match opts.base_url {
+            Some(url) => Some(parse_url("SetupOpts::base_url", &url)?),
+            None => [env::API_BASE_URL, env::BASE_URL]
+                .into_iter()
+                .find_map(|name| variable(name).map(|url| parse_url(name, &url)))
+                .transpose()?,
+        };
+        let dev_server = match dev {
+            (_, Dev::Flag(false)) => None,
+            (_, Dev::Flag(true)) => Some(parse_url(env::DEV, DEV_SERVER)?),
+            (setting, Dev::Server(url)) => Some(parse_url(setting, &url)?),
+        };
+        let origin = opts.origin.map(|origin| parse_origin("SetupOpts::new", &origin)).transpose()?;
+        let dev_origin =
+            opts.dev_origin.map(|origin| parse_origin("SetupOpts::dev_origin", &origin)).transpose()?;
+        let (mode, default_url) = match dev_server {
+            Some(url) => {
+                let otherwise = origin.unwrap_or_else(|| "http://127.0.0.1".to_owned());
+                (Mode::Dev { origin: dev_origin, otherwise }, url)
+            }
+            None if signing_key.is_none() => return Err(SetupError::MissingSigningKey),
+            None => (
+                Mode::Cloud { origin: origin.ok_or(SetupError::MissingOrigin)? },
+                parse_url(env::BASE_URL, CLOUD)?,
+            ),
+        };
+        let (env_setting, env_name) = match opts.env {
+            Some(name) => ("SetupOpts::env", Some(name)),
+            None => (env::ENV, variable(env::ENV)),
+        };
+        let env = env_name.map(|name| {
+            HeaderValue::try_from(&name).map_err(|_| invalid(env_setting, &name, "is no header's value"))
+        });
+        Ok(Self {
+            mode,
+            base_url: base_url.unwrap_or(default_url),
+            signing_key,
+            signing_key_fallback,
+            env: env.transpose()?,
+            linger: opts.linger.unwrap_or(LINGER),
+            backlog_bytes: opts.backlog_bytes.unwrap_or(BACKLOG_BYTES).max(1),
+        })
+    }
+
+    pub(crate) fn is_dev(&self) -> bool {
+        matches!(self.mode, Mode::Dev { .. })
+    }
+
+    /// Where Inngest calls this app. A client's `Host` is believed in dev mode only.
+    pub(crate) fn origin(&self, host: Option<&str>) -> Cow<'_, str> {
+        match (&self.mode, host) {
+            (Mode::Cloud { origin } | Mode::Dev { origin: Some(origin), .. }, _) => Cow::Borrowed(origin),
+            (Mode::Dev { .. }, Some(host)) => Cow::Owned(format!("http://{host}")),
+            (Mode::Dev { otherwise, .. }, None) => Cow::Borrowed(otherwise),
+        }
+    }
+
+    /// Whether a request is Inngest's.
+    pub(crate) fn admits(&self, signature: &str, body: &[u8], now: SystemTime) -> bool {
+        let mut keys = self.signing_key.iter().chain(&self.signing_key_fallback);
+        self.is_dev() || keys.any(|key| key.verifies(signature, body, now))
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("mode", &self.mode)
+            .field("base_url", &self.base_url.as_str())
+            .field("linger", &self.linger)
+            .field("backlog_bytes", &self.backlog_bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+fn parse_dev(value: String) -> Dev {
+    match value.to_ascii_lowercase().as_str() {
+        "1" | "true" => Dev::Flag(true),
+        "0" | "false" => Dev::Flag(false),
+        _ => Dev::Server(value),
+    }
+}
+
+fn parse_key(setting: &'static str, key: &str) -> Result<SigningKey, SetupError> {
+    SigningKey::parse(key)
+        .map_err(|error| invalid(setting, "(not shown)", &format!("is no signing key: {error}")))
+}
+
+fn parse_url(setting: &'static str, text: &str) -> Result<Url, SetupError> {
+    let problem = |problem: &str| {
+        let hint = if setting == env::DEV { " (or write 1 for the default dev server)" } else { "" };
+        invalid(setting, text, &format!("{problem}: write something like \"http://127.0.0.1:8288\"{hint}"))
+    };
+    let url = Url::parse(text).map_err(|error| problem(&format!("is no URL ({error})")))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(problem("is no http or https URL"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(problem("has a query or a fragment"));
+    }
+    Ok(url)
+}
+
+/// An origin without a trailing slash.
+fn parse_origin(setting: &'static str, text: &str) -> Result<String, SetupError> {
+    let problem = |problem: &str| {
+        invalid(setting, text, &format!("{problem}: write something like \"https://api.example.com\""))
+    };
+    let url = Url::parse(text).map_err(|error| problem(&format!("is no origin ({error})")))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(problem("is no http or https origin"));
+    }
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err(problem("is more than an origin: leave out the path"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(invalid(setting, "(not shown)", "must not hold a user name or password"));
+    }
+    Ok(url.origin().ascii_serialization())
+}
+
+fn invalid(setting: &'static str, value: &str, problem: &str) -> SetupError {
+    SetupError::Invalid { setting, value: value.to_owned(), problem: problem.to_owned() }
+}

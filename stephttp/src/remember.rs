@@ -1,0 +1,205 @@
+//! Values that a re-entry cannot extract again.
+
+use std::any::type_name;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, PoisonError};
+
+use axum::extract::FromRequestParts;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::request::Parts;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::layer::CurrentRun;
+use crate::run::{Run, StepKey};
+
+/// The hidden step that holds the values.
+const HIDDEN_STEP: &str = "stephttp:remember";
+
+/// Keeps an extractor's value over the whole run.
+///
+/// When Inngest calls an endpoint back, the request carries the method, path, query, content type and body of the first
+/// one, and nothing else: no `Authorization`, no cookies, no peer address. An extractor that reads those fails then, or
+/// gives another value. `Remember` runs the extractor in the first request only; the value is stored (as JSON, at
+/// Inngest) when the run hands over, and every re-entry gets it from there.
+///
+/// ```
+/// use axum::Json;
+/// use axum::extract::FromRequestParts;
+/// use axum::http::{StatusCode, request::Parts};
+/// use serde::{Deserialize, Serialize};
+/// use stephttp::{Remember, Step, StepError};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct AuthUser {
+///     name: String,
+/// }
+///
+/// impl<S: Sync> FromRequestParts<S> for AuthUser {
+///     type Rejection = StatusCode;
+///
+///     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, StatusCode> {
+///         let token = parts.headers.get("authorization").ok_or(StatusCode::UNAUTHORIZED)?;
+///         Ok(AuthUser { name: token.to_str().unwrap_or_default().to_owned() })
+///     }
+/// }
+///
+/// #[stephttp::api_fn(id = "close-account")]
+/// async fn close_account(Remember(user): Remember<AuthUser>, step: Step) -> Result<Json<String>, StepError> {
+///     step.sleep("time-to-think-again", std::time::Duration::from_secs(7 * 86_400)).await;
+///     Ok(Json(format!("good bye, {}", user.name)))
+/// }
+/// ```
+///
+/// Do not remember secrets: the value is visible in Inngest's dashboard. Values are told apart by their type's name,
+/// and those of one type by their order in the handler's arguments; renaming the type strands runs in flight, which
+/// are answered with an error that says so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Remember<T>(pub T);
+
+impl<T> Deref for Remember<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for Remember<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
+
+impl<S, T> FromRequestParts<S> for Remember<T>
+where
+    S: Send + Sync,
+    T: FromRequestParts<S> + Serialize + DeserializeOwned,
+{
+    type Rejection = RememberRejection<T::Rejection>;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let run = parts.extensions.get::<CurrentRun>().map(|current| current.0.clone());
+        match run {
+            // Without the layer there is nothing to store it in, and no re-entry either.
+            None => T::from_request_parts(parts, state).await.map(Self).map_err(RememberRejection::Extract),
+            Some(run) if run.memo().is_some() => restore(&run).map(Self),
+            Some(run) => {
+                let value = T::from_request_parts(parts, state).await.map_err(RememberRejection::Extract)?;
+                let json = serde_json::value::to_raw_value(&value).map_err(|error| {
+                    let value = type_name::<T>();
+                    tracing::error!(%error, value, "a `Remember` value cannot be stored");
+                    RememberRejection::Store(Fault { value, reason: error.to_string() })
+                })?;
+                run.remembered.push::<T>(json);
+                Ok(Self(value))
+            }
+        }
+    }
+}
+
+fn restore<T: DeserializeOwned, R>(run: &Run) -> Result<T, RememberRejection<R>> {
+    let value = type_name::<T>();
+    let refuse = |reason: String| {
+        tracing::error!(run_id = %run.id(), value, reason, "a `Remember` value cannot be restored");
+        RememberRejection::Restore(Fault { value, reason })
+    };
+    let stored = run.memo().and_then(|memo| memo.get(hidden_step().hash));
+    let stored = stored
+        .ok_or_else(|| refuse("the run has none stored: it began before the handler asked for it".into()))?;
+    let stored: Result<Stored, _> = stored.outcome().map_err(|error| refuse(error.to_string()))?;
+    let mut stored = stored.map_err(|error| refuse(error.message))?;
+    let index = run.remembered.next_index::<T>();
+    let json =
+        stored.0.get_mut(value).filter(|values| index < values.len()).map(|values| values.swap_remove(index));
+    let json = json.ok_or_else(|| refuse("the run has none of this type stored".into()))?;
+    serde_json::from_str(json.get()).map_err(|error| refuse(error.to_string()))
+}
+
+/// As JSON: from a type's name to its values, in the order of the handler's arguments.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+struct Stored(BTreeMap<String, Vec<Box<RawValue>>>);
+
+/// The values of the request at hand.
+#[derive(Default)]
+pub(crate) struct Remembered {
+    /// In the first request: what was extracted. In a re-entry: the types asked for so far.
+    values: Mutex<Vec<(&'static str, Option<Box<RawValue>>)>>,
+}
+
+impl Remembered {
+    fn push<T>(&self, json: Box<RawValue>) {
+        self.lock().push((type_name::<T>(), Some(json)));
+    }
+
+    /// How many of this type were asked for before; counts this one.
+    fn next_index<T>(&self) -> usize {
+        let mut values = self.lock();
+        let index = values.iter().filter(|(name, _)| *name == type_name::<T>()).count();
+        values.push((type_name::<T>(), None));
+        index
+    }
+
+    /// The hidden step's output, if there is anything to remember.
+    pub(crate) fn take(&self) -> Option<Box<RawValue>> {
+        let mut stored = BTreeMap::<String, Vec<Box<RawValue>>>::new();
+        for (name, json) in self.lock().drain(..) {
+            stored.entry(name.to_owned()).or_default().extend(json);
+        }
+        if stored.is_empty() {
+            return None;
+        }
+        // Texts and raw JSON: this cannot fail.
+        serde_json::value::to_raw_value(&Stored(stored)).ok()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(&'static str, Option<Box<RawValue>>)>> {
+        self.values.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(crate) fn hidden_step() -> StepKey {
+    StepKey::hidden(HIDDEN_STEP)
+}
+
+/// Why [`Remember`] gave no value.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RememberRejection<R> {
+    /// The wrapped extractor refused the first request.
+    Extract(R),
+    /// The value cannot be written as JSON.
+    Store(Fault),
+    /// In a re-entry: the stored value is missing, or is no value of this type any more.
+    Restore(Fault),
+}
+
+/// What is wrong with a remembered value, for the developer.
+#[derive(Debug)]
+pub struct Fault {
+    value: &'static str,
+    reason: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Remember<{}>: {}", self.value, self.reason)
+    }
+}
+
+impl<R: IntoResponse> IntoResponse for RememberRejection<R> {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Extract(rejection) => rejection.into_response(),
+            // What is wrong is logged; a client cannot mend it.
+            Self::Store(_) | Self::Restore(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "a remembered value was lost").into_response()
+            }
+        }
+    }
+}

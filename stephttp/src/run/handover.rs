@@ -1,0 +1,92 @@
+//! What is told to Inngest when a handler cannot go on by itself.
+
+use std::time::Duration;
+
+use super::record::{Recorded, StepKey};
+use super::state::{Outstanding, OutstandingKind};
+use super::{Origin, Run};
+use crate::remember;
+use crate::wire::OpCode;
+
+/// The hidden step that says: this run plans.
+pub(super) const PLANS: &str = "stephttp:plans";
+
+/// The operations that hand a run over, in the order to send them.
+#[derive(Debug)]
+pub(crate) struct Handover {
+    /// Hidden steps that must be stored before `ops` have an effect.
+    pub(crate) context: Vec<Recorded>,
+    /// What makes Inngest call back.
+    pub(crate) ops: Vec<Recorded>,
+    /// For the `Retry-After` header: the delay that a failed step asks for.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl Run {
+    /// Decides what to tell Inngest about a suspended handler.
+    ///
+    /// With one thing outstanding, Inngest calls back once, and that re-entry may run every step it comes to. With
+    /// several, two re-entries can be under way at once, and each would run what the other is running: from then on
+    /// the run *plans*, which it notes in a hidden step.
+    pub(crate) fn hand_over(&self, outstanding: Vec<Outstanding>) -> Handover {
+        let mut context = Vec::new();
+        if self.is_first() {
+            context.extend(
+                self.remembered.take().map(|values| Recorded::ran(remember::hidden_step(), values, None)),
+            );
+        }
+        let failed_before = self.count_unsent_failures();
+        let (ops, retry_after) = choose(outstanding, failed_before);
+        let called_back = ops.len() + failed_before;
+        let plans_already = matches!(&self.origin, Origin::Reentry { plans: true, .. });
+        if called_back > 1 && !plans_already {
+            let yes = serde_json::value::to_raw_value(&true).unwrap_or_default();
+            context.push(Recorded::ran(StepKey::hidden(PLANS), yes, None));
+        }
+        Handover { context, ops, retry_after }
+    }
+
+    /// Steps that failed for good in the first request, where the handler went on. Inngest calls back for each of them.
+    fn count_unsent_failures(&self) -> usize {
+        self.lock().unsent.iter().filter(|op| op.op() == OpCode::StepFailed).count()
+    }
+}
+
+/// Of what is outstanding, what to say now.
+fn choose(outstanding: Vec<Outstanding>, failed_before: usize) -> (Vec<Recorded>, Option<Duration>) {
+    let is_named = |one: &Outstanding| matches!(one.kind, OutstandingKind::Named(_));
+    let is_failing = |one: &Outstanding| matches!(one.kind, OutstandingKind::Failing(_));
+    let ends = |one: &Outstanding| one.op.op() == OpCode::StepFailed;
+    let delay = |one: &Outstanding| match one.kind {
+        OutstandingKind::Named(delay) | OutstandingKind::Failing(delay) => delay,
+        OutstandingKind::Wait | OutstandingKind::Planned => None,
+    };
+    // A request for one step answers with that step.
+    if let Some(named) = outstanding.iter().position(is_named) {
+        return only(outstanding, named, delay);
+    }
+    // A step that failed for good in the first request calls back by itself, at once: the rest is found again then.
+    if failed_before == 1 {
+        return (Vec::new(), None);
+    }
+    // So does one in a re-entry.
+    if let Some(failed) = outstanding.iter().position(ends) {
+        return only(outstanding, failed, delay);
+    }
+    // Of several steps that failed and will be tried again, one is told; the others run again in its re-entry.
+    let mut failing_told = false;
+    let retry_after = outstanding.iter().find_map(delay);
+    let told =
+        outstanding.into_iter().filter(|one| !is_failing(one) || !std::mem::replace(&mut failing_told, true));
+    (told.map(|one| one.op).collect(), retry_after)
+}
+
+fn only(
+    mut outstanding: Vec<Outstanding>,
+    index: usize,
+    delay: impl Fn(&Outstanding) -> Option<Duration>,
+) -> (Vec<Recorded>, Option<Duration>) {
+    let one = outstanding.swap_remove(index);
+    let delay = delay(&one);
+    (vec![one.op], delay)
+}

@@ -1,0 +1,64 @@
+//! Which repetition of a step id a call is.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use crate::step::StepId;
+use crate::wire::StepHash;
+
+/// The step ids that a request has used so far.
+#[derive(Debug, Default)]
+pub(super) struct UsedIds {
+    /// For each hash in use: the index to try at the next use of its id.
+    next_index: HashMap<StepHash, u32>,
+}
+
+impl UsedIds {
+    /// The hash for one more use of `id`, and its index: 0 for the first, then counting up.
+    ///
+    /// An index whose hash is already taken by an id written out (`"dup:1"`) is skipped, as Inngest's JS SDK does.
+    pub(super) fn claim(&mut self, id: &StepId) -> (StepHash, u32) {
+        let first = id.hash();
+        let mut index = match self.next_index.entry(first) {
+            Entry::Vacant(entry) => {
+                entry.insert(1);
+                return (first, 0);
+            }
+            Entry::Occupied(entry) => *entry.get(),
+        };
+        loop {
+            let hash = StepHash::of_repeated(id.as_str(), index);
+            if let Entry::Vacant(entry) = self.next_index.entry(hash) {
+                entry.insert(1);
+                self.next_index.insert(first, index + 1);
+                return (hash, index);
+            }
+            index += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeated_ids_are_numbered_as_the_recorded_sdks_do() {
+        let mut used = UsedIds::default();
+        let mut claim = |id: &str| used.claim(&StepId::from(id));
+        assert_eq!(claim("dup"), (StepHash::of("dup"), 0));
+        assert_eq!(claim("dup"), (StepHash::of("dup:1"), 1));
+        assert_eq!(claim("dup"), (StepHash::of("dup:2"), 2));
+        assert_eq!(claim("other"), (StepHash::of("other"), 0));
+    }
+
+    #[test]
+    fn an_index_taken_by_a_written_id_is_skipped() {
+        let mut used = UsedIds::default();
+        let mut claim = |id: &str| used.claim(&StepId::from(id));
+        claim("dup");
+        claim("dup:1");
+        assert_eq!(claim("dup"), (StepHash::of("dup:2"), 2));
+        assert_eq!(claim("dup:1"), (StepHash::of("dup:1:1"), 1));
+    }
+}

@@ -1,0 +1,248 @@
+//! A run, as far as this process knows it: one request's share of it.
+
+mod drive;
+mod handover;
+mod ids;
+mod memo;
+mod record;
+mod run_id;
+mod state;
+mod steps;
+mod wakeup;
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::Waker;
+use std::time::SystemTime;
+
+pub(crate) use drive::Driven;
+pub(crate) use memo::Memo;
+pub(crate) use record::{Recorded, StepKey};
+pub use run_id::RunId;
+pub(crate) use state::Outstanding;
+pub(crate) use steps::{Begin, Ended, Executing};
+
+use crate::checkpoint::Ledger;
+use crate::function::FnOpts;
+use crate::layer::{Dispatch, RequestBody, RequestHead, Site};
+use crate::remember::Remembered;
+use crate::wire::OpCode;
+use state::State;
+use wakeup::Wakeup;
+
+/// What one request's layer, extractors and steps share.
+///
+/// The layer makes one for every request; most of it stays empty until a [`Step`](crate::Step) is extracted.
+pub(crate) struct Run {
+    origin: Origin,
+    started: SystemTime,
+    id: OnceLock<RunId>,
+    opts: OnceLock<&'static FnOpts>,
+    /// Set once a `Step` was extracted: from then on the request is tracked.
+    head: OnceLock<RequestHead>,
+    pub(crate) body: RequestBody,
+    pub(crate) remembered: Remembered,
+    pub(crate) ledger: Ledger,
+    state: Mutex<State>,
+    wakeup: Wakeup,
+    /// The attribute's code at the top of the handler's body has run.
+    entered: AtomicBool,
+}
+
+/// How a run came into this process.
+enum Origin {
+    /// A client's request.
+    First(Arc<Site>),
+    /// Inngest's call back.
+    Reentry { site: Arc<Site>, dispatch: Dispatch, memo: Memo, plans: bool },
+    /// No layer: steps run inline.
+    Detached,
+}
+
+impl Run {
+    pub(crate) fn first(site: Arc<Site>) -> Self {
+        Self::new(Origin::First(site))
+    }
+
+    pub(crate) fn reentry(site: Arc<Site>, dispatch: Dispatch, memo: Memo) -> Self {
+        let plans = memo.contains(StepKey::hidden(handover::PLANS).hash);
+        let run_id = dispatch.run_id;
+        let run = Self::new(Origin::Reentry { site, dispatch, memo, plans });
+        run.id.get_or_init(|| run_id);
+        run
+    }
+
+    pub(crate) fn detached() -> Self {
+        Self::new(Origin::Detached)
+    }
+
+    fn new(origin: Origin) -> Self {
+        Self {
+            origin,
+            started: SystemTime::now(),
+            id: OnceLock::new(),
+            opts: OnceLock::new(),
+            head: OnceLock::new(),
+            body: RequestBody::default(),
+            remembered: Remembered::default(),
+            ledger: Ledger::default(),
+            state: Mutex::default(),
+            wakeup: Wakeup::default(),
+            entered: AtomicBool::new(false),
+        }
+    }
+
+    /// The run's id; made from the request's start when it is first asked for.
+    pub(crate) fn id(&self) -> RunId {
+        *self.id.get_or_init(|| RunId::new(self.started))
+    }
+
+    pub(crate) fn started(&self) -> SystemTime {
+        self.started
+    }
+
+    /// Where the run's layer stands; `None` when there is none.
+    pub(crate) fn site(&self) -> Option<&Arc<Site>> {
+        match &self.origin {
+            Origin::First(site) | Origin::Reentry { site, .. } => Some(site),
+            Origin::Detached => None,
+        }
+    }
+
+    pub(crate) fn dispatch(&self) -> Option<&Dispatch> {
+        match &self.origin {
+            Origin::Reentry { dispatch, .. } => Some(dispatch),
+            Origin::First(_) | Origin::Detached => None,
+        }
+    }
+
+    pub(crate) fn memo(&self) -> Option<&Memo> {
+        match &self.origin {
+            Origin::Reentry { memo, .. } => Some(memo),
+            Origin::First(_) | Origin::Detached => None,
+        }
+    }
+
+    /// From the moment that a `Step` is extracted, the request's body is kept and its handler's steps are counted.
+    pub(crate) fn track(&self, head: impl FnOnce() -> RequestHead) {
+        self.head.get_or_init(head);
+    }
+
+    pub(crate) fn is_tracked(&self) -> bool {
+        self.head.get().is_some()
+    }
+
+    pub(crate) fn head(&self) -> Option<&RequestHead> {
+        self.head.get()
+    }
+
+    /// The handler's body has begun: its extractors accepted the request.
+    pub(crate) fn enter(&self, opts: &'static FnOpts) {
+        self.opts.get_or_init(|| opts);
+        self.entered.store(true, Ordering::Relaxed);
+        if let Some(site) = self.site() {
+            site.learn(opts);
+        }
+    }
+
+    pub(crate) fn is_entered(&self) -> bool {
+        self.entered.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn opts(&self) -> FnOpts {
+        self.opts.get().copied().copied().unwrap_or_default()
+    }
+
+    /// Whether there is anything to tell Inngest.
+    pub(crate) fn has_unsent(&self) -> bool {
+        !self.lock().unsent.is_empty()
+    }
+
+    /// Whether there is anything to tell Inngest before this request's part of the run ends.
+    pub(crate) fn has_unsent_finished(&self) -> bool {
+        self.lock().unsent.iter().any(|op| op.op() != OpCode::StepFailed)
+    }
+
+    /// Gives up the last of what could not be sent.
+    pub(crate) fn forget_last(&self, count: usize) {
+        let mut ops = self.take_unsent();
+        ops.truncate(ops.len().saturating_sub(count));
+        self.put_back(ops);
+    }
+
+    /// Whether a step has begun or ended, so that the run must not be lost with its client.
+    pub(crate) fn has_begun(&self) -> bool {
+        let state = self.lock();
+        state.added_steps > 0 || state.executing > 0
+    }
+
+    /// Whether any step has been recorded in this request.
+    pub(crate) fn has_steps(&self) -> bool {
+        self.lock().added_steps > 0
+    }
+
+    pub(crate) fn record(&self, op: Recorded) {
+        self.lock().record(op);
+    }
+
+    pub(crate) fn take_unsent(&self) -> Vec<Recorded> {
+        self.lock().take_unsent()
+    }
+
+    /// What has not been sent, as far as it fits into one message. The rest is given up: its steps run again.
+    pub(crate) fn take_unsent_within(&self, mut bytes: usize) -> Vec<Recorded> {
+        let mut ops = self.take_unsent();
+        let fits = ops.iter().take_while(|op| {
+            let fits = op.size() <= bytes;
+            bytes = bytes.saturating_sub(op.size());
+            fits
+        });
+        ops.truncate(fits.count());
+        ops
+    }
+
+    pub(crate) fn put_back(&self, ops: Vec<Recorded>) {
+        self.lock().put_back(ops);
+    }
+
+    /// Inngest has superseded this dispatch: stop.
+    pub(crate) fn supersede(&self) {
+        self.lock().stale = true;
+        self.wakeup.wake();
+    }
+
+    /// Ends the use of steps: the handler has answered.
+    pub(crate) fn finish(&self) {
+        let outstanding = self.close(self.lock());
+        drop(outstanding);
+    }
+
+    fn close(&self, mut state: MutexGuard<'_, State>) -> Vec<Outstanding> {
+        let (outstanding, strays) = state.close();
+        drop(state);
+        // Their polls panic with a message that says why; without this they would wait for ever.
+        strays.into_iter().for_each(Waker::wake);
+        outstanding
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it holds the lock; a poisoned one is as good as any.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.release_backlog();
+    }
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run")
+            .field("id", &self.id.get())
+            .field("opts", &self.opts.get())
+            .finish_non_exhaustive()
+    }
+}

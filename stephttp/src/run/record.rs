@@ -1,0 +1,105 @@
+//! An operation as the run keeps it until it is sent.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use crate::step::StepId;
+use crate::wire::{ApiResult, Op, OpCode, OpError, OpOpts, StepHash, Timing, Userland, result::COMPLETE};
+
+/// What an operation takes on the wire besides its id and data, about.
+const ENVELOPE_BYTES: usize = 256;
+
+/// Which use of which id a step is.
+#[derive(Debug, Clone)]
+pub(crate) struct StepKey {
+    pub(crate) id: Cow<'static, str>,
+    pub(crate) index: u32,
+    pub(crate) hash: StepHash,
+}
+
+impl StepKey {
+    pub(crate) fn new(id: StepId, index: u32, hash: StepHash) -> Self {
+        Self { id: id.into_text(), index, hash }
+    }
+
+    /// A step that the SDK adds for itself.
+    pub(crate) fn hidden(id: &'static str) -> Self {
+        Self { id: Cow::Borrowed(id), index: 0, hash: StepHash::of(id) }
+    }
+}
+
+/// An operation, owned.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    key: StepKey,
+    op: OpCode,
+    opts: Option<OpOpts<'static>>,
+    data: Option<Box<RawValue>>,
+    error: Option<Box<OpError>>,
+    timing: Option<Timing>,
+}
+
+impl Recorded {
+    pub(crate) fn ran(key: StepKey, data: Box<RawValue>, timing: Option<Timing>) -> Self {
+        Self { key, op: OpCode::StepRun, opts: None, data: Some(data), error: None, timing }
+    }
+
+    pub(crate) fn failed(key: StepKey, op: OpCode, error: OpError, timing: Timing) -> Self {
+        Self { key, op, opts: None, data: None, error: Some(Box::new(error)), timing: Some(timing) }
+    }
+
+    pub(crate) fn planned(key: StepKey) -> Self {
+        Self { key, op: OpCode::StepPlanned, opts: None, data: None, error: None, timing: None }
+    }
+
+    pub(crate) fn sleep(key: StepKey, duration: String) -> Self {
+        Self {
+            key,
+            op: OpCode::Sleep,
+            opts: Some(OpOpts::sleep(duration)),
+            data: None,
+            error: None,
+            timing: None,
+        }
+    }
+
+    /// The run's end.
+    pub(crate) fn complete(result: &ApiResult<'_>) -> Result<Self, serde_json::Error> {
+        let data = serde_json::value::to_raw_value(result)?;
+        let key = StepKey::hidden(COMPLETE);
+        Ok(Self { key, op: OpCode::RunComplete, opts: None, data: Some(data), error: None, timing: None })
+    }
+
+    pub(crate) fn hash(&self) -> StepHash {
+        self.key.hash
+    }
+
+    pub(crate) fn op(&self) -> OpCode {
+        self.op
+    }
+
+    /// Bytes on the wire, about; never less than the data's.
+    pub(crate) fn size(&self) -> usize {
+        let data = self.data.as_ref().map_or(0, |data| data.get().len());
+        let error = self.error.as_ref().map_or(0, |error| error.message.len());
+        data + error + 3 * self.key.id.len() + ENVELOPE_BYTES
+    }
+
+    pub(crate) fn to_wire(&self) -> Op<'_> {
+        let id = &*self.key.id;
+        let name = (self.op != OpCode::RunComplete).then_some(Cow::Borrowed(id));
+        let index = (self.key.index > 0).then_some(self.key.index);
+        Op {
+            id: self.key.hash,
+            op: self.op,
+            userland: name.clone().map(|id| Userland { id, index }),
+            display_name: name.clone(),
+            name,
+            opts: self.opts.clone(),
+            data: self.data.as_deref().map(Cow::Borrowed),
+            error: self.error.as_deref().cloned(),
+            timing: self.timing,
+        }
+    }
+}

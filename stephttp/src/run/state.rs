@@ -1,0 +1,139 @@
+//! The part of a run that its steps change: which have ended, which wait, which execute.
+
+use std::task::Waker;
+
+use super::ids::UsedIds;
+use super::record::Recorded;
+use crate::step::StepId;
+use crate::wire::StepHash;
+
+/// Guarded by the run's lock, which is never held while user code runs.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    ids: UsedIds,
+    /// Operations that have not been sent.
+    pub(super) unsent: Vec<Recorded>,
+    /// Bytes of `unsent`.
+    pub(super) unsent_bytes: usize,
+    /// Steps and bytes that this request added to the run.
+    pub(super) added_steps: usize,
+    pub(super) added_bytes: usize,
+    /// What the handler waits for and only Inngest can bring about.
+    pub(super) outstanding: Vec<Outstanding>,
+    /// How many steps' futures have begun and not ended.
+    pub(super) executing: usize,
+    /// Steps that start once the handler's poll has returned.
+    gated: Vec<(StepHash, Waker)>,
+    /// How often the gate has been opened.
+    pub(super) gate: u64,
+    /// A step was misused in a way that its own type cannot report.
+    pub(super) fault: Option<String>,
+    /// Inngest has superseded this dispatch.
+    pub(super) stale: bool,
+    /// The handler's time is over: no step may be used any more.
+    pub(super) closed: bool,
+}
+
+/// Something only Inngest can bring about.
+#[derive(Debug)]
+pub(crate) struct Outstanding {
+    pub(crate) kind: OutstandingKind,
+    pub(crate) op: Recorded,
+    waker: Waker,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OutstandingKind {
+    /// A sleep.
+    Wait,
+    /// A step that failed; with the delay that it asks for before it is tried again.
+    Failing(Option<std::time::Duration>),
+    /// A step that runs when Inngest names it.
+    Planned,
+    /// The step that Inngest named in this request, ended.
+    Named(Option<std::time::Duration>),
+}
+
+impl State {
+    pub(super) fn claim(&mut self, id: &StepId) -> (StepHash, u32) {
+        self.ids.claim(id)
+    }
+
+    pub(super) fn record(&mut self, op: Recorded) {
+        let bytes = op.size();
+        self.unsent_bytes += bytes;
+        self.count(bytes);
+        self.unsent.push(op);
+    }
+
+    fn count(&mut self, bytes: usize) {
+        self.added_steps += 1;
+        self.added_bytes += bytes;
+    }
+
+    pub(super) fn take_unsent(&mut self) -> Vec<Recorded> {
+        self.unsent_bytes = 0;
+        std::mem::take(&mut self.unsent)
+    }
+
+    /// Puts back what could not be sent, before what has been recorded since.
+    pub(super) fn put_back(&mut self, mut ops: Vec<Recorded>) {
+        ops.append(&mut self.unsent);
+        self.unsent_bytes = ops.iter().map(Recorded::size).sum();
+        self.unsent = ops;
+    }
+
+    /// Adds an outstanding operation, or renews its waker. `true` if it is new.
+    pub(super) fn await_inngest(
+        &mut self,
+        hash: StepHash,
+        waker: &Waker,
+        kind: OutstandingKind,
+        op: impl FnOnce() -> Recorded,
+    ) -> bool {
+        if self.renew_waker(hash, waker) {
+            return false;
+        }
+        let op = op();
+        self.count(op.size());
+        self.outstanding.push(Outstanding { kind, op, waker: waker.clone() });
+        true
+    }
+
+    /// Notes the waker of what is outstanding already; `false` if it is not.
+    pub(super) fn renew_waker(&mut self, hash: StepHash, waker: &Waker) -> bool {
+        let known = self.outstanding.iter_mut().find(|known| known.op.hash() == hash);
+        known.map(|known| known.waker.clone_from(waker)).is_some()
+    }
+
+    /// A future that waited for Inngest was dropped, as the loser of a `select!` is.
+    pub(super) fn forget(&mut self, hash: StepHash) {
+        self.outstanding.retain(|outstanding| outstanding.op.hash() != hash);
+    }
+
+    /// Waits for the gate to open.
+    pub(super) fn enter_gate(&mut self, hash: StepHash, waker: &Waker) {
+        match self.gated.iter_mut().find(|(gated, _)| *gated == hash) {
+            Some((_, known)) => known.clone_from(waker),
+            None => self.gated.push((hash, waker.clone())),
+        }
+    }
+
+    /// Lets the steps start that wait for it. Returns whom to wake once the lock is released.
+    pub(super) fn open_gate(&mut self) -> Vec<Waker> {
+        if !self.gated.is_empty() {
+            self.gate += 1;
+        }
+        self.gated.drain(..).map(|(_, waker)| waker).collect()
+    }
+
+    /// Ends the use of steps. Returns what is outstanding, and whom to wake once the handler is gone: futures in tasks
+    /// of their own, which would wait for ever.
+    pub(super) fn close(&mut self) -> (Vec<Outstanding>, Vec<Waker>) {
+        self.closed = true;
+        let outstanding = std::mem::take(&mut self.outstanding);
+        let mut wakers: Vec<Waker> = self.gated.drain(..).map(|(_, waker)| waker).collect();
+        wakers.extend(outstanding.iter().map(|outstanding| outstanding.waker.clone()));
+        (outstanding, wakers)
+    }
+}

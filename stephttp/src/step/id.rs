@@ -1,0 +1,92 @@
+//! A step's id.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::wire::StepHash;
+use crate::wire::limits::STEP_ID_BYTES;
+use crate::wire::result::COMPLETE;
+
+/// A step's id: what makes its result known again in a later request.
+///
+/// Any text of up to 1,024 bytes but `complete`, which Inngest uses for a run's result. You rarely name this type:
+/// `&str` and `String` become one. In a function annotated with [`#[api_fn]`](macro@crate::api_fn) a literal id is
+/// hashed at compile time.
+///
+/// # Ids used more than once
+///
+/// The second use of an id in a run is known to Inngest as `id:1`, the third as `id:2`, and so on, in the order in
+/// which the step methods are *called* (an index already taken by an id written out, such as `"charge:1"`, is
+/// skipped). That is the same in every request as long as the calls are. Where they are not (items in changing order,
+/// say), put what identifies the item into the id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepId {
+    text: Cow<'static, str>,
+    hash: Option<StepHash>,
+}
+
+impl StepId {
+    pub(crate) const fn hashed(text: &'static str, hash: StepHash) -> Self {
+        Self { text: Cow::Borrowed(text), hash: Some(hash) }
+    }
+
+    /// The hash of the id's first use.
+    pub(crate) fn hash(&self) -> StepHash {
+        self.hash.unwrap_or_else(|| StepHash::of(&self.text))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn into_text(self) -> Cow<'static, str> {
+        self.text
+    }
+
+    /// Why this is no id, in words for the developer.
+    pub(crate) fn fault(&self) -> Option<String> {
+        if self.text.is_empty() {
+            Some("a step's id is empty: give it a name that is unique in its handler".to_owned())
+        } else if self.text.len() > STEP_ID_BYTES {
+            let start: String = self.text.chars().take(40).collect();
+            let length = self.text.len();
+            Some(format!(
+                "the step id `{start}…` has {length} bytes, but at most {STEP_ID_BYTES} are allowed"
+            ))
+        } else if self.text == COMPLETE {
+            Some("the step id `complete` is reserved: Inngest uses it for the run's result".to_owned())
+        } else {
+            None
+        }
+    }
+}
+
+impl From<&str> for StepId {
+    fn from(id: &str) -> Self {
+        Self { text: Cow::Owned(id.to_owned()), hash: None }
+    }
+}
+
+impl From<&String> for StepId {
+    fn from(id: &String) -> Self {
+        Self::from(id.as_str())
+    }
+}
+
+impl From<String> for StepId {
+    fn from(id: String) -> Self {
+        Self { text: Cow::Owned(id), hash: None }
+    }
+}
+
+impl From<Cow<'static, str>> for StepId {
+    fn from(text: Cow<'static, str>) -> Self {
+        Self { text, hash: None }
+    }
+}
+
+impl fmt::Display for StepId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}

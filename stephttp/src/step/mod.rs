@@ -1,0 +1,210 @@
+//! Steps: the parts of a handler whose results are kept. One file a tool.
+
+mod id;
+mod run;
+mod sleep;
+
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::extract::FromRequestParts;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::request::Parts;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use id::StepId;
+pub use run::RunStep;
+pub use sleep::SleepStep;
+
+use crate::error::Failure;
+use crate::function::FnOpts;
+use crate::layer::{CurrentRun, RequestHead};
+use crate::run::{Run, RunId};
+
+/// A handler's way to run steps: an extractor.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use stephttp::{Failure, Step, StepError};
+/// # async fn reserve() -> Result<u32, Failure> { Ok(7) }
+/// # async fn ship(reservation: u32) -> Result<(), Failure> { Ok(()) }
+/// #[stephttp::api_fn(id = "order")]
+/// async fn order(step: Step) -> Result<String, StepError> {
+///     let reservation = step.run("reserve", reserve()).await?;
+///     step.sleep("cool-off", Duration::from_secs(3_600)).await;
+///     step.run("ship", ship(reservation)).await?;
+///     Ok("shipped".to_owned())
+/// }
+/// ```
+///
+/// Steps that are polled together run together: use [`tokio::join!`], `try_join_all` and the like. Between steps a
+/// handler should do only what gives the same result each time it is done: after a wait it runs again from its start,
+/// with finished steps remembered.
+///
+/// It needs [`Provider::layer`](crate::Provider::layer) on the route; without it, requests are answered with a 500 that
+/// says so. In a unit test, call the handler with [`Step::detached`].
+///
+/// Clones are the same run. A step belongs into its handler: one that is used after the handler has ended or has been
+/// handed over, in a task that was spawned from it, panics in that task.
+///
+/// # Cancellation
+/// Dropping a step's future before it ends cancels its code like any other future; the step is then not stored, and
+/// runs again if a later request comes to it.
+///
+/// A client that goes away does not stop a run that has begun a step: the handler goes on in the background, and its
+/// result is recorded. Before the first step, the handler is dropped like any other.
+#[derive(Clone)]
+pub struct Step {
+    run: Arc<Run>,
+}
+
+impl Step {
+    /// A step runner without any server, for unit tests: steps run inline, once, and are not stored; sleeps are over
+    /// at once; a failed step is not retried, so the handler gets its error.
+    ///
+    /// ```
+    /// use stephttp::{Step, StepError};
+    ///
+    /// #[stephttp::api_fn(id = "double")]
+    /// async fn double(step: Step) -> Result<String, StepError> {
+    ///     let n = step.run("fetch", async { Ok(21) }).await?;
+    ///     step.sleep("pause", std::time::Duration::from_secs(3_600)).await;
+    ///     Ok((2 * n).to_string())
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// assert_eq!(double(Step::detached()).await.unwrap(), "42");
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn detached() -> Self {
+        Self { run: Arc::new(Run::detached()) }
+    }
+
+    /// Runs a future once, and gives its output in this request and in every later one.
+    ///
+    /// The future is `Result<T, E>`, where `E` is any error (see [`Failure`]) and `T` can be stored as JSON. It is
+    /// polled only if no earlier request has stored the step's outcome, so an `async` block costs nothing when it is
+    /// remembered. The value that comes out has always been through its stored form.
+    ///
+    /// A failure is retried by Inngest, as often as the endpoint's `retries` say: the client is redirected to the
+    /// run's result, and the handler begins again, with finished steps remembered.
+    ///
+    /// In a function annotated with [`#[api_fn]`](macro@crate::api_fn), `?` works in a bare async block. In a helper
+    /// function, name the error: `Ok::<_, Failure>(value)`.
+    ///
+    /// # Errors
+    /// The step's [`StepError`](crate::StepError) when it failed for good: without retries left, or with a
+    /// [`Failure::non_retriable`]. Also when its id is empty, too long or reserved, when its output cannot be stored
+    /// (not serializable, over 4 MiB, over 32 MiB with the run's other outputs), when a stored output is no `T` any
+    /// more, and when the run has 1,000 steps already.
+    ///
+    /// # Panics
+    /// When the handler has ended or was handed over; see [`Step`].
+    ///
+    /// # Cancellation
+    /// See [`Step`].
+    #[track_caller]
+    pub fn run<T, E, F>(&self, id: impl Into<StepId>, future: F) -> RunStep<F>
+    where
+        T: Serialize + DeserializeOwned,
+        E: Into<Failure>,
+        F: Future<Output = Result<T, E>>,
+    {
+        RunStep::new(self.run.clone(), id.into(), future, Location::caller())
+    }
+
+    /// Pauses the run. The process keeps nothing of it: Inngest calls the endpoint back when the time has come, even
+    /// days later, in whichever process then runs.
+    ///
+    /// In the first request the client is redirected to the run's result.
+    ///
+    /// The pause is kept with a precision of a millisecond, rounded up, and lasts at most 366 days. A longer one, and
+    /// an id that is empty, too long or reserved, ends the run with a 500 whose cause is logged.
+    ///
+    /// # Panics
+    /// When the handler has ended or was handed over; see [`Step`].
+    #[track_caller]
+    pub fn sleep(&self, id: impl Into<StepId>, duration: Duration) -> SleepStep {
+        SleepStep::lasting(self.run.clone(), id.into(), duration, Location::caller())
+    }
+
+    /// Pauses the run until an instant; one that has passed is over at once.
+    ///
+    /// Inngest keeps the first instant that it is told: computing another one when the handler runs again changes
+    /// nothing. Like [`sleep`](Self::sleep) in all else.
+    ///
+    /// # Panics
+    /// When the handler has ended or was handed over; see [`Step`].
+    #[track_caller]
+    pub fn sleep_until(&self, id: impl Into<StepId>, instant: SystemTime) -> SleepStep {
+        SleepStep::until(self.run.clone(), id.into(), instant, Location::caller())
+    }
+
+    /// The run's id. The same in every request of the run.
+    #[must_use]
+    pub fn run_id(&self) -> RunId {
+        self.run.id()
+    }
+
+    /// A key for a call to another API in a step, such as a payment: the same in every attempt of the step in this
+    /// run, and different for every other run and id.
+    ///
+    /// A step can run more than once: when it fails after the payment was made, or when the process dies before its
+    /// result is stored. An API that is given the same key makes the payment once.
+    ///
+    /// The key follows from the run and from `id` alone. A step that runs in a loop needs an id that tells its turns
+    /// apart (`format!("charge-{}", item.id)`), or the second turn's payment is taken for a repetition of the first.
+    ///
+    /// It has 67 characters: the run's id, a dash and the id's hash.
+    #[must_use]
+    pub fn idempotency_key(&self, id: impl Into<StepId>) -> String {
+        format!("{}-{}", self.run.id(), id.into().hash())
+    }
+
+    pub(crate) fn enter(&self, opts: &'static FnOpts) {
+        self.run.enter(opts);
+    }
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Step").field("run", &self.run).finish()
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Step {
+    type Rejection = MissingLayer;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MissingLayer> {
+        let Some(CurrentRun(run)) = parts.extensions.get() else {
+            tracing::error!(
+                method = %parts.method,
+                path = parts.uri.path(),
+                "a handler takes a `Step`, but its route has no stephttp layer: add `.layer(provider.layer())` to the \
+                 router, after its routes"
+            );
+            return Err(MissingLayer);
+        };
+        let run = run.clone();
+        run.track(|| RequestHead::new(parts));
+        Ok(Self { run })
+    }
+}
+
+/// The rejection of [`Step`] on a route without [`Provider::layer`](crate::Provider::layer): a 500.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this endpoint is durable, but its server has no stephttp layer: add `.layer(provider.layer())` to the router"
+)]
+pub struct MissingLayer;
+
+impl IntoResponse for MissingLayer {
+    fn into_response(self) -> Response {
+        (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response()
+    }
+}

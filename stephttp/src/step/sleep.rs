@@ -1,0 +1,89 @@
+//! `step.sleep` and `step.sleep_until`: pauses that cost no process.
+
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use super::StepId;
+use crate::run::{Recorded, Run, StepKey};
+use crate::wire::{duration, limits};
+
+/// The future of [`Step::sleep`](super::Step::sleep) and [`Step::sleep_until`](super::Step::sleep_until).
+#[derive(Debug)]
+#[must_use = "a sleep does nothing until it is awaited"]
+pub struct SleepStep {
+    run: Arc<Run>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// The run ends with the fault that has been reported.
+    Misused,
+    /// Until then, as the wire says it.
+    Asleep { key: StepKey, until: String },
+}
+
+impl SleepStep {
+    pub(super) fn lasting(
+        run: Arc<Run>,
+        id: StepId,
+        length: Duration,
+        caller: &'static Location<'static>,
+    ) -> Self {
+        Self::new(run, id, length, duration::format(length), caller)
+    }
+
+    pub(super) fn until(
+        run: Arc<Run>,
+        id: StepId,
+        instant: SystemTime,
+        caller: &'static Location<'static>,
+    ) -> Self {
+        let length = instant.duration_since(SystemTime::now()).unwrap_or_default();
+        Self::new(run, id, length, duration::format_instant(instant), caller)
+    }
+
+    fn new(
+        run: Arc<Run>,
+        id: StepId,
+        length: Duration,
+        until: String,
+        caller: &'static Location<'static>,
+    ) -> Self {
+        let fault = id.fault().or_else(|| {
+            (length > limits::WAIT).then(|| {
+                format!("the sleep `{id}` lasts {} days; the most is 366", length.as_secs() / 86_400)
+            })
+        });
+        let state = match fault {
+            Some(fault) if run.is_detached() => panic!("{fault} (at {caller})"),
+            Some(fault) => {
+                run.misuse(format!("{fault} (at {caller})"));
+                State::Misused
+            }
+            None => State::Asleep { key: run.claim(id, caller), until },
+        };
+        Self { run, state }
+    }
+}
+
+impl Future for SleepStep {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let State::Asleep { key, until } = &self.state else { return Poll::Pending };
+        let over = self.run.is_over(key, cx.waker(), || Recorded::sleep(key.clone(), until.clone()));
+        if over { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl Drop for SleepStep {
+    fn drop(&mut self) {
+        if let State::Asleep { key, .. } = &self.state {
+            self.run.forget(key.hash);
+        }
+    }
+}
