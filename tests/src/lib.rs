@@ -1,1 +1,7 @@
-//! Placeholder.
+//! What the tests share: an app, the dev engine and a client, each on a socket of its own.
+
+mod log;
+mod world;
+
+pub use log::Logs;
+pub use world::{Effects, World, WorldBuilder};

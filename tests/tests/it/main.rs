@@ -1,0 +1,3 @@
+//! End-to-end tests: an app, the dev engine and a client over real HTTP.
+
+mod lifecycle;
