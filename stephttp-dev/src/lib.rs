@@ -1,1 +1,77 @@
-//! Placeholder.
+//! An in-process, Inngest-compatible dev engine for durable HTTP endpoints.
+//!
+//! It speaks the protocol of the open-source Inngest server over a real socket: an SDK cannot tell the two apart. But it
+//! runs inside of a test, its time can be skipped or moved by hand, its calls can be made to fail, and it notes every
+//! mistake of an SDK that the real server punishes silently.
+//!
+//! # Example
+//!
+//! An app without any SDK: one run that sleeps for a year, is called back at once, and ends.
+//!
+//! ```
+//! use axum::{Router, http::StatusCode, routing::post};
+//! use stephttp_dev::{DevServer, RunStatus};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // What the app answers when Inngest calls it back.
+//! let result = r#"{"op":"RunComplete","data":{"status":201,"headers":{},"body":"done"}}"#;
+//! let headers = [("x-inngest-sdk", "example"), ("x-inngest-req-version", "2")];
+//! let answer = move || async move { (StatusCode::PARTIAL_CONTENT, headers, result) };
+//! let app = Router::new().route("/orders", post(answer));
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! let domain = format!("http://{}", listener.local_addr()?);
+//! tokio::spawn(async move { axum::serve(listener, app).await });
+//!
+//! // What the app reports while it handles its first request.
+//! let server = DevServer::start().await?;
+//! let run_id = "01M817NZCZ3BTTPY1FEX7T2M4B";
+//! let report = serde_json::json!({
+//!     "run_id": run_id,
+//!     "event": {"name": "inngest/http.request",
+//!               "data": {"domain": domain, "method": "POST", "path": "/orders", "body": ""}},
+//!     "steps": [{"id": "a0f1490a20d0211c997b44bc357e1972deab8ae3", "op": "Sleep",
+//!                "opts": {"duration": "365d"}, "userland": {"id": "s"}}],
+//!     "request_version": 2, "retries": 3,
+//! });
+//! let url = format!("{}/v1/checkpoint", server.url());
+//! reqwest::Client::new().post(url).body(report.to_string()).send().await?.error_for_status()?;
+//!
+//! let run = server.wait_for_end(run_id).await;
+//! assert_eq!(run.status, RunStatus::Completed);
+//! assert_eq!(run.response.map(|response| response.status), Some(201));
+//! server.assert_no_violations();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is in it
+//!
+//! - [`DevServer`]: starting and stopping; looking at [runs](RunView), [calls](ApiCall) and [re-entries](Dispatch);
+//!   waiting for them without ever sleeping
+//! - [`Clock`]: how time goes by
+//! - [`Fault`] and [`Gate`]: what goes wrong on purpose
+//! - [`Violation`]: what went wrong by an SDK's mistake
+//! - [`Notice`]: what happens, for people
+//!
+//! # What it leaves out
+//!
+//! Events, signals, invocations, gateways and streaming; `Accept-Encoding` on re-entries. Operations of these kinds are
+//! refused, and noted as [`ViolationKind::UnsupportedOp`]. Delays that are only the real server's slowness (its queue
+//! takes some 100 ms for each re-entry, the output is looked for every 2 s) do not exist.
+
+mod api;
+mod clock;
+mod engine;
+mod fault;
+mod inspect;
+mod notice;
+mod server;
+mod violation;
+
+pub use self::clock::Clock;
+pub use self::fault::{Call, Fault, Gate};
+pub use self::inspect::{ApiCall, Dispatch, ResponseView, RunStatus, RunView, StepStatus, StepView};
+pub use self::notice::{Notice, Notices};
+pub use self::server::{DevServer, DevServerBuilder};
+pub use self::violation::{Violation, ViolationKind};

@@ -1,0 +1,75 @@
+//! A server to load: one durable endpoint that runs N small steps, to measure what the SDK costs.
+//!
+//! ```sh
+//! cargo build --release -p stephttp-bench
+//! INNGEST_DEV=http://127.0.0.1:9100 target/release/stephttp-bench 3000 10    # PORT N
+//! curl http://127.0.0.1:3000/run
+//! ```
+//!
+//! `INNGEST_DEV` is where checkpoints go: a null API when a load generator is at work, else a dev server. With N = 0
+//! the endpoint has a [`Step`] and runs none. `SIGTERM` stops the server once its checkpoints are delivered.
+
+use std::error::Error;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::routing::any;
+use axum::serve::ListenerExt;
+use axum::{Json, Router};
+use inngest::{Failure, Provider, SetupOpts, Step, StepError};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// What a step gives.
+#[derive(Serialize, Deserialize)]
+struct User {
+    id: u32,
+    name: String,
+    ok: bool,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    ok: bool,
+    n: u32,
+    last: Option<User>,
+}
+
+async fn user(id: u32) -> Result<User, Failure> {
+    Ok(User { id, name: format!("user-{id}"), ok: true })
+}
+
+#[inngest::api_fn(id = "bench")]
+async fn run(State(n): State<u32>, step: Step) -> Result<Json<Answer>, StepError> {
+    let mut last = None;
+    for i in 0..n {
+        last = Some(step.run(format!("step-{i}"), user(i)).await?);
+    }
+    Ok(Json(Answer { ok: true, n, last }))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut args = std::env::args().skip(1);
+    let (Some(port), Some(steps)) = (args.next(), args.next()) else {
+        return Err("usage: stephttp-bench PORT N".into());
+    };
+    let (port, steps): (u16, u32) = (port.parse()?, steps.parse()?);
+
+    let inngest = Provider::setup(SetupOpts::new(format!("http://127.0.0.1:{port}")))?;
+    let app = Router::new().route("/run", any(run)).layer(inngest.layer()).with_state(steps);
+    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+    let listener = listener.tap_io(|connection| {
+        // Only a matter of latency.
+        let _ = connection.set_nodelay(true);
+    });
+    let mut terminate = signal(SignalKind::terminate())?;
+    axum::serve(listener, app)
+        .with_graceful_shutdown(async move {
+            terminate.recv().await;
+        })
+        .await?;
+    inngest.wait(Duration::from_secs(10)).await?;
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! Who may call the API.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::middleware::Next;
+use http::header::AUTHORIZATION;
+use http::{Request, Response, StatusCode};
+use stephttp::signature::SigningKey;
+
+use super::respond;
+use crate::engine::Engine;
+
+/// Lets through who has the signing key, raw or hashed; everybody, when the server has none.
+pub(super) async fn require(
+    State(engine): State<Arc<Engine>>,
+    request: Request<Body>,
+    next: Next,
+) -> Response<Body> {
+    let value = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    match &engine.settings.signing_key {
+        Some(key) if !value.is_some_and(|value| admits(key, value)) => failed(),
+        _ => next.run(request).await,
+    }
+}
+
+pub(super) fn failed() -> Response<Body> {
+    respond::text(StatusCode::UNAUTHORIZED, "Authentication failed\n")
+}
+
+fn admits(key: &SigningKey, authorization: &str) -> bool {
+    let Some((scheme, token)) = authorization.split_once(' ') else { return false };
+    let hashed = key.bearer();
+    let hashed = without_prefix(&hashed);
+    // The raw key is the one that hashes to the same.
+    let raw = SigningKey::parse(token).is_ok_and(|raw| without_prefix(&raw.bearer()) == hashed);
+    scheme.eq_ignore_ascii_case("bearer") && (raw || without_prefix(token.trim()) == hashed)
+}
+
+/// `signkey-prod-12ab` without `signkey-prod-`.
+fn without_prefix(key: &str) -> &str {
+    key.strip_prefix("signkey-").and_then(|rest| rest.split_once('-')).map_or(key, |(_, digits)| digits)
+}

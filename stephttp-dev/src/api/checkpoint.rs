@@ -1,0 +1,77 @@
+//! The calls by which an app reports.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::routing::post;
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde_json::{Value, json};
+
+use super::respond;
+use crate::engine::{AsyncRefusal, Engine, NewRunRefusal, StepsRefusal};
+
+pub(super) fn routes() -> Router<Arc<Engine>> {
+    let mut router = Router::new();
+    for prefix in ["/v1/checkpoint", "/v1/http/runs"] {
+        router = router
+            .route(prefix, post(new_run))
+            .route(&format!("{prefix}/{{run_id}}/steps"), post(save_steps))
+            .route(&format!("{prefix}/{{run_id}}/async"), post(save_async));
+    }
+    router.layer(DefaultBodyLimit::disable())
+}
+
+async fn new_run(State(engine): State<Arc<Engine>>, body: Bytes) -> Response<Body> {
+    match engine.new_run(&body) {
+        Ok(created) => {
+            let mut data =
+                json!({"fn_id": created.fn_id, "app_id": created.app_id, "run_id": created.run_id});
+            if let Some(token) = created.token {
+                data["token"] = token.into();
+            }
+            // The real server always sends one. It is for streaming, which this server does not have.
+            data["realtime_token"] = ulid::Ulid::generate().to_string().into();
+            let fetched_at = respond::rfc3339(engine.read(crate::engine::State::now));
+            let answer = json!({"data": data, "metadata": {"fetched_at": fetched_at}});
+            respond::json(StatusCode::OK, answer.to_string())
+        }
+        Err(NewRunRefusal::Unreadable) => respond::error(StatusCode::BAD_REQUEST, "Invalid request body"),
+        Err(NewRunRefusal::Crash) => respond::json(StatusCode::INTERNAL_SERVER_ERROR, ""),
+    }
+}
+
+async fn save_steps(
+    State(engine): State<Arc<Engine>>,
+    Path(path_id): Path<String>,
+    body: Bytes,
+) -> Response<Body> {
+    match engine.save_steps(&path_id, &body) {
+        Ok(()) => respond::json(StatusCode::OK, ""),
+        Err(StepsRefusal::Crash) => respond::json(StatusCode::INTERNAL_SERVER_ERROR, ""),
+        Err(StepsRefusal::Unreadable(why)) => {
+            respond::error(StatusCode::BAD_REQUEST, &format!("invalid request body: {why}"))
+        }
+    }
+}
+
+async fn save_async(
+    State(engine): State<Arc<Engine>>,
+    Path(path_id): Path<String>,
+    body: Bytes,
+) -> Response<Body> {
+    let Err((run_id, refusal)) = engine.save_async(&path_id, &body) else {
+        return respond::json(StatusCode::OK, "");
+    };
+    let (status, message, data) = match refusal {
+        AsyncRefusal::Unreadable(why) => {
+            (StatusCode::BAD_REQUEST, format!("invalid request body: {why}"), Value::Null)
+        }
+        AsyncRefusal::NotFinished(why) => (StatusCode::BAD_REQUEST, why, json!({ "run_id": run_id })),
+        AsyncRefusal::Stale(why) => (StatusCode::CONFLICT, why, json!({ "run_id": run_id })),
+        AsyncRefusal::TooLarge(why) => (StatusCode::PAYLOAD_TOO_LARGE, why, json!({ "run_id": run_id })),
+    };
+    respond::json(status, respond::error_body(status, &message, &data))
+}

@@ -1,0 +1,172 @@
+//! The server's API over HTTP: what every call has in common. The calls themselves are in the modules below.
+
+mod auth;
+mod checkpoint;
+mod output;
+mod respond;
+mod runs;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use http::header::{HeaderValue, ORIGIN, RETRY_AFTER};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use stephttp::wire::headers;
+use tower_service::Service;
+
+use crate::engine::Engine;
+use crate::fault::{Act, Call, Strike};
+use crate::inspect::ApiCall;
+
+/// What the server reads of one request at most.
+const BODY_BYTES: usize = 256 * 1024 * 1024;
+
+/// The API of one engine.
+#[derive(Debug, Clone)]
+pub(crate) struct Api {
+    engine: Arc<Engine>,
+    router: Router,
+}
+
+/// The connection is closed without an answer.
+#[derive(Debug)]
+pub(crate) struct Closed;
+
+impl std::fmt::Display for Closed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the connection is closed on purpose")
+    }
+}
+
+impl std::error::Error for Closed {}
+
+impl Api {
+    pub(crate) fn new(engine: Arc<Engine>) -> Self {
+        let router = Router::new()
+            .merge(checkpoint::routes())
+            .merge(runs::routes())
+            .layer(axum::middleware::from_fn_with_state(Arc::clone(&engine), auth::require))
+            // The output is protected by its token alone.
+            .merge(output::routes())
+            .with_state(Arc::clone(&engine));
+        Self { engine, router }
+    }
+
+    /// Takes one request: notes it, lets go wrong what a test wants to go wrong, and answers.
+    pub(crate) async fn serve(self, request: Request<Incoming>) -> Result<Response<Body>, Closed> {
+        let (mut parts, body) = request.into_parts();
+        let body = Limited::new(body, BODY_BYTES).collect().await.map_err(|_| Closed)?.to_bytes();
+        parts.uri = without_trailing_slash(parts.uri);
+        let kind = Call::of(&parts.method, parts.uri.path());
+        let (place, strike, down) = self.engine.change(|state| {
+            let path = parts.uri.path_and_query().map_or_else(String::new, ToString::to_string);
+            let call = ApiCall {
+                kind,
+                method: parts.method.clone(),
+                path,
+                headers: parts.headers.clone(),
+                body: body.clone(),
+                at: state.now(),
+                status: None,
+            };
+            let place = state.log.call(call);
+            // Every fault counts, also those behind the one that strikes.
+            let strikes: Vec<Strike> =
+                state.faults.iter_mut().filter_map(|fault| fault.strike(kind)).collect();
+            (place, strikes.into_iter().next(), state.down)
+        });
+        if down {
+            return Err(Closed);
+        }
+        let origin = parts.headers.get(ORIGIN).cloned();
+        let preflight = parts.method == Method::OPTIONS;
+        let request = Request::from_parts(parts, Body::from(body));
+        let mut response = self.act(kind, strike, request).await?;
+        self.engine.change(|state| state.log.calls[place].status = Some(response.status()));
+        let server_kind = if self.engine.settings.signing_key.is_some() { "cloud" } else { "dev" };
+        response.headers_mut().insert(headers::SERVER_KIND, HeaderValue::from_static(server_kind));
+        allow_origin(response.headers_mut(), origin, preflight);
+        Ok(response)
+    }
+
+    async fn act(
+        &self,
+        kind: Call,
+        strike: Option<Strike>,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, Closed> {
+        let Some(strike) = strike else { return Ok(self.process(request).await) };
+        if let Some(delay) = strike.delay {
+            tokio::time::sleep(delay).await;
+        }
+        if let Some(gate) = &strike.gate {
+            gate.pass().await;
+        }
+        match strike.act {
+            Act::Process => Ok(self.process(request).await),
+            Act::DropResponse => {
+                self.process(request).await;
+                Err(Closed)
+            }
+            Act::Refuse => Err(Closed),
+            Act::Hang => std::future::pending().await,
+            Act::Respond { status, retry_after, body } => {
+                let mut response =
+                    body.map_or_else(|| usual(kind, status), |body| respond::bare(status, body));
+                if let Some(value) = retry_after.and_then(|after| HeaderValue::from_str(&after).ok()) {
+                    response.headers_mut().insert(RETRY_AFTER, value);
+                }
+                Ok(response)
+            }
+        }
+    }
+
+    async fn process(&self, request: Request<Body>) -> Response<Body> {
+        if request.method() == Method::OPTIONS {
+            return respond::bare(StatusCode::OK, "");
+        }
+        let response: Result<_, Infallible> = self.router.clone().call(request).await;
+        response.unwrap_or_else(|never| match never {})
+    }
+}
+
+/// `/v1/checkpoint/` is `/v1/checkpoint`.
+fn without_trailing_slash(uri: Uri) -> Uri {
+    let Some(path) = uri.path().strip_suffix('/').filter(|path| !path.is_empty()) else { return uri };
+    let whole = uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+    whole.parse().unwrap_or(uri)
+}
+
+/// Reflects any origin, as the real server does.
+fn allow_origin(map: &mut HeaderMap, origin: Option<HeaderValue>, preflight: bool) {
+    let Some(origin) = origin else { return };
+    map.insert(http::header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    if preflight {
+        map.insert(http::header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET"));
+        map.insert(http::header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("3600"));
+    } else {
+        let exposed = HeaderValue::from_static("Link, Mcp-Session-Id");
+        map.insert(http::header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+    }
+}
+
+/// What the server usually says with a status.
+fn usual(kind: Call, status: StatusCode) -> Response<Body> {
+    match status {
+        StatusCode::UNAUTHORIZED => auth::failed(),
+        StatusCode::TOO_MANY_REQUESTS => respond::error(status, "Rate limits exceeded"),
+        StatusCode::CONFLICT if kind == Call::Async => respond::error(status, "stale dispatch"),
+        StatusCode::CONFLICT => respond::error(status, "Run already exists"),
+        _ if status.is_success() => respond::json(status, ""),
+        _ => respond::error(status, status.canonical_reason().unwrap_or("error")),
+    }
+}
+
+/// A run's id in a path, in its canonical form.
+fn run_id(text: &str) -> Option<String> {
+    ulid::Ulid::from_string(text).ok().map(|id| id.to_string())
+}

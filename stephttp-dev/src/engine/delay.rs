@@ -1,0 +1,142 @@
+//! How durations are read, and how long a retry waits.
+
+use std::time::{Duration, SystemTime};
+
+use stephttp::wire::limits;
+
+/// Waits of retries, by the number of retries before.
+const BACKOFF_SECONDS: [u64; 10] = [15, 30, 60, 120, 300, 600, 1_200, 2_400, 3_600, 7_200];
+/// The wait before a step that failed in the first request is tried for the second time.
+const FIRST_RETRY: Duration = Duration::from_secs(5);
+/// Between these a wanted delay is clipped.
+const CLIP: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(24 * 3_600));
+
+/// How long a retry waits.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Backoff {
+    /// Always so long, instead of the table.
+    pub(crate) interval: Option<Duration>,
+}
+
+impl Backoff {
+    /// Before the first retry of a step that failed in the first request.
+    pub(crate) fn first(self) -> Duration {
+        self.interval.unwrap_or(FIRST_RETRY)
+    }
+
+    /// Before a job's retry, by how often it was retried before.
+    pub(crate) fn after(self, retries: u32) -> Duration {
+        let index = usize::try_from(retries).unwrap_or(usize::MAX).min(BACKOFF_SECONDS.len() - 1);
+        self.interval.unwrap_or(Duration::from_secs(BACKOFF_SECONDS[index]))
+    }
+}
+
+/// Reads a `Retry-After` header: seconds, an HTTP date or an ISO date. Dates count from the machine's time, by which
+/// they were made.
+pub(crate) fn retry_after(value: &str) -> Option<Duration> {
+    let value = value.trim();
+    let wanted = match value.parse::<u64>() {
+        Ok(seconds) if value.len() <= 7 => Duration::from_secs(seconds),
+        Ok(_) => return None,
+        Err(_) => {
+            let at = httpdate::parse_http_date(value).ok().or_else(|| instant(value))?;
+            at.duration_since(SystemTime::now()).unwrap_or_default()
+        }
+    };
+    Some(wanted.clamp(CLIP.0, CLIP.1))
+}
+
+/// Reads how long a sleep is: a duration such as `1d2h30m`, or the instant at which it ends.
+pub(crate) fn sleep(value: &str, now: SystemTime) -> Result<Duration, String> {
+    let duration = match duration(value) {
+        Some(duration) => duration,
+        None => instant(value)
+            .ok_or_else(|| format!("`{value}` is neither a duration nor an instant"))?
+            .duration_since(now)
+            .unwrap_or_default(),
+    };
+    if duration > limits::WAIT {
+        return Err(format!("`{value}` is over 366 days"));
+    }
+    Ok(duration)
+}
+
+/// An instant in RFC 3339; offsets other than `Z` are not read.
+fn instant(value: &str) -> Option<SystemTime> {
+    (value.len() >= 10).then_some(())?;
+    let whole = if value.len() == 10 { format!("{value}T00:00:00Z") } else { value.to_owned() };
+    humantime::parse_rfc3339_weak(&whole).ok()
+}
+
+/// A duration as Go writes it, with days and weeks.
+fn duration(value: &str) -> Option<Duration> {
+    let mut rest = value;
+    let mut seconds = 0_f64;
+    while !rest.is_empty() {
+        let number = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let unit =
+            rest[number..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |length| number + length);
+        let factor = match &rest[number..unit] {
+            "ns" => 1e-9,
+            "us" | "µs" => 1e-6,
+            "ms" => 1e-3,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3_600.0,
+            "d" => 86_400.0,
+            "w" => 604_800.0,
+            _ => return None,
+        };
+        seconds += rest[..number].parse::<f64>().ok()? * factor;
+        rest = &rest[unit..];
+    }
+    if value.is_empty() {
+        return None;
+    }
+    // Rounded to nanoseconds: `0.1 + 0.2` must not make two equal sleeps differ.
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // raw-sleep-forms
+    #[test]
+    fn sleeps_are_read_in_all_recorded_forms() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let seconds = |value| sleep(value, now).map(|duration| duration.as_secs_f64());
+        assert_eq!(seconds("2s"), Ok(2.0));
+        assert_eq!(seconds("500ms"), Ok(0.5));
+        assert_eq!(seconds("1d2h30m"), Ok(95_400.0));
+        assert_eq!(seconds("1w"), Ok(604_800.0));
+        assert_eq!(seconds("1.5s"), Ok(1.5));
+        assert_eq!(seconds("0s"), Ok(0.0));
+        assert_eq!(seconds("1970-01-12T13:46:45.000Z"), Ok(5.0));
+        assert_eq!(seconds("1970-01-01T00:00:00Z"), Ok(0.0));
+        assert_eq!(seconds("366d"), Ok(366.0 * 86_400.0));
+        for wrong in ["", "soon", "2", "s", "-1s", "367d", "2 s", "1970"] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn wanted_delays_are_clipped() {
+        assert_eq!(retry_after("5"), Some(Duration::from_secs(5)));
+        assert_eq!(retry_after("0"), Some(CLIP.0));
+        assert_eq!(retry_after("9999999"), Some(CLIP.1));
+        assert_eq!(retry_after("99999999"), None);
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT"), Some(CLIP.0));
+        assert_eq!(retry_after("later"), None);
+    }
+
+    #[test]
+    fn retries_wait_longer_and_longer_unless_told_otherwise() {
+        let backoff = Backoff::default();
+        assert_eq!(backoff.first(), Duration::from_secs(5));
+        assert_eq!(backoff.after(0), Duration::from_secs(15));
+        assert_eq!(backoff.after(99), Duration::from_secs(7_200));
+        let backoff = Backoff { interval: Some(Duration::from_secs(2)) };
+        assert_eq!((backoff.first(), backoff.after(7)), (Duration::from_secs(2), Duration::from_secs(2)));
+    }
+}

@@ -1,0 +1,309 @@
+//! Re-entries: calling the app and taking its answer.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use reqwest::Url;
+use stephttp::signature::SigningKey;
+use stephttp::wire::{headers, limits};
+
+use super::answer::{Answer, Verdict};
+use super::apply::{Applied, By};
+use super::run::{Ending, Origin};
+use super::work::{Job, JobKey, JobKind, Next};
+use super::{Engine, State};
+use crate::inspect::Dispatch;
+use crate::notice::Notice;
+use crate::violation::ViolationKind;
+
+/// How many redirects an answer may take.
+const REDIRECTS: usize = 10;
+
+/// A re-entry that is ready to be sent.
+#[derive(Debug, Clone)]
+struct Outgoing {
+    job: JobKey,
+    run_id: String,
+    request_id: String,
+    step_id: Option<String>,
+    /// Its place among all dispatches.
+    place: usize,
+    method: Method,
+    url: String,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Engine {
+    /// Sends what is due; answers what to wait for when nothing is.
+    pub(crate) fn release(self: &Arc<Self>) -> Option<Next> {
+        // Taken and begun under one lock: nobody sees a job that is neither planned nor under way.
+        let mut state = self.lock();
+        let jobs = match state.work.next() {
+            Next::Dispatch(jobs) => jobs,
+            wait => return Some(wait),
+        };
+        let outgoing = state.begin_all(&jobs, self.settings.signing_key.as_ref());
+        drop(state);
+        self.changed.send_replace(());
+        for outgoing in outgoing {
+            self.send(outgoing);
+        }
+        None
+    }
+
+    /// Sends a run's outstanding job again while it is under way; answers whether there was one.
+    pub(crate) fn redispatch(self: &Arc<Self>, run_id: &str) -> bool {
+        let outgoing = self.change(|state| {
+            let key = *state.work.live_jobs(run_id).first()?;
+            state.begin(key, self.settings.signing_key.as_ref())
+        });
+        outgoing.map(|outgoing| self.send(outgoing)).is_some()
+    }
+
+    fn send(self: &Arc<Self>, outgoing: Outgoing) {
+        let engine = Arc::clone(self);
+        self.spawn(async move {
+            let answer = call(&engine.http, &outgoing).await;
+            engine.change(|state| state.answered(&outgoing, answer));
+        });
+    }
+}
+
+/// Calls the app, following redirects with the same method and body.
+async fn call(http: &reqwest::Client, outgoing: &Outgoing) -> Result<Answer, String> {
+    let mut url = Url::parse(&outgoing.url).map_err(|error| format!("`{}`: {error}", outgoing.url))?;
+    let mut redirects = 0;
+    loop {
+        let request = http
+            .request(outgoing.method.clone(), url.clone())
+            .headers(outgoing.headers.clone())
+            .body(outgoing.body.clone());
+        let mut response = request.send().await.map_err(|error| explain(&error))?;
+        if response.status().is_redirection() && redirects < REDIRECTS {
+            let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+            if let Some(next) = location.and_then(|location| url.join(location).ok()) {
+                url = next;
+                redirects += 1;
+                continue;
+            }
+        }
+        let (status, headers) = (response.status(), response.headers().clone());
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| explain(&error))? {
+            body.extend_from_slice(&chunk);
+            if body.len() > limits::REENTRY_ANSWER_BYTES {
+                return Ok(Answer { status, headers, body: Bytes::new(), too_large: true });
+            }
+        }
+        return Ok(Answer { status, headers, body: body.freeze(), too_large: false });
+    }
+}
+
+/// An error with its causes.
+fn explain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+impl State {
+    /// Notes that the sleep is over that a job is about.
+    fn wake_sleeper(&mut self, key: JobKey) {
+        let Some(Job { kind: JobKind::SleepEnd(hash), run_id, attempt: 0, .. }) = self.work.job(key).cloned()
+        else {
+            return;
+        };
+        if let Some(run) = self.runs.get_mut(&run_id) {
+            run.wake(&hash);
+        }
+    }
+
+    fn begin_all(&mut self, jobs: &[JobKey], signing_key: Option<&SigningKey>) -> Vec<Outgoing> {
+        // All sleeps that end in this instant have ended before any of the re-entries goes out.
+        for key in jobs {
+            self.wake_sleeper(*key);
+        }
+        let mut outgoing = Vec::new();
+        for key in jobs {
+            let twice = self.work.twice > 0;
+            self.work.twice = self.work.twice.saturating_sub(1);
+            for _ in 0..=usize::from(twice) {
+                outgoing.extend(self.begin(*key, signing_key));
+            }
+        }
+        outgoing
+    }
+
+    /// Begins a job's next dispatch; one that is under way is superseded by it.
+    fn begin(&mut self, key: JobKey, signing_key: Option<&SigningKey>) -> Option<Outgoing> {
+        let at = self.now();
+        let job = self.work.job_mut(key)?;
+        let run = self.runs.get(&job.run_id)?;
+        job.generation += 1;
+        let request_id = ulid::Ulid::generate().to_string();
+        let superseded = job.live.replace(request_id.clone());
+        let step_id = if let JobKind::Planned(hash) = &job.kind { Some(hash.clone()) } else { None };
+        let body = run.request.body.clone();
+        let signature = signing_key.map_or_else(String::new, |key| key.sign(&body, SystemTime::now()));
+        let mut map = HeaderMap::new();
+        map.insert(USER_AGENT, HeaderValue::from_static("Inngest"));
+        map.insert(CONNECTION, HeaderValue::from_static("close"));
+        if body.is_empty() && run.request.method != Method::GET {
+            map.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        let mut set = |name: HeaderName, value: &str| {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                map.insert(name, value);
+            }
+        };
+        set(CONTENT_TYPE, &run.request.content_type);
+        set(HeaderName::from_static(headers::RUN_ID), &run.id);
+        set(HeaderName::from_static(headers::SIGNATURE), &signature);
+        set(HeaderName::from_static(headers::REQUEST_ID), &request_id);
+        set(HeaderName::from_static(headers::GENERATION_ID), &job.generation.to_string());
+        set(HeaderName::from_static(headers::JOB_ID), &job.id);
+        set(HeaderName::from_static(headers::REQUEST_VERSION), &run.request_version.to_string());
+        if let Some(step_id) = &step_id {
+            set(HeaderName::from_static(headers::STEP_ID), step_id);
+        }
+        if run.force_plan {
+            set(HeaderName::from_static(headers::FORCE_STEP_PLAN), "true");
+        }
+        // The method belongs to the function, so it is the latest run's.
+        let method = self.methods.get(&run.fn_id).unwrap_or(&run.request.method).clone();
+        let (run_id, job_id, generation) = (run.id.clone(), job.id.clone(), job.generation);
+        let url = run.request.url.clone();
+        let step = step_id.as_ref().map(|hash| run.label(hash));
+        let request = format!("{method} {url}");
+        self.log.notice(&Notice::Reentering { run_id: run_id.clone(), request, step, generation });
+        if let Some(old) = superseded {
+            self.work.unanswered.remove(&old);
+            if let Some(dispatch) = self.log.dispatches.iter_mut().find(|dispatch| dispatch.request_id == old)
+            {
+                dispatch.superseded = true;
+            }
+        }
+        self.work.unanswered.insert(request_id.clone());
+        let place = self.log.dispatch(Dispatch {
+            run_id: run_id.clone(),
+            method: method.clone(),
+            uri: url.clone(),
+            headers: map.clone(),
+            body: body.clone(),
+            job_id,
+            request_id: request_id.clone(),
+            step_id: step_id.clone(),
+            generation,
+            at,
+            superseded: false,
+            status: None,
+            response_headers: HeaderMap::new(),
+            response_body: Bytes::new(),
+            error: None,
+        });
+        Some(Outgoing { job: key, run_id, request_id, step_id, place, method, url, headers: map, body })
+    }
+
+    /// Takes an answer, or the lack of one.
+    fn answered(&mut self, outgoing: &Outgoing, answer: Result<Answer, String>) {
+        self.work.unanswered.remove(&outgoing.request_id);
+        if let Some(dispatch) = self.log.dispatches.get_mut(outgoing.place) {
+            match &answer {
+                Ok(answer) => {
+                    dispatch.status = Some(answer.status);
+                    dispatch.response_headers = answer.headers.clone();
+                    dispatch.response_body = answer.body.clone();
+                }
+                Err(error) => dispatch.error = Some(error.clone()),
+            }
+        }
+        let run_id = outgoing.run_id.as_str();
+        let origin = Origin::Dispatch(outgoing.request_id.clone());
+        let current =
+            self.work.job(outgoing.job).filter(|job| job.live.as_ref() == Some(&outgoing.request_id));
+        let Some(job) = current.cloned() else {
+            // Superseded, or the run has ended meanwhile: the answer no longer matters. What a superseded one ran is
+            // nobody's mistake.
+            let superseded =
+                self.log.dispatches.get(outgoing.place).is_none_or(|dispatch| dispatch.superseded);
+            if !superseded
+                && self.running(run_id).is_none()
+                && let Ok(answer) = answer
+                && let Verdict::Ops(ops) = answer.judge().verdict
+            {
+                self.too_late(run_id, &ops, &origin, outgoing.step_id.as_deref(), false);
+            }
+            return;
+        };
+        let judged = match answer {
+            Ok(answer) => answer.judge(),
+            Err(error) => return self.retry_job(outgoing, &job, None, error),
+        };
+        for (kind, message) in judged.wrong {
+            self.log.violation(kind, Some(run_id), message);
+        }
+        let Some(run) = self.runs.get_mut(run_id) else { return };
+        run.request_version =
+            judged.version.unwrap_or(if run.request_version < 0 { 0 } else { run.request_version });
+        let attempts_left = job.attempt < run.retries;
+        match judged.verdict {
+            Verdict::Retry(reason) => self.retry_job(outgoing, &job, None, reason),
+            Verdict::End { status, reply, response } => {
+                let at = self.now();
+                self.end(run_id, Ending { status, at, reply, response, at_checkpoint: false });
+            }
+            Verdict::Ops(ops) => {
+                let by = By::Answer { may_retry: attempts_left && !judged.no_retry };
+                match self.apply(run_id, &ops, by, &origin) {
+                    Applied::Done => {
+                        self.work.finish(outgoing.job);
+                        self.look_for_work(run_id, ops.is_empty());
+                    }
+                    Applied::Retry(reason) => self.retry_job(outgoing, &job, judged.retry_after, reason),
+                    Applied::TooLarge => self.end_raw(run_id, crate::RunStatus::Completed, Bytes::new()),
+                }
+            }
+        }
+    }
+
+    /// Tries a job again, or leaves the run as it is when its attempts are used up.
+    fn retry_job(&mut self, outgoing: &Outgoing, job: &Job, wanted: Option<Duration>, reason: String) {
+        let run_id = outgoing.run_id.as_str();
+        let retries = self.runs.get(run_id).map_or(0, |run| run.retries);
+        if job.attempt >= retries {
+            self.work.finish(outgoing.job);
+            let message = format!(
+                "the last attempt ({} of {}) failed without `{}: true` ({reason}): nothing is retried, and the run \
+                 stays Running for ever",
+                job.attempt + 1,
+                retries + 1,
+                headers::NO_RETRY
+            );
+            return self.log.violation(ViolationKind::RunHangs, Some(run_id), message);
+        }
+        let after = wanted.unwrap_or_else(|| self.backoff.after(job.retried));
+        let due = self.now() + after;
+        self.work.retry(outgoing.job, due);
+        self.log.notice(&Notice::RetryScheduled { run_id: run_id.to_owned(), after, reason });
+    }
+
+    /// Notes that a run has nothing more to do and yet has not ended.
+    fn look_for_work(&mut self, run_id: &str, empty: bool) {
+        if self.running(run_id).is_some() && self.work.outstanding(run_id) == 0 {
+            let what = if empty { "`[]`" } else { "operations that lead to nothing new" };
+            let message = format!(
+                "a re-entry was answered with {what} while nothing else is outstanding: the run hangs"
+            );
+            self.log.violation(ViolationKind::EmptyAnswer, Some(run_id), message);
+        }
+    }
+}

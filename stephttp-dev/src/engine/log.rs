@@ -1,0 +1,69 @@
+//! What has happened, for tests and people to look at.
+
+use tokio::sync::mpsc;
+
+use crate::fault::Call;
+use crate::inspect::{ApiCall, Dispatch};
+use crate::notice::{Notice, Notices};
+use crate::violation::{Violation, ViolationKind};
+
+/// Everything that is only ever added to.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    pub(crate) calls: Vec<ApiCall>,
+    pub(crate) dispatches: Vec<Dispatch>,
+    pub(crate) violations: Vec<Violation>,
+    subscribers: Vec<mpsc::UnboundedSender<Notice>>,
+    /// How many calls and dispatches keep their bodies; `None` for all.
+    kept: Option<usize>,
+}
+
+impl Log {
+    pub(crate) fn keeping(kept: Option<usize>) -> Self {
+        Self { kept, ..Self::default() }
+    }
+
+    pub(crate) fn notice(&mut self, notice: &Notice) {
+        self.subscribers.retain(|subscriber| subscriber.send(notice.clone()).is_ok());
+    }
+
+    pub(crate) fn subscribe(&mut self) -> Notices {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.subscribers.push(sender);
+        Notices(receiver)
+    }
+
+    pub(crate) fn violation(
+        &mut self,
+        kind: ViolationKind,
+        run_id: Option<&str>,
+        message: impl Into<String>,
+    ) {
+        let violation = Violation { kind, run_id: run_id.map(str::to_owned), message: message.into() };
+        self.notice(&Notice::Violation(violation.clone()));
+        self.violations.push(violation);
+    }
+
+    /// Adds a call; answers its place.
+    pub(crate) fn call(&mut self, call: ApiCall) -> usize {
+        self.calls.push(call);
+        if let Some(old) = self.kept.and_then(|kept| self.calls.len().checked_sub(kept + 1)) {
+            self.calls[old].body.clear();
+        }
+        self.calls.len() - 1
+    }
+
+    /// Adds a dispatch; answers its place.
+    pub(crate) fn dispatch(&mut self, dispatch: Dispatch) -> usize {
+        self.dispatches.push(dispatch);
+        if let Some(old) = self.kept.and_then(|kept| self.dispatches.len().checked_sub(kept + 1)) {
+            self.dispatches[old].body.clear();
+            self.dispatches[old].response_body.clear();
+        }
+        self.dispatches.len() - 1
+    }
+
+    pub(crate) fn calls_of(&self, kind: Call) -> impl Iterator<Item = &ApiCall> {
+        self.calls.iter().filter(move |call| call.kind == kind)
+    }
+}

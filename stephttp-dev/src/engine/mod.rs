@@ -1,0 +1,220 @@
+//! The engine: runs, their jobs, and what becomes of them. It knows nothing of the API's HTTP.
+//!
+//! All state is in one struct behind a lock that is never held while waiting. One task, the scheduler, takes jobs that
+//! are due; each dispatch is a task of its own and puts its outcome back under the lock.
+
+mod answer;
+mod apply;
+mod checkpoint;
+mod delay;
+mod dispatch;
+mod log;
+mod new_run;
+mod op;
+mod result;
+mod run;
+mod work;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use stephttp::signature::SigningKey;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+
+use crate::clock::{Clock, Time};
+use crate::fault::Fault;
+use crate::inspect::{RunStatus, RunView};
+
+pub(crate) use self::checkpoint::{AsyncRefusal, StepsRefusal};
+pub(crate) use self::delay::Backoff;
+use self::log::Log;
+pub(crate) use self::new_run::NewRunRefusal;
+pub(crate) use self::run::{Ending, Reply, Run};
+use self::work::{Next, Work};
+
+/// What a server was started with.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) clock: Clock,
+    pub(crate) backoff: Backoff,
+    pub(crate) signing_key: Option<SigningKey>,
+    /// Ids of steps by which concurrent re-entries agree on a value; they may be saved more than once.
+    pub(crate) registers: Vec<String>,
+    pub(crate) kept: Option<usize>,
+}
+
+/// A running engine.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) settings: Settings,
+    state: Mutex<State>,
+    /// Told of every change of state.
+    changed: watch::Sender<()>,
+    wake: Notify,
+    http: reqwest::Client,
+    /// `None` once the engine has been stopped: tasks hold the engine, so none may begin after that.
+    tasks: Mutex<Option<JoinSet<()>>>,
+}
+
+/// Everything that changes.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) runs: HashMap<String, Run>,
+    /// Run ids in the order of creation.
+    pub(crate) order: Vec<String>,
+    pub(crate) work: Work,
+    pub(crate) log: Log,
+    pub(crate) faults: Vec<Fault>,
+    /// Whether every call is refused.
+    pub(crate) down: bool,
+    /// Each function's latest method, which is what re-entries use.
+    methods: HashMap<String, http::Method>,
+    backoff: Backoff,
+    registers: Vec<String>,
+}
+
+impl Engine {
+    pub(crate) fn start(settings: Settings) -> std::io::Result<Arc<Self>> {
+        let http = reqwest::Client::builder()
+            // Redirects keep method and body here; that is done by hand.
+            .redirect(reqwest::redirect::Policy::none())
+            // The real server closes its connections, and a kept one could be closed under a request.
+            .pool_max_idle_per_host(0)
+            .timeout(Duration::from_secs(2 * 3_600))
+            .no_proxy()
+            .build()
+            .map_err(std::io::Error::other)?;
+        let state = State {
+            runs: HashMap::new(),
+            order: Vec::new(),
+            work: Work::new(Time::new(settings.clock)),
+            log: Log::keeping(settings.kept),
+            faults: Vec::new(),
+            down: false,
+            methods: HashMap::new(),
+            backoff: settings.backoff,
+            registers: settings.registers.clone(),
+        };
+        let engine = Arc::new(Self {
+            settings,
+            state: Mutex::new(state),
+            changed: watch::Sender::new(()),
+            wake: Notify::new(),
+            http,
+            tasks: Mutex::new(Some(JoinSet::new())),
+        });
+        engine.spawn(schedule(Arc::clone(&engine)));
+        Ok(engine)
+    }
+
+    /// Runs a task that ends with the engine.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        if let Some(tasks) = &mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner) {
+            while tasks.try_join_next().is_some() {}
+            tasks.spawn(task);
+        }
+    }
+
+    /// Ends every task; answers them, so that their end can be waited for.
+    pub(crate) fn stop(&self) -> Option<JoinSet<()>> {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        tasks.abort_all();
+        Some(tasks)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at the state.
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.lock())
+    }
+
+    /// Changes the state.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let result = change(&mut self.lock());
+        self.changed.send_replace(());
+        self.wake.notify_one();
+        result
+    }
+
+    /// Waits until a look at the state finds something.
+    pub(crate) async fn until<T>(&self, mut look: impl FnMut(&State) -> Option<T>) -> T {
+        let mut changed = self.changed.subscribe();
+        loop {
+            if let Some(found) = self.read(&mut look) {
+                return found;
+            }
+            // The sender lives as long as `self`.
+            let _ = changed.changed().await;
+        }
+    }
+
+    /// Moves a manual clock.
+    pub(crate) async fn advance(&self, duration: Duration) {
+        let target = self.change(|state| state.work.time.allow(duration));
+        self.until(|state| state.work.quiet_until(target).then_some(())).await;
+        self.change(|state| state.work.time.reach(target));
+        // What is due now that time has come exactly there.
+        self.until(|state| state.work.quiet_until(target).then_some(())).await;
+    }
+}
+
+impl State {
+    pub(crate) fn now(&self) -> SystemTime {
+        self.work.time.now()
+    }
+
+    pub(crate) fn view(&self, run_id: &str) -> Option<RunView> {
+        self.runs.get(run_id).map(|run| run.view(self.work.outstanding(run_id)))
+    }
+
+    /// A run that has not ended.
+    pub(crate) fn running(&self, run_id: &str) -> Option<&Run> {
+        self.runs.get(run_id).filter(|run| run.status() == RunStatus::Running)
+    }
+
+    /// Ends a run; what it still had to do is dropped.
+    pub(crate) fn end(&mut self, run_id: &str, ending: Ending) {
+        let Some(run) = self.runs.get_mut(run_id).filter(|run| run.ending.is_none()) else { return };
+        let status = ending.status;
+        run.ending = Some(ending);
+        self.work.drop_run(run_id);
+        self.log.notice(&crate::Notice::RunEnded { run_id: run_id.to_owned(), status });
+    }
+
+    /// Cancels a run; nothing is told to the app.
+    pub(crate) fn cancel(&mut self, run_id: &str) {
+        let ending = Ending {
+            status: RunStatus::Cancelled,
+            at: self.now(),
+            reply: Reply::Raw(bytes::Bytes::new()),
+            response: None,
+            at_checkpoint: false,
+        };
+        self.end(run_id, ending);
+    }
+}
+
+/// The scheduler: dispatches what is due, for ever.
+async fn schedule(engine: Arc<Engine>) {
+    loop {
+        match engine.release() {
+            None => {}
+            Some(Next::At(due)) => {
+                let wait = due.duration_since(SystemTime::now()).unwrap_or_default();
+                // Whichever comes first: the timer, or a change that may have made an earlier one.
+                let _ = tokio::time::timeout(wait, engine.wake.notified()).await;
+            }
+            Some(Next::Wait | Next::Dispatch(_)) => engine.wake.notified().await,
+        }
+    }
+}
+
+/// Milliseconds since the Unix epoch.
+pub(crate) fn millis(at: SystemTime) -> u64 {
+    u64::try_from(at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,256 @@
+//! Operations as they come in, read no more strictly than the real server reads them.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use stephttp::wire::StepHash;
+
+/// One operation.
+#[derive(Debug, Clone)]
+pub(crate) struct IncomingOp {
+    /// The hashed id; empty when missing.
+    pub(crate) id: String,
+    pub(crate) code: Code,
+    pub(crate) name: Option<String>,
+    /// The id as the user wrote it.
+    pub(crate) user_id: Option<String>,
+    pub(crate) index: u32,
+    pub(crate) opts: Value,
+    pub(crate) data: Option<Box<RawValue>>,
+    pub(crate) error: Option<Value>,
+    /// By these two an operation is known again: the whole of it, and its outcome alone.
+    pub(crate) identity: u64,
+    pub(crate) outcome: u64,
+}
+
+/// What an operation is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Code {
+    None,
+    StepRun,
+    StepError,
+    StepFailed,
+    StepPlanned,
+    Sleep,
+    RunComplete,
+    SyncRunComplete,
+    DiscoveryRequest,
+    /// Exists, but not in this server.
+    Unsupported(&'static str),
+}
+
+impl Code {
+    fn parse(name: &str) -> Option<Self> {
+        const UNSUPPORTED: [&str; 8] = [
+            "Step",
+            "WaitForEvent",
+            "WaitForSignal",
+            "InvokeFunction",
+            "Gateway",
+            "AIGateway",
+            "DeferAdd",
+            "DeferAbort",
+        ];
+        Some(match name {
+            "" | "None" => Self::None,
+            "StepRun" => Self::StepRun,
+            "StepError" => Self::StepError,
+            "StepFailed" => Self::StepFailed,
+            "StepPlanned" => Self::StepPlanned,
+            "Sleep" => Self::Sleep,
+            "RunComplete" => Self::RunComplete,
+            "SyncRunComplete" => Self::SyncRunComplete,
+            "DiscoveryRequest" => Self::DiscoveryRequest,
+            other => Self::Unsupported(UNSUPPORTED.iter().find(|name| **name == other)?),
+        })
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "None",
+            Self::StepRun => "StepRun",
+            Self::StepError => "StepError",
+            Self::StepFailed => "StepFailed",
+            Self::StepPlanned => "StepPlanned",
+            Self::Sleep => "Sleep",
+            Self::RunComplete => "RunComplete",
+            Self::SyncRunComplete => "SyncRunComplete",
+            Self::DiscoveryRequest => "DiscoveryRequest",
+            Self::Unsupported(name) => name,
+        }
+    }
+
+    /// Whether the operation ends the run.
+    pub(crate) fn ends(self) -> bool {
+        matches!(self, Self::RunComplete | Self::SyncRunComplete)
+    }
+
+    /// Whether it says that a step was run, successfully or not.
+    pub(crate) fn ran(self) -> bool {
+        matches!(self, Self::StepRun | Self::StepError | Self::StepFailed)
+    }
+
+    /// Whether it leaves something to be done later.
+    pub(crate) fn plans(self) -> bool {
+        matches!(self, Self::StepPlanned | Self::Sleep)
+    }
+}
+
+/// Why operations cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Unreadable {
+    /// No such operation.
+    UnknownOp(String),
+    /// An operation that this server does not support.
+    Unsupported(&'static str),
+    /// The JSON is not of the right shape.
+    Shape(String),
+}
+
+impl std::fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            // The real server's words.
+            Self::UnknownOp(name) => write!(f, "{name} does not belong to Opcode values"),
+            Self::Unsupported(name) => write!(f, "the dev server does not support {name}"),
+            Self::Shape(message) => f.write_str(message),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Fields {
+    id: Option<String>,
+    op: Option<String>,
+    name: Option<String>,
+    userland: Option<UserlandFields>,
+    #[serde(default)]
+    opts: Value,
+    data: Option<Box<RawValue>>,
+    error: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct UserlandFields {
+    id: Option<String>,
+    index: Option<u32>,
+}
+
+impl IncomingOp {
+    fn parse(raw: &RawValue) -> Result<Self, Unreadable> {
+        let fields: Fields =
+            serde_json::from_str(raw.get()).map_err(|error| Unreadable::Shape(error.to_string()))?;
+        if fields.error.as_ref().is_some_and(|error| !error.is_object()) {
+            return Err(Unreadable::Shape("`error` is not an object".to_owned()));
+        }
+        let name = fields.op.unwrap_or_default();
+        let code = match Code::parse(&name) {
+            None => return Err(Unreadable::UnknownOp(name)),
+            Some(Code::Unsupported(name)) => return Err(Unreadable::Unsupported(name)),
+            Some(code) => code,
+        };
+        let (user_id, index) = match fields.userland {
+            Some(userland) => (userland.id, userland.index.unwrap_or_default()),
+            None => (None, 0),
+        };
+        let outcome = match &fields.error {
+            Some(error) => hash(&(code.as_str(), error.to_string())),
+            None => hash(&(code.as_str(), fields.data.as_ref().map(|data| data.get()))),
+        };
+        Ok(Self {
+            id: fields.id.unwrap_or_default(),
+            code,
+            name: fields.name,
+            user_id,
+            index,
+            opts: fields.opts,
+            data: fields.data,
+            error: fields.error,
+            identity: hash(raw.get()),
+            outcome,
+        })
+    }
+
+    /// What people call the step.
+    pub(crate) fn label(&self) -> String {
+        match &self.user_id {
+            Some(id) if self.index > 0 => format!("{id}:{}", self.index),
+            Some(id) => id.clone(),
+            None => self.name.clone().unwrap_or_else(|| self.id.clone()),
+        }
+    }
+
+    /// Whether the id is one that the real server could have been meant to get.
+    pub(crate) fn has_proper_id(&self) -> bool {
+        StepHash::from_hex(&self.id).is_some_and(|hash| hash.to_string() == self.id)
+    }
+
+    /// A step's output as it is stored: `{"data":…}`.
+    pub(crate) fn stored_output(&self) -> String {
+        format!(r#"{{"data":{}}}"#, self.data.as_ref().map_or("null", |data| data.get()))
+    }
+
+    /// A step's error as it is stored: `{"error":…}`, without what is only for the server.
+    pub(crate) fn stored_error(&self) -> String {
+        let mut error = self.error.clone().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+        if let Some(fields) = error.as_object_mut() {
+            fields.remove("__serialized");
+            fields.remove("noRetry");
+        }
+        serde_json::json!({ "error": error }).to_string()
+    }
+
+    /// The error's message.
+    pub(crate) fn message(&self) -> String {
+        let message = self.error.as_ref().and_then(|error| error.get("message")).and_then(Value::as_str);
+        message.unwrap_or("no message").to_owned()
+    }
+}
+
+/// Reads an array of operations.
+pub(crate) fn parse(ops: &[Box<RawValue>]) -> Result<Vec<IncomingOp>, Unreadable> {
+    ops.iter().map(|raw| IncomingOp::parse(raw)).collect()
+}
+
+/// A hash within this process.
+pub(crate) fn hash<T: Hash + ?Sized>(value: &T) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn op(text: &str) -> Result<IncomingOp, Unreadable> {
+        IncomingOp::parse(&RawValue::from_string(text.to_owned()).unwrap())
+    }
+
+    // raw-api-errors-dev-server
+    #[test]
+    fn what_the_real_server_reads_is_read_and_what_it_refuses_is_refused() {
+        assert_eq!(op("{}").unwrap().code, Code::None);
+        assert_eq!(op(r#"{"op":"None"}"#).unwrap().code, Code::None);
+        assert_eq!(op(r#"{"op":"StepRun","zzz":1,"timing":null}"#).unwrap().code, Code::StepRun);
+        assert_eq!(op(r#"{"op":"Bogus"}"#).unwrap_err(), Unreadable::UnknownOp("Bogus".to_owned()));
+        assert_eq!(op(r#"{"op":"Gateway"}"#).unwrap_err(), Unreadable::Unsupported("Gateway"));
+        assert!(matches!(op(r#"{"op":"StepError","error":"boom"}"#), Err(Unreadable::Shape(_))));
+        assert!(matches!(op("1"), Err(Unreadable::Shape(_))));
+    }
+
+    #[test]
+    fn outputs_are_stored_as_they_came() {
+        assert_eq!(
+            op(r#"{"data":{"b":1.0,"a":[ 1]}}"#).unwrap().stored_output(),
+            r#"{"data":{"b":1.0,"a":[ 1]}}"#
+        );
+        assert_eq!(op("{}").unwrap().stored_output(), r#"{"data":null}"#);
+        let error = op(
+            r#"{"op":"StepFailed","error":{"name":"E","message":"m","noRetry":true,"__serialized":true}}"#,
+        );
+        assert_eq!(error.unwrap().stored_error(), r#"{"error":{"message":"m","name":"E"}}"#);
+    }
+}

@@ -1,0 +1,267 @@
+//! A run and its state.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::Method;
+use serde_json::Value;
+
+use super::op::{Code, IncomingOp};
+use crate::inspect::{ResponseView, RunStatus, RunView, StepStatus, StepView};
+
+/// A run.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) id: String,
+    pub(crate) fn_id: String,
+    pub(crate) app_id: String,
+    pub(crate) function: String,
+    pub(crate) request: OriginalRequest,
+    /// `event.data`, by which a repeated creation is known again.
+    pub(crate) event_data: Value,
+    pub(crate) event_name: String,
+    pub(crate) event_id: String,
+    pub(crate) started_at: SystemTime,
+    /// Attempts after the first, of each job.
+    pub(crate) retries: u32,
+    pub(crate) request_version: i64,
+    pub(crate) force_plan: bool,
+    /// Allows reading the output.
+    pub(crate) token: String,
+    pub(crate) ending: Option<Ending>,
+    /// The state as `/actions` shows it: raw JSON by hashed id.
+    pub(crate) memo: BTreeMap<String, String>,
+    pub(crate) memo_bytes: usize,
+    /// Hashes of planned steps, sleeps and such that have been taken into account.
+    pub(crate) scheduled: HashSet<String>,
+    /// Of a group that was planned in a re-entry: what is not done yet.
+    pub(crate) pending: HashSet<String>,
+    steps: Vec<StepRecord>,
+    by_hash: HashMap<String, usize>,
+}
+
+/// What a re-entry repeats of the first request.
+#[derive(Debug, Clone)]
+pub(crate) struct OriginalRequest {
+    pub(crate) url: String,
+    pub(crate) method: Method,
+    pub(crate) content_type: String,
+    pub(crate) body: Bytes,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone)]
+pub(crate) struct Ending {
+    pub(crate) status: RunStatus,
+    pub(crate) at: SystemTime,
+    pub(crate) reply: Reply,
+    /// The endpoint's response, where the output holds one.
+    pub(crate) response: Option<ResponseView>,
+    /// Whether the result came with a checkpoint, not with a re-entry's answer.
+    pub(crate) at_checkpoint: bool,
+}
+
+/// What the waiting client gets.
+#[derive(Debug, Clone)]
+pub(crate) enum Reply {
+    /// This response.
+    Api(ResponseView, Bytes),
+    /// 200 and these bytes.
+    Raw(Bytes),
+}
+
+impl Reply {
+    /// The output as it is stored.
+    pub(crate) fn raw(&self) -> &Bytes {
+        match self {
+            Self::Api(_, raw) | Self::Raw(raw) => raw,
+        }
+    }
+}
+
+/// Where a report came from. Two reports of one step from different places mean that it ran twice.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Origin {
+    /// The first request.
+    FirstRequest,
+    /// A re-entry, by its request id.
+    Dispatch(String),
+}
+
+/// A report that a step ran.
+#[derive(Debug)]
+struct Report {
+    origin: Origin,
+    identity: u64,
+    outcome: u64,
+}
+
+/// Whether a report is news.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// The step has not been finished before.
+    New,
+    /// The same report has come before, from the same place: a call that was repeated.
+    Repeated,
+    /// The step had been finished before: it ran twice. Says how one can tell.
+    RanTwice(&'static str),
+}
+
+#[derive(Debug)]
+struct StepRecord {
+    view: StepView,
+    reports: Vec<Report>,
+}
+
+impl Run {
+    #[expect(clippy::too_many_arguments, reason = "called once, where all of these have just been read")]
+    pub(crate) fn new(
+        id: String,
+        (fn_id, app_id): (String, String),
+        function: String,
+        request: OriginalRequest,
+        (event_name, event_data): (String, Value),
+        retries: u32,
+        request_version: i64,
+        started_at: SystemTime,
+    ) -> Self {
+        Self {
+            id,
+            fn_id,
+            app_id,
+            function,
+            request,
+            event_data,
+            event_name,
+            event_id: ulid::Ulid::generate().to_string(),
+            started_at,
+            retries,
+            request_version,
+            force_plan: false,
+            token: format!("{}{}", ulid::Ulid::generate(), ulid::Ulid::generate()).to_lowercase(),
+            ending: None,
+            memo: BTreeMap::new(),
+            memo_bytes: 0,
+            scheduled: HashSet::new(),
+            pending: HashSet::new(),
+            steps: Vec::new(),
+            by_hash: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn status(&self) -> RunStatus {
+        self.ending.as_ref().map_or(RunStatus::Running, |ending| ending.status)
+    }
+
+    /// The record of an operation's step; made if it is new.
+    fn record(&mut self, op: &IncomingOp) -> &mut StepRecord {
+        let index = *self.by_hash.entry(op.id.clone()).or_insert_with(|| {
+            self.steps.push(StepRecord {
+                view: StepView {
+                    id: op.user_id.clone().or_else(|| op.name.clone()).unwrap_or_default(),
+                    index: op.index,
+                    hash: op.id.clone(),
+                    op: op.code.as_str().to_owned(),
+                    status: StepStatus::Planned,
+                    value: None,
+                    attempts: 0,
+                },
+                reports: Vec::new(),
+            });
+            self.steps.len() - 1
+        });
+        &mut self.steps[index]
+    }
+
+    /// Notes how a step is doing.
+    pub(crate) fn show(&mut self, op: &IncomingOp, status: StepStatus, value: Option<Value>) {
+        let view = &mut self.record(op).view;
+        op.code.as_str().clone_into(&mut view.op);
+        view.status = status;
+        if value.is_some() {
+            view.value = value;
+        }
+        if op.code.ran() {
+            view.attempts += 1;
+        }
+    }
+
+    /// Notes that a sleep is over.
+    pub(crate) fn wake(&mut self, hash: &str) {
+        if self.memo.insert(hash.to_owned(), "null".to_owned()).is_none() {
+            self.memo_bytes += 4;
+        }
+        self.pending.remove(hash);
+        if let Some(record) = self.by_hash.get(hash).and_then(|index| self.steps.get_mut(*index)) {
+            record.view.status = StepStatus::Completed;
+            record.view.value = Some(Value::Null);
+        }
+    }
+
+    /// Whether a report that a step ran is news; remembers it.
+    pub(crate) fn news(&mut self, op: &IncomingOp, origin: &Origin) -> News {
+        let finished = self.memo.contains_key(&op.id);
+        let reports = &mut self.record(op).reports;
+        if reports.iter().any(|report| report.origin == *origin && report.identity == op.identity) {
+            return News::Repeated;
+        }
+        let earlier = reports.last().map(|report| report.outcome == op.outcome);
+        reports.push(Report { origin: origin.clone(), identity: op.identity, outcome: op.outcome });
+        match (finished, earlier) {
+            (false, _) => News::New,
+            (true, Some(true)) => {
+                News::RanTwice("with the same outcome, in another request or at another time")
+            }
+            (true, _) => News::RanTwice("with another outcome"),
+        }
+    }
+
+    /// What people call a step.
+    pub(crate) fn label(&self, hash: &str) -> String {
+        match self.by_hash.get(hash).map(|index| &self.steps[*index].view) {
+            Some(view) if view.id.is_empty() => hash.to_owned(),
+            Some(view) if view.index > 0 => format!("{}:{}", view.id, view.index),
+            Some(view) => view.id.clone(),
+            None => hash.to_owned(),
+        }
+    }
+
+    /// `{"<hash>":<value>,…}`, as `/actions` answers it.
+    pub(crate) fn actions(&self) -> String {
+        let entries: Vec<String> =
+            self.memo.iter().map(|(hash, value)| format!("\"{hash}\":{value}")).collect();
+        format!("{{{}}}", entries.join(","))
+    }
+
+    /// The event, as `/batch` answers it.
+    pub(crate) fn event(&self) -> Value {
+        serde_json::json!({
+            "data": self.event_data,
+            "id": self.event_id,
+            "name": self.event_name,
+            "ts": crate::engine::millis(self.started_at),
+        })
+    }
+
+    pub(crate) fn view(&self, outstanding: usize) -> RunView {
+        let raw = self.ending.as_ref().map(|ending| ending.reply.raw().clone()).unwrap_or_default();
+        RunView {
+            id: self.id.clone(),
+            function: self.function.clone(),
+            status: self.status(),
+            steps: self.steps.iter().map(|record| record.view.clone()).collect(),
+            output: String::from_utf8_lossy(&raw).into_owned(),
+            response: self.ending.as_ref().and_then(|ending| ending.response.clone()),
+            event: self.event(),
+            outstanding,
+        }
+    }
+
+    /// Whether an operation is a user's step under the id of the run's result.
+    pub(crate) fn takes_reserved_id(op: &IncomingOp) -> bool {
+        op.user_id.as_deref() == Some(stephttp::wire::result::COMPLETE)
+            && op.index == 0
+            && !matches!(op.code, Code::RunComplete | Code::SyncRunComplete)
+    }
+}

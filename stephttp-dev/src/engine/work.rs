@@ -1,0 +1,168 @@
+//! Jobs: what is to be done and when, and what is being done.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::SystemTime;
+
+use crate::clock::{Time, Timer};
+
+/// Jobs by age, so that those due at one instant go out in the order in which they were made.
+pub(crate) type JobKey = u64;
+
+/// One re-entry to be made, with its retries.
+#[derive(Debug, Clone)]
+pub(crate) struct Job {
+    /// `X-Inngest-Job-Id`.
+    pub(crate) id: String,
+    pub(crate) run_id: String,
+    pub(crate) kind: JobKind,
+    /// Dispatches so far: `X-Inngest-Generation-Id` of the latest.
+    pub(crate) generation: u32,
+    /// The attempt that the next dispatch is, from 0. A step that failed in the first request starts at 1.
+    pub(crate) attempt: u32,
+    /// Retries of this very job so far.
+    pub(crate) retried: u32,
+    /// `X-Request-Id` of the dispatch that is under way.
+    pub(crate) live: Option<String>,
+}
+
+/// Why a re-entry is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum JobKind {
+    /// To find out what comes next.
+    Discovery,
+    /// A sleep is over.
+    SleepEnd(String),
+    /// To run this planned step.
+    Planned(String),
+    /// To try again what failed in the first request.
+    Retry,
+}
+
+/// All jobs.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) time: Time,
+    jobs: HashMap<JobKey, Job>,
+    queue: BTreeSet<(SystemTime, JobKey)>,
+    next_key: JobKey,
+    /// Request ids of dispatches that are not answered, except for superseded ones.
+    pub(crate) unanswered: HashSet<String>,
+    /// Whether a test holds everything back.
+    pub(crate) held: bool,
+    /// How many of the next jobs are to be dispatched twice.
+    pub(crate) twice: usize,
+}
+
+/// What the scheduler is to do next.
+#[derive(Debug)]
+pub(crate) enum Next {
+    Dispatch(Vec<JobKey>),
+    At(SystemTime),
+    Wait,
+}
+
+impl Work {
+    pub(crate) fn new(time: Time) -> Self {
+        Self {
+            time,
+            jobs: HashMap::new(),
+            queue: BTreeSet::new(),
+            next_key: 0,
+            unanswered: HashSet::new(),
+            held: false,
+            twice: 0,
+        }
+    }
+
+    /// Plans a new job.
+    pub(crate) fn schedule(&mut self, run_id: &str, kind: JobKind, due: SystemTime) {
+        let key = self.next_key;
+        self.next_key += 1;
+        let attempt = u32::from(kind == JobKind::Retry);
+        let id = ulid::Ulid::generate().to_string().to_lowercase().split_off(13);
+        let run_id = run_id.to_owned();
+        self.jobs.insert(key, Job { id, run_id, kind, generation: 0, attempt, retried: 0, live: None });
+        self.queue.insert((due, key));
+    }
+
+    /// Plans a job's retry.
+    pub(crate) fn retry(&mut self, key: JobKey, due: SystemTime) {
+        if let Some(job) = self.jobs.get_mut(&key) {
+            job.live = None;
+            job.attempt += 1;
+            job.retried += 1;
+            self.queue.insert((due, key));
+        }
+    }
+
+    pub(crate) fn job(&self, key: JobKey) -> Option<&Job> {
+        self.jobs.get(&key)
+    }
+
+    pub(crate) fn job_mut(&mut self, key: JobKey) -> Option<&mut Job> {
+        self.jobs.get_mut(&key)
+    }
+
+    /// A run's job, by its id on the wire.
+    pub(crate) fn find(&self, run_id: &str, id: &str) -> Option<&Job> {
+        self.jobs.values().find(|job| job.run_id == run_id && job.id == id)
+    }
+
+    /// A run's jobs that are being dispatched, oldest first.
+    pub(crate) fn live_jobs(&self, run_id: &str) -> Vec<JobKey> {
+        let live = self.jobs.iter().filter(|(_, job)| job.run_id == run_id && job.live.is_some());
+        let mut keys: Vec<JobKey> = live.map(|(key, _)| *key).collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    /// Ends a job.
+    pub(crate) fn finish(&mut self, key: JobKey) {
+        self.jobs.remove(&key);
+    }
+
+    /// Drops everything that a run still has to do.
+    pub(crate) fn drop_run(&mut self, run_id: &str) {
+        self.jobs.retain(|_, job| job.run_id != run_id);
+        self.queue.retain(|(_, key)| self.jobs.contains_key(key));
+    }
+
+    /// How many jobs a run has, waiting or under way.
+    pub(crate) fn outstanding(&self, run_id: &str) -> usize {
+        self.jobs.values().filter(|job| job.run_id == run_id).count()
+    }
+
+    /// Takes what is due. Later timers wait until everything before them has been answered.
+    pub(crate) fn next(&mut self) -> Next {
+        if self.held {
+            return Next::Wait;
+        }
+        let Some(&(due, _)) = self.queue.first() else { return Next::Wait };
+        match self.time.timer(due, self.unanswered.is_empty()) {
+            Timer::At(at) => Next::At(at),
+            Timer::Wait => Next::Wait,
+            Timer::Fire => {
+                let now = self.time.now();
+                let mut keys = Vec::new();
+                while let Some(&(due, key)) = self.queue.first() {
+                    if due > now {
+                        break;
+                    }
+                    self.queue.pop_first();
+                    keys.push(key);
+                }
+                Next::Dispatch(keys)
+            }
+        }
+    }
+
+    /// Whether nothing is under way, and nothing will be before `limit`.
+    pub(crate) fn quiet_until(&self, limit: SystemTime) -> bool {
+        self.unanswered.is_empty() && (self.held || self.queue.first().is_none_or(|(due, _)| *due > limit))
+    }
+
+    /// Whether nothing is under way, and nothing is planned.
+    pub(crate) fn idle(&self) -> bool {
+        self.unanswered.is_empty() && self.queue.is_empty()
+    }
+}

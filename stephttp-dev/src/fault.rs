@@ -1,0 +1,218 @@
+//! Faults on purpose: what a test lets go wrong between the app and the server.
+
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use tokio::sync::watch;
+
+/// The calls of the server's API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Call {
+    /// `POST /v1/checkpoint`
+    NewRun,
+    /// `POST /v1/checkpoint/{run}/steps`
+    Steps,
+    /// `POST /v1/checkpoint/{run}/async`
+    Async,
+    /// `GET /v0/runs/{run}/actions`
+    Actions,
+    /// `GET /v0/runs/{run}/batch`
+    Batch,
+    /// `GET /v1/http/runs/{run}/output`
+    Output,
+    /// Any other.
+    Other,
+}
+
+impl Call {
+    /// Which call a request is; the path is without a trailing slash.
+    pub(crate) fn of(method: &Method, path: &str) -> Self {
+        let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+        match (method.as_str(), parts.as_slice()) {
+            ("POST", ["v1", "checkpoint"] | ["v1", "http", "runs"]) => Self::NewRun,
+            ("POST", ["v1", "checkpoint", _, "steps"] | ["v1", "http", "runs", _, "steps"]) => Self::Steps,
+            ("POST", ["v1", "checkpoint", _, "async"] | ["v1", "http", "runs", _, "async"]) => Self::Async,
+            ("GET", ["v0", "runs", _, "actions"]) => Self::Actions,
+            ("GET", ["v0", "runs", _, "batch"]) => Self::Batch,
+            ("GET", ["v1", "checkpoint", _, "output"] | ["v1", "http", "runs", _, "output"]) => Self::Output,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Something that goes wrong with calls of one kind.
+///
+/// Without [`nth`](Self::nth), [`first`](Self::first) or [`every`](Self::every) it happens to the next call only.
+/// Calls are counted from the moment of [`DevServer::inject`](crate::DevServer::inject).
+///
+/// ```
+/// use std::time::Duration;
+/// use stephttp_dev::{Call, Fault};
+///
+/// let _ = Fault::on(Call::NewRun).nth(2).refuse();
+/// let _ = Fault::on(Call::Steps).first(3).respond(429).retry_after(Duration::from_secs(1));
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "a fault does nothing until it is given to `DevServer::inject`"]
+pub struct Fault {
+    call: Call,
+    from: usize,
+    until: usize,
+    seen: usize,
+    delay: Option<Duration>,
+    gate: Option<Gate>,
+    act: Act,
+}
+
+/// What becomes of the call.
+#[derive(Debug, Clone)]
+pub(crate) enum Act {
+    /// It is processed and answered.
+    Process,
+    /// It is processed; the connection is closed.
+    DropResponse,
+    /// The connection is closed.
+    Refuse,
+    /// It is not processed but answered with this.
+    Respond { status: StatusCode, retry_after: Option<String>, body: Option<String> },
+    /// Nothing ever happens.
+    Hang,
+}
+
+impl Fault {
+    /// A fault on calls of this kind.
+    pub fn on(call: Call) -> Self {
+        Self { call, from: 1, until: 1, seen: 0, delay: None, gate: None, act: Act::Process }
+    }
+
+    /// It happens to the n-th call only; 1 is the next.
+    pub fn nth(self, n: usize) -> Self {
+        Self { from: n, until: n, ..self }
+    }
+
+    /// It happens to the next `n` calls.
+    pub fn first(self, n: usize) -> Self {
+        Self { from: 1, until: n, ..self }
+    }
+
+    /// It happens to every call, until [`DevServer::clear_faults`](crate::DevServer::clear_faults).
+    pub fn every(self) -> Self {
+        Self { from: 1, until: usize::MAX, ..self }
+    }
+
+    /// The call is not processed but answered with this status and the server's usual body for it.
+    ///
+    /// # Panics
+    /// When `status` is not between 100 and 999.
+    #[track_caller]
+    pub fn respond(self, status: u16) -> Self {
+        let Ok(status) = StatusCode::from_u16(status) else { panic!("{status} is no HTTP status") };
+        Self { act: Act::Respond { status, retry_after: None, body: None }, ..self }
+    }
+
+    /// The response says when to come back.
+    pub fn retry_after(mut self, after: Duration) -> Self {
+        if let Act::Respond { retry_after, .. } = &mut self.act {
+            *retry_after = Some(after.as_secs().to_string());
+        }
+        self
+    }
+
+    /// The call is not processed but answered with this body; with status 200, unless
+    /// [`respond`](Self::respond) said another.
+    pub fn body(mut self, text: impl Into<String>) -> Self {
+        match &mut self.act {
+            Act::Respond { body, .. } => *body = Some(text.into()),
+            act => *act = Act::Respond { status: StatusCode::OK, retry_after: None, body: Some(text.into()) },
+        }
+        self
+    }
+
+    /// The connection is closed; the call is not processed.
+    pub fn refuse(self) -> Self {
+        Self { act: Act::Refuse, ..self }
+    }
+
+    /// The call is processed, and the connection is closed without an answer.
+    pub fn drop_response(self) -> Self {
+        Self { act: Act::DropResponse, ..self }
+    }
+
+    /// The call is never answered, and not processed.
+    pub fn hang(self) -> Self {
+        Self { act: Act::Hang, ..self }
+    }
+
+    /// Before anything else the call waits for so long, in real time.
+    pub fn delay(self, delay: Duration) -> Self {
+        Self { delay: Some(delay), ..self }
+    }
+
+    /// Before anything else the call waits at the gate.
+    pub fn hold(self, gate: &Gate) -> Self {
+        Self { gate: Some(gate.clone()), ..self }
+    }
+
+    /// Counts a call; answers what goes wrong with it, if anything does.
+    pub(crate) fn strike(&mut self, call: Call) -> Option<Strike> {
+        if call != self.call {
+            return None;
+        }
+        self.seen += 1;
+        (self.from..=self.until).contains(&self.seen).then(|| Strike {
+            delay: self.delay,
+            gate: self.gate.clone(),
+            act: self.act.clone(),
+        })
+    }
+}
+
+/// A fault that has met its call.
+#[derive(Debug)]
+pub(crate) struct Strike {
+    pub(crate) delay: Option<Duration>,
+    pub(crate) gate: Option<Gate>,
+    pub(crate) act: Act,
+}
+
+/// A gate at which calls wait until a test opens it. Clones are the same gate.
+#[derive(Debug, Clone)]
+pub struct Gate(watch::Sender<Waiting>);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Waiting {
+    open: bool,
+    arrived: usize,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Gate {
+    /// A closed gate.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(watch::Sender::new(Waiting::default()))
+    }
+
+    /// Opens the gate for all that wait and all that come.
+    pub fn release(&self) {
+        self.0.send_modify(|waiting| waiting.open = true);
+    }
+
+    /// Waits until so many calls have come to the gate.
+    pub async fn reached(&self, calls: usize) {
+        // The sender is ours, so the channel cannot close.
+        let _ = self.0.subscribe().wait_for(|waiting| waiting.arrived >= calls).await;
+    }
+
+    /// Waits at the gate.
+    pub(crate) async fn pass(&self) {
+        self.0.send_modify(|waiting| waiting.arrived += 1);
+        let _ = self.0.subscribe().wait_for(|waiting| waiting.open).await;
+    }
+}

@@ -1,0 +1,194 @@
+//! What a test can look at: runs, steps, calls and dispatches.
+
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use serde_json::Value;
+
+use crate::fault::Call;
+
+/// How a run is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RunStatus {
+    /// It has not ended.
+    Running,
+    /// It ended well.
+    Completed,
+    /// It ended with a failure.
+    Failed,
+    /// It was cancelled.
+    Cancelled,
+}
+
+impl RunStatus {
+    /// The word for it in `/v1/runs/{id}`, such as `Completed`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "Running",
+            Self::Completed => "Completed",
+            Self::Failed => "Failed",
+            Self::Cancelled => "Cancelled",
+        }
+    }
+}
+
+/// A run, as it was at one moment.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct RunView {
+    /// The run's ULID.
+    pub id: String,
+    /// The function's id; `"<METHOD> <path>"` when the SDK gave none.
+    pub function: String,
+    /// How it is doing.
+    pub status: RunStatus,
+    /// Its steps, in the order in which they were first reported.
+    pub steps: Vec<StepView>,
+    /// The stored output, raw. Empty while the run is going.
+    pub output: String,
+    /// The endpoint's response, where the output holds one.
+    pub response: Option<ResponseView>,
+    /// The event that began it.
+    pub event: Value,
+    /// Re-entries that are scheduled or under way.
+    pub outstanding: usize,
+}
+
+impl RunView {
+    /// The step of this id, as the user wrote it; its first use, if there are several.
+    #[must_use]
+    pub fn step(&self, id: &str) -> Option<&StepView> {
+        self.steps.iter().find(|step| step.id == id)
+    }
+}
+
+/// A step, as it was at one moment.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StepView {
+    /// The id as the user wrote it; empty when the SDK did not say.
+    pub id: String,
+    /// Which use of the id in this run: 0 for the first.
+    pub index: u32,
+    /// The hashed id.
+    pub hash: String,
+    /// The operation by which it was last reported, such as `StepRun`.
+    pub op: String,
+    /// How it is doing.
+    pub status: StepStatus,
+    /// Its output, or its last error. `null` for a sleep.
+    pub value: Option<Value>,
+    /// How often it was reported as run, successfully or not.
+    pub attempts: u32,
+}
+
+/// How a step is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StepStatus {
+    /// It is to run in a re-entry of its own.
+    Planned,
+    /// It waits for its time.
+    Waiting,
+    /// It failed and will be tried again.
+    Retrying,
+    /// It is done.
+    Completed,
+    /// It failed for good.
+    Failed,
+}
+
+/// A response of an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ResponseView {
+    /// The status code.
+    pub status: u16,
+    /// The headers.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: String,
+}
+
+impl ResponseView {
+    /// The value of a header; names are compared without regard to case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+/// A call to the server's API.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ApiCall {
+    /// Which call.
+    pub kind: Call,
+    /// The method.
+    pub method: Method,
+    /// The path, with the query.
+    pub path: String,
+    /// The request's headers.
+    pub headers: HeaderMap,
+    /// The request's body.
+    pub body: Bytes,
+    /// When it came, on the server's clock.
+    pub at: SystemTime,
+    /// What it was answered with; `None` while it is held, and when the connection was closed without an answer.
+    pub status: Option<StatusCode>,
+}
+
+impl ApiCall {
+    /// The body as JSON; `null` when it is not.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}
+
+/// A re-entry: one request of the server to the app, and what came of it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Dispatch {
+    /// The run.
+    pub run_id: String,
+    /// The request's method.
+    pub method: Method,
+    /// The request's URL, before redirects.
+    pub uri: String,
+    /// The request's headers.
+    pub headers: HeaderMap,
+    /// The request's body.
+    pub body: Bytes,
+    /// `X-Inngest-Job-Id`.
+    pub job_id: String,
+    /// `X-Request-Id`.
+    pub request_id: String,
+    /// `X-Inngest-Step-Id`: the planned step that this is about.
+    pub step_id: Option<String>,
+    /// `X-Inngest-Generation-Id`.
+    pub generation: u32,
+    /// When it was sent, on the server's clock.
+    pub at: SystemTime,
+    /// Whether a newer dispatch of the same job has taken its place.
+    pub superseded: bool,
+    /// The answer's status; `None` before it comes and when none came.
+    pub status: Option<StatusCode>,
+    /// The answer's headers.
+    pub response_headers: HeaderMap,
+    /// The answer's body.
+    pub response_body: Bytes,
+    /// Why there was no answer.
+    pub error: Option<String>,
+}
+
+impl Dispatch {
+    /// The answer's body as JSON; `null` when it is not.
+    #[must_use]
+    pub fn response_json(&self) -> Value {
+        serde_json::from_slice(&self.response_body).unwrap_or_default()
+    }
+}

@@ -1,0 +1,148 @@
+//! How time goes by.
+
+use std::time::Duration;
+
+use stephttp_dev::{Clock, DevServer, RunStatus};
+
+use crate::support::*;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+#[tokio::test]
+async fn a_skipping_clock_fires_timers_in_their_order() {
+    let server = DevServer::start().await.unwrap();
+    let client = Client::new(&server);
+    let app = App::answering([Answer::new(206, "[]")]).await;
+    let started = server.now();
+    // Held back, so that all are there before the first fires.
+    server.hold_dispatches();
+    let mut ids = Vec::new();
+    for sleeps in [[("a", "3h"), ("b", "1h")], [("c", "2h"), ("d", "1h")]] {
+        let run_id = new_id();
+        client.create(&report(&run_id, &app.domain, sleeps.map(|(id, duration)| sleep(id, duration)))).await;
+        ids.push(run_id);
+    }
+    assert_eq!(server.now(), started);
+    server.release_dispatches();
+    server.idle().await;
+    let fired: Vec<_> = server
+        .dispatches()
+        .iter()
+        .map(|dispatch| {
+            (dispatch.run_id.clone(), dispatch.at.duration_since(started).unwrap().as_secs() / 3_600)
+        })
+        .collect();
+    let [first, second] = [&ids[0], &ids[1]].map(String::clone);
+    assert_eq!(fired, [(first.clone(), 1), (second.clone(), 1), (second, 2), (first, 3)]);
+}
+
+#[tokio::test]
+async fn a_later_timer_waits_for_the_answer_to_an_earlier_one() {
+    let server = std::sync::Arc::new(DevServer::start().await.unwrap());
+    let client = Client::new(&server);
+    let watched = std::sync::Arc::clone(&server);
+    let app = App::start(move |reentry: Reentry| {
+        let server = std::sync::Arc::clone(&watched);
+        async move {
+            match reentry.n {
+                1 => {
+                    // Everything that is due now goes out while this one is being answered, but nothing later.
+                    assert_eq!(server.dispatches().len(), 1);
+                    ops([step_run("x", 1)])
+                }
+                2 => ops([step_run("y", 1), sleep("late", "9h")]),
+                _ => result(200, ""),
+            }
+        }
+    })
+    .await;
+    let run_id = new_id();
+    client.create(&report(&run_id, &app.domain, [sleep("early", "1h"), sleep("late", "9h")])).await;
+    server.wait_for_end(&run_id).await;
+    // The discoveries after x and y came before the late sleep's end.
+    let hours: Vec<_> = server
+        .dispatches()
+        .iter()
+        .map(|dispatch| dispatch.at.duration_since(server.calls()[0].at).unwrap().as_secs() / 3_600)
+        .collect();
+    assert_eq!(hours, [1, 1, 9]);
+    server.assert_no_violations();
+}
+
+#[tokio::test]
+async fn a_manual_clock_moves_only_by_hand() {
+    let server = DevServer::builder().clock(Clock::Manual).start().await.unwrap();
+    let client = Client::new(&server);
+    // The sleep's end leads to work that is due at once and is waited for too.
+    let answers =
+        [ops([step_run("x", 1)]), ops([step_run("y", 1)]), ops([sleep("t", "1h")]), result(200, "")];
+    let app = App::answering(answers).await;
+    let started = server.now();
+    let run_id = new_id();
+    client.create(&report(&run_id, &app.domain, [sleep("s", "1h")])).await;
+    server.advance(HOUR - Duration::from_secs(1)).await;
+    assert!(app.seen().is_empty());
+    server.advance(Duration::from_secs(1)).await;
+    assert_eq!(app.seen().len(), 3);
+    assert_eq!(server.now(), started + HOUR);
+    server.advance(HOUR * 5).await;
+    assert_eq!(server.run(&run_id).unwrap().status, RunStatus::Completed);
+    let dispatches = server.dispatches();
+    assert_eq!(dispatches[3].at, started + HOUR * 2);
+    assert_eq!(server.now(), started + HOUR * 6);
+    server.assert_no_violations();
+}
+
+#[tokio::test]
+async fn work_that_is_due_at_once_needs_no_advance() {
+    let server = DevServer::builder().clock(Clock::Manual).start().await.unwrap();
+    let client = Client::new(&server);
+    let app = App::answering([ops([step_run("p", 1)]), result(200, "")]).await;
+    let run_id = new_id();
+    client.create(&report(&run_id, &app.domain, [planned("p")])).await;
+    server.wait_for_end(&run_id).await;
+}
+
+#[tokio::test]
+async fn a_real_clock_goes_by_itself() {
+    let server = DevServer::builder().clock(Clock::Real).start().await.unwrap();
+    let client = Client::new(&server);
+    let app = App::answering([result(200, "")]).await;
+    let run_id = new_id();
+    client.create(&report(&run_id, &app.domain, [sleep("s", "20ms")])).await;
+    server.wait_for_end(&run_id).await;
+    let waited = server.dispatches()[0].at.duration_since(server.calls()[0].at).unwrap();
+    assert!(waited >= Duration::from_millis(20));
+}
+
+#[tokio::test]
+#[should_panic(expected = "only Clock::Manual can be advanced")]
+async fn a_clock_that_is_not_manual_cannot_be_moved() {
+    let server = DevServer::start().await.unwrap();
+    server.advance(HOUR).await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_dropped_or_shut_down_serves_no_more() {
+    let server = DevServer::start().await.unwrap();
+    let client = Client::new(&server);
+    assert_eq!(client.get("/api/v2/runs").await.status, 200);
+    server.shutdown().await;
+    assert!(client.try_post("/v1/checkpoint", "{}").await.unwrap_err().is_connect());
+
+    let server = DevServer::start().await.unwrap();
+    let (client, port) = (Client::new(&server), server.address().port());
+    drop(server);
+    // Aborted tasks end when the runtime gets to them.
+    while client.try_post("/v1/checkpoint", "{}").await.is_ok() {}
+    // The port is free again.
+    let again = DevServer::builder().port(port).start().await;
+    drop(again);
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_an_error() {
+    let server = DevServer::start().await.unwrap();
+    let error = DevServer::builder().port(server.address().port()).start().await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+}

@@ -1,0 +1,19 @@
+//! The engine against hand-made apps and calls, without any SDK. Comments name the recording of the real server that a
+//! test repeats.
+
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+#![allow(clippy::needless_pass_by_value, reason = "so that tests can write `json!(..)` in place")]
+
+mod support;
+
+mod api;
+mod auth;
+mod clock;
+mod endings;
+mod faults;
+mod lifecycle;
+mod limits;
+mod parallel;
+mod retries;
+mod stale;
+mod violations;
