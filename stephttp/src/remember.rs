@@ -4,7 +4,7 @@ use std::any::type_name;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
@@ -125,11 +125,13 @@ fn restore<T: DeserializeOwned, R>(run: &Run) -> Result<T, RememberRejection<R>>
 #[serde(transparent)]
 struct Stored(BTreeMap<String, Vec<Box<RawValue>>>);
 
+type TypeName = &'static str;
+
 /// The values of the request at hand.
 #[derive(Default)]
 pub(crate) struct Remembered {
     /// In the first request: what was extracted. In a re-entry: the types asked for so far.
-    values: Mutex<Vec<(&'static str, Option<Box<RawValue>>)>>,
+    values: Mutex<Vec<(TypeName, Option<Box<RawValue>>)>>,
 }
 
 impl Remembered {
@@ -158,7 +160,7 @@ impl Remembered {
         serde_json::value::to_raw_value(&Stored(stored)).ok()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(&'static str, Option<Box<RawValue>>)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<(TypeName, Option<Box<RawValue>>)>> {
         self.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

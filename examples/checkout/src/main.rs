@@ -96,6 +96,7 @@ async fn engine() -> Result<Option<DevServer>, BoxError> {
     if is_set("INNGEST_DEV") || is_set("INNGEST_SIGNING_KEY") {
         return Ok(None);
     }
-    let engine = DevServer::builder().clock(Clock::Real).retry_interval(Duration::from_secs(2)).start().await?;
+    let engine =
+        DevServer::builder().clock(Clock::Real).retry_interval(Duration::from_secs(2)).start().await?;
     Ok(Some(engine))
 }

@@ -25,7 +25,9 @@ impl Shop {
 
     pub(crate) async fn charge_card(&self, cents: u64, idempotency_key: &str) -> Result<String, Failure> {
         let number = self.done.charges.fetch_add(1, Ordering::Relaxed) + 1;
-        println!("  app      step charge-card runs: {cents} cents charged (idempotency key {idempotency_key})");
+        println!(
+            "  app      step charge-card runs: {cents} cents charged (idempotency key {idempotency_key})"
+        );
         Ok(format!("charge-{number}"))
     }
 

@@ -11,7 +11,9 @@ use stephttp_dev::{DevServer, Notice};
 pub(crate) async fn tell_of_request(request: Request, next: Next) -> Response {
     let line = format!("{} {}", request.method(), request.uri().path());
     match request.headers().get("x-run-id").and_then(|id| id.to_str().ok()) {
-        Some(run_id) => println!("\n{line} from Inngest, which calls run {run_id} back: the handler begins again"),
+        Some(run_id) => {
+            println!("\n{line} from Inngest, which calls run {run_id} back: the handler begins again")
+        }
         None => println!("\n{line} from a client: the handler begins"),
     }
     next.run(request).await
@@ -37,7 +39,9 @@ pub(crate) fn tell_what_inngest_does(engine: &DevServer) {
                     println!("  inngest  sleeps for {} (step {step})", seconds(duration));
                     remembered.push(step);
                 }
-                Notice::Reentering { .. } => println!("  inngest  calls back; remembered: {}", remembered.join(", ")),
+                Notice::Reentering { .. } => {
+                    println!("  inngest  calls back; remembered: {}", remembered.join(", "))
+                }
                 Notice::RetryScheduled { after, reason, .. } => {
                     println!("  inngest  will try again in {}: {reason}", seconds(after));
                 }

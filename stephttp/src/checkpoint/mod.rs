@@ -101,7 +101,7 @@ impl Run {
                 Ok(()) => {}
                 // Tried again when more has gathered, and at the latest when the handler ends.
                 Err(error) => {
-                    tracing::debug!(run_id = %run.id(), error = error.report(), "a checkpoint failed")
+                    tracing::debug!(run_id = %run.id(), error = error.report(), "a checkpoint failed");
                 }
             }
         });

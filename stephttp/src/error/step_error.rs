@@ -46,7 +46,14 @@ struct Inner {
 impl StepError {
     pub(crate) fn new(step: impl Into<String>, error: OpError) -> Self {
         let OpError { name, message, cause, .. } = error;
-        Self { inner: Box::new(Inner { step: step.into(), name, message, cause: cause.map(Cause::new) }) }
+        Self {
+            inner: Box::new(Inner {
+                step: step.into(),
+                name,
+                message,
+                cause: cause.map(|cause| Cause::new(*cause)),
+            }),
+        }
     }
 
     /// The id of the step that failed, as written in the handler.
@@ -108,9 +115,9 @@ struct Cause {
 }
 
 impl Cause {
-    fn new(error: Box<OpError>) -> Self {
-        let OpError { message, cause, .. } = *error;
-        Self { message, cause: cause.map(|cause| Box::new(Self::new(cause))) }
+    fn new(error: OpError) -> Self {
+        let OpError { message, cause, .. } = error;
+        Self { message, cause: cause.map(|cause| Box::new(Self::new(*cause))) }
     }
 }
 

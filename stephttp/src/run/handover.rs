@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
+use super::mode::{FAILED, Mode, PLANS};
 use super::record::{Recorded, StepKey};
 use super::state::{Outstanding, OutstandingKind};
 use super::{Origin, Run};
 use crate::remember;
 use crate::wire::OpCode;
-
-/// The hidden step that says: this run plans.
-pub(super) const PLANS: &str = "stephttp:plans";
 
 /// The operations that hand a run over, in the order to send them.
 #[derive(Debug)]
@@ -38,10 +38,13 @@ impl Run {
         let failed_before = self.count_unsent_failures();
         let (ops, retry_after) = choose(outstanding, failed_before);
         let called_back = ops.len() + failed_before;
-        let plans_already = matches!(&self.origin, Origin::Reentry { plans: true, .. });
+        let plans_already = matches!(&self.origin, Origin::Reentry { mode: Mode::Plans | Mode::Runs(_), .. });
         if called_back > 1 && !plans_already {
-            let yes = serde_json::value::to_raw_value(&true).unwrap_or_default();
-            context.push(Recorded::ran(StepKey::hidden(PLANS), yes, None));
+            context.push(hidden(PLANS, &true));
+        } else if let (true, [failing]) = (self.is_first(), &*ops)
+            && failing.op() == OpCode::StepError
+        {
+            context.push(hidden(FAILED, &failing.hash()));
         }
         Handover { context, ops, retry_after }
     }
@@ -52,18 +55,24 @@ impl Run {
     }
 }
 
+/// A step that the SDK adds for itself.
+fn hidden(id: &'static str, value: &impl Serialize) -> Recorded {
+    // A flag or a text: this cannot fail.
+    Recorded::ran(StepKey::hidden(id), serde_json::value::to_raw_value(value).unwrap_or_default(), None)
+}
+
 /// Of what is outstanding, what to say now.
 fn choose(outstanding: Vec<Outstanding>, failed_before: usize) -> (Vec<Recorded>, Option<Duration>) {
-    let is_named = |one: &Outstanding| matches!(one.kind, OutstandingKind::Named(_));
+    let is_answer = |one: &Outstanding| matches!(one.kind, OutstandingKind::Answer(_));
     let is_failing = |one: &Outstanding| matches!(one.kind, OutstandingKind::Failing(_));
     let ends = |one: &Outstanding| one.op.op() == OpCode::StepFailed;
     let delay = |one: &Outstanding| match one.kind {
-        OutstandingKind::Named(delay) | OutstandingKind::Failing(delay) => delay,
+        OutstandingKind::Answer(delay) | OutstandingKind::Failing(delay) => delay,
         OutstandingKind::Wait | OutstandingKind::Planned => None,
     };
-    // A request for one step answers with that step.
-    if let Some(named) = outstanding.iter().position(is_named) {
-        return only(outstanding, named, delay);
+    // A request for one step answers with that step, a retry with the step that ended.
+    if let Some(answer) = outstanding.iter().position(is_answer) {
+        return only(outstanding, answer, delay);
     }
     // A step that failed for good in the first request calls back by itself, at once: the rest is found again then.
     if failed_before == 1 {

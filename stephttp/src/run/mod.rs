@@ -4,6 +4,7 @@ mod drive;
 mod handover;
 mod ids;
 mod memo;
+mod mode;
 mod record;
 mod run_id;
 mod state;
@@ -18,6 +19,7 @@ use std::time::SystemTime;
 
 pub(crate) use drive::Driven;
 pub(crate) use memo::Memo;
+use mode::Mode;
 pub(crate) use record::{Recorded, StepKey};
 pub use run_id::RunId;
 pub(crate) use state::Outstanding;
@@ -55,7 +57,7 @@ enum Origin {
     /// A client's request.
     First(Arc<Site>),
     /// Inngest's call back.
-    Reentry { site: Arc<Site>, dispatch: Dispatch, memo: Memo, plans: bool },
+    Reentry { site: Arc<Site>, dispatch: Dispatch, memo: Memo, mode: Mode },
     /// No layer: steps run inline.
     Detached,
 }
@@ -66,9 +68,9 @@ impl Run {
     }
 
     pub(crate) fn reentry(site: Arc<Site>, dispatch: Dispatch, memo: Memo) -> Self {
-        let plans = memo.contains(StepKey::hidden(handover::PLANS).hash);
+        let mode = Mode::of(&dispatch, &memo);
         let run_id = dispatch.run_id;
-        let run = Self::new(Origin::Reentry { site, dispatch, memo, plans });
+        let run = Self::new(Origin::Reentry { site, dispatch, memo, mode });
         run.id.get_or_init(|| run_id);
         run
     }

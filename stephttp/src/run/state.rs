@@ -26,6 +26,8 @@ pub(super) struct State {
     gated: Vec<(StepHash, Waker)>,
     /// How often the gate has been opened.
     pub(super) gate: u64,
+    /// The request's answer is known: nothing new begins.
+    pub(super) answering: bool,
     /// A step was misused in a way that its own type cannot report.
     pub(super) fault: Option<String>,
     /// Inngest has superseded this dispatch.
@@ -50,8 +52,8 @@ pub(crate) enum OutstandingKind {
     Failing(Option<std::time::Duration>),
     /// A step that runs when Inngest names it.
     Planned,
-    /// The step that Inngest named in this request, ended.
-    Named(Option<std::time::Duration>),
+    /// A step that ended, and with it what this request was made for.
+    Answer(Option<std::time::Duration>),
 }
 
 impl State {
@@ -121,6 +123,9 @@ impl State {
 
     /// Lets the steps start that wait for it. Returns whom to wake once the lock is released.
     pub(super) fn open_gate(&mut self) -> Vec<Waker> {
+        if self.answering {
+            return Vec::new();
+        }
         if !self.gated.is_empty() {
             self.gate += 1;
         }

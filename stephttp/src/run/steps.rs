@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::value::RawValue;
 
 use super::memo::Memoized;
+use super::mode::Mode;
 use super::record::{Recorded, StepKey};
 use super::state::OutstandingKind;
 use super::{Origin, Run};
@@ -71,13 +72,14 @@ impl Run {
             drop(state);
             used_too_late(&key.id, None);
         }
-        if let Origin::Reentry { dispatch, memo, plans, .. } = &self.origin {
+        if let Origin::Reentry { memo, mode, .. } = &self.origin {
             if let Some(value) = memo.get(key.hash) {
                 return Begin::Memoized(value);
             }
-            let planned = match dispatch.step {
-                Some(named) => named != key.hash,
-                None => *plans,
+            let planned = match mode {
+                Mode::Plans => true,
+                Mode::Runs(step) => *step != key.hash,
+                Mode::RunsOn | Mode::Retries => false,
             };
             if planned {
                 let op = || Recorded::planned(key.clone());
@@ -186,8 +188,9 @@ impl Run {
             return Ended::Refused(OpError::new("RunLimitError", message));
         }
         let op = Recorded::ran(key.clone(), output, Some(timing));
-        if self.is_named(key) {
-            state.await_inngest(key.hash, waker, OutstandingKind::Named(None), || op);
+        if self.is_answered_by(key) && !state.answering {
+            state.answering = true;
+            state.await_inngest(key.hash, waker, OutstandingKind::Answer(None), || op);
             self.wakeup.wake();
             return Ended::Outstanding;
         }
@@ -232,16 +235,21 @@ impl Run {
             Retry::After(delay) => Some(delay),
             Retry::Backoff | Retry::Never => None,
         };
-        let kind =
-            if self.is_named(key) { OutstandingKind::Named(delay) } else { OutstandingKind::Failing(delay) };
+        let named =
+            matches!(&self.origin, Origin::Reentry { mode: Mode::Runs(step), .. } if *step == key.hash);
+        let kind = if named { OutstandingKind::Answer(delay) } else { OutstandingKind::Failing(delay) };
         state.await_inngest(key.hash, waker, kind, || op);
         self.wakeup.wake();
         Ended::Outstanding
     }
 
-    /// Whether this request was made to run this step alone.
-    fn is_named(&self, key: &StepKey) -> bool {
-        self.dispatch().is_some_and(|dispatch| dispatch.step == Some(key.hash))
+    /// Whether this request answers when this step has ended well.
+    fn is_answered_by(&self, key: &StepKey) -> bool {
+        match &self.origin {
+            Origin::Reentry { mode: Mode::Runs(step), .. } => *step == key.hash,
+            Origin::Reentry { mode: Mode::Retries, .. } => true,
+            _ => false,
+        }
     }
 }
 
