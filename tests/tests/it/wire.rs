@@ -1,0 +1,243 @@
+//! What the SDK sends and reads, compared with recordings of the real server and its SDKs (`recordings/`, each named
+//! after the recording it was taken from).
+//!
+//! The handlers here have no attribute, so that function id and retries are those of the recordings.
+
+use std::time::{Duration, SystemTime};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::post;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use inngest::signature::SigningKey;
+use inngest::wire::{ApiErrorBody, CheckpointRun, Envelope};
+use inngest::{Failure, Step, StepError};
+use serde_json::{Value, json};
+use stephttp_dev::Call;
+use stephttp_tests::World;
+use tokio::sync::watch;
+
+const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+fn recording(name: &str) -> Value {
+    let path = format!("{}/tests/it/recordings/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// Replaces what differs from run to run by its type, and drops what only other SDKs send.
+fn normal(value: &Value) -> Value {
+    const VARIES: [&str; 10] =
+        ["run_id", "fn_id", "app_id", "domain", "ts", "a", "b", "duration", "token", "fetched_at"];
+    // Stacks are the JS SDK's; `realtime_token` is for streams.
+    const LEFT_OUT: [&str; 2] = ["stack", "realtime_token"];
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .filter(|(name, _)| !LEFT_OUT.contains(&name.as_str()))
+            .map(|(name, value)| match value {
+                Value::String(text) if VARIES.contains(&name.as_str()) && text.parse::<f64>().is_err() => {
+                    // Sleeps say their duration in a text that does not vary.
+                    let fixed = name == "duration";
+                    (name.clone(), if fixed { value.clone() } else { json!("<text>") })
+                }
+                Value::Number(_) if VARIES.contains(&name.as_str()) => (name.clone(), json!("<number>")),
+                value => (name.clone(), normal(value)),
+            })
+            .collect(),
+        Value::Array(items) => items.iter().map(normal).collect(),
+        value => value.clone(),
+    }
+}
+
+async fn sleeps(step: Step, _body: String) {
+    step.sleep("s", Duration::from_secs(1)).await;
+}
+
+#[tokio::test]
+async fn the_first_call_is_as_recorded() {
+    let recorded = recording("first-call-sleep");
+    let world = World::of(Router::new().route("/event-body-base64", post(sleeps))).await;
+    let request = world.post("/event-body-base64?a=1&b=two%20words&b=3");
+    let request = request.header("content-type", "application/json").body(r#"{"b":1, "a":"x"}"#);
+    request.send().await.unwrap();
+    world.ended().await;
+
+    let call = world.inngest.calls_of(Call::NewRun).remove(0);
+    assert_eq!(call.path, recorded["request"]["path"].as_str().unwrap());
+    assert_eq!(call.headers["content-type"], "application/json");
+    assert!(call.headers["x-inngest-sdk"].to_str().unwrap().starts_with("rust:v"));
+    assert_eq!(normal(&call.json()), normal(&recorded["request"]["json"]));
+    world.assert_clean();
+}
+
+async fn fails_and_answers(step: Step) -> impl IntoResponse {
+    let failed = step.run("e", async { Err::<(), _>(Failure::non_retriable("bad e")) }).await;
+    assert_eq!(failed.unwrap_err().name(), "NonRetriableError");
+    ([("content-type", "application/json")], "\"x\"")
+}
+
+#[tokio::test]
+async fn a_run_that_ends_in_its_first_request_is_reported_as_recorded() {
+    let recorded = recording("first-call-failed-and-complete");
+    let app = Router::new().route("/checkpoint-stepfailed-and-complete", post(fails_and_answers));
+    let world = World::of(app).await;
+    let request = world.post("/checkpoint-stepfailed-and-complete").header("content-type", "application/json");
+    request.send().await.unwrap();
+    world.ended().await;
+
+    let mut sent = normal(&world.inngest.calls()[0].json());
+    // The name of the error's type, which the recording's hand-made app had no use for.
+    assert_eq!(sent["steps"][0]["error"]["name"].take(), json!("NonRetriableError"));
+    sent["steps"][0]["error"]["name"] = json!("Error");
+    assert_eq!(sent, normal(&recorded["request"]["json"]));
+    world.assert_clean();
+}
+
+async fn fails_after_a_sleep(step: Step) -> Result<(), StepError> {
+    step.sleep("s", Duration::from_secs(1)).await;
+    step.run("e", async { Err::<(), _>(Failure::new("bad e")) }).await
+}
+
+async fn answers_after_a_sleep(step: Step) -> impl IntoResponse {
+    step.sleep("s", Duration::from_secs(1)).await;
+    (StatusCode::CREATED, [("content-type", "text/plain"), ("x-custom", "v")], "plain body")
+}
+
+async fn is_down_after_a_sleep(step: Step) -> impl IntoResponse {
+    step.sleep("s", Duration::from_secs(1)).await;
+    (StatusCode::SERVICE_UNAVAILABLE, [("content-type", "text/plain"), ("x-custom", "1")], "down")
+}
+
+#[tokio::test]
+async fn answers_to_reentries_are_as_recorded() {
+    let app = Router::new()
+        .route("/reentry-step-error", post(fails_after_a_sleep))
+        .route("/reentry-complete", post(answers_after_a_sleep))
+        .route("/reentry-failed", post(is_down_after_a_sleep));
+    for name in ["reentry-step-error", "reentry-complete", "reentry-failed"] {
+        let recorded = recording(name);
+        let world = World::of(app.clone()).await;
+        world.post(&format!("/{name}")).send().await.unwrap();
+        world.ended().await;
+
+        let dispatch = world.inngest.dispatches().remove(0);
+        let recorded = &recorded["response"];
+        assert_eq!(dispatch.status.unwrap().as_u16(), recorded["status"], "{name}");
+        for (header, value) in recorded["headers"].as_object().unwrap() {
+            let sent = dispatch.response_headers.get(header).unwrap_or_else(|| panic!("{name}: no {header}"));
+            assert!(header == "x-inngest-sdk" || sent == value.as_str().unwrap(), "{name}: {header}: {sent:?}");
+        }
+        let mut expected = normal(&recorded["json"]);
+        if let Some(result) = expected.get_mut("data").and_then(Value::as_object_mut) {
+            // The recording's app sent how long it had taken; the field is optional.
+            result.remove("duration");
+        }
+        assert_eq!(normal(&dispatch.response_json()), expected, "{name}");
+        world.assert_clean();
+    }
+}
+
+async fn slow_then_sleeps(State(mut created): State<watch::Receiver<bool>>, step: Step) -> Result<(), StepError> {
+    step.run("before", async { Ok::<_, Failure>("A".to_owned()) }).await?;
+    created.wait_for(|created| *created).await.unwrap();
+    step.sleep("zzz", Duration::from_secs(2)).await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn operations_that_follow_the_first_call_are_added_as_recorded() {
+    let recorded = recording("steps-call");
+    let (created, when_created) = watch::channel(false);
+    let app = Router::new().route("/sleep", post(slow_then_sleeps)).with_state(when_created);
+    let world = World::builder().opts(|opts, url| opts.dev_server(url).linger(Duration::ZERO)).start(app).await;
+    let response = world.post("/sleep").send();
+    let after_the_first_call = async {
+        let run = world.inngest.wait_for_run().await;
+        created.send(true).unwrap();
+        run
+    };
+    let (response, run) = tokio::join!(response, after_the_first_call);
+    assert_eq!(response.unwrap().status(), 303);
+    world.ended().await;
+
+    assert_eq!(world.inngest.calls_of(Call::NewRun).len(), 1);
+    let call = world.inngest.calls_of(Call::Steps).remove(0);
+    assert_eq!(call.path, format!("/v1/checkpoint/{}/steps", run.id));
+    let (sent, recorded) = (call.json(), &recorded["request"]["json"]);
+    let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&sent), names(recorded));
+    let (sent, recorded) = (&sent["steps"][0], &recorded["steps"][0]);
+    for field in ["id", "op", "displayName", "userland"] {
+        assert_eq!(sent[field], recorded[field]);
+    }
+    // JS gives the duration as the name, which the server takes when `opts` has none.
+    assert_eq!(sent["opts"]["duration"], recorded["name"]);
+    world.assert_clean();
+}
+
+async fn plans(step: Step) {
+    let branch = async |name: &str| {
+        step.sleep(format!("s-{name}"), Duration::from_secs(1)).await;
+        step.run(name, async { Ok::<_, Failure>(1) }).await
+    };
+    let _ = tokio::join!(branch("p1"), branch("p2"));
+}
+
+#[tokio::test]
+async fn planned_steps_are_reported_as_recorded() {
+    let world = World::of(Router::new().route("/", post(plans))).await;
+    world.post("/").send().await.unwrap();
+    world.ended().await;
+    let answers = world.inngest.dispatches();
+    let planned = answers.iter().find(|answer| answer.step_id.is_none()).unwrap().response_json();
+    // recordings/raw-reentry-stepplanned-array-two.json, without the optional timing
+    let expected = json!([
+        {"id":"b78f576611ec06f96af3ca654c22172a5d746c40","op":"StepPlanned","name":"p1","displayName":"p1","userland":{"id":"p1"}},
+        {"id":"c5fd961c9f737a955a308050062e7a2c34ee67c3","op":"StepPlanned","name":"p2","displayName":"p2","userland":{"id":"p2"}},
+    ]);
+    assert_eq!(planned, expected);
+    world.assert_clean();
+}
+
+#[test]
+fn recorded_signatures_verify_over_the_raw_body() {
+    let key = SigningKey::parse(KEY).unwrap();
+    for name in ["reentry-signed", "reentry-signed-binary"] {
+        let request = &recording(name)["request"];
+        let body = match &request["body_base64"] {
+            Value::String(body) => BASE64_STANDARD.decode(body).unwrap(),
+            _ => request["body"].as_str().unwrap().as_bytes().to_vec(),
+        };
+        let signature = request["headers"]["X-Inngest-Signature"].as_str().unwrap();
+        let seconds = signature["t=".len()..].split('&').next().unwrap().parse().unwrap();
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        assert!(key.verifies(signature, &body, at), "{name}");
+        assert_eq!(key.sign(&body, at), signature, "{name}");
+        assert!(!key.verifies(signature, b"{}", at), "{name}");
+    }
+}
+
+#[test]
+fn the_bearer_is_the_hash_that_the_js_sdk_sends() {
+    let recorded = recording("js-signed-api-call");
+    let key = SigningKey::parse(KEY).unwrap();
+    assert_eq!(format!("Bearer {}", key.bearer()), recorded["request"]["headers"]["Authorization"].as_str().unwrap());
+}
+
+#[test]
+fn recorded_answers_are_read() {
+    let answer = recording("first-call-sleep")["response"]["json"].clone();
+    let run: Envelope<CheckpointRun> = serde_json::from_value(answer).unwrap();
+    assert_eq!(run.data.run_id, "01M818949KQQCEZ4GNZY2N6Z3W");
+    assert_eq!(run.data.token.as_deref(), Some("RUN_TOKEN"));
+    // recordings/raw-api-errors-dev-server.json
+    let without_token = r#"{"data":{"fn_id":"c447f140-a0d7-5ed6-b4bc-b34597dc8a7e","app_id":"38628d2f-3dcc-5cc3-9130-381291504e64","run_id":"00000000000000000000000000","realtime_token":"REALTIME_TOKEN"},"metadata":{"fetched_at":"2026-11-22T09:12:34.537717862Z"}}"#;
+    let run: Envelope<CheckpointRun> = serde_json::from_str(without_token).unwrap();
+    assert_eq!(run.data.token, None);
+    let refused: ApiErrorBody =
+        serde_json::from_str(r#"{"error":"Invalid request body","data":null,"status":400}"#).unwrap();
+    assert_eq!(refused.error, "Invalid request body");
+}
