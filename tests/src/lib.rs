@@ -5,3 +5,8 @@ mod world;
 
 pub use log::Logs;
 pub use world::{Effects, World, WorldBuilder};
+
+/// The README's handler, compiled under the name that it uses.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

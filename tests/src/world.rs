@@ -26,8 +26,10 @@ pub struct World {
 /// How to make a [`World`].
 pub struct WorldBuilder {
     inngest: DevServerBuilder,
-    configure: Box<dyn FnOnce(SetupOpts, &str) -> SetupOpts + Send>,
+    configure: Configure,
 }
+
+type Configure = Box<dyn FnOnce(SetupOpts, &str) -> SetupOpts + Send>;
 
 impl World {
     /// The app with the layer, and an engine that skips time.

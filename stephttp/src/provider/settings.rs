@@ -178,3 +178,127 @@ fn parse_origin(setting: &'static str, text: &str) -> Result<String, SetupError>
 fn invalid(setting: &'static str, value: &str, problem: &str) -> SetupError {
     SetupError::Invalid { setting, value: value.to_owned(), problem: problem.to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "signkey-prod-0123abcd";
+
+    fn resolve(opts: SetupOpts, variables: &[(&str, &str)]) -> Result<Settings, String> {
+        let variable = |name: &str| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        };
+        Settings::resolve(opts, variable).map_err(|error| error.to_string())
+    }
+
+    fn app() -> SetupOpts {
+        SetupOpts::new("https://api.example.com")
+    }
+
+    #[test]
+    fn the_cloud_needs_a_key_and_an_origin() {
+        let error = resolve(app(), &[]).unwrap_err();
+        assert!(error.contains("INNGEST_SIGNING_KEY") && error.contains("INNGEST_DEV=1"), "{error}");
+        let error = resolve(SetupOpts::default(), &[(env::SIGNING_KEY, KEY)]).unwrap_err();
+        assert!(error.contains("SetupOpts::new"), "{error}");
+        let settings = resolve(app(), &[(env::SIGNING_KEY, KEY)]).unwrap();
+        assert!(!settings.is_dev());
+        assert_eq!(settings.base_url.as_str(), "https://api.inngest.com/");
+    }
+
+    #[test]
+    fn the_dev_variable_is_a_flag_or_a_url() {
+        for (value, url) in [
+            ("1", "http://127.0.0.1:8288/"),
+            ("TRUE", "http://127.0.0.1:8288/"),
+            ("http://localhost:9999", "http://localhost:9999/"),
+        ] {
+            let settings = resolve(app(), &[(env::DEV, value)]).unwrap();
+            assert!(settings.is_dev());
+            assert_eq!(settings.base_url.as_str(), url);
+        }
+        assert!(!resolve(app().signing_key(KEY), &[(env::DEV, "0")]).unwrap().is_dev());
+        assert!(!resolve(app().signing_key(KEY), &[(env::DEV, " ")]).unwrap().is_dev());
+        let error = resolve(app(), &[(env::DEV, "yes please")]).unwrap_err();
+        assert!(
+            error.contains("INNGEST_DEV") && error.contains("yes please") && error.contains("write 1"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn options_win_over_variables() {
+        let variables = [
+            (env::DEV, "http://one"),
+            (env::BASE_URL, "http://two"),
+            (env::API_BASE_URL, "http://three"),
+            (env::ENV, "four"),
+        ];
+        let settings = resolve(app(), &variables).unwrap();
+        assert_eq!(settings.base_url.as_str(), "http://three/");
+        assert_eq!(settings.env.unwrap(), "four");
+        let settings = resolve(app().base_url("http://five").env("six"), &variables).unwrap();
+        assert_eq!(settings.base_url.as_str(), "http://five/");
+        assert_eq!(settings.env.unwrap(), "six");
+        let settings = resolve(app().dev(false).signing_key(KEY), &variables[..2]).unwrap();
+        assert!(!settings.is_dev());
+        assert_eq!(settings.base_url.as_str(), "http://two/");
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_named() {
+        for (variable, value) in [
+            (env::BASE_URL, "api.example.com"),
+            (env::API_BASE_URL, "ftp://api.example.com"),
+            (env::BASE_URL, "http://"),
+            (env::BASE_URL, "https://api.example.com/?a=1"),
+        ] {
+            let error = resolve(app().signing_key(KEY), &[(variable, value)]).unwrap_err();
+            assert!(error.contains(variable) && error.contains(value), "{error}");
+        }
+        for origin in ["", "api.example.com", "https://api.example.com/v1", "mailto:a@b.c", "https://x.com?y"]
+        {
+            let error = resolve(SetupOpts::new(origin).signing_key(KEY), &[]).unwrap_err();
+            assert!(error.contains("SetupOpts::new") && error.contains(&format!("{origin:?}")), "{error}");
+        }
+        for variable in [env::SIGNING_KEY, env::SIGNING_KEY_FALLBACK] {
+            let variables = [(variable, "top secret"), (env::DEV, "1")];
+            let error = resolve(app(), &variables).unwrap_err();
+            assert!(error.contains(variable) && !error.contains("top secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_clients_host_is_believed_in_dev_mode_only() {
+        let stranger = Some("evil.example");
+        let settings = resolve(app(), &[(env::SIGNING_KEY, KEY)]).unwrap();
+        assert_eq!(settings.origin(stranger), "https://api.example.com");
+        let settings = resolve(app(), &[(env::DEV, "1")]).unwrap();
+        assert_eq!(settings.origin(Some("localhost:3000")), "http://localhost:3000");
+        assert_eq!(settings.origin(None), "https://api.example.com");
+        let settings =
+            resolve(app().dev_origin("http://host.docker.internal:3000/"), &[(env::DEV, "1")]).unwrap();
+        assert_eq!(settings.origin(stranger), "http://host.docker.internal:3000");
+    }
+
+    #[test]
+    fn either_key_admits() {
+        let settings = resolve(app().signing_key("abcd").signing_key_fallback("ef01"), &[]).unwrap();
+        let now = SystemTime::now();
+        for key in ["abcd", "ef01"] {
+            let signature = SigningKey::parse(key).unwrap().sign(b"body", now);
+            assert!(settings.admits(&signature, b"body", now));
+        }
+        let stranger = SigningKey::parse("2222").unwrap().sign(b"body", now);
+        assert!(!settings.admits(&stranger, b"body", now));
+        assert!(!settings.admits("", b"body", now));
+    }
+
+    #[test]
+    fn keys_are_not_shown() {
+        let opts = app().signing_key("abcd").signing_key_fallback("ef01");
+        let shown = format!("{opts:?} {:?}", resolve(opts.clone(), &[]).unwrap());
+        assert!(!shown.contains("abcd") && !shown.contains("ef01"), "{shown}");
+    }
+}

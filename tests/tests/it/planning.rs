@@ -14,7 +14,8 @@ use stephttp_tests::{Effects, World};
 async fn two_sleeps(State(effects): State<Effects>, step: Step) -> Result<String, StepError> {
     let branch = async |name: &str| {
         step.sleep(format!("sleep-{name}"), Duration::from_secs(60)).await;
-        step.run(format!("after-{name}"), async { Ok::<_, Failure>(effects.happen(format!("after-{name}"))) }).await
+        step.run(format!("after-{name}"), async { Ok::<_, Failure>(effects.happen(format!("after-{name}"))) })
+            .await
     };
     tokio::try_join!(branch("a"), branch("b"))?;
     let last = step.run("last", async { Ok(effects.happen("last")) }).await?;
@@ -56,7 +57,8 @@ async fn wait_beside_failure(State(effects): State<Effects>, step: Step) -> Resu
 #[tokio::test]
 async fn a_wait_beside_a_failing_step() {
     let effects = Effects::new();
-    let world = World::of(Router::new().route("/", post(wait_beside_failure)).with_state(effects.clone())).await;
+    let world =
+        World::of(Router::new().route("/", post(wait_beside_failure)).with_state(effects.clone())).await;
     let response = world.post("/").send().await.unwrap();
     assert_eq!(world.follow(response).await.text().await.unwrap(), "2");
     assert_eq!((effects.count("flaky"), effects.count("last")), (2, 1));
@@ -72,7 +74,8 @@ async fn plans_from_a_reentry_on(State(effects): State<Effects>, step: Step) -> 
         let (step, effects) = (&step, &effects);
         async move {
             step.sleep(format!("sleep-{n}"), Duration::from_secs(60)).await;
-            step.run(format!("step-{n}"), async { Ok::<_, Failure>(effects.happen(format!("step-{n}"))) }).await
+            step.run(format!("step-{n}"), async { Ok::<_, Failure>(effects.happen(format!("step-{n}"))) })
+                .await
         }
     });
     for outcome in join_all(branches).await {
@@ -153,7 +156,8 @@ async fn loser_of_a_select(State(effects): State<Effects>, step: Step) -> Result
 #[tokio::test]
 async fn the_loser_of_a_select_does_not_hold_the_run() {
     let effects = Effects::new();
-    let world = World::of(Router::new().route("/", post(loser_of_a_select)).with_state(effects.clone())).await;
+    let world =
+        World::of(Router::new().route("/", post(loser_of_a_select)).with_state(effects.clone())).await;
     let response = world.post("/").send().await.unwrap();
     assert_eq!((response.status().as_u16(), response.text().await.unwrap().as_str()), (200, "work"));
     world.ended().await;

@@ -47,7 +47,8 @@ async fn a_step_that_fails_in_the_first_request_is_retried_by_inngest_and_the_cl
 
 #[inngest::api_fn(id = "retries-exhausted", retries = 1)]
 async fn exhausted(State(effects): State<Effects>, step: Step) -> Result<String, StepError> {
-    let failed = step.run("always", async { Err::<(), _>(Failure::new(effects.happen("always").to_string())) }).await;
+    let failed =
+        step.run("always", async { Err::<(), _>(Failure::new(effects.happen("always").to_string())) }).await;
     let error = failed.unwrap_err();
     // Caught: the handler makes up for it and goes on.
     let refund = step.run("refund", async { Ok(effects.happen("refund")) }).await?;
@@ -69,7 +70,8 @@ async fn a_step_without_retries_left_gives_the_handler_its_error() {
 
 #[inngest::api_fn(id = "retries-none", retries = 0)]
 async fn no_retries(State(effects): State<Effects>, step: Step) -> Result<String, StepError> {
-    let failed = step.run("once", async { Err::<(), _>(Failure::new(format!("{}", effects.happen("once")))) }).await;
+    let failed =
+        step.run("once", async { Err::<(), _>(Failure::new(format!("{}", effects.happen("once")))) }).await;
     let error = failed.unwrap_err();
     assert_eq!((error.step_id(), error.name()), ("once", "Error"));
     Ok("made do".to_owned())
@@ -148,7 +150,10 @@ async fn a_failure_says_when_to_try_again() {
 }
 
 #[inngest::api_fn(id = "retries-in-reentry", retries = 1)]
-async fn fails_for_good_in_a_reentry(State(effects): State<Effects>, step: Step) -> Result<String, StepError> {
+async fn fails_for_good_in_a_reentry(
+    State(effects): State<Effects>,
+    step: Step,
+) -> Result<String, StepError> {
     step.sleep("pause", Duration::from_secs(1)).await;
     step.run("first", async { Ok(effects.happen("first")) }).await?;
     step.run("second", async {
@@ -192,7 +197,8 @@ async fn two_fail_together(State(effects): State<Effects>, step: Step) -> Result
 #[tokio::test]
 async fn of_several_steps_that_fail_together_one_is_told_and_none_that_ended_runs_again() {
     let effects = Effects::new();
-    let world = World::of(Router::new().route("/", post(two_fail_together)).with_state(effects.clone())).await;
+    let world =
+        World::of(Router::new().route("/", post(two_fail_together)).with_state(effects.clone())).await;
     let response = world.post("/").send().await.unwrap();
     assert_eq!(world.follow(response).await.text().await.unwrap(), "2 2 1");
     assert_eq!((effects.count("a"), effects.count("b"), effects.count("c")), (2, 2, 1));

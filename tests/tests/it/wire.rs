@@ -84,7 +84,8 @@ async fn a_run_that_ends_in_its_first_request_is_reported_as_recorded() {
     let recorded = recording("first-call-failed-and-complete");
     let app = Router::new().route("/checkpoint-stepfailed-and-complete", post(fails_and_answers));
     let world = World::of(app).await;
-    let request = world.post("/checkpoint-stepfailed-and-complete").header("content-type", "application/json");
+    let request =
+        world.post("/checkpoint-stepfailed-and-complete").header("content-type", "application/json");
     request.send().await.unwrap();
     world.ended().await;
 
@@ -128,7 +129,10 @@ async fn answers_to_reentries_are_as_recorded() {
         assert_eq!(dispatch.status.unwrap().as_u16(), recorded["status"], "{name}");
         for (header, value) in recorded["headers"].as_object().unwrap() {
             let sent = dispatch.response_headers.get(header).unwrap_or_else(|| panic!("{name}: no {header}"));
-            assert!(header == "x-inngest-sdk" || sent == value.as_str().unwrap(), "{name}: {header}: {sent:?}");
+            assert!(
+                header == "x-inngest-sdk" || sent == value.as_str().unwrap(),
+                "{name}: {header}: {sent:?}"
+            );
         }
         let mut expected = normal(&recorded["json"]);
         if let Some(result) = expected.get_mut("data").and_then(Value::as_object_mut) {
@@ -140,7 +144,10 @@ async fn answers_to_reentries_are_as_recorded() {
     }
 }
 
-async fn slow_then_sleeps(State(mut created): State<watch::Receiver<bool>>, step: Step) -> Result<(), StepError> {
+async fn slow_then_sleeps(
+    State(mut created): State<watch::Receiver<bool>>,
+    step: Step,
+) -> Result<(), StepError> {
     step.run("before", async { Ok::<_, Failure>("A".to_owned()) }).await?;
     created.wait_for(|created| *created).await.unwrap();
     step.sleep("zzz", Duration::from_secs(2)).await;
@@ -152,7 +159,8 @@ async fn operations_that_follow_the_first_call_are_added_as_recorded() {
     let recorded = recording("steps-call");
     let (created, when_created) = watch::channel(false);
     let app = Router::new().route("/sleep", post(slow_then_sleeps)).with_state(when_created);
-    let world = World::builder().opts(|opts, url| opts.dev_server(url).linger(Duration::ZERO)).start(app).await;
+    let world =
+        World::builder().opts(|opts, url| opts.dev_server(url).linger(Duration::ZERO)).start(app).await;
     let response = world.post("/sleep").send();
     let after_the_first_call = async {
         let run = world.inngest.wait_for_run().await;
@@ -224,7 +232,10 @@ fn recorded_signatures_verify_over_the_raw_body() {
 fn the_bearer_is_the_hash_that_the_js_sdk_sends() {
     let recorded = recording("js-signed-api-call");
     let key = SigningKey::parse(KEY).unwrap();
-    assert_eq!(format!("Bearer {}", key.bearer()), recorded["request"]["headers"]["Authorization"].as_str().unwrap());
+    assert_eq!(
+        format!("Bearer {}", key.bearer()),
+        recorded["request"]["headers"]["Authorization"].as_str().unwrap()
+    );
 }
 
 #[test]

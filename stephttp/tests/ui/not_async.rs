@@ -1,0 +1,6 @@
+use stephttp::Step;
+
+#[stephttp::api_fn(id = "create-order")]
+fn create_order(_step: Step) {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use stephttp::Step;
+
+#[stephttp::api_fn(id = "create-order", id = "order")]
+async fn create_order(_step: Step) {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use stephttp::Step;
+
+#[stephttp::api_fn(id = "create-order")]
+async fn create_order(_first: Step, _second: Step) {}
+
+fn main() {}
