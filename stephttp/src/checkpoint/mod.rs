@@ -71,7 +71,7 @@ enum Batch {
 impl Run {
     /// Runs after the time in which operations gather.
     pub(crate) fn linger(&self) -> tokio::time::Sleep {
-        tokio::time::sleep(self.site().map_or(Duration::ZERO, |site| site.provider().settings().linger))
+        tokio::time::sleep(self.shared().map_or(Duration::ZERO, |shared| shared.settings().linger))
     }
 
     /// Runs a future in a task that [`Provider::wait`](crate::Provider::wait) waits for.
@@ -79,7 +79,7 @@ impl Run {
         self: Arc<Self>,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Option<JoinHandle<T>> {
-        let shared = self.site()?.provider().clone();
+        let shared = self.shared()?.clone();
         shared.deliveries().spawn(self, work)
     }
 
@@ -116,8 +116,8 @@ impl Run {
     /// are dropped, so that its client is answered; the loss is reported.
     pub(crate) async fn make_room(self: Arc<Self>) {
         self.checkpoint_in_background();
-        let Some(site) = self.site() else { return };
-        if tokio::time::timeout(WAIT_FOR_ROOM, site.provider().backlog().has_room()).await.is_err() {
+        let Some(shared) = self.shared() else { return };
+        if tokio::time::timeout(WAIT_FOR_ROOM, shared.backlog().has_room()).await.is_err() {
             self.drop_operations();
         }
     }
@@ -130,8 +130,8 @@ impl Run {
 
     /// The backlog holds nothing for this run any more.
     pub(crate) fn release_backlog(&self) {
-        if let Some(site) = self.site() {
-            self.ledger.release(site.provider().backlog(), usize::MAX);
+        if let Some(shared) = self.shared() {
+            self.ledger.release(shared.backlog(), usize::MAX);
         }
     }
 
@@ -142,8 +142,8 @@ impl Run {
     ) {
         let run = self.clone();
         self.in_background(async move {
-            let Some(site) = run.site() else { return };
-            let deliveries = site.provider().deliveries();
+            let Some(shared) = run.shared() else { return };
+            let deliveries = shared.deliveries();
             let turn = deliveries.turn().await;
             let outcome = match payload::complete(result()) {
                 Ok(complete) => {
@@ -170,7 +170,7 @@ impl Run {
         self.put_back(handover.context);
         handover.ops.into_iter().for_each(|op| self.record(op));
         let sent = self.checkpoint(Patience::Waited).await;
-        let Some(site) = self.site() else { return Err(ApiError::NoToken) };
+        let Some(shared) = self.shared() else { return Err(ApiError::NoToken) };
         if let Err(error) = sent {
             // The waits must not be told later: the client will have been told to try again.
             self.forget_last(waits);
@@ -181,12 +181,12 @@ impl Run {
         let token =
             created.as_ref().and_then(|created| created.token.as_deref()).filter(|token| !token.is_empty());
         let token = token.ok_or(ApiError::NoToken)?;
-        Ok(site.provider().client().output_url(self.id(), token).into())
+        Ok(shared.client().output_url(self.id(), token).into())
     }
 
     /// Sends a batch: in the first request by creating the run or adding to it, in a re-entry by saving steps.
     async fn send(&self, batch: Batch, patience: Patience) -> Result<(), ApiError> {
-        let Some(site) = self.site() else { return Ok(()) };
+        let Some(shared) = self.shared() else { return Ok(()) };
         let mut created = self.ledger.created.lock().await;
         if self.ledger.dropped.load(Ordering::Relaxed) {
             return Err(ApiError::Dropped);
@@ -198,7 +198,7 @@ impl Run {
             Batch::All => Vec::new(),
         };
         let mut unsent = payload::Unsent::new(ops);
-        let client = site.provider().client();
+        let client = shared.client();
         let outcome = loop {
             if unsent.is_empty() {
                 break Ok(());
@@ -217,9 +217,7 @@ impl Run {
                     Err(error) => Err(error),
                 },
                 (None, None) => {
-                    match payload::create(self, site.provider().settings(), batch == Batch::All, &unsent)
-                        .await
-                    {
+                    match payload::create(self, shared.settings(), batch == Batch::All, &unsent).await {
                         Ok(Some((body, count))) => {
                             client.checkpoint_new_run(body, patience).await.map(|answer| {
                                 *created = Some(answer);
@@ -237,7 +235,7 @@ impl Run {
                 }
             };
             match sent {
-                Ok(count) => self.ledger.release(site.provider().backlog(), unsent.sent(count)),
+                Ok(count) => self.ledger.release(shared.backlog(), unsent.sent(count)),
                 Err(error) => break Err(error),
             }
         };

@@ -89,7 +89,7 @@ pub(super) async fn create(
         Ok(body) => body,
         Err(BodyFault::Incomplete) if at_end => Bytes::new(),
         Err(BodyFault::Incomplete) => return Ok(None),
-        Err(BodyFault::Lost(reason)) => {
+        Err(BodyFault::TooLong(reason) | BodyFault::Lost(reason)) => {
             tracing::warn!(run_id = %run.id(), reason, "the run is recorded without its request's body");
             Bytes::new()
         }
@@ -97,7 +97,7 @@ pub(super) async fn create(
     let opts = run.opts();
     let data = NewApiRunData {
         domain: settings.origin(head.host()),
-        method: head.method().into(),
+        method: head.method().as_str().into(),
         path: head.path().into(),
         function: opts.id().into(),
         ip: head.ip(),

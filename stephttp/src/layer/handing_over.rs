@@ -23,16 +23,19 @@ pub(super) async fn from_first(run: Arc<Run>, outstanding: Vec<Outstanding>) -> 
 
 async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Response {
     if let Err(fault) = run.body.complete().await {
-        let reason = match fault {
-            BodyFault::Lost(reason) => reason,
+        let (status, reason) = match fault {
+            BodyFault::TooLong(reason) => (StatusCode::PAYLOAD_TOO_LARGE, reason),
+            BodyFault::Lost(reason) => (StatusCode::INTERNAL_SERVER_ERROR, reason),
             BodyFault::Incomplete => {
-                "something that outlives the handler still reads the request's body".to_owned()
+                let reason = "something that outlives the handler still reads the request's body";
+                (StatusCode::INTERNAL_SERVER_ERROR, reason.to_owned())
             }
         };
         tracing::error!(run_id = %run.id(), reason, "the run cannot go on at Inngest without its request's body");
         let message = format!("the request cannot be carried on: {reason}");
-        return give_up(&run, answer::error(StatusCode::PAYLOAD_TOO_LARGE, &message));
+        return give_up(&run, answer::error(status, &message));
     }
+    run.learn_route();
     match run.clone().hand_over_to_inngest(outstanding).await {
         Ok(location) => {
             tracing::debug!(run_id = %run.id(), "the run goes on at Inngest");

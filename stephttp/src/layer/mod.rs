@@ -14,8 +14,8 @@ mod request_body;
 mod request_head;
 mod response_body;
 mod result;
+mod routes;
 mod service;
-mod site;
 
 use std::sync::Arc;
 
@@ -25,8 +25,8 @@ pub(crate) use dispatch::Dispatch;
 pub use first::ResponseFuture;
 pub(crate) use request_body::{BodyFault, RequestBody};
 pub(crate) use request_head::RequestHead;
+pub(crate) use routes::Routes;
 pub use service::DurableService;
-pub(crate) use site::Site;
 
 use crate::provider::Shared;
 use crate::run::Run;
@@ -67,6 +67,6 @@ impl<S> Layer<S> for DurableLayer {
     type Service = DurableService<S>;
 
     fn layer(&self, inner: S) -> DurableService<S> {
-        DurableService::new(inner, Site::new(self.shared.clone()))
+        DurableService::new(inner, self.shared.clone())
     }
 }

@@ -7,21 +7,23 @@ use std::task::Poll;
 use std::time::SystemTime;
 
 use axum::body::{Body, HttpBody};
+use axum::extract::MatchedPath;
 use axum::response::Response;
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use tower_service::Service;
 
 use super::result::{self, Audience};
-use super::{CurrentRun, Dispatch, Site, answer};
+use super::{CurrentRun, Dispatch, answer};
 use crate::client::{ApiError, Patience};
-use crate::run::{Driven, Memo, Outstanding, Recorded, Run};
+use crate::provider::Shared;
+use crate::run::{Driven, Memo, Outstanding, Run};
 use crate::wire::limits::{REENTRY_ANSWER_BYTES, REQUEST_BODY_BYTES};
 use crate::wire::{ApiResult, headers};
 
 /// Answers a request that has both `X-Run-ID` and `X-Inngest-Signature`.
 pub(super) async fn serve<S, R>(
-    site: Arc<Site>,
+    shared: Arc<Shared>,
     inner: S,
     request: Request<Body>,
 ) -> Result<Response, S::Error>
@@ -31,31 +33,36 @@ where
     R: HttpBody<Data = Bytes> + Send + 'static,
     R::Error: Into<axum::BoxError>,
 {
-    match admit(&site, request).await {
+    match admit(&shared, request).await {
         Ok((run, request)) => handle(run, inner, request).await,
         Err(refusal) => Ok(refusal),
     }
 }
 
 /// Makes sure that it is Inngest who calls, and fetches what it remembers. Nothing runs before that.
-async fn admit(site: &Arc<Site>, request: Request<Body>) -> Result<(Arc<Run>, Request<Body>), Response> {
+async fn admit(shared: &Arc<Shared>, request: Request<Body>) -> Result<(Arc<Run>, Request<Body>), Response> {
     let (mut parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, REQUEST_BODY_BYTES).await.map_err(|error| {
         tracing::warn!(%error, "a re-entry's body could not be read");
         answer::refused(StatusCode::BAD_REQUEST, "the body could not be read")
     })?;
+    let sure_retries = shared.routes().sure_retries(&parts.method, parts.extensions.get::<MatchedPath>());
+    let dispatch = Dispatch::read(&parts.headers);
     let signature =
         parts.headers.get(headers::SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !site.provider().settings().admits(signature, &body, SystemTime::now()) {
+    if !shared.settings().admits(signature, &body, SystemTime::now()) {
         tracing::warn!(path = parts.uri.path(), "a request with X-Run-ID is not signed by Inngest; refused");
-        return Err(answer::refused(StatusCode::UNAUTHORIZED, "the signature does not match"));
+        // Should it be Inngest's, with a key that is being rotated, then it may try again.
+        let may_retry = dispatch.is_ok_and(|dispatch| dispatch.may_ask_for_retry(sure_retries));
+        let refuse = if may_retry { answer::retry } else { answer::refused };
+        return Err(refuse(StatusCode::UNAUTHORIZED, "the signature does not match"));
     }
-    let dispatch = Dispatch::read(&parts.headers).map_err(|fault| {
+    let dispatch = dispatch.map_err(|fault| {
         tracing::warn!(fault, "a re-entry's headers make no sense");
         answer::refused(StatusCode::BAD_REQUEST, &fault)
     })?;
     let run_id = dispatch.run_id;
-    let memo = site.provider().client().memoized_steps(run_id, Patience::Waited).await;
+    let memo = shared.client().memoized_steps(run_id, Patience::Waited).await;
     let memo = memo.and_then(|json| Memo::parse(json).map_err(|error| ApiError::Answer(error.to_string())));
     let memo = memo.map_err(|error| {
         if error.is(StatusCode::GONE) {
@@ -65,9 +72,9 @@ async fn admit(site: &Arc<Site>, request: Request<Body>) -> Result<(Arc<Run>, Re
         let error = error.report();
         tracing::error!(%run_id, error, "the run's finished steps could not be fetched, so nothing ran");
         let message = "the run's finished steps could not be fetched";
-        retry_or_fail(&dispatch, site.sure_retries(), StatusCode::SERVICE_UNAVAILABLE, message)
+        retry_or_fail(&dispatch, sure_retries, StatusCode::SERVICE_UNAVAILABLE, message)
     })?;
-    let run = Arc::new(Run::reentry(site.clone(), dispatch, memo));
+    let run = Arc::new(Run::reentry(shared.clone(), dispatch, memo));
     parts.extensions.insert(CurrentRun(run.clone()));
     Ok((run, Request::from_parts(parts, Body::from(body))))
 }
@@ -80,10 +87,14 @@ where
     R: HttpBody<Data = Bytes> + Send + 'static,
     R::Error: Into<axum::BoxError>,
 {
+    let _over = Over(run.clone());
+    let path = request.extensions().get::<MatchedPath>();
+    let sure_retries = run.shared().map_or(0, |shared| shared.routes().sure_retries(request.method(), path));
     let mut handler = Box::pin(inner.call(request));
     let driven = catch_panics(&run, handler.as_mut()).await;
     // Its destructors run before anything else is told of it.
     drop(handler);
+    run.learn_route();
     Ok(match driven {
         Ok(Driven::Answered(response)) => finish(&run, response?.map(Body::new)).await,
         Ok(Driven::Suspended(outstanding)) => suspend(&run, outstanding).await,
@@ -98,10 +109,20 @@ where
             match save(&run).await {
                 Saved::Stale => stale(),
                 // What is not saved runs again.
-                Saved::All | Saved::Not => panicked(&run),
+                Saved::All | Saved::Not => panicked(&run, sure_retries),
             }
         }
     })
+}
+
+/// Ends the use of steps also when Inngest's connection breaks off and the re-entry is dropped: the run holds wakers
+/// that hold the run.
+struct Over(Arc<Run>);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.finish();
+    }
 }
 
 struct Panicked;
@@ -142,7 +163,7 @@ async fn finish(run: &Arc<Run>, response: Response) -> Response {
         Saved::All => {}
         Saved::Stale => return stale(),
         // The steps first: with them stored, the next re-entry comes to this same end.
-        Saved::Not => return answer::operations(&run.take_unsent_within(REENTRY_ANSWER_BYTES), None),
+        Saved::Not => return answer::operations(&run.unsaved_with(Vec::new()), None),
     }
     let (parts, body) = response.into_parts();
     let body = match axum::body::to_bytes(body, REENTRY_ANSWER_BYTES).await {
@@ -182,24 +203,17 @@ async fn suspend(run: &Arc<Run>, outstanding: Vec<Outstanding>) -> Response {
     let handover = run.hand_over(outstanding);
     // Saved before the waits have an effect: the re-entries they bring must find it all.
     run.put_back(handover.context);
-    let mut ops = match save(run).await {
-        Saved::All => Vec::new(),
+    let ops = match save(run).await {
+        Saved::All => handover.ops,
         Saved::Stale => return stale(),
-        Saved::Not => {
-            let waits: usize = handover.ops.iter().map(Recorded::size).sum();
-            run.take_unsent_within(REENTRY_ANSWER_BYTES.saturating_sub(waits))
-        }
+        Saved::Not => run.unsaved_with(handover.ops),
     };
-    ops.extend(handover.ops);
     answer::operations(&ops, handover.retry_after)
 }
 
-fn panicked(run: &Run) -> Response {
+fn panicked(run: &Run, sure_retries: u8) -> Response {
     let Some(dispatch) = run.dispatch() else { return answer::failed("the handler panicked") };
-    let retries = match run.site() {
-        Some(site) if !run.is_entered() => site.sure_retries(),
-        _ => run.opts().retries(),
-    };
+    let retries = if run.is_entered() { run.opts().retries() } else { sure_retries };
     retry_or_fail(dispatch, retries, StatusCode::INTERNAL_SERVER_ERROR, "the handler panicked")
 }
 

@@ -43,6 +43,8 @@ enum State {
     Reading,
     /// Its reader let go of it; this is the rest.
     Unread(Body),
+    /// It has more bytes than Inngest keeps; the text says how many.
+    TooLong(String),
     /// It cannot be kept; the text says why.
     Lost(String),
 }
@@ -52,6 +54,8 @@ enum State {
 pub(crate) enum BodyFault {
     /// It has not been read to its end.
     Incomplete,
+    /// It has more bytes than Inngest keeps; the text says how many.
+    TooLong(String),
     /// For good; the text says why.
     Lost(String),
 }
@@ -70,7 +74,7 @@ impl RequestBody {
                                 .lose(format!("the rest of the request's body did not come: {error}"));
                         }
                     }
-                    if matches!(self.lock().state, State::Lost(_)) {
+                    if !matches!(self.lock().state, State::Reading) {
                         return;
                     }
                 }
@@ -88,6 +92,7 @@ impl RequestBody {
         let mut kept = self.lock();
         match &kept.state {
             State::Reading | State::Unread(_) => Err(BodyFault::Incomplete),
+            State::TooLong(reason) => Err(BodyFault::TooLong(reason.clone())),
             State::Lost(reason) => Err(BodyFault::Lost(reason.clone())),
             State::Complete => Ok(kept.join()),
         }
@@ -107,7 +112,7 @@ impl RequestBody {
             kept.length += data.len();
             if kept.length > limit {
                 kept.frames = Vec::new();
-                kept.state = State::Lost(too_long(limit));
+                kept.state = too_long(limit);
             } else {
                 kept.frames.push(data.clone());
             }
@@ -147,14 +152,16 @@ impl Kept {
     }
 }
 
-fn too_long(limit: usize) -> String {
+fn too_long(limit: usize) -> State {
     if limit < REQUEST_BODY_BYTES {
-        return format!(
+        return State::Lost(format!(
             "the request's body was read, over {limit} bytes of it, before the handler asked for its `Step`: put the \
              stephttp layer below the middleware that reads bodies"
-        );
+        ));
     }
-    format!("the request's body has more than {limit} bytes, the most that Inngest can keep with a run")
+    State::TooLong(format!(
+        "the request's body has more than {limit} bytes, the most that Inngest can keep with a run"
+    ))
 }
 
 /// Keeps what passes through.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use axum::extract::{ConnectInfo, OriginalUri};
+use axum::extract::{ConnectInfo, MatchedPath, OriginalUri};
 use http::header::{CONTENT_TYPE, HOST};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Uri};
@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 pub(crate) struct RequestHead {
     method: Method,
     uri: Uri,
+    matched_path: Option<MatchedPath>,
     host: Option<HeaderValue>,
     content_type: Option<HeaderValue>,
     forwarded_for: Option<HeaderValue>,
@@ -28,6 +29,7 @@ impl RequestHead {
         Self {
             method: parts.method.clone(),
             uri: uri.clone(),
+            matched_path: parts.extensions.get().cloned(),
             host: parts.headers.get(HOST).cloned(),
             content_type: parts.headers.get(CONTENT_TYPE).cloned(),
             forwarded_for: header("x-forwarded-for"),
@@ -36,8 +38,12 @@ impl RequestHead {
         }
     }
 
-    pub(crate) fn method(&self) -> &str {
-        self.method.as_str()
+    pub(crate) fn method(&self) -> &Method {
+        &self.method
+    }
+
+    pub(crate) fn matched_path(&self) -> Option<&MatchedPath> {
+        self.matched_path.as_ref()
     }
 
     pub(crate) fn path(&self) -> &str {

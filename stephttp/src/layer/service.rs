@@ -11,19 +11,20 @@ use tower_service::Service;
 
 use super::first::ResponseFuture;
 use super::request_head::is_reentry;
-use super::{CurrentRun, Site, reentry, request_body};
+use super::{CurrentRun, reentry, request_body};
+use crate::provider::Shared;
 use crate::run::Run;
 
 /// A service whose requests may be runs; made by [`DurableLayer`](super::DurableLayer).
 #[derive(Debug, Clone)]
 pub struct DurableService<S> {
     inner: S,
-    site: Arc<Site>,
+    shared: Arc<Shared>,
 }
 
 impl<S> DurableService<S> {
-    pub(super) fn new(inner: S, site: Site) -> Self {
-        Self { inner, site: Arc::new(site) }
+    pub(super) fn new(inner: S, shared: Arc<Shared>) -> Self {
+        Self { inner, shared }
     }
 }
 
@@ -56,9 +57,9 @@ where
             // The service that is ready must be the one that is called.
             let other = self.inner.clone();
             let inner = std::mem::replace(&mut self.inner, other);
-            return ResponseFuture::deciding(reentry::serve(self.site.clone(), inner, request));
+            return ResponseFuture::deciding(reentry::serve(self.shared.clone(), inner, request));
         }
-        let run = Arc::new(Run::first(self.site.clone()));
+        let run = Arc::new(Run::first(self.shared.clone()));
         request.extensions_mut().insert(CurrentRun(run.clone()));
         let request = request.map(|body| request_body::keep(&run, body));
         ResponseFuture::first(self.inner.call(request), run)

@@ -15,8 +15,8 @@ pub(crate) use settings::Settings;
 
 use crate::checkpoint::{Backlog, Deliveries, Undelivered};
 use crate::client::{ApiClient, Keys};
-use crate::function::{self, FnOpts};
-use crate::layer::DurableLayer;
+use crate::function;
+use crate::layer::{DurableLayer, Routes};
 
 /// The app's side of Inngest: makes the [layer](Self::layer), and waits for what is under way.
 ///
@@ -32,7 +32,7 @@ pub(crate) struct Shared {
     client: ApiClient,
     backlog: Backlog,
     deliveries: Arc<Deliveries>,
-    least_retries: u8,
+    routes: Routes,
 }
 
 impl Provider {
@@ -54,14 +54,13 @@ impl Provider {
         }
         let keys = Keys::new(settings.signing_key.as_ref(), settings.signing_key_fallback.as_ref());
         let client = ApiClient::new(settings.base_url.clone(), keys, settings.env.as_ref())?;
-        let least_retries = function::registered().map(|function| function.opts.retries()).min();
         Ok(Self {
             shared: Arc::new(Shared {
                 backlog: Backlog::new(settings.backlog_bytes),
                 settings,
                 client,
                 deliveries: Arc::default(),
-                least_retries: least_retries.unwrap_or(FnOpts::DEFAULT_RETRIES),
+                routes: Routes::new(),
             }),
         })
     }
@@ -109,9 +108,8 @@ impl Shared {
         &self.deliveries
     }
 
-    /// The fewest retries that a function of this program has.
-    pub(crate) fn least_retries(&self) -> u8 {
-        self.least_retries
+    pub(crate) fn routes(&self) -> &Routes {
+        &self.routes
     }
 }
 

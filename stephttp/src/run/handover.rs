@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::Run;
 use super::mode::{FAILED, Mode, PLANS};
 use super::record::{Recorded, StepKey};
 use super::state::{Outstanding, OutstandingKind};
-use super::{Origin, Run};
 use crate::remember;
 use crate::wire::OpCode;
+use crate::wire::limits::REENTRY_ANSWER_BYTES;
+
+/// Room in an answer for the step that says that the run plans.
+const PLANS_BYTES: usize = 1024;
 
 /// The operations that hand a run over, in the order to send them.
 #[derive(Debug)]
@@ -38,8 +42,7 @@ impl Run {
         let failed_before = self.count_unsent_failures();
         let (ops, retry_after) = choose(outstanding, failed_before);
         let called_back = ops.len() + failed_before;
-        let plans_already = matches!(&self.origin, Origin::Reentry { mode: Mode::Plans | Mode::Runs(_), .. });
-        if called_back > 1 && !plans_already {
+        if called_back > 1 && !self.plans() {
             context.push(hidden(PLANS, &true));
         } else if let (true, [failing]) = (self.is_first(), &*ops)
             && failing.op() == OpCode::StepError
@@ -47,6 +50,23 @@ impl Run {
             context.push(hidden(FAILED, &failing.hash()));
         }
         Handover { context, ops, retry_after }
+    }
+
+    /// What a re-entry answers when finished steps could not be saved: they go before the operations that it would have
+    /// answered alone. Inngest calls back for each, so from here on the run plans.
+    pub(crate) fn unsaved_with(&self, ops: Vec<Recorded>) -> Vec<Recorded> {
+        let size: usize = ops.iter().map(Recorded::size).sum();
+        let mut answer = self.take_unsent_within(REENTRY_ANSWER_BYTES.saturating_sub(size + PLANS_BYTES));
+        if answer.len() + ops.len() > 1 && !self.plans() {
+            answer.retain(|op| op.hash() != StepKey::hidden(PLANS).hash);
+            answer.insert(0, hidden(PLANS, &true));
+        }
+        answer.extend(ops);
+        answer
+    }
+
+    fn plans(&self) -> bool {
+        matches!(self.mode(), Some(Mode::Plans | Mode::Runs(_)))
     }
 
     /// Steps that failed for good in the first request, where the handler went on. Inngest calls back for each of them.
@@ -84,7 +104,7 @@ fn choose(outstanding: Vec<Outstanding>, failed_before: usize) -> (Vec<Recorded>
     }
     // Of several steps that failed and will be tried again, one is told; the others run again in its re-entry.
     let mut failing_told = false;
-    let retry_after = outstanding.iter().find_map(delay);
+    let retry_after = outstanding.iter().find(|one| is_failing(one)).and_then(delay);
     let told =
         outstanding.into_iter().filter(|one| !is_failing(one) || !std::mem::replace(&mut failing_told, true));
     (told.map(|one| one.op).collect(), retry_after)

@@ -27,7 +27,8 @@ pub(crate) use steps::{Begin, Ended, Executing};
 
 use crate::checkpoint::Ledger;
 use crate::function::FnOpts;
-use crate::layer::{Dispatch, RequestBody, RequestHead, Site};
+use crate::layer::{Dispatch, RequestBody, RequestHead};
+use crate::provider::Shared;
 use crate::remember::Remembered;
 use crate::wire::OpCode;
 use state::State;
@@ -55,22 +56,30 @@ pub(crate) struct Run {
 /// How a run came into this process.
 enum Origin {
     /// A client's request.
-    First(Arc<Site>),
+    First(Arc<Shared>),
     /// Inngest's call back.
-    Reentry { site: Arc<Site>, dispatch: Dispatch, memo: Memo, mode: Mode },
+    Reentry(Box<Reentry>),
     /// No layer: steps run inline.
     Detached,
 }
 
+/// What is known of a run when Inngest calls back.
+struct Reentry {
+    shared: Arc<Shared>,
+    dispatch: Dispatch,
+    memo: Memo,
+    mode: Mode,
+}
+
 impl Run {
-    pub(crate) fn first(site: Arc<Site>) -> Self {
-        Self::new(Origin::First(site))
+    pub(crate) fn first(shared: Arc<Shared>) -> Self {
+        Self::new(Origin::First(shared))
     }
 
-    pub(crate) fn reentry(site: Arc<Site>, dispatch: Dispatch, memo: Memo) -> Self {
+    pub(crate) fn reentry(shared: Arc<Shared>, dispatch: Dispatch, memo: Memo) -> Self {
         let mode = Mode::of(&dispatch, &memo);
         let run_id = dispatch.run_id;
-        let run = Self::new(Origin::Reentry { site, dispatch, memo, mode });
+        let run = Self::new(Origin::Reentry(Box::new(Reentry { shared, dispatch, memo, mode })));
         run.id.get_or_init(|| run_id);
         run
     }
@@ -104,26 +113,32 @@ impl Run {
         self.started
     }
 
-    /// Where the run's layer stands; `None` when there is none.
-    pub(crate) fn site(&self) -> Option<&Arc<Site>> {
+    /// The provider's parts; `None` without a layer.
+    pub(crate) fn shared(&self) -> Option<&Arc<Shared>> {
         match &self.origin {
-            Origin::First(site) | Origin::Reentry { site, .. } => Some(site),
+            Origin::First(shared) => Some(shared),
+            Origin::Reentry(reentry) => Some(&reentry.shared),
             Origin::Detached => None,
         }
     }
 
-    pub(crate) fn dispatch(&self) -> Option<&Dispatch> {
+    fn reentered(&self) -> Option<&Reentry> {
         match &self.origin {
-            Origin::Reentry { dispatch, .. } => Some(dispatch),
+            Origin::Reentry(reentry) => Some(reentry),
             Origin::First(_) | Origin::Detached => None,
         }
     }
 
+    pub(crate) fn dispatch(&self) -> Option<&Dispatch> {
+        self.reentered().map(|reentry| &reentry.dispatch)
+    }
+
     pub(crate) fn memo(&self) -> Option<&Memo> {
-        match &self.origin {
-            Origin::Reentry { memo, .. } => Some(memo),
-            Origin::First(_) | Origin::Detached => None,
-        }
+        self.reentered().map(|reentry| &reentry.memo)
+    }
+
+    fn mode(&self) -> Option<Mode> {
+        self.reentered().map(|reentry| reentry.mode)
     }
 
     /// From the moment that a `Step` is extracted, the request's body is kept and its handler's steps are counted.
@@ -143,8 +158,12 @@ impl Run {
     pub(crate) fn enter(&self, opts: &'static FnOpts) {
         self.opts.get_or_init(|| opts);
         self.entered.store(true, Ordering::Relaxed);
-        if let Some(site) = self.site() {
-            site.learn(opts);
+    }
+
+    /// Notes where the function is, for re-entries that cannot get to their handler.
+    pub(crate) fn learn_route(&self) {
+        if let (true, Some(shared), Some(head)) = (self.is_entered(), self.shared(), self.head()) {
+            shared.routes().learn(head, self.opts());
         }
     }
 

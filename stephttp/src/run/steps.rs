@@ -11,7 +11,7 @@ use super::memo::Memoized;
 use super::mode::Mode;
 use super::record::{Recorded, StepKey};
 use super::state::OutstandingKind;
-use super::{Origin, Run};
+use super::{Origin, Reentry, Run};
 use crate::error::{Failure, Retry};
 use crate::step::StepId;
 use crate::wire::limits::{RUN_STATE_BYTES, RUN_STEPS, STEP_OUTPUT_BYTES};
@@ -72,7 +72,7 @@ impl Run {
             drop(state);
             used_too_late(&key.id, None);
         }
-        if let Origin::Reentry { memo, mode, .. } = &self.origin {
+        if let Some(Reentry { memo, mode, .. }) = self.reentered() {
             if let Some(value) = memo.get(key.hash) {
                 return Begin::Memoized(value);
             }
@@ -101,7 +101,7 @@ impl Run {
             let message =
                 format!("a run has at most {RUN_STEPS} steps, and this would be one more; it did not run");
             return Begin::Refused(OpError::new("RunLimitError", message));
-        } else if self.is_first() && self.site().is_some_and(|site| site.provider().backlog().is_full()) {
+        } else if self.is_first() && self.shared().is_some_and(|shared| shared.backlog().is_full()) {
             return Begin::Backpressure;
         }
         state.executing += 1;
@@ -194,11 +194,11 @@ impl Run {
             self.wakeup.wake();
             return Ended::Outstanding;
         }
-        if let Some(site) = self.site().filter(|_| self.is_first()) {
+        if let Some(shared) = self.shared().filter(|_| self.is_first()) {
             if self.ledger.is_dropped() {
                 return Ended::Continue;
             }
-            self.ledger.charge(site.provider().backlog(), op.size());
+            self.ledger.charge(shared.backlog(), op.size());
         }
         state.record(op);
         Ended::Continue
@@ -235,8 +235,7 @@ impl Run {
             Retry::After(delay) => Some(delay),
             Retry::Backoff | Retry::Never => None,
         };
-        let named =
-            matches!(&self.origin, Origin::Reentry { mode: Mode::Runs(step), .. } if *step == key.hash);
+        let named = self.mode() == Some(Mode::Runs(key.hash));
         let kind = if named { OutstandingKind::Answer(delay) } else { OutstandingKind::Failing(delay) };
         state.await_inngest(key.hash, waker, kind, || op);
         self.wakeup.wake();
@@ -245,10 +244,10 @@ impl Run {
 
     /// Whether this request answers when this step has ended well.
     fn is_answered_by(&self, key: &StepKey) -> bool {
-        match &self.origin {
-            Origin::Reentry { mode: Mode::Runs(step), .. } => *step == key.hash,
-            Origin::Reentry { mode: Mode::Retries, .. } => true,
-            _ => false,
+        match self.mode() {
+            Some(Mode::Runs(step)) => step == key.hash,
+            Some(Mode::Retries) => true,
+            Some(Mode::RunsOn | Mode::Plans) | None => false,
         }
     }
 }

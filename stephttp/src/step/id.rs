@@ -7,10 +7,13 @@ use crate::wire::StepHash;
 use crate::wire::limits::STEP_ID_BYTES;
 use crate::wire::result::COMPLETE;
 
+/// What the ids of the SDK's own, hidden steps begin with.
+const RESERVED_PREFIX: &str = "stephttp:";
+
 /// A step's id: what makes its result known again in a later request.
 ///
-/// Any text of up to 1,024 bytes but `complete`, which Inngest uses for a run's result. You rarely name this type:
-/// `&str` and `String` become one. In a function annotated with [`#[api_fn]`](macro@crate::api_fn) a literal id is
+/// Any text of up to 1,024 bytes but `complete`, which Inngest uses for a run's result, and what begins with
+/// `stephttp:`. You rarely name this type: `&str` and `String` become one. In a function annotated with [`#[api_fn]`](macro@crate::api_fn) a literal id is
 /// hashed at compile time.
 ///
 /// # Ids used more than once
@@ -55,6 +58,10 @@ impl StepId {
             ))
         } else if self.text == COMPLETE {
             Some("the step id `complete` is reserved: Inngest uses it for the run's result".to_owned())
+        } else if self.text.starts_with(RESERVED_PREFIX) {
+            Some(format!(
+                "the step id `{self}` is reserved: this crate keeps its own notes under `{RESERVED_PREFIX}…`"
+            ))
         } else {
             None
         }

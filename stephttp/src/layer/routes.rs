@@ -1,0 +1,43 @@
+//! What is known of a re-entry's function before its handler says which it is.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use axum::extract::MatchedPath;
+use http::Method;
+
+use super::RequestHead;
+use crate::function::{self, FnOpts};
+
+/// The retries of functions whose runs have been handed over, by route.
+///
+/// A re-entry that is answered without its handler must not ask Inngest for a retry that it does not have: that leaves
+/// the run hanging for ever.
+#[derive(Debug)]
+pub(crate) struct Routes {
+    seen: Mutex<HashMap<(Method, String), u8>>,
+    least: u8,
+}
+
+impl Routes {
+    pub(crate) fn new() -> Self {
+        let least = function::registered().map(|function| function.opts().retries()).min();
+        Self { seen: Mutex::default(), least: least.unwrap_or(FnOpts::DEFAULT_RETRIES) }
+    }
+
+    /// Notes which function a route leads to.
+    pub(crate) fn learn(&self, head: &RequestHead, opts: FnOpts) {
+        if let Some(path) = head.matched_path() {
+            let route = (head.method().clone(), path.as_str().to_owned());
+            self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(route, opts.retries());
+        }
+    }
+
+    /// How many retries a request on this route has for sure: as seen, or the fewest that any function of this program
+    /// has.
+    pub(crate) fn sure_retries(&self, method: &Method, path: Option<&MatchedPath>) -> u8 {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = path.and_then(|path| seen.get(&(method.clone(), path.as_str().to_owned())));
+        seen.copied().unwrap_or(self.least)
+    }
+}
