@@ -94,7 +94,7 @@ pub use checkpoint::Undelivered;
 pub use error::{Failure, StepError};
 pub use function::{ApiFn, FnOpts, Registration, StepKind, StepMeta, registered};
 pub use layer::{DurableLayer, DurableService, ResponseFuture};
-pub use provider::{HttpSetupError, Provider, SetupError, SetupOpts};
+pub use provider::{Provider, SetupError, SetupOpts};
 pub use remember::{Fault, Remember, RememberRejection};
 pub use run::RunId;
 pub use step::{MissingLayer, RunStep, SleepStep, Step, StepId};

@@ -1,12 +1,11 @@
 //! What the tests share: an app, the dev engine and a client, each on a socket of its own.
 
 mod log;
+mod raw;
+mod stage;
 mod world;
 
 pub use log::Logs;
-pub use world::{Effects, World, WorldBuilder};
-
-/// The README's handler, compiled under the name that it uses.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
+pub use raw::RawClient;
+pub use stage::{Door, Stage};
+pub use world::{Effects, World, WorldBuilder, serve};

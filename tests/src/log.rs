@@ -3,12 +3,16 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// The log of this test program; all tests write to one.
 #[derive(Debug, Clone, Default)]
-pub struct Logs(Arc<Mutex<Vec<u8>>>);
+pub struct Logs {
+    text: Arc<Mutex<Vec<u8>>>,
+    grown: watch::Sender<()>,
+}
 
 impl Logs {
     /// Starts to collect, unless that has begun already.
@@ -33,9 +37,15 @@ impl Logs {
     /// The lines that hold all of these texts.
     #[must_use]
     pub fn lines_with(&self, texts: &[&str]) -> Vec<String> {
-        let log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let log = self.text.lock().unwrap_or_else(PoisonError::into_inner);
         let log = String::from_utf8_lossy(&log);
         log.lines().filter(|line| texts.iter().all(|text| line.contains(text))).map(str::to_owned).collect()
+    }
+
+    /// Waits for a line that holds all of these texts.
+    pub async fn wait_for_line_with(&self, texts: &[&str]) {
+        // The sender is ours, so the channel cannot close.
+        let _ = self.grown.subscribe().wait_for(|()| !self.lines_with(texts).is_empty()).await;
     }
 
     /// # Panics
@@ -48,7 +58,9 @@ impl Logs {
 
 impl Write for Logs {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(buffer)
+        let written = self.text.lock().unwrap_or_else(PoisonError::into_inner).write(buffer);
+        self.grown.send_replace(());
+        written
     }
 
     fn flush(&mut self) -> io::Result<()> {

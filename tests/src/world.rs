@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use inngest::{Provider, SetupOpts};
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Client, Method, RequestBuilder, Response};
 use stephttp_dev::{DevServer, DevServerBuilder, RunView};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -51,6 +51,11 @@ impl World {
     /// A request to the app, by a client that does not follow redirects.
     pub fn post(&self, path: &str) -> RequestBuilder {
         self.client.post(format!("{}{path}", self.origin))
+    }
+
+    /// A request to the app, by a client that does not follow redirects.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.origin))
     }
 
     /// The response that a redirected client ends with.
@@ -114,15 +119,32 @@ impl WorldBuilder {
     /// When that fails.
     pub async fn start(self, app: Router) -> World {
         let inngest = self.inngest.start().await.expect("the engine starts");
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
-        let origin = format!("http://{}", listener.local_addr().expect("an address"));
+        let (listener, origin) = listen().await;
         let opts = (self.configure)(SetupOpts::new(&origin), inngest.url());
         let provider = Provider::setup(opts).expect("the options are good");
-        let app = app.layer(provider.layer());
-        let server = tokio::spawn(async move { axum::serve(listener, app).await.expect("serving goes on") });
+        let server = spawn(listener, app.layer(provider.layer()));
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
         World { inngest, provider, origin, client, server }
     }
+}
+
+/// Serves an app without the layer; answers where, and with the task that does it.
+///
+/// # Panics
+/// When no port can be listened on.
+pub async fn serve(app: Router) -> (String, JoinHandle<()>) {
+    let (listener, origin) = listen().await;
+    (origin, spawn(listener, app))
+}
+
+async fn listen() -> (TcpListener, String) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+    let origin = format!("http://{}", listener.local_addr().expect("an address"));
+    (listener, origin)
+}
+
+fn spawn(listener: TcpListener, app: Router) -> JoinHandle<()> {
+    tokio::spawn(async move { axum::serve(listener, app).await.expect("serving goes on") })
 }
 
 impl std::fmt::Debug for WorldBuilder {

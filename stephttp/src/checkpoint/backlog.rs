@@ -30,20 +30,21 @@ impl Backlog {
     pub(crate) fn remove(&self, bytes: usize) {
         let before = self.bytes.fetch_sub(bytes, Ordering::AcqRel);
         if before >= self.limit && before - bytes < self.limit {
-            self.shrunk.notify_waiters();
+            // One, who passes it on: woken together, all but the first few would find it full again.
+            self.shrunk.notify_one();
         }
     }
 
     /// Waits until it is not full.
     pub(crate) async fn has_room(&self) {
-        loop {
-            // Registered before the look, so that no change is missed.
+        while self.is_full() {
+            // Registered before the second look, so that no change is missed.
             let mut shrunk = std::pin::pin!(self.shrunk.notified());
             shrunk.as_mut().enable();
-            if !self.is_full() {
-                return;
+            if self.is_full() {
+                shrunk.await;
             }
-            shrunk.await;
         }
+        self.shrunk.notify_one();
     }
 }

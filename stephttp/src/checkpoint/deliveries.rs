@@ -1,16 +1,17 @@
 //! What is being delivered, and what was lost.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::client::ApiError;
 use crate::run::{Run, RunId};
+use crate::wire::ApiResult;
 
 /// How many finished runs are reported at once. More would only open more connections to the API.
 const AT_ONCE: usize = 16;
@@ -19,25 +20,31 @@ const AT_ONCE: usize = 16;
 const REMEMBERED: usize = 1_000;
 
 /// The work that goes on beside the requests.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Deliveries {
     account: Mutex<Account>,
     settled: Notify,
-    turns: Semaphore,
 }
 
 #[derive(Debug, Default)]
 struct Account {
     /// Runs with tasks under way, and how many.
     under_way: HashMap<RunId, usize>,
+    /// Finished runs that wait to be reported. A queue rather than a task for each: what waits stays small.
+    finished: VecDeque<Finished>,
+    /// Tasks that report them; there is one at least as long as the queue is not empty.
+    reporters: usize,
     lost: Vec<(RunId, String)>,
     lost_count: usize,
 }
 
-impl Default for Deliveries {
-    fn default() -> Self {
-        Self { account: Mutex::default(), settled: Notify::new(), turns: Semaphore::new(AT_ONCE) }
-    }
+/// Makes the result of a run that has ended.
+type MakeResult = Box<dyn FnOnce() -> ApiResult<'static> + Send>;
+
+/// A run whose end is to be reported.
+struct Finished {
+    task: UnderWay,
+    result: MakeResult,
 }
 
 impl Deliveries {
@@ -62,10 +69,20 @@ impl Deliveries {
         }))
     }
 
-    /// A turn among the finished runs that are reported.
-    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        // Never closed, so never an error.
-        self.turns.acquire().await.ok()
+    /// Reports a run's end, in its turn.
+    pub(super) fn report(self: &Arc<Self>, run: Arc<Run>, result: MakeResult) {
+        let run_id = run.id();
+        let Ok(runtime) = Handle::try_current() else { return self.lost(run_id, &ApiError::Dropped) };
+        let task = UnderWay { deliveries: self.clone(), run, finished: false };
+        let mut account = self.lock();
+        *account.under_way.entry(run_id).or_default() += 1;
+        account.finished.push_back(Finished { task, result });
+        if account.reporters < AT_ONCE {
+            account.reporters += 1;
+            drop(account);
+            let reporter = Reporter { deliveries: self.clone(), ended: false };
+            runtime.spawn(reporter.work());
+        }
     }
 
     /// Operations of a run will not reach Inngest.
@@ -108,7 +125,49 @@ impl Deliveries {
     }
 }
 
-/// One task.
+/// A task that reports finished runs until there are none.
+struct Reporter {
+    deliveries: Arc<Deliveries>,
+    ended: bool,
+}
+
+impl Reporter {
+    async fn work(mut self) {
+        while let Some(Finished { mut task, result }) = self.next() {
+            task.run.report(result()).await;
+            task.finished = true;
+        }
+    }
+
+    fn next(&mut self) -> Option<Finished> {
+        let mut account = self.deliveries.lock();
+        let next = account.finished.pop_front();
+        if next.is_none() {
+            // Under the lock that saw the empty queue: who adds to it next begins a new task.
+            account.reporters -= 1;
+            self.ended = true;
+        }
+        next
+    }
+}
+
+impl Drop for Reporter {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        // The runtime shuts down, or the task panicked.
+        let mut account = self.deliveries.lock();
+        account.reporters -= 1;
+        let stranded =
+            if account.reporters == 0 { std::mem::take(&mut account.finished) } else { VecDeque::new() };
+        drop(account);
+        // Each is counted as lost.
+        drop(stranded);
+    }
+}
+
+/// One task, or one finished run that waits for its turn.
 struct UnderWay {
     deliveries: Arc<Deliveries>,
     run: Arc<Run>,
@@ -132,6 +191,12 @@ impl Drop for UnderWay {
         if account.under_way.is_empty() {
             self.deliveries.settled.notify_waiters();
         }
+    }
+}
+
+impl fmt::Debug for Finished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Finished").field("run", &self.task.run).finish_non_exhaustive()
     }
 }
 

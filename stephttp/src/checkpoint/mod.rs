@@ -25,6 +25,12 @@ use crate::wire::{ApiResult, CheckpointRun, OpCode};
 /// How long a handler waits for room in the backlog before its run is given up.
 const WAIT_FOR_ROOM: Duration = Duration::from_secs(10);
 
+/// How long it waits before what its own run has gathered is sent to make room, rather than with the run's end.
+const WAIT_BEFORE_SENDING: Duration = Duration::from_millis(100);
+
+/// What a finished run takes besides its steps' operations while it waits to be reported, about.
+const FINISHED_RUN_BYTES: usize = 4 * 1024;
+
 /// A run's account with Inngest.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
@@ -115,9 +121,14 @@ impl Run {
     /// Waits until the process holds less that Inngest has not taken. When that takes too long, this run's operations
     /// are dropped, so that its client is answered; the loss is reported.
     pub(crate) async fn make_room(self: Arc<Self>) {
-        self.checkpoint_in_background();
         let Some(shared) = self.shared() else { return };
-        if tokio::time::timeout(WAIT_FOR_ROOM, shared.backlog().has_room()).await.is_err() {
+        let room = |patience| tokio::time::timeout(patience, shared.backlog().has_room());
+        if room(WAIT_BEFORE_SENDING).await.is_ok() {
+            return;
+        }
+        // What holds the room may be the operations of runs that wait for it themselves.
+        self.checkpoint_in_background();
+        if room(WAIT_FOR_ROOM).await.is_err() {
             self.drop_operations();
         }
     }
@@ -140,24 +151,24 @@ impl Run {
         self: Arc<Self>,
         result: impl FnOnce() -> ApiResult<'static> + Send + 'static,
     ) {
-        let run = self.clone();
-        self.in_background(async move {
-            let Some(shared) = run.shared() else { return };
-            let deliveries = shared.deliveries();
-            let turn = deliveries.turn().await;
-            let outcome = match payload::complete(result()) {
-                Ok(complete) => {
-                    run.record(complete);
-                    run.checkpoint(Patience::Background).await
-                }
-                Err(error) => Err(ApiError::Answer(error.to_string())),
-            };
-            drop(turn);
-            run.release_backlog();
-            if let Err(error) = outcome {
-                deliveries.lost(run.id(), &error);
+        let Some(shared) = self.shared().cloned() else { return };
+        self.ledger.charge(shared.backlog(), FINISHED_RUN_BYTES);
+        shared.deliveries().report(self, Box::new(result));
+    }
+
+    /// Delivers the run's end and all that has not been sent.
+    async fn report(&self, result: ApiResult<'static>) {
+        let outcome = match payload::complete(result) {
+            Ok(complete) => {
+                self.record(complete);
+                self.checkpoint(Patience::Background).await
             }
-        });
+            Err(error) => Err(ApiError::Answer(error.to_string())),
+        };
+        self.release_backlog();
+        if let (Err(error), Some(shared)) = (outcome, self.shared()) {
+            shared.deliveries().lost(self.id(), &error);
+        }
     }
 
     /// Tells Inngest of everything, what is outstanding included. Returns where the run's output will be.

@@ -42,7 +42,7 @@ impl Unsent {
 
     /// Notes that the first `count` have arrived; returns their size.
     pub(super) fn sent(&mut self, count: usize) -> usize {
-        let bytes = self.rest()[..count].iter().map(Recorded::size).sum();
+        let bytes = self.size(count);
         self.sent += count;
         bytes
     }
@@ -64,6 +64,11 @@ impl Unsent {
             fits
         };
         self.rest().iter().take_while(fits).count()
+    }
+
+    /// Bytes of the next `count`, about.
+    fn size(&self, count: usize) -> usize {
+        self.rest()[..count].iter().map(Recorded::size).sum()
     }
 
     fn wire(&self, count: usize) -> Vec<Op<'_>> {
@@ -121,7 +126,7 @@ pub(super) async fn create(
     let mut count = unsent.fitting(FIRST_CALL_BYTES.saturating_sub(fixed));
     loop {
         request.steps = if count == 0 { vec![stand_in.to_wire()] } else { unsent.wire(count) };
-        let body = encode(&request)?;
+        let body = encode(&request, fixed + unsent.size(count))?;
         if body.len() <= FIRST_CALL_BYTES {
             return Ok(Some((body, count)));
         }
@@ -146,7 +151,7 @@ pub(super) fn add(run_id: RunId, known: &CheckpointRun, unsent: &Unsent) -> Resu
         steps: unsent.wire(count),
         ts: milliseconds(SystemTime::now()),
     };
-    Ok((encode(&request)?, count))
+    Ok((encode(&request, ENVELOPE_BYTES + unsent.size(count))?, count))
 }
 
 /// `POST /v1/checkpoint/{run_id}/async`.
@@ -161,7 +166,7 @@ pub(super) fn save(run_id: RunId, dispatch: &Dispatch, unsent: &Unsent) -> Resul
         steps: unsent.wire(count),
         ts: milliseconds(SystemTime::now()),
     };
-    Ok((encode(&request)?, count))
+    Ok((encode(&request, ENVELOPE_BYTES + unsent.size(count))?, count))
 }
 
 /// The run's end. A body that makes it too large is left out.
@@ -180,8 +185,10 @@ fn stand_in() -> Recorded {
     Recorded::ran(StepKey::hidden("stephttp:start"), null, None)
 }
 
-fn encode(request: &impl Serialize) -> Result<Bytes, ApiError> {
-    let body = serde_json::to_vec(request).map_err(|error| ApiError::Request(error.to_string()))?;
+/// `size` is about what it will take.
+fn encode(request: &impl Serialize, size: usize) -> Result<Bytes, ApiError> {
+    let mut body = Vec::with_capacity(size);
+    serde_json::to_writer(&mut body, request).map_err(|error| ApiError::Request(error.to_string()))?;
     Ok(body.into())
 }
 

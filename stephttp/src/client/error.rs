@@ -9,7 +9,7 @@ use http::StatusCode;
 pub(crate) enum ApiError {
     /// No whole answer came.
     #[error("Inngest could not be reached")]
-    Unreachable(#[source] reqwest::Error),
+    Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The API refused.
     #[error("Inngest answered {status}: {message}")]
     Status { status: StatusCode, message: String },
@@ -31,9 +31,8 @@ pub(crate) enum ApiError {
 }
 
 impl ApiError {
-    pub(crate) fn unreachable(error: reqwest::Error) -> Self {
-        // The URL may hold a run's id, and is the same for every call.
-        Self::Unreachable(error.without_url())
+    pub(crate) fn unreachable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Unreachable(error.into())
     }
 
     pub(crate) fn is(&self, wanted: StatusCode) -> bool {

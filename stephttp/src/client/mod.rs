@@ -8,9 +8,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use reqwest::Url;
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::de::DeserializeOwned;
+use url::Url;
 
 pub(crate) use error::ApiError;
 pub(crate) use keys::Keys;
@@ -20,38 +25,40 @@ use crate::run::RunId;
 use crate::wire::{ApiErrorBody, CheckpointRun, Envelope, headers};
 
 /// Connections kept open to the API when nothing is sent.
-const IDLE_CONNECTIONS: usize = 16;
+const IDLE_CONNECTIONS: usize = 64;
+static SDK: HeaderName = HeaderName::from_static(headers::SDK);
+static ENV: HeaderName = HeaderName::from_static(headers::ENV);
 /// Bytes of an API answer; the largest are a run's memoized steps.
 const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
 /// Calls the checkpoint API: authenticates, retries, and reads the answers.
 #[derive(Debug)]
 pub(crate) struct ApiClient {
-    http: reqwest::Client,
+    /// Not `reqwest`: its redirects, cookies and proxies cost as much as the rest of a call, for one known host.
+    http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     base: Url,
-    new_run: Url,
+    new_run: Uri,
     keys: Keys,
+    env: Option<HeaderValue>,
 }
 
 impl ApiClient {
-    /// # Errors
-    /// When no TLS or DNS can be set up.
-    pub(crate) fn new(base: Url, keys: Keys, env: Option<&HeaderValue>) -> Result<Self, reqwest::Error> {
-        let mut defaults = HeaderMap::new();
-        defaults.insert(headers::SDK, HeaderValue::from_static(headers::SDK_VALUE));
-        if let Some(env) = env {
-            defaults.insert(headers::ENV, env.clone());
-        }
-        let http = reqwest::Client::builder()
-            .default_headers(defaults)
+    pub(crate) fn new(base: Url, keys: Keys, env: Option<HeaderValue>) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(Duration::from_secs(5)));
+        let tls = HttpsConnectorBuilder::new()
+            .with_webpki_roots()
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(tcp);
+        let http = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
-            .connect_timeout(Duration::from_secs(5))
-            .tcp_nodelay(true)
-            // The key must not follow a redirect to another host, and the API does not redirect.
-            .redirect(reqwest::redirect::Policy::none())
-            .build()?;
-        let new_run = at(&base, "v1/checkpoint");
-        Ok(Self { http, base, new_run, keys })
+            .build(tls);
+        let new_run = uri(&at(&base, "v1/checkpoint"));
+        Self { http, base, new_run, keys, env }
     }
 
     /// Where a client reads the output of a run.
@@ -78,7 +85,7 @@ impl ApiClient {
         body: Bytes,
         patience: Patience,
     ) -> Result<(), ApiError> {
-        let url = at(&self.base, &format!("v1/checkpoint/{run_id}/steps"));
+        let url = uri(&at(&self.base, &format!("v1/checkpoint/{run_id}/steps")));
         self.call(Method::POST, &url, Some(body), patience).await.map(drop)
     }
 
@@ -89,20 +96,20 @@ impl ApiClient {
         body: Bytes,
         patience: Patience,
     ) -> Result<(), ApiError> {
-        let url = at(&self.base, &format!("v1/checkpoint/{run_id}/async"));
+        let url = uri(&at(&self.base, &format!("v1/checkpoint/{run_id}/async")));
         self.call(Method::POST, &url, Some(body), patience).await.map(drop)
     }
 
     /// `GET /v0/runs/{run_id}/actions`: the run's memoized steps, as JSON.
     pub(crate) async fn memoized_steps(&self, run_id: RunId, patience: Patience) -> Result<Bytes, ApiError> {
-        let url = at(&self.base, &format!("v0/runs/{run_id}/actions"));
+        let url = uri(&at(&self.base, &format!("v0/runs/{run_id}/actions")));
         self.call(Method::GET, &url, None, patience).await
     }
 
     async fn call(
         &self,
         method: Method,
-        url: &Url,
+        url: &Uri,
         body: Option<Bytes>,
         patience: Patience,
     ) -> Result<Bytes, ApiError> {
@@ -113,7 +120,7 @@ impl ApiClient {
     async fn authenticated(
         &self,
         method: &Method,
-        url: &Url,
+        url: &Uri,
         body: Option<&Bytes>,
         patience: Patience,
     ) -> Result<Bytes, ApiError> {
@@ -132,28 +139,35 @@ impl ApiClient {
     async fn attempt(
         &self,
         method: &Method,
-        url: &Url,
+        url: &Uri,
         body: Option<&Bytes>,
         bearer: Option<&HeaderValue>,
         patience: Patience,
     ) -> Result<Bytes, ApiError> {
-        let mut request = reqwest::Request::new(method.clone(), url.clone());
-        *request.timeout_mut() = Some(patience.attempt_timeout());
+        let mut request = Request::new(body.cloned().map(Full::new).unwrap_or_default());
+        *request.method_mut() = method.clone();
+        *request.uri_mut() = url.clone();
+        let fields = request.headers_mut();
+        fields.insert(&SDK, HeaderValue::from_static(headers::SDK_VALUE));
+        if let Some(env) = &self.env {
+            fields.insert(&ENV, env.clone());
+        }
         if let Some(bearer) = bearer {
-            request.headers_mut().insert(AUTHORIZATION, bearer.clone());
+            fields.insert(AUTHORIZATION, bearer.clone());
         }
-        if let Some(body) = body {
-            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            *request.body_mut() = Some(body.clone().into());
+        if body.is_some() {
+            fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        let response = self.http.execute(request).await.map_err(ApiError::unreachable)?;
-        let status = response.status();
-        let retry_after = response.headers().get(RETRY_AFTER).and_then(retry::parse_retry_after);
-        let length = response.content_length().unwrap_or_default();
-        if length > ANSWER_BYTES as u64 {
-            return Err(ApiError::Answer(format!("an answer of {length} bytes")));
-        }
-        let answer = response.bytes().await.map_err(ApiError::unreachable)?;
+        let exchange = async {
+            let (head, body) = self.http.request(request).await.map_err(ApiError::unreachable)?.into_parts();
+            let body = Limited::new(body, ANSWER_BYTES).collect().await.map_err(ApiError::unreachable)?;
+            Ok((head, body.to_bytes()))
+        };
+        let (head, answer) = tokio::time::timeout(patience.attempt_timeout(), exchange)
+            .await
+            .map_err(ApiError::unreachable)??;
+        let status = head.status;
+        let retry_after = head.headers.get(RETRY_AFTER).and_then(retry::parse_retry_after);
         if status.is_success() {
             return Ok(answer);
         }
@@ -165,6 +179,11 @@ impl ApiClient {
             _ => Err(ApiError::Status { status, message }),
         }
     }
+}
+
+/// What the `url` crate makes is an absolute URI.
+fn uri(url: &Url) -> Uri {
+    Uri::try_from(url.as_str()).unwrap_or_default()
 }
 
 /// A path below the base, which may have a path of its own.

@@ -194,11 +194,11 @@ where
     R::Error: Into<axum::BoxError>,
 {
     let response = response.map(Body::new);
+    run.body.release();
     if !run.is_tracked() {
         return response;
     }
     run.finish();
-    run.body.release();
     if !run.has_steps() {
         return response;
     }

@@ -227,8 +227,8 @@ impl Drop for KeptBody {
     fn drop(&mut self) {
         let Some(rest) = self.inner.take() else { return };
         let mut kept = self.run.body.lock();
-        // An untracked request's rest is of no use, and holding it would keep its connection busy.
-        if self.run.is_tracked() && matches!(kept.state, State::Reading) {
+        // A handler may take its `Step` after its body was dropped. If it takes none, the layer lets go of the rest.
+        if matches!(kept.state, State::Reading) {
             kept.state = State::Unread(rest);
         }
     }

@@ -5,8 +5,16 @@ use std::borrow::Cow;
 use axum::extract::{ConnectInfo, MatchedPath, OriginalUri};
 use http::header::{CONTENT_TYPE, HOST};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use std::net::SocketAddr;
+
+use crate::wire::headers;
+
+// Looked up in every request: a name made beforehand needs no parsing.
+static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+static RUN_ID: HeaderName = HeaderName::from_static(headers::RUN_ID);
+static SIGNATURE: HeaderName = HeaderName::from_static(headers::SIGNATURE);
 
 /// Taken when a `Step` is extracted. All of it is reference-counted: nothing is copied until a run is reported.
 #[derive(Debug, Clone)]
@@ -25,15 +33,15 @@ impl RequestHead {
     pub(crate) fn new(parts: &Parts) -> Self {
         // A nested router strips its prefix from the URI that its handlers see.
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
-        let header = |name: &str| parts.headers.get(name).cloned();
+        let header = |name: &HeaderName| parts.headers.get(name).cloned();
         Self {
             method: parts.method.clone(),
             uri: uri.clone(),
             matched_path: parts.extensions.get().cloned(),
             host: parts.headers.get(HOST).cloned(),
             content_type: parts.headers.get(CONTENT_TYPE).cloned(),
-            forwarded_for: header("x-forwarded-for"),
-            real_ip: header("x-real-ip"),
+            forwarded_for: header(&FORWARDED_FOR),
+            real_ip: header(&REAL_IP),
             peer: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0),
         }
     }
@@ -86,6 +94,5 @@ fn text(value: Option<&HeaderValue>) -> Cow<'_, str> {
 
 /// Whether a request looks like Inngest's call back: both headers are there, even if the signature is empty.
 pub(super) fn is_reentry(headers: &HeaderMap) -> bool {
-    use crate::wire::headers::{RUN_ID, SIGNATURE};
-    headers.contains_key(RUN_ID) && headers.contains_key(SIGNATURE)
+    headers.contains_key(&RUN_ID) && headers.contains_key(&SIGNATURE)
 }

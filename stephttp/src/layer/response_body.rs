@@ -108,10 +108,11 @@ impl Pending {
 
     fn report(self) {
         let Self { run, status, headers, frames, length, seen } = self;
-        let started = run.started();
+        let (run_id, started) = (run.id(), run.started());
         run.report_finished(move || {
             let omitted = |why: &str| {
                 tracing::info!(
+                    %run_id,
                     status = status.as_u16(),
                     length,
                     "the response's body is not stored with its run: {why}"

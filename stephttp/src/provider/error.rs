@@ -38,18 +38,4 @@ pub enum SetupError {
         /// The other function and its place.
         second: String,
     },
-    /// The HTTP client could not be set up.
-    #[error("the HTTP client could not be set up")]
-    Http(#[from] HttpSetupError),
-}
-
-/// Why the HTTP client could not be set up.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct HttpSetupError(#[from] reqwest::Error);
-
-impl From<reqwest::Error> for SetupError {
-    fn from(error: reqwest::Error) -> Self {
-        Self::Http(HttpSetupError(error))
-    }
 }

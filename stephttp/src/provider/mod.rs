@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use error::{HttpSetupError, SetupError};
+pub use error::SetupError;
 pub use opts::SetupOpts;
 pub(crate) use settings::Settings;
 
@@ -53,7 +53,7 @@ impl Provider {
             );
         }
         let keys = Keys::new(settings.signing_key.as_ref(), settings.signing_key_fallback.as_ref());
-        let client = ApiClient::new(settings.base_url.clone(), keys, settings.env.as_ref())?;
+        let client = ApiClient::new(settings.base_url.clone(), keys, settings.env.clone());
         Ok(Self {
             shared: Arc::new(Shared {
                 backlog: Backlog::new(settings.backlog_bytes),

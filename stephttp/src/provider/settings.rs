@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
-use reqwest::Url;
+use url::Url;
 
 use super::opts::Dev;
 use super::{SetupError, SetupOpts, env};

@@ -1,6 +1,5 @@
 //! What earlier requests of a run have stored.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 
@@ -9,6 +8,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::ids::StepMap;
+use crate::wire::limits::RUN_STEPS;
 use crate::wire::{OpError, StepHash};
 
 /// The memoized steps of a run: `GET /v0/runs/{run_id}/actions`, an object from hashed id to value.
@@ -17,14 +18,16 @@ use crate::wire::{OpError, StepHash};
 #[derive(Debug, Default)]
 pub(crate) struct Memo {
     json: Bytes,
-    values: HashMap<StepHash, Range<usize>>,
+    values: StepMap<Range<usize>>,
 }
 
 impl Memo {
     /// Finds the values in the server's answer.
     pub(crate) fn parse(json: Bytes) -> Result<Self, serde_json::Error> {
-        let mut deserializer = serde_json::Deserializer::from_slice(&json);
-        let values = deserializer.deserialize_map(FindValues { start: json.as_ptr() as usize })?;
+        // Checked once as a whole, rather than value by value.
+        let text = str::from_utf8(&json).map_err(serde::de::Error::custom)?;
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let values = deserializer.deserialize_map(FindValues { text })?;
         deserializer.end()?;
         Ok(Self { json, values })
     }
@@ -62,15 +65,15 @@ impl Memoized {
         &self,
     ) -> Result<Result<T, OpError>, serde_json::Error> {
         #[derive(Deserialize)]
-        struct Wrapper<'a> {
-            #[serde(borrow)]
-            data: Option<&'a RawValue>,
+        #[serde(bound = "T: Deserialize<'de>")]
+        struct Wrapper<T> {
+            data: Option<T>,
             error: Option<OpError>,
         }
-        let wrapper: Wrapper<'_> = serde_json::from_slice(&self.json)?;
+        let wrapper: Wrapper<T> = serde_json::from_slice(&self.json)?;
         match wrapper {
             Wrapper { error: Some(error), .. } => Ok(Err(error)),
-            Wrapper { data: Some(data), .. } => serde_json::from_str(data.get()).map(Ok),
+            Wrapper { data: Some(data), .. } => Ok(Ok(data)),
             // `{"data":null}`: a step whose output is null.
             Wrapper { .. } => serde_json::from_str("null").map(Ok),
         }
@@ -78,23 +81,25 @@ impl Memoized {
 }
 
 /// Notes where in the answer each value stands.
-struct FindValues {
-    start: usize,
+struct FindValues<'a> {
+    text: &'a str,
 }
 
-impl<'de> Visitor<'de> for FindValues {
-    type Value = HashMap<StepHash, Range<usize>>;
+impl<'de> Visitor<'de> for FindValues<'_> {
+    type Value = StepMap<Range<usize>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object from hashed step ids to their values")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut values = HashMap::new();
+        let shortest = r#""0123456789012345678901234567890123456789":{"data":0},"#.len();
+        let most = (self.text.len() / shortest).min(RUN_STEPS);
+        let mut values = StepMap::with_capacity_and_hasher(most, Default::default());
         while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
             let value = map.next_value::<&RawValue>()?.get();
             // Borrowed from the input, so its address is its place there.
-            let from = value.as_ptr() as usize - self.start;
+            let from = value.as_ptr() as usize - self.text.as_ptr() as usize;
             if let Some(hash) = StepHash::from_hex(&key) {
                 values.insert(hash, from..from + value.len());
             }

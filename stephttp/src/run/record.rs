@@ -5,10 +5,16 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use crate::step::StepId;
-use crate::wire::{ApiResult, Op, OpCode, OpError, OpOpts, StepHash, Timing, Userland, result::COMPLETE};
+use crate::wire::{
+    ApiResult, Op, OpCode, OpError, OpOpts, StepHash, Timing, Userland,
+    result::{COMPLETE, COMPLETE_HASH},
+};
 
 /// What an operation takes on the wire besides its id and data, about.
 const ENVELOPE_BYTES: usize = 256;
+
+/// `{"data":}`, which the server stores around an output.
+pub(super) const WRAPPER_BYTES: usize = 9;
 
 /// Which use of which id a step is.
 #[derive(Debug, Clone)]
@@ -67,7 +73,7 @@ impl Recorded {
     /// The run's end.
     pub(crate) fn complete(result: &ApiResult<'_>) -> Result<Self, serde_json::Error> {
         let data = serde_json::value::to_raw_value(result)?;
-        let key = StepKey::hidden(COMPLETE);
+        let key = StepKey { id: Cow::Borrowed(COMPLETE), index: 0, hash: COMPLETE_HASH };
         Ok(Self { key, op: OpCode::RunComplete, opts: None, data: Some(data), error: None, timing: None })
     }
 
@@ -79,9 +85,14 @@ impl Recorded {
         self.op
     }
 
+    /// Bytes that Inngest stores, about as it counts them.
+    pub(crate) fn output_size(&self) -> usize {
+        self.data.as_ref().map_or(0, |data| data.get().len() + WRAPPER_BYTES)
+    }
+
     /// Bytes on the wire, about; never less than the data's.
     pub(crate) fn size(&self) -> usize {
-        let data = self.data.as_ref().map_or(0, |data| data.get().len());
+        let data = self.output_size();
         let error = self.error.as_ref().map_or(0, |error| error.message.len());
         data + error + 3 * self.key.id.len() + ENVELOPE_BYTES
     }

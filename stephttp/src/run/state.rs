@@ -13,9 +13,7 @@ pub(super) struct State {
     ids: UsedIds,
     /// Operations that have not been sent.
     pub(super) unsent: Vec<Recorded>,
-    /// Bytes of `unsent`.
-    pub(super) unsent_bytes: usize,
-    /// Steps and bytes that this request added to the run.
+    /// Steps, and bytes of their outputs, that this request added to the run.
     pub(super) added_steps: usize,
     pub(super) added_bytes: usize,
     /// What the handler waits for and only Inngest can bring about.
@@ -62,26 +60,22 @@ impl State {
     }
 
     pub(super) fn record(&mut self, op: Recorded) {
-        let bytes = op.size();
-        self.unsent_bytes += bytes;
-        self.count(bytes);
+        self.count(&op);
         self.unsent.push(op);
     }
 
-    fn count(&mut self, bytes: usize) {
+    fn count(&mut self, op: &Recorded) {
         self.added_steps += 1;
-        self.added_bytes += bytes;
+        self.added_bytes += op.output_size();
     }
 
     pub(super) fn take_unsent(&mut self) -> Vec<Recorded> {
-        self.unsent_bytes = 0;
         std::mem::take(&mut self.unsent)
     }
 
     /// Puts back what could not be sent, before what has been recorded since.
     pub(super) fn put_back(&mut self, mut ops: Vec<Recorded>) {
         ops.append(&mut self.unsent);
-        self.unsent_bytes = ops.iter().map(Recorded::size).sum();
         self.unsent = ops;
     }
 
@@ -97,7 +91,7 @@ impl State {
             return false;
         }
         let op = op();
-        self.count(op.size());
+        self.count(&op);
         self.outstanding.push(Outstanding { kind, op, waker: waker.clone() });
         true
     }

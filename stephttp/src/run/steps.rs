@@ -9,16 +9,13 @@ use serde_json::value::RawValue;
 
 use super::memo::Memoized;
 use super::mode::Mode;
-use super::record::{Recorded, StepKey};
+use super::record::{Recorded, StepKey, WRAPPER_BYTES};
 use super::state::OutstandingKind;
 use super::{Origin, Reentry, Run};
 use crate::error::{Failure, Retry};
 use crate::step::StepId;
 use crate::wire::limits::{RUN_STATE_BYTES, RUN_STEPS, STEP_OUTPUT_BYTES};
 use crate::wire::{OpCode, OpError, StepHash, Timing};
-
-/// `{"data":}`
-const WRAPPER_BYTES: usize = 9;
 
 /// What a step does when it is first polled.
 pub(crate) enum Begin {
@@ -119,7 +116,8 @@ impl Run {
         if self.is_detached() || self.memo().is_some_and(|memo| memo.contains(key.hash)) {
             return true;
         }
-        if self.memo().map_or(0, super::Memo::len) + state.added_steps > RUN_STEPS {
+        let is_new = !state.renew_waker(key.hash, waker);
+        if is_new && self.memo().map_or(0, super::Memo::len) + state.added_steps >= RUN_STEPS {
             state.fault.get_or_insert_with(|| {
                 format!("a run has at most {RUN_STEPS} steps; `{}` is one more", key.id)
             });

@@ -70,11 +70,12 @@ where
         loop {
             match std::mem::replace(this.stage, Stage::Done) {
                 Stage::Misused(id, fault) => {
-                    return Poll::Ready(Err(refused(id.as_str(), OpError::new("InvalidStepId", fault))));
+                    let error = OpError::new("InvalidStepId", fault);
+                    return Poll::Ready(Err(refused(this.run, id.as_str(), error)));
                 }
                 Stage::New(key, mut gate) => match this.run.begin(&key, &mut gate, cx.waker()) {
-                    Begin::Memoized(value) => return Poll::Ready(recall(&key, value.outcome())),
-                    Begin::Refused(error) => return Poll::Ready(Err(refused(&key.id, error))),
+                    Begin::Memoized(value) => return Poll::Ready(recall(this.run, &key, value.outcome())),
+                    Begin::Refused(error) => return Poll::Ready(Err(refused(this.run, &key.id, error))),
                     Begin::Execute(executing) => *this.stage = Stage::Executing(key, executing),
                     Begin::Backpressure => {
                         *this.stage = Stage::Backpressure(key, Box::pin(this.run.clone().make_room()));
@@ -148,7 +149,7 @@ where
             return match run.ended_err(key, &failure, error.clone(), timing, cx.waker()) {
                 Ended::Continue => Some(Err(StepError::new(key.id.clone(), error))),
                 Ended::Outstanding => None,
-                Ended::Refused(error) => Some(Err(refused(&key.id, error))),
+                Ended::Refused(error) => Some(Err(refused(run, &key.id, error))),
             };
         }
     };
@@ -183,7 +184,11 @@ fn store<T: Serialize + DeserializeOwned>(
 }
 
 /// An earlier request's outcome.
-fn recall<T>(key: &StepKey, outcome: Result<Result<T, OpError>, serde_json::Error>) -> Result<T, StepError> {
+fn recall<T>(
+    run: &Run,
+    key: &StepKey,
+    outcome: Result<Result<T, OpError>, serde_json::Error>,
+) -> Result<T, StepError> {
     match outcome {
         Ok(outcome) => outcome.map_err(|error| StepError::new(key.id.clone(), error)),
         Err(error) => {
@@ -192,13 +197,13 @@ fn recall<T>(key: &StepKey, outcome: Result<Result<T, OpError>, serde_json::Erro
                  flight",
                 std::any::type_name::<T>()
             );
-            Err(refused(&key.id, OpError::new("StepOutputNotDeserializable", message)))
+            Err(refused(run, &key.id, OpError::new("StepOutputNotDeserializable", message)))
         }
     }
 }
 
-fn refused(id: &str, error: OpError) -> StepError {
-    tracing::error!(step = id, "{}", error.message);
+fn refused(run: &Run, id: &str, error: OpError) -> StepError {
+    tracing::error!(run_id = %run.id(), step = id, "{}", error.message);
     StepError::new(id, error)
 }
 

@@ -1,6 +1,16 @@
 //! End-to-end tests: an app, the dev engine and a client over real HTTP.
+#![allow(clippy::unwrap_used, reason = "clippy takes only test functions for tests")]
 
+mod api_down;
+mod api_down_later;
+mod attribute;
+mod bad_input;
+mod bad_steps;
+mod bodies;
+mod client_gone;
 mod lifecycle;
 mod planning;
+mod remember;
 mod retries;
+mod signatures;
 mod wire;
