@@ -1,6 +1,6 @@
 //! What is being delivered, and what was lost.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -28,14 +28,29 @@ pub(crate) struct Deliveries {
 
 #[derive(Debug, Default)]
 struct Account {
-    /// Runs with tasks under way, and how many.
-    under_way: HashMap<RunId, usize>,
+    /// Runs with tasks of their own, and how many.
+    tasks: HashMap<RunId, usize>,
     /// Finished runs that wait to be reported. A queue rather than a task for each: what waits stays small.
     finished: VecDeque<Finished>,
-    /// Tasks that report them; there is one at least as long as the queue is not empty.
+    /// Runs that are being reported.
+    reporting: Vec<RunId>,
+    /// Tasks that report: there is one at least as long as the queue is not empty.
     reporters: usize,
     lost: Vec<(RunId, String)>,
     lost_count: usize,
+}
+
+impl Account {
+    fn is_settled(&self) -> bool {
+        self.tasks.is_empty() && self.finished.is_empty() && self.reporting.is_empty()
+    }
+
+    fn pending(&self) -> Vec<RunId> {
+        let finished = self.finished.iter().map(|finished| finished.run.id());
+        let pending: HashSet<RunId> =
+            self.tasks.keys().copied().chain(finished).chain(self.reporting.clone()).collect();
+        pending.into_iter().collect()
+    }
 }
 
 /// Makes the result of a run that has ended.
@@ -43,7 +58,7 @@ type MakeResult = Box<dyn FnOnce() -> ApiResult<'static> + Send>;
 
 /// A run whose end is to be reported.
 struct Finished {
-    task: UnderWay,
+    run: Arc<Run>,
     result: MakeResult,
 }
 
@@ -51,16 +66,15 @@ impl Deliveries {
     /// Runs a future in a task that [`wait`](Self::wait) waits for. `None` when the runtime is gone.
     pub(super) fn spawn<T: Send + 'static>(
         self: &Arc<Self>,
-        run: Arc<Run>,
+        run_id: RunId,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Option<JoinHandle<T>> {
-        let run_id = run.id();
         let Ok(runtime) = Handle::try_current() else {
             self.lost(run_id, &ApiError::Dropped);
             return None;
         };
-        *self.lock().under_way.entry(run_id).or_default() += 1;
-        let task = UnderWay { deliveries: self.clone(), run, finished: false };
+        *self.lock().tasks.entry(run_id).or_default() += 1;
+        let task = Task { deliveries: self.clone(), run_id, finished: false };
         Some(runtime.spawn(async move {
             let mut task = task;
             let output = work.await;
@@ -71,17 +85,13 @@ impl Deliveries {
 
     /// Reports a run's end, in its turn.
     pub(super) fn report(self: &Arc<Self>, run: Arc<Run>, result: MakeResult) {
-        let run_id = run.id();
-        let Ok(runtime) = Handle::try_current() else { return self.lost(run_id, &ApiError::Dropped) };
-        let task = UnderWay { deliveries: self.clone(), run, finished: false };
+        let Ok(runtime) = Handle::try_current() else { return self.lost(run.id(), &ApiError::Dropped) };
         let mut account = self.lock();
-        *account.under_way.entry(run_id).or_default() += 1;
-        account.finished.push_back(Finished { task, result });
+        account.finished.push_back(Finished { run, result });
         if account.reporters < AT_ONCE {
             account.reporters += 1;
             drop(account);
-            let reporter = Reporter { deliveries: self.clone(), ended: false };
-            runtime.spawn(reporter.work());
+            runtime.spawn(Reporter { deliveries: self.clone(), current: None, ended: false }.work());
         }
     }
 
@@ -102,7 +112,7 @@ impl Deliveries {
             loop {
                 let mut settled = std::pin::pin!(self.settled.notified());
                 settled.as_mut().enable();
-                if self.lock().under_way.is_empty() {
+                if self.lock().is_settled() {
                     return;
                 }
                 settled.await;
@@ -114,7 +124,7 @@ impl Deliveries {
             return Ok(());
         }
         Err(Undelivered {
-            pending: account.under_way.keys().copied().collect(),
+            pending: account.pending(),
             lost: account.lost.clone(),
             lost_count: account.lost_count,
         })
@@ -128,67 +138,78 @@ impl Deliveries {
 /// A task that reports finished runs until there are none.
 struct Reporter {
     deliveries: Arc<Deliveries>,
+    current: Option<RunId>,
     ended: bool,
 }
 
 impl Reporter {
     async fn work(mut self) {
-        while let Some(Finished { mut task, result }) = self.next() {
-            task.run.report(result()).await;
-            task.finished = true;
+        while let Some(Finished { run, result }) = self.next() {
+            run.report(result()).await;
         }
     }
 
+    /// Ends the current report and begins the next.
     fn next(&mut self) -> Option<Finished> {
         let mut account = self.deliveries.lock();
+        account.reporting.retain(|reporting| Some(*reporting) != self.current);
         let next = account.finished.pop_front();
+        self.current = next.as_ref().map(|next| next.run.id());
+        account.reporting.extend(self.current);
         if next.is_none() {
             // Under the lock that saw the empty queue: who adds to it next begins a new task.
             account.reporters -= 1;
             self.ended = true;
         }
+        if account.is_settled() {
+            self.deliveries.settled.notify_waiters();
+        }
         next
     }
 }
 
+/// The runtime shuts down, or a report panicked.
 impl Drop for Reporter {
     fn drop(&mut self) {
         if self.ended {
             return;
         }
-        // The runtime shuts down, or the task panicked.
         let mut account = self.deliveries.lock();
         account.reporters -= 1;
+        account.reporting.retain(|reporting| Some(*reporting) != self.current);
         let stranded =
             if account.reporters == 0 { std::mem::take(&mut account.finished) } else { VecDeque::new() };
+        if account.is_settled() {
+            self.deliveries.settled.notify_waiters();
+        }
         drop(account);
-        // Each is counted as lost.
-        drop(stranded);
+        for run_id in stranded.iter().map(|finished| finished.run.id()).chain(self.current) {
+            self.deliveries.lost(run_id, &ApiError::Dropped);
+        }
     }
 }
 
-/// One task, or one finished run that waits for its turn.
-struct UnderWay {
+/// A task of one run.
+struct Task {
     deliveries: Arc<Deliveries>,
-    run: Arc<Run>,
+    run_id: RunId,
     finished: bool,
 }
 
-impl Drop for UnderWay {
+impl Drop for Task {
     fn drop(&mut self) {
-        let run_id = self.run.id();
         if !self.finished {
             // The runtime shuts down, or the task panicked.
-            self.deliveries.lost(run_id, &ApiError::Dropped);
+            self.deliveries.lost(self.run_id, &ApiError::Dropped);
         }
         let mut account = self.deliveries.lock();
-        if let Some(tasks) = account.under_way.get_mut(&run_id) {
+        if let Some(tasks) = account.tasks.get_mut(&self.run_id) {
             *tasks -= 1;
             if *tasks == 0 {
-                account.under_way.remove(&run_id);
+                account.tasks.remove(&self.run_id);
             }
         }
-        if account.under_way.is_empty() {
+        if account.is_settled() {
             self.deliveries.settled.notify_waiters();
         }
     }
@@ -196,7 +217,7 @@ impl Drop for UnderWay {
 
 impl fmt::Debug for Finished {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Finished").field("run", &self.task.run).finish_non_exhaustive()
+        f.debug_struct("Finished").field("run", &self.run).finish_non_exhaustive()
     }
 }
 

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use http::StatusCode;
 use tokio::task::JoinHandle;
 
 pub(crate) use backlog::Backlog;
@@ -86,7 +87,7 @@ impl Run {
         work: impl Future<Output = T> + Send + 'static,
     ) -> Option<JoinHandle<T>> {
         let shared = self.shared()?.clone();
-        shared.deliveries().spawn(self, work)
+        shared.deliveries().spawn(self.id(), work)
     }
 
     /// Begins to send what has gathered, if nobody does.
@@ -209,53 +210,48 @@ impl Run {
             Batch::All => Vec::new(),
         };
         let mut unsent = payload::Unsent::new(ops);
-        let client = shared.client();
-        let outcome = loop {
-            if unsent.is_empty() {
-                break Ok(());
-            }
-            let sent = match (self.dispatch(), &*created) {
-                (Some(dispatch), _) => match payload::save(self.id(), dispatch, &unsent) {
-                    Ok((body, count)) => {
-                        client.checkpoint_async(self.id(), body, patience).await.map(|()| count)
-                    }
-                    Err(error) => Err(error),
-                },
-                (None, Some(known)) => match payload::add(self.id(), known, &unsent) {
-                    Ok((body, count)) => {
-                        client.checkpoint_steps(self.id(), body, patience).await.map(|()| count)
-                    }
-                    Err(error) => Err(error),
-                },
-                (None, None) => {
-                    match payload::create(self, shared.settings(), batch == Batch::All, &unsent).await {
-                        Ok(Some((body, count))) => {
-                            client.checkpoint_new_run(body, patience).await.map(|answer| {
-                                *created = Some(answer);
-                                count
-                            })
-                        }
-                        // Too early: the handler still reads the request's body.
-                        Ok(None) => {
-                            break Err(ApiError::Request(
-                                "the request's body is still being read".to_owned(),
-                            ));
-                        }
-                        Err(error) => Err(error),
-                    }
-                }
-            };
-            match sent {
-                Ok(count) => self.ledger.release(shared.backlog(), unsent.sent(count)),
-                Err(error) => break Err(error),
-            }
-        };
+        let mut outcome = Ok(());
+        while outcome.is_ok() && !unsent.is_empty() {
+            outcome = self.send_next(&mut created, batch, patience, &unsent).await.map(|count| {
+                self.ledger.release(shared.backlog(), unsent.sent(count));
+            });
+        }
         self.put_back(unsent.into_rest());
         self.put_back(held_back);
-        if matches!(&outcome, Err(error) if error.is(http::StatusCode::CONFLICT)) && self.dispatch().is_some()
-        {
+        let is_stale = |error: &ApiError| self.dispatch().is_some() && error.is(StatusCode::CONFLICT);
+        if outcome.as_ref().is_err_and(is_stale) {
             self.supersede();
         }
         outcome
+    }
+
+    /// One call. Returns how many operations it took.
+    async fn send_next(
+        &self,
+        created: &mut Option<CheckpointRun>,
+        batch: Batch,
+        patience: Patience,
+        unsent: &payload::Unsent,
+    ) -> Result<usize, ApiError> {
+        let Some(shared) = self.shared() else { return Ok(0) };
+        let client = shared.client();
+        if let Some(dispatch) = self.dispatch() {
+            let (body, count) = payload::save(self.id(), dispatch, unsent)?;
+            client.checkpoint_async(self.id(), body, patience).await?;
+            return Ok(count);
+        }
+        if let Some(known) = created {
+            let (body, count) = payload::add(self.id(), known, unsent)?;
+            client.checkpoint_steps(self.id(), body, patience).await?;
+            return Ok(count);
+        }
+        let Some((body, count)) =
+            payload::create(self, shared.settings(), batch == Batch::All, unsent).await?
+        else {
+            // Too early.
+            return Err(ApiError::Request("the handler still reads the request's body".to_owned()));
+        };
+        *created = Some(client.checkpoint_new_run(body, patience).await?);
+        Ok(count)
     }
 }

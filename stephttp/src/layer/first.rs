@@ -203,7 +203,7 @@ where
         return response;
     }
     let (parts, body) = response.into_parts();
-    let body = ReportingBody::new(body, run.clone(), parts.status, parts.headers.clone());
+    let body = ReportingBody::new(body, run.clone(), parts.status, &parts.headers);
     Response::from_parts(parts, Body::new(body))
 }
 

@@ -24,7 +24,7 @@ pub(super) struct ReportingBody {
 struct Pending {
     run: Arc<Run>,
     status: StatusCode,
-    headers: HeaderMap,
+    headers: result::Headers,
     frames: Vec<Bytes>,
     length: usize,
     seen: Seen,
@@ -39,7 +39,8 @@ enum Seen {
 }
 
 impl ReportingBody {
-    pub(super) fn new(inner: Body, run: Arc<Run>, status: StatusCode, headers: HeaderMap) -> Self {
+    pub(super) fn new(inner: Body, run: Arc<Run>, status: StatusCode, headers: &HeaderMap) -> Self {
+        let headers = result::headers(headers, Audience::Viewers);
         let seen = if inner.is_end_stream() { Seen::All } else { Seen::Nothing };
         Self { inner, pending: Some(Pending { run, status, headers, frames: Vec::new(), length: 0, seen }) }
     }
@@ -108,7 +109,7 @@ impl Pending {
 
     fn report(self) {
         let Self { run, status, headers, frames, length, seen } = self;
-        let (run_id, started) = (run.id(), run.started());
+        let (run_id, elapsed) = (run.id(), run.elapsed());
         run.report_finished(move || {
             let omitted = |why: &str| {
                 tracing::info!(
@@ -128,8 +129,7 @@ impl Pending {
                 Seen::Part => omitted("the client did not take all of it"),
                 Seen::TooMuch => omitted("it is over 4 MiB"),
             };
-            let duration = started.elapsed().ok().and_then(|elapsed| u64::try_from(elapsed.as_nanos()).ok());
-            let headers = result::headers(&headers, Audience::Viewers);
+            let duration = u64::try_from(elapsed.as_nanos()).ok();
             ApiResult { status: status.as_u16(), headers, body: body.into(), duration }
         });
     }

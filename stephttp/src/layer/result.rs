@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use http::{HeaderMap, HeaderName, header};
 
@@ -14,28 +15,30 @@ pub(crate) enum Audience {
     Viewers,
 }
 
+/// A result's headers.
+pub(crate) type Headers = BTreeMap<Cow<'static, str>, Cow<'static, str>>;
+
 /// Headers in the one-string form that results have, without those that are about one connection.
-pub(crate) fn headers(
-    headers: &HeaderMap,
-    audience: Audience,
-) -> BTreeMap<Cow<'static, str>, Cow<'static, str>> {
-    let mut result = BTreeMap::new();
-    for name in headers.keys().filter(|name| !is_hop_by_hop(name)) {
+pub(crate) fn headers(headers: &HeaderMap, audience: Audience) -> Headers {
+    let mut result = Headers::new();
+    for (name, value) in headers.iter().filter(|(name, _)| !is_hop_by_hop(name)) {
         let value = if audience == Audience::Viewers && is_secret(name) {
             "(redacted)".to_owned()
-        } else if name == header::SET_COOKIE {
+        } else {
+            text(value)
+        };
+        match result.entry(Cow::Owned(name.as_str().to_owned())) {
+            Entry::Vacant(entry) => drop(entry.insert(Cow::Owned(value))),
             // Cookies cannot be joined, and a result has room for one.
-            let mut cookies = headers.get_all(name).iter();
-            let first = cookies.next().map(text).unwrap_or_default();
-            if cookies.next().is_some() {
+            Entry::Occupied(_) if name == header::SET_COOKIE => {
                 tracing::warn!("the response sets several cookies; Inngest keeps the first alone");
             }
-            first
-        } else {
-            let values: Vec<String> = headers.get_all(name).iter().map(text).collect();
-            values.join(", ")
-        };
-        result.insert(Cow::Owned(name.as_str().to_owned()), Cow::Owned(value));
+            Entry::Occupied(mut entry) => {
+                let joined = entry.get_mut().to_mut();
+                joined.push_str(", ");
+                joined.push_str(&value);
+            }
+        }
     }
     result
 }

@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 pub(crate) use drive::Driven;
 pub(crate) use memo::Memo;
@@ -39,7 +39,8 @@ use wakeup::Wakeup;
 /// The layer makes one for every request; most of it stays empty until a [`Step`](crate::Step) is extracted.
 pub(crate) struct Run {
     origin: Origin,
-    started: SystemTime,
+    /// When the request came, by both clocks.
+    began: (SystemTime, Instant),
     id: OnceLock<RunId>,
     opts: OnceLock<&'static FnOpts>,
     /// Set once a `Step` was extracted: from then on the request is tracked.
@@ -91,7 +92,7 @@ impl Run {
     fn new(origin: Origin) -> Self {
         Self {
             origin,
-            started: SystemTime::now(),
+            began: (SystemTime::now(), Instant::now()),
             id: OnceLock::new(),
             opts: OnceLock::new(),
             head: OnceLock::new(),
@@ -106,11 +107,11 @@ impl Run {
 
     /// The run's id; made from the request's start when it is first asked for.
     pub(crate) fn id(&self) -> RunId {
-        *self.id.get_or_init(|| RunId::new(self.started))
+        *self.id.get_or_init(|| RunId::new(self.began.0))
     }
 
-    pub(crate) fn started(&self) -> SystemTime {
-        self.started
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.began.1.elapsed()
     }
 
     /// The provider's parts; `None` without a layer.

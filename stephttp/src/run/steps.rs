@@ -12,7 +12,7 @@ use super::mode::Mode;
 use super::record::{Recorded, StepKey, WRAPPER_BYTES};
 use super::state::OutstandingKind;
 use super::{Origin, Reentry, Run};
-use crate::error::{Failure, Retry};
+use crate::error::Retry;
 use crate::step::StepId;
 use crate::wire::limits::{RUN_STATE_BYTES, RUN_STEPS, STEP_OUTPUT_BYTES};
 use crate::wire::{OpCode, OpError, StepHash, Timing};
@@ -36,9 +36,9 @@ pub(crate) enum Ended {
     /// The handler goes on.
     Continue,
     /// The handler waits for Inngest.
-    Outstanding,
+    Outstanding(StepKey),
     /// The output cannot be kept: the step counts as failed.
-    Refused(OpError),
+    Refused(StepKey, OpError),
 }
 
 impl Run {
@@ -103,7 +103,7 @@ impl Run {
         }
         state.executing += 1;
         drop(state);
-        Begin::Execute(Executing { run: self.clone(), started: SystemTime::now(), clock: Instant::now() })
+        Begin::Execute(Executing { run: self.clone(), started: Instant::now() })
     }
 
     /// Decides whether a wait is over. Otherwise `op` is what it asks of Inngest.
@@ -156,7 +156,7 @@ impl Run {
     /// A step's future ended with an output.
     pub(crate) fn ended_ok(
         &self,
-        key: &StepKey,
+        key: StepKey,
         output: Box<RawValue>,
         timing: Timing,
         waker: &Waker,
@@ -170,7 +170,7 @@ impl Run {
                 "the step's output has {bytes} bytes as JSON, but Inngest keeps at most {STEP_OUTPUT_BYTES} (4 MiB) a \
                  step: store it elsewhere and return a reference"
             );
-            return Ended::Refused(OpError::new("StepOutputTooLarge", message));
+            return Ended::Refused(key, OpError::new("StepOutputTooLarge", message));
         }
         let mut state = self.lock();
         if state.closed {
@@ -183,15 +183,16 @@ impl Run {
                 "the run's step outputs would have {total} bytes, but Inngest keeps at most {RUN_STATE_BYTES} (32 MiB) \
                  a run: store large outputs elsewhere and return references"
             );
-            return Ended::Refused(OpError::new("RunLimitError", message));
+            return Ended::Refused(key, OpError::new("RunLimitError", message));
         }
-        let op = Recorded::ran(key.clone(), output, Some(timing));
-        if self.is_answered_by(key) && !state.answering {
+        if self.is_answered_by(&key) && !state.answering {
             state.answering = true;
-            state.await_inngest(key.hash, waker, OutstandingKind::Answer(None), || op);
+            let op = || Recorded::ran(key.clone(), output, Some(timing));
+            state.await_inngest(key.hash, waker, OutstandingKind::Answer(None), op);
             self.wakeup.wake();
-            return Ended::Outstanding;
+            return Ended::Outstanding(key);
         }
+        let op = Recorded::ran(key, output, Some(timing));
         if let Some(shared) = self.shared().filter(|_| self.is_first()) {
             if self.ledger.is_dropped() {
                 return Ended::Continue;
@@ -205,14 +206,13 @@ impl Run {
     /// A step's future ended with a failure.
     pub(crate) fn ended_err(
         &self,
-        key: &StepKey,
-        failure: &Failure,
+        key: StepKey,
+        retry: Retry,
         error: OpError,
         timing: Timing,
         waker: &Waker,
     ) -> Ended {
         let retries = self.opts().retries();
-        let retry = failure.retry();
         let for_good = retry == Retry::Never || (self.is_first() && retries == 0);
         tracing::debug!(step = %key.id, message = %error.message, for_good, "step failed");
         if self.is_detached() {
@@ -237,7 +237,7 @@ impl Run {
         let kind = if named { OutstandingKind::Answer(delay) } else { OutstandingKind::Failing(delay) };
         state.await_inngest(key.hash, waker, kind, || op);
         self.wakeup.wake();
-        Ended::Outstanding
+        Ended::Outstanding(key)
     }
 
     /// Whether this request answers when this step has ended well.
@@ -254,16 +254,17 @@ impl Run {
 #[derive(Debug)]
 pub(crate) struct Executing {
     run: Arc<Run>,
-    started: SystemTime,
-    clock: Instant,
+    started: Instant,
 }
 
 impl Executing {
     pub(crate) fn timing(&self) -> Timing {
         let nanoseconds = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let (start, clock) = self.run.began;
+        let started = start + self.started.saturating_duration_since(clock);
         Timing {
-            start_ns: nanoseconds(self.started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()),
-            duration_ns: nanoseconds(self.clock.elapsed()),
+            start_ns: nanoseconds(started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()),
+            duration_ns: nanoseconds(self.started.elapsed()),
         }
     }
 }

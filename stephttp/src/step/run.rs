@@ -11,9 +11,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::StepId;
-use crate::error::{Failure, StepError};
+use crate::error::{Failure, Retry, StepError};
 use crate::run::{Begin, Ended, Executing, Run, StepKey};
-use crate::wire::OpError;
+use crate::wire::{OpError, Timing};
 
 pin_project! {
     /// The future of [`Step::run`](super::Step::run).
@@ -103,9 +103,9 @@ where
                     let Stage::Executing(key, executing) = std::mem::replace(this.stage, Stage::Done) else {
                         unreachable!("the stage was set above")
                     };
-                    match end(this.run, &key, &executing, output, cx) {
-                        Some(outcome) => return Poll::Ready(outcome),
-                        None => *this.stage = Stage::Outstanding(key),
+                    match end(this.run, key, executing.timing(), output, cx) {
+                        Ok(outcome) => return Poll::Ready(outcome),
+                        Err(key) => *this.stage = Stage::Outstanding(key),
                     }
                     return Poll::Pending;
                 }
@@ -121,44 +121,39 @@ where
     }
 }
 
-/// What the handler gets from a step whose future has ended; `None` if it must wait for Inngest.
+/// What the handler gets from a step whose future has ended; the key back if it must wait for Inngest.
 fn end<T, E>(
     run: &Run,
-    key: &StepKey,
-    executing: &Executing,
+    key: StepKey,
+    timing: Timing,
     output: Result<T, E>,
     cx: &mut Context<'_>,
-) -> Option<Result<T, StepError>>
+) -> Result<Result<T, StepError>, StepKey>
 where
     T: Serialize + DeserializeOwned,
     E: Into<Failure>,
 {
-    let timing = executing.timing();
-    let refusal = match output.map_err(Into::into) {
+    let unkept = |key: StepKey, error: OpError| {
+        tracing::error!(run_id = %run.id(), step = %key.id, "{}", error.message);
+        // Trying again would not change it.
+        (key, Retry::Never, error)
+    };
+    let (key, retry, error) = match output.map_err(Into::into) {
         // Decoded from its stored form at once: every later request gets the same value.
         Ok(value) => match store(&value) {
             Ok((json, value)) => match run.ended_ok(key, json, timing, cx.waker()) {
-                Ended::Continue => return Some(Ok(value)),
-                Ended::Outstanding => return None,
-                Ended::Refused(error) => error,
+                Ended::Continue => return Ok(Ok(value)),
+                Ended::Outstanding(key) => return Err(key),
+                Ended::Refused(key, error) => unkept(key, error),
             },
-            Err(error) => error,
+            Err(error) => unkept(key, error),
         },
-        Err(failure) => {
-            let error = failure.to_wire();
-            return match run.ended_err(key, &failure, error.clone(), timing, cx.waker()) {
-                Ended::Continue => Some(Err(StepError::new(key.id.clone(), error))),
-                Ended::Outstanding => None,
-                Ended::Refused(error) => Some(Err(refused(run, &key.id, error))),
-            };
-        }
+        Err(failure) => (key, failure.retry(), failure.to_wire()),
     };
-    // The step has run, but its output cannot be kept. Trying again would not change that.
-    tracing::error!(run_id = %run.id(), step = %key.id, "{}", refusal.message);
-    let failure = Failure::non_retriable(refusal.message.clone());
-    match run.ended_err(key, &failure, refusal.clone(), timing, cx.waker()) {
-        Ended::Outstanding => None,
-        Ended::Continue | Ended::Refused(_) => Some(Err(StepError::new(key.id.clone(), refusal))),
+    let failed = StepError::new(key.id.clone(), error.clone());
+    match run.ended_err(key, retry, error, timing, cx.waker()) {
+        Ended::Outstanding(key) => Err(key),
+        Ended::Continue | Ended::Refused(..) => Ok(Err(failed)),
     }
 }
 
