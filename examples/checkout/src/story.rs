@@ -12,7 +12,7 @@ pub(crate) async fn tell_of_request(request: Request, next: Next) -> Response {
     let line = format!("{} {}", request.method(), request.uri().path());
     match request.headers().get("x-run-id").and_then(|id| id.to_str().ok()) {
         Some(run_id) => {
-            println!("\n{line} from Inngest, which calls run {run_id} back: the handler begins again")
+            println!("\n{line} from Inngest, which calls run {run_id} back: the handler begins again");
         }
         None => println!("\n{line} from a client: the handler begins"),
     }
@@ -40,7 +40,7 @@ pub(crate) fn tell_what_inngest_does(engine: &DevServer) {
                     remembered.push(step);
                 }
                 Notice::Reentering { .. } => {
-                    println!("  inngest  calls back; remembered: {}", remembered.join(", "))
+                    println!("  inngest  calls back; remembered: {}", remembered.join(", "));
                 }
                 Notice::RetryScheduled { after, reason, .. } => {
                     println!("  inngest  will try again in {}: {reason}", seconds(after));

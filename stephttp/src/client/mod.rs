@@ -43,13 +43,16 @@ pub(crate) struct ApiClient {
 }
 
 impl ApiClient {
-    pub(crate) fn new(base: Url, keys: Keys, env: Option<HeaderValue>) -> Self {
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub(crate) fn new(base: Url, keys: Keys, env: Option<HeaderValue>) -> Result<Self, rustls::Error> {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(Duration::from_secs(5)));
+        // Named, since rustls does not choose where an application links several providers: it panics.
         let tls = HttpsConnectorBuilder::new()
-            .with_webpki_roots()
+            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())?
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
@@ -58,7 +61,7 @@ impl ApiClient {
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .build(tls);
         let new_run = uri(&at(&base, "v1/checkpoint"));
-        Self { http, base, new_run, keys, env }
+        Ok(Self { http, base, new_run, keys, env })
     }
 
     /// Where a client reads the output of a run.
@@ -202,5 +205,38 @@ fn error_message(answer: &[u8]) -> String {
     match serde_json::from_slice::<ApiErrorBody>(answer) {
         Ok(body) if !body.error.is_empty() => body.error,
         _ => String::from_utf8_lossy(answer).chars().take(200).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_https_server_that_breaks_off_is_unreachable() {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let base = format!("https://{}/below", listener.local_addr().unwrap());
+        let client = ApiClient::new(base.parse().unwrap(), Keys::default(), None).unwrap();
+        let call = client.checkpoint_new_run(Bytes::from_static(b"{}"), Patience::Once);
+        let server = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::io::AsyncReadExt::read_u8(&mut stream).await.unwrap()
+        };
+        let (outcome, hello) = tokio::join!(call, server);
+        // A TLS handshake, not a request in the clear.
+        assert_eq!(hello, 0x16);
+        assert!(matches!(outcome, Err(ApiError::Unreachable(_))), "{outcome:?}");
+    }
+
+    #[test]
+    fn paths_go_below_the_base_and_tokens_are_escaped() {
+        let client = |base: &str| ApiClient::new(base.parse().unwrap(), Keys::default(), None).unwrap();
+        assert_eq!(client("http://a").new_run, "http://a/v1/checkpoint");
+        assert_eq!(client("https://a:1/b/").new_run, "https://a:1/b/v1/checkpoint");
+        let run_id = "01M817NZCZ3BTTPY1FEX7T2M4B".parse().unwrap();
+        assert_eq!(
+            client("http://a").output_url(run_id, "x&y=z").as_str(),
+            "http://a/v1/http/runs/01M817NZCZ3BTTPY1FEX7T2M4B/output?token=x%26y%3Dz"
+        );
     }
 }

@@ -26,6 +26,9 @@ pub enum SetupError {
          public origin, such as \"https://api.example.com\""
     )]
     MissingOrigin,
+    /// TLS could not be set up.
+    #[error("TLS could not be set up: {0}")]
+    Tls(String),
     /// Two functions have one id.
     #[error(
         "two functions have the id {id:?}, and Inngest would mix their runs: {first} and {second}; rename one"

@@ -53,7 +53,8 @@ impl Provider {
             );
         }
         let keys = Keys::new(settings.signing_key.as_ref(), settings.signing_key_fallback.as_ref());
-        let client = ApiClient::new(settings.base_url.clone(), keys, settings.env.clone());
+        let client = ApiClient::new(settings.base_url.clone(), keys, settings.env.clone())
+            .map_err(|error| SetupError::Tls(error.to_string()))?;
         Ok(Self {
             shared: Arc::new(Shared {
                 backlog: Backlog::new(settings.backlog_bytes),
