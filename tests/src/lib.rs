@@ -9,3 +9,8 @@ pub use log::Logs;
 pub use raw::RawClient;
 pub use stage::{Door, Stage};
 pub use world::{Effects, World, WorldBuilder, serve};
+
+/// The README's handler, compiled under the name that it uses.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
