@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 
 use crate::layer::CurrentRun;
 use crate::run::{Run, StepKey};
+use crate::wire::limits::STEP_OUTPUT_BYTES;
 
 /// The hidden step that holds the values.
 const HIDDEN_STEP: &str = "stephttp:remember";
@@ -95,6 +96,13 @@ where
                     tracing::error!(%error, value, "a `Remember` value cannot be stored");
                     RememberRejection::Store(Fault { value, reason: error.to_string() })
                 })?;
+                let bytes = json.get().len();
+                if bytes > STEP_OUTPUT_BYTES / 4 {
+                    let value = type_name::<T>();
+                    let reason = format!("it has {bytes} bytes as JSON; the most is 1 MiB");
+                    tracing::error!(reason, value, "a `Remember` value cannot be stored");
+                    return Err(RememberRejection::Store(Fault { value, reason }));
+                }
                 run.remembered.push::<T>(json);
                 Ok(Self(value))
             }

@@ -1,38 +1,55 @@
 //! How much the process holds that Inngest has not taken yet.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-/// Bytes of operations that wait to be delivered, over all runs, and their limit.
+/// Bytes that wait to be delivered, over all runs, and their limit.
 ///
-/// At the limit no further step begins; what then executes may exceed it, by one output for each step under way.
+/// At the limit no further step begins; what then executes may exceed it, by one output and one response for each
+/// request under way.
 #[derive(Debug)]
 pub(crate) struct Backlog {
     bytes: AtomicUsize,
     limit: usize,
+    full_since: Mutex<Option<Instant>>,
     shrunk: Notify,
 }
 
 impl Backlog {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { bytes: AtomicUsize::new(0), limit, shrunk: Notify::new() }
+        Self { bytes: AtomicUsize::new(0), limit, full_since: Mutex::default(), shrunk: Notify::new() }
     }
 
     pub(crate) fn is_full(&self) -> bool {
         self.bytes.load(Ordering::Relaxed) >= self.limit
     }
 
+    /// Whether it has been full for so long.
+    pub(super) fn is_stuck(&self, duration: Duration) -> bool {
+        self.full_since().is_some_and(|since| since.elapsed() >= duration)
+    }
+
     pub(crate) fn add(&self, bytes: usize) {
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let before = self.bytes.fetch_add(bytes, Ordering::AcqRel);
+        if before < self.limit && before + bytes >= self.limit {
+            *self.full_since() = Some(Instant::now());
+        }
     }
 
     pub(crate) fn remove(&self, bytes: usize) {
         let before = self.bytes.fetch_sub(bytes, Ordering::AcqRel);
         if before >= self.limit && before - bytes < self.limit {
+            *self.full_since() = None;
             // One, who passes it on: woken together, all but the first few would find it full again.
             self.shrunk.notify_one();
         }
+    }
+
+    fn full_since(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.full_since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until it is not full.

@@ -23,10 +23,7 @@ use crate::client::{ApiError, Patience};
 use crate::run::{Outstanding, Run};
 use crate::wire::{ApiResult, CheckpointRun, OpCode};
 
-/// How long a handler waits for room in the backlog before its run is given up.
-const WAIT_FOR_ROOM: Duration = Duration::from_secs(10);
-
-/// How long it waits before what its own run has gathered is sent to make room, rather than with the run's end.
+/// How long a handler waits for room in the backlog before what its own run has gathered is sent to make room, rather than with the run's end.
 const WAIT_BEFORE_SENDING: Duration = Duration::from_millis(100);
 
 /// What a finished run takes besides its steps' operations while it waits to be reported, about.
@@ -53,11 +50,12 @@ impl Ledger {
 
     /// Gives back up to a number of bytes: not all that is sent was charged.
     pub(crate) fn release(&self, backlog: &Backlog, most: usize) {
-        let charged = self.charged.load(Ordering::Relaxed);
-        let bytes = charged.min(most);
-        if bytes > 0 {
-            self.charged.fetch_sub(bytes, Ordering::Relaxed);
-            backlog.remove(bytes);
+        let left = |charged: usize| Some(charged.saturating_sub(most));
+        let charged =
+            self.charged.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).unwrap_or_default();
+        match charged.min(most) {
+            0 => {}
+            bytes => backlog.remove(bytes),
         }
     }
 
@@ -123,13 +121,18 @@ impl Run {
     /// are dropped, so that its client is answered; the loss is reported.
     pub(crate) async fn make_room(self: Arc<Self>) {
         let Some(shared) = self.shared() else { return };
+        let most = shared.settings().backlog_wait;
         let room = |patience| tokio::time::timeout(patience, shared.backlog().has_room());
-        if room(WAIT_BEFORE_SENDING).await.is_ok() {
+        // When others have waited in vain for as long, so would this run.
+        if shared.backlog().is_stuck(most) {
+            return self.drop_operations();
+        }
+        if room(WAIT_BEFORE_SENDING.min(most)).await.is_ok() {
             return;
         }
         // What holds the room may be the operations of runs that wait for it themselves.
         self.checkpoint_in_background();
-        if room(WAIT_FOR_ROOM).await.is_err() {
+        if room(most).await.is_err() {
             self.drop_operations();
         }
     }
@@ -147,13 +150,17 @@ impl Run {
         }
     }
 
-    /// Reports the run's end, when its client has had its answer.
+    /// Reports the run's end, when its client has had its answer. `held` is how many bytes `result` holds.
     pub(crate) fn report_finished(
         self: Arc<Self>,
+        held: usize,
         result: impl FnOnce() -> ApiResult<'static> + Send + 'static,
     ) {
         let Some(shared) = self.shared().cloned() else { return };
-        self.ledger.charge(shared.backlog(), FINISHED_RUN_BYTES);
+        if self.ledger.is_dropped() {
+            return shared.deliveries().lost(self.id(), &ApiError::Dropped);
+        }
+        self.ledger.charge(shared.backlog(), FINISHED_RUN_BYTES + held + self.body.kept_length());
         shared.deliveries().report(self, Box::new(result));
     }
 
@@ -206,9 +213,11 @@ impl Run {
         let mut ops = self.take_unsent();
         // Inngest calls back at once for a step that failed for good, unless it comes with the run's end.
         let held_back = match batch {
-            Batch::Finished => ops.extract_if(.., |op| op.op() == OpCode::StepFailed).collect(),
+            Batch::Finished => ops.extract_if(.., |op| op.op() != OpCode::StepRun).collect(),
             Batch::All => Vec::new(),
         };
+        // What has an effect goes last: in a call of its own it might have it before the rest is stored.
+        ops.sort_by_key(|op| op.op() != OpCode::StepRun);
         let mut unsent = payload::Unsent::new(ops);
         let mut outcome = Ok(());
         while outcome.is_ok() && !unsent.is_empty() {

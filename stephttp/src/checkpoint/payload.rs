@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
+use http::Method;
 use serde::Serialize;
 
 use crate::client::ApiError;
@@ -102,7 +103,8 @@ pub(super) async fn create(
     let opts = run.opts();
     let data = NewApiRunData {
         domain: settings.origin(head.host()),
-        method: head.method().as_str().into(),
+        // A HEAD request's answer has no body, so nothing could be told in it.
+        method: if head.method() == Method::HEAD { "GET" } else { head.method().as_str() }.into(),
         path: head.path().into(),
         function: opts.id().into(),
         ip: head.ip(),

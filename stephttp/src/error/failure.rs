@@ -12,6 +12,9 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// How many causes of an error are kept.
 const CAUSES: usize = 16;
 
+/// How many characters of an error's message, and of each cause's.
+const MESSAGE_CHARS: usize = 16 * 1024;
+
 /// Why a step failed, and whether trying again can help.
 ///
 /// Any [`std::error::Error`] becomes a `Failure` that may be retried, so `?` works in a step as it stands. Say more
@@ -91,15 +94,24 @@ impl Failure {
 
     /// The failure as it is stored and shown.
     pub(crate) fn to_wire(&self) -> OpError {
-        let mut error = OpError::new(self.inner.name.clone(), self.inner.error.to_string());
+        let mut error = OpError::new(self.inner.name.clone(), text(&*self.inner.error));
         let mut cause = self.inner.error.source();
         let mut slot = &mut error.cause;
         for _ in 0..CAUSES {
             let Some(source) = cause else { break };
-            slot = &mut slot.insert(Box::new(OpError::new("Error", source.to_string()))).cause;
+            slot = &mut slot.insert(Box::new(OpError::new("Error", text(source)))).cause;
             cause = source.source();
         }
         error
+    }
+}
+
+/// An error's message, cut where it gets out of hand: some hold a whole HTTP body.
+fn text(error: &dyn Error) -> String {
+    let text = error.to_string();
+    match text.char_indices().nth(MESSAGE_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 

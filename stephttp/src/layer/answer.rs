@@ -14,6 +14,9 @@ use crate::wire::{ApiResult, Op, headers};
 /// What a client is told to wait before it tries again, when Inngest could not be reached.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
 
+/// The longest that the server waits before it tries a step again.
+const LONGEST_RETRY_DELAY: Duration = Duration::from_secs(24 * 3_600);
+
 /// To a client: the run goes on at Inngest, and its result will be there.
 ///
 /// 303 makes every client turn to GET, whatever its method was.
@@ -50,6 +53,7 @@ pub(super) fn operations(ops: &[Recorded], retry_after: Option<Duration>) -> Res
     let ops: Vec<Op<'_>> = ops.iter().map(Recorded::to_wire).collect();
     let mut response = to_inngest(StatusCode::PARTIAL_CONTENT, &ops);
     if let Some(delay) = retry_after {
+        let delay = delay.min(LONGEST_RETRY_DELAY);
         let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }

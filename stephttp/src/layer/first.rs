@@ -17,6 +17,7 @@ use super::response_body::ReportingBody;
 use super::{answer, handing_over};
 use crate::run::{Driven, Run};
 use crate::wire::ApiResult;
+use crate::wire::limits::STEP_OUTPUT_BYTES;
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -150,8 +151,11 @@ where
     fn drop(&mut self) {
         if let Stage::Handling(mut handling) = std::mem::replace(&mut self.stage, Stage::Done)
             && handling.run.is_tracked()
-            && handling.run.has_begun()
         {
+            if !handling.run.has_begun() {
+                handling.run.finish();
+                return;
+            }
             let run = handling.run.clone();
             tracing::debug!(run_id = %run.id(), "the client is gone; its run goes on");
             run.clone().in_background(async move {
@@ -174,7 +178,12 @@ where
             let mut body = std::pin::pin!(answered(&run, response).into_body());
             // What of the response is there already belongs to the run's result; a stream is not waited for.
             std::future::poll_fn(|cx| {
-                while let Poll::Ready(Some(Ok(_))) = body.as_mut().poll_frame(cx) {}
+                let mut read = 0;
+                while let Poll::Ready(Some(Ok(frame))) = body.as_mut().poll_frame(cx)
+                    && read <= STEP_OUTPUT_BYTES
+                {
+                    read += frame.data_ref().map_or(1, |data| data.len().max(1));
+                }
                 Poll::Ready(())
             })
             .await;
@@ -219,7 +228,7 @@ fn report(run: &Arc<Run>, status: StatusCode) {
     run.finish();
     if run.has_steps() {
         let status = status.as_u16();
-        run.clone().report_finished(move || ApiResult {
+        run.clone().report_finished(0, move || ApiResult {
             status,
             headers: [].into(),
             body: "".into(),

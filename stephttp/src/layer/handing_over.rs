@@ -58,7 +58,7 @@ async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Response {
 /// tries again begins another one.
 fn give_up(run: &Arc<Run>, response: Response) -> Response {
     let status = response.status().as_u16();
-    run.clone().report_finished(move || ApiResult {
+    run.clone().report_finished(0, move || ApiResult {
         status,
         headers: [].into(),
         body: "".into(),

@@ -10,6 +10,7 @@ use axum::body::{Body, HttpBody};
 use axum::extract::MatchedPath;
 use axum::response::Response;
 use bytes::Bytes;
+use http::header::ACCEPT_ENCODING;
 use http::{Request, StatusCode};
 use tower_service::Service;
 
@@ -22,11 +23,7 @@ use crate::wire::limits::{REENTRY_ANSWER_BYTES, REQUEST_BODY_BYTES};
 use crate::wire::{ApiResult, headers};
 
 /// Answers a request that has both `X-Run-ID` and `X-Inngest-Signature`.
-pub(super) async fn serve<S, R>(
-    shared: Arc<Shared>,
-    inner: S,
-    request: Request<Body>,
-) -> Result<Response, S::Error>
+pub(super) async fn serve<S, R>(shared: Arc<Shared>, inner: S, request: Request<Body>) -> Response
 where
     S: Service<Request<Body>, Response = http::Response<R>> + Send,
     S::Future: Send,
@@ -35,7 +32,7 @@ where
 {
     match admit(&shared, request).await {
         Ok((run, request)) => handle(run, inner, request).await,
-        Err(refusal) => Ok(refusal),
+        Err(refusal) => refusal,
     }
 }
 
@@ -76,11 +73,13 @@ async fn admit(shared: &Arc<Shared>, request: Request<Body>) -> Result<(Arc<Run>
     })?;
     let run = Arc::new(Run::reentry(shared.clone(), dispatch, memo));
     parts.extensions.insert(CurrentRun(run.clone()));
+    // Inngest accepts gzip, but what it keeps of a response is text.
+    parts.headers.remove(ACCEPT_ENCODING);
     Ok((run, Request::from_parts(parts, Body::from(body))))
 }
 
-/// Runs the handler, and answers with what it came to.
-async fn handle<S, R>(run: Arc<Run>, mut inner: S, request: Request<Body>) -> Result<Response, S::Error>
+/// Runs the handler, and answers with what it came to. Inngest must be told of a panic too, so it ends here.
+async fn handle<S, R>(run: Arc<Run>, inner: S, request: Request<Body>) -> Response
 where
     S: Service<Request<Body>, Response = http::Response<R>> + Send,
     S::Future: Send,
@@ -90,29 +89,52 @@ where
     let _over = Over(run.clone());
     let path = request.extensions().get::<MatchedPath>();
     let sure_retries = run.shared().map_or(0, |shared| shared.routes().sure_retries(request.method(), path));
+    let mut attempt = std::pin::pin!(attempt(&run, inner, request));
+    let outcome = std::future::poll_fn(|cx| {
+        catch_unwind(AssertUnwindSafe(|| attempt.as_mut().poll(cx)))
+            .map_or_else(|_| Poll::Ready(None), |poll| poll.map(Some))
+    });
+    match outcome.await {
+        Some(Ok(response)) => response,
+        Some(Err(_)) => {
+            without_response(&run, sure_retries, "the service gave an error in place of a response").await
+        }
+        None => without_response(&run, sure_retries, "the handler panicked").await,
+    }
+}
+
+async fn attempt<S, R>(run: &Arc<Run>, mut inner: S, request: Request<Body>) -> Result<Response, S::Error>
+where
+    S: Service<Request<Body>, Response = http::Response<R>>,
+    R: HttpBody<Data = Bytes> + Send + 'static,
+    R::Error: Into<axum::BoxError>,
+{
     let mut handler = Box::pin(inner.call(request));
-    let driven = catch_panics(&run, handler.as_mut()).await;
+    let driven = drive(run, handler.as_mut()).await;
     // Its destructors run before anything else is told of it.
     drop(handler);
     run.learn_route();
     Ok(match driven {
-        Ok(Driven::Answered(response)) => finish(&run, response?.map(Body::new)).await,
-        Ok(Driven::Suspended(outstanding)) => suspend(&run, outstanding).await,
-        Ok(Driven::Misused(fault)) => {
+        Driven::Answered(response) => finish(run, response?.map(Body::new)).await,
+        Driven::Suspended(outstanding) => suspend(run, outstanding).await,
+        Driven::Misused(fault) => {
             tracing::error!(run_id = %run.id(), "{fault}");
             answer::failed("the endpoint misuses a step; its log says how")
         }
-        Ok(Driven::Stale) => stale(),
-        Err(Panicked) => {
-            run.finish();
-            tracing::error!(run_id = %run.id(), "the handler panicked in a re-entry");
-            match save(&run).await {
-                Saved::Stale => stale(),
-                // What is not saved runs again.
-                Saved::All | Saved::Not => panicked(&run, sure_retries),
-            }
-        }
+        Driven::Stale => stale(),
     })
+}
+
+/// Drives the handler, and saves its steps as they end.
+async fn drive<F: Future>(run: &Arc<Run>, mut handler: Pin<&mut F>) -> Driven<F::Output> {
+    std::future::poll_fn(|cx| {
+        let driven = run.poll_handler(handler.as_mut(), cx);
+        if driven.is_pending() && run.has_unsent() {
+            run.checkpoint_in_background();
+        }
+        driven
+    })
+    .await
 }
 
 /// Ends the use of steps also when Inngest's connection breaks off and the re-entry is dropped: the run holds wakers
@@ -125,32 +147,10 @@ impl Drop for Over {
     }
 }
 
-struct Panicked;
-
-/// Drives the handler and saves its steps as they end. Inngest must be told of a panic, so it stops here.
-async fn catch_panics<F: Future>(
-    run: &Arc<Run>,
-    mut handler: Pin<&mut F>,
-) -> Result<Driven<F::Output>, Panicked> {
-    std::future::poll_fn(|cx| {
-        match catch_unwind(AssertUnwindSafe(|| run.poll_handler(handler.as_mut(), cx))) {
-            Ok(Poll::Ready(driven)) => Poll::Ready(Ok(driven)),
-            Ok(Poll::Pending) => {
-                if run.has_unsent() {
-                    run.checkpoint_in_background();
-                }
-                Poll::Pending
-            }
-            Err(_) => Poll::Ready(Err(Panicked)),
-        }
-    })
-    .await
-}
-
 /// The handler answered: its response is the run's result, and the client's answer.
 async fn finish(run: &Arc<Run>, response: Response) -> Response {
     run.finish();
-    if !run.is_entered() && response.status().is_client_error() {
+    if run.is_untouched() && response.status().is_client_error() {
         tracing::error!(
             run_id = %run.id(),
             status = response.status().as_u16(),
@@ -169,7 +169,11 @@ async fn finish(run: &Arc<Run>, response: Response) -> Response {
     let body = match axum::body::to_bytes(body, REENTRY_ANSWER_BYTES).await {
         Ok(body) => body,
         Err(error) => {
-            return unfit(run, &format!("the response's body could not be read, or is over 8 MiB: {error}"));
+            tracing::error!(run_id = %run.id(), %error, "the response's body could not be read");
+            return unfit(
+                run,
+                "the response's body could not be read, or is over 8 MiB, the most that Inngest keeps",
+            );
         }
     };
     let Ok(body) = str::from_utf8(&body) else {
@@ -211,10 +215,21 @@ async fn suspend(run: &Arc<Run>, outstanding: Vec<Outstanding>) -> Response {
     answer::operations(&ops, handover.retry_after)
 }
 
-fn panicked(run: &Run, sure_retries: u8) -> Response {
-    let Some(dispatch) = run.dispatch() else { return answer::failed("the handler panicked") };
+/// The handler came to no answer: Inngest is asked to try again while that is sure to be possible.
+async fn without_response(run: &Arc<Run>, sure_retries: u8, message: &str) -> Response {
+    run.finish();
+    tracing::error!(run_id = %run.id(), "{message} in a re-entry");
+    match save(run).await {
+        Saved::Stale => return stale(),
+        // Stored with this answer, they do not run again.
+        Saved::Not => return answer::operations(&run.unsaved_with(Vec::new()), None),
+        Saved::All => {}
+    }
     let retries = if run.is_entered() { run.opts().retries() } else { sure_retries };
-    retry_or_fail(dispatch, retries, StatusCode::INTERNAL_SERVER_ERROR, "the handler panicked")
+    match run.dispatch() {
+        Some(dispatch) => retry_or_fail(dispatch, retries, StatusCode::INTERNAL_SERVER_ERROR, message),
+        None => answer::failed(message),
+    }
 }
 
 /// Inngest has superseded this dispatch: whatever is answered counts for nothing, so it says nothing.

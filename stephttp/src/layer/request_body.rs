@@ -25,6 +25,8 @@ const REST: Duration = Duration::from_secs(10);
 #[derive(Default)]
 pub(crate) struct RequestBody {
     kept: Mutex<Kept>,
+    /// Locked by who reads the rest.
+    reading: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -63,6 +65,7 @@ pub(crate) enum BodyFault {
 impl RequestBody {
     /// The whole body, reading what the handler left.
     pub(crate) async fn complete(&self) -> Result<Bytes, BodyFault> {
+        let _reading = self.reading.lock().await;
         let rest = self.lock().take_rest();
         if let Some(mut rest) = rest {
             let reading = async {
@@ -96,6 +99,11 @@ impl RequestBody {
             State::Lost(reason) => Err(BodyFault::Lost(reason.clone())),
             State::Complete => Ok(kept.join()),
         }
+    }
+
+    /// Bytes that are kept.
+    pub(crate) fn kept_length(&self) -> usize {
+        self.lock().frames.iter().map(Bytes::len).sum()
     }
 
     /// Lets go of what the handler did not read, as it would have without the layer.

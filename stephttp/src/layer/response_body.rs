@@ -110,7 +110,8 @@ impl Pending {
     fn report(self) {
         let Self { run, status, headers, frames, length, seen } = self;
         let (run_id, elapsed) = (run.id(), run.elapsed());
-        run.report_finished(move || {
+        let held = frames.iter().map(Bytes::len).sum();
+        run.report_finished(held, move || {
             let omitted = |why: &str| {
                 tracing::info!(
                     %run_id,

@@ -21,8 +21,10 @@ pub(crate) struct Routes {
 
 impl Routes {
     pub(crate) fn new() -> Self {
-        let least = function::registered().map(|function| function.opts().retries()).min();
-        Self { seen: Mutex::default(), least: least.unwrap_or(FnOpts::DEFAULT_RETRIES) }
+        // Handlers without the attribute have the default.
+        let registered = function::registered().map(|function| function.opts().retries());
+        let least = registered.chain([FnOpts::DEFAULT_RETRIES]).min().unwrap_or_default();
+        Self { seen: Mutex::default(), least }
     }
 
     /// Notes which function a route leads to.

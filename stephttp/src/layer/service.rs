@@ -57,7 +57,8 @@ where
             // The service that is ready must be the one that is called.
             let other = self.inner.clone();
             let inner = std::mem::replace(&mut self.inner, other);
-            return ResponseFuture::deciding(reentry::serve(self.shared.clone(), inner, request));
+            let answer = reentry::serve(self.shared.clone(), inner, request);
+            return ResponseFuture::deciding(async { Ok(answer.await) });
         }
         let run = Arc::new(Run::first(self.shared.clone()));
         request.extensions_mut().insert(CurrentRun(run.clone()));

@@ -41,6 +41,7 @@ pub struct SetupOpts {
     pub(super) env: Option<String>,
     pub(super) linger: Option<Duration>,
     pub(super) backlog_bytes: Option<usize>,
+    pub(super) backlog_wait: Option<Duration>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,13 +124,21 @@ impl SetupOpts {
         self
     }
 
-    /// How many bytes of operations may wait for Inngest, over all runs, before new steps wait too; 4 MiB unless set.
-    ///
-    /// A step that has waited for ten seconds runs all the same, but what its run has done so far is not reported to
-    /// Inngest: it is counted as lost, and the run cannot be handed over any more.
+    /// How many bytes of operations, requests and responses may wait for Inngest, over all runs, before new steps wait
+    /// too; 4 MiB unless set.
     #[must_use]
     pub fn backlog_bytes(mut self, bytes: usize) -> Self {
         self.backlog_bytes = Some(bytes);
+        self
+    }
+
+    /// How long a step waits when [`backlog_bytes`](Self::backlog_bytes) are reached; ten seconds unless set.
+    ///
+    /// After that it runs all the same, so that the client is answered, but its run is not reported to Inngest: it is
+    /// counted as lost, and can no longer be handed over. When the backlog has been full for as long, steps do not wait.
+    #[must_use]
+    pub fn backlog_wait(mut self, wait: Duration) -> Self {
+        self.backlog_wait = Some(wait);
         self
     }
 }
@@ -147,6 +156,7 @@ impl fmt::Debug for SetupOpts {
             .field("env", &self.env)
             .field("linger", &self.linger)
             .field("backlog_bytes", &self.backlog_bytes)
+            .field("backlog_wait", &self.backlog_wait)
             .finish()
     }
 }

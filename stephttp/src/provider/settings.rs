@@ -15,6 +15,7 @@ const CLOUD: &str = "https://api.inngest.com";
 const DEV_SERVER: &str = "http://127.0.0.1:8288";
 const LINGER: Duration = Duration::from_millis(500);
 const BACKLOG_BYTES: usize = 4 * 1024 * 1024;
+const BACKLOG_WAIT: Duration = Duration::from_secs(10);
 
 /// What a provider goes by.
 pub(crate) struct Settings {
@@ -25,6 +26,7 @@ pub(crate) struct Settings {
     pub(super) env: Option<HeaderValue>,
     pub(crate) linger: Duration,
     pub(super) backlog_bytes: usize,
+    pub(crate) backlog_wait: Duration,
 }
 
 #[derive(Debug)]
@@ -95,6 +97,7 @@ impl Settings {
             env: env.transpose()?,
             linger: opts.linger.unwrap_or(LINGER),
             backlog_bytes: opts.backlog_bytes.unwrap_or(BACKLOG_BYTES).max(1),
+            backlog_wait: opts.backlog_wait.unwrap_or(BACKLOG_WAIT),
         })
     }
 
@@ -153,6 +156,10 @@ fn parse_url(setting: &'static str, text: &str) -> Result<Url, SetupError> {
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(problem("has a query or a fragment"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        // Clients see this URL.
+        return Err(invalid(setting, "(not shown)", "must not hold a user name or password"));
     }
     Ok(url)
 }

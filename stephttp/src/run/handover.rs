@@ -39,7 +39,7 @@ impl Run {
                 self.remembered.take().map(|values| Recorded::ran(remember::hidden_step(), values, None)),
             );
         }
-        let failed_before = self.count_unsent_failures();
+        let failed_before = self.count_failures();
         let (ops, retry_after) = choose(outstanding, failed_before);
         let called_back = ops.len() + failed_before;
         if called_back > 1 && !self.plans() {
@@ -70,8 +70,8 @@ impl Run {
     }
 
     /// Steps that failed for good in the first request, where the handler went on. Inngest calls back for each of them.
-    fn count_unsent_failures(&self) -> usize {
-        self.lock().unsent.iter().filter(|op| op.op() == OpCode::StepFailed).count()
+    fn count_failures(&self) -> usize {
+        self.lock().failed_steps
     }
 }
 

@@ -39,6 +39,10 @@ pub(super) struct UsedIds {
 }
 
 impl UsedIds {
+    pub(super) fn is_empty(&self) -> bool {
+        self.next_index.is_empty()
+    }
+
     /// The hash for one more use of `id`, and its index: 0 for the first, then counting up.
     ///
     /// An index whose hash is already taken by an id written out (`"dup:1"`) is skipped, as Inngest's JS SDK does.

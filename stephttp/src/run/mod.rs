@@ -168,6 +168,11 @@ impl Run {
         }
     }
 
+    /// Whether the handler's body seems not to have begun: without the attribute only its steps tell.
+    pub(crate) fn is_untouched(&self) -> bool {
+        !self.is_entered() && self.lock().is_unused()
+    }
+
     pub(crate) fn is_entered(&self) -> bool {
         self.entered.load(Ordering::Relaxed)
     }
@@ -183,7 +188,7 @@ impl Run {
 
     /// Whether there is anything to tell Inngest before this request's part of the run ends.
     pub(crate) fn has_unsent_finished(&self) -> bool {
-        self.lock().unsent.iter().any(|op| op.op() != OpCode::StepFailed)
+        self.lock().unsent.iter().any(|op| op.op() == OpCode::StepRun)
     }
 
     /// Gives up the last of what could not be sent.

@@ -5,7 +5,7 @@ use std::task::Waker;
 use super::ids::UsedIds;
 use super::record::Recorded;
 use crate::step::StepId;
-use crate::wire::StepHash;
+use crate::wire::{OpCode, StepHash};
 
 /// Guarded by the run's lock, which is never held while user code runs.
 #[derive(Debug, Default)]
@@ -16,6 +16,8 @@ pub(super) struct State {
     /// Steps, and bytes of their outputs, that this request added to the run.
     pub(super) added_steps: usize,
     pub(super) added_bytes: usize,
+    /// How many of them failed for good.
+    pub(super) failed_steps: usize,
     /// What the handler waits for and only Inngest can bring about.
     pub(super) outstanding: Vec<Outstanding>,
     /// How many steps' futures have begun and not ended.
@@ -59,12 +61,18 @@ impl State {
         self.ids.claim(id)
     }
 
+    /// Whether no step has been called.
+    pub(super) fn is_unused(&self) -> bool {
+        self.ids.is_empty()
+    }
+
     pub(super) fn record(&mut self, op: Recorded) {
         self.count(&op);
+        self.failed_steps += usize::from(op.op() == OpCode::StepFailed);
         self.unsent.push(op);
     }
 
-    fn count(&mut self, op: &Recorded) {
+    pub(super) fn count(&mut self, op: &Recorded) {
         self.added_steps += 1;
         self.added_bytes += op.output_size();
     }
@@ -102,17 +110,21 @@ impl State {
         known.map(|known| known.waker.clone_from(waker)).is_some()
     }
 
-    /// A future that waited for Inngest was dropped, as the loser of a `select!` is.
+    /// A future that waited for Inngest was dropped, as the loser of a `select!` is. What a step has come to stays.
     pub(super) fn forget(&mut self, hash: StepHash) {
-        self.outstanding.retain(|outstanding| outstanding.op.hash() != hash);
+        self.outstanding.retain(|outstanding| {
+            outstanding.op.hash() != hash || matches!(outstanding.kind, OutstandingKind::Answer(_))
+        });
     }
 
-    /// Waits for the gate to open.
-    pub(super) fn enter_gate(&mut self, hash: StepHash, waker: &Waker) {
-        match self.gated.iter_mut().find(|(gated, _)| *gated == hash) {
-            Some((_, known)) => known.clone_from(waker),
-            None => self.gated.push((hash, waker.clone())),
+    /// Waits for the gate to open. `true` if it is new there.
+    pub(super) fn enter_gate(&mut self, hash: StepHash, waker: &Waker) -> bool {
+        if let Some((_, known)) = self.gated.iter_mut().find(|(gated, _)| *gated == hash) {
+            known.clone_from(waker);
+            return false;
         }
+        self.gated.push((hash, waker.clone()));
+        true
     }
 
     /// Lets the steps start that wait for it. Returns whom to wake once the lock is released.

@@ -88,7 +88,12 @@ impl Run {
             // Whatever is memoized resolves first, so that a branch that lost a race before does not start now.
             let opened = *gate.get_or_insert(state.gate);
             if opened == state.gate {
-                state.enter_gate(key.hash, waker);
+                let is_new = state.enter_gate(key.hash, waker);
+                drop(state);
+                if is_new {
+                    // The poll may be a spawned task's: the handler's own must end for the gate to open.
+                    self.wakeup.wake();
+                }
                 return Begin::Pending;
             }
         }
@@ -98,7 +103,10 @@ impl Run {
             let message =
                 format!("a run has at most {RUN_STEPS} steps, and this would be one more; it did not run");
             return Begin::Refused(OpError::new("RunLimitError", message));
-        } else if self.is_first() && self.shared().is_some_and(|shared| shared.backlog().is_full()) {
+        } else if self.is_first()
+            && !self.ledger.is_dropped()
+            && self.shared().is_some_and(|shared| shared.backlog().is_full())
+        {
             return Begin::Backpressure;
         }
         state.executing += 1;
@@ -195,6 +203,8 @@ impl Run {
         let op = Recorded::ran(key, output, Some(timing));
         if let Some(shared) = self.shared().filter(|_| self.is_first()) {
             if self.ledger.is_dropped() {
+                // Not kept, but its run's loss is reported.
+                state.count(&op);
                 return Ended::Continue;
             }
             self.ledger.charge(shared.backlog(), op.size());

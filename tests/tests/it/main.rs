@@ -8,6 +8,7 @@ mod bad_input;
 mod bad_steps;
 mod bodies;
 mod client_gone;
+mod interleavings;
 mod lifecycle;
 mod planning;
 mod remember;
