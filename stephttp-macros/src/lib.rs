@@ -17,7 +17,8 @@ use syn::Attribute;
 
 use crate::{args::Args, errors::Errors, item::Item, krate::FindCrate};
 
-/// Makes an async axum handler durable; see `stephttp::api_fn`.
+// Documented where `stephttp` re-exports it; rustdoc would append what stood here.
+#[allow(missing_docs)]
 #[proc_macro_attribute]
 pub fn api_fn(args: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     let Expansion { mut tokens, cfgs, errors } = expand(args.into(), item.into(), krate::from_manifest);

@@ -23,7 +23,7 @@ pub(crate) fn async_block(tokens: &[TokenTree]) -> Option<TokenStream> {
 pub(crate) fn is_open(block: TokenStream) -> bool {
     let tokens: Vec<TokenTree> = block.into_iter().collect();
     let tail = tokens.rsplit(|token| is_punct(token, ';')).next().unwrap_or_default();
-    mentions_result(tail) || !ends_in_call(tail)
+    mentions_result(tail) || !(ends_in_call(tail) || is_name(tail) || branches_in_calls(tail))
 }
 
 /// `foo(..)`, `x.foo(..)`, `.await`; not `foo!(..)`, not `.into()`, which takes any type.
@@ -35,6 +35,18 @@ fn ends_in_call(tail: &[TokenTree]) -> bool {
         }
         _ => false,
     }
+}
+
+/// A variable has a type already.
+fn is_name(tail: &[TokenTree]) -> bool {
+    matches!(tail, [TokenTree::Ident(_)])
+}
+
+/// `if .. { foo(..) } else { foo(..) }`: a branch that ends in a call decides for all.
+fn branches_in_calls(tail: &[TokenTree]) -> bool {
+    let [first, .., last] = tail else { return false };
+    let last = as_group(last, Delimiter::Brace).map(|block| block.stream().into_iter().collect::<Vec<_>>());
+    is_ident(first, "if") && last.is_some_and(|block| ends_in_call(&block))
 }
 
 /// An `Ok(..)` or an `Err(..)` of its own leaves the other half open.

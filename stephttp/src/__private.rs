@@ -20,9 +20,18 @@ pub const fn step_id(id: &'static str, hash: [u8; 20]) -> StepId {
 }
 
 /// Fixes the error of a bare async block, which the compiler cannot infer through `?`.
-pub fn typed<T, F: Future<Output = Result<T, Failure>>>(future: F) -> F {
+pub fn typed<F: Future<Output: TypedOutput>>(future: F) -> F {
     future
 }
+
+/// What a bare async block in a step must give.
+#[diagnostic::on_unimplemented(
+    message = "an async block given to `step.run` must give `Result<_, Failure>`, not `{Self}`",
+    label = "write `Ok(value?)`, or `.map_err(Failure::from)`"
+)]
+pub trait TypedOutput {}
+
+impl<T> TypedOutput for Result<T, Failure> {}
 
 /// A row of [`ApiFn::STEPS`].
 #[must_use]

@@ -60,6 +60,7 @@
 //! - **A re-entry carries the method, path, query, content type and body** of the first request, and nothing else. Wrap
 //!   extractors that read other headers in [`Remember`].
 //! - **A client that goes away does not stop a run** that has begun a step.
+//! - **Inngest keeps** request bodies, queries and step outputs, readable in its dashboard.
 //! - **Unit tests need no server**: call the handler with [`Step::detached`]. For tests of the whole, the crate
 //!   `stephttp-dev` has an engine that runs in the test's process.
 //!
@@ -96,7 +97,7 @@ pub use function::{ApiFn, FnOpts, Registration, StepKind, StepMeta, registered};
 pub use layer::{DurableLayer, DurableService, ResponseFuture};
 pub use provider::{Provider, SetupError, SetupOpts};
 pub use remember::{Fault, Remember, RememberRejection};
-pub use run::RunId;
+pub use run::{InvalidRunId, RunId};
 pub use step::{MissingLayer, RunStep, SleepStep, Step, StepId};
 
 /// Makes an axum handler durable.
@@ -133,8 +134,15 @@ pub use step::{MissingLayer, RunStep, SleepStep, Step, StepId};
 ///
 /// - tells the request's run which function it is in, when the body begins;
 /// - hashes literal step ids (`step.run("charge", …)`) at compile time, and lists them in [`ApiFn::STEPS`];
-/// - fixes the error type of `async` blocks given to `step.run` to [`Failure`], so that `?` works in them.
+/// - fixes the error type of `async` blocks given to `step.run` to [`Failure`] where they leave it open, so that `?` works
+///   in them; a block that ends in a call keeps its own.
 ///
 /// Beside the function it puts an empty enum of the same name, which implements [`ApiFn`], and a registration for
-/// [`registered`]. A module of the same name in the same place therefore clashes with it: name the module differently.
+/// [`registered`]. With `mod place; pub use place::place;` the two clash (E0255, "the name `place` is defined multiple
+/// times"): name the module differently.
+///
+/// The `Step` goes before the extractor of the body, as all extractors do that read only a part of the request. When axum
+/// says that `Handler<_, _>` is not satisfied, `#[axum::debug_handler]`, above or below this attribute, says why.
+///
+/// Route a function under one method: Inngest keeps a method for each id, and calls all its runs back with the latest.
 pub use stephttp_macros::api_fn;

@@ -19,7 +19,6 @@ use axum::{Json, Router};
 use inngest::{Failure, Provider, SetupOpts, Step, StepError};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// What a step gives.
 #[derive(Serialize, Deserialize)]
@@ -64,12 +63,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
         // Only a matter of latency.
         let _ = connection.set_nodelay(true);
     });
-    let mut terminate = signal(SignalKind::terminate())?;
-    axum::serve(listener, app)
-        .with_graceful_shutdown(async move {
-            terminate.recv().await;
-        })
-        .await?;
+    axum::serve(listener, app).with_graceful_shutdown(terminated()).await?;
     inngest.wait(Duration::from_secs(10)).await?;
     Ok(())
+}
+
+async fn terminated() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        terminate.recv().await;
+        return;
+    }
+    let _ = tokio::signal::ctrl_c().await;
 }

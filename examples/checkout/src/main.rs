@@ -77,6 +77,7 @@ async fn run(once: bool) -> Result<(), BoxError> {
              -d '{{\"item\": \"teapot\", \"cents\": 2400}}'\n"
         );
         tokio::signal::ctrl_c().await?;
+        println!("\nstopping; waiting until every checkpoint is delivered");
     }
     server.abort();
     inngest.wait(Duration::from_secs(10)).await?;

@@ -70,7 +70,7 @@ impl Deliveries {
         work: impl Future<Output = T> + Send + 'static,
     ) -> Option<JoinHandle<T>> {
         let Ok(runtime) = Handle::try_current() else {
-            self.lost(run_id, &ApiError::Dropped);
+            self.lost(run_id, &ApiError::Stopped);
             return None;
         };
         *self.lock().tasks.entry(run_id).or_default() += 1;
@@ -85,7 +85,7 @@ impl Deliveries {
 
     /// Reports a run's end, in its turn.
     pub(super) fn report(self: &Arc<Self>, run: Arc<Run>, result: MakeResult) {
-        let Ok(runtime) = Handle::try_current() else { return self.lost(run.id(), &ApiError::Dropped) };
+        let Ok(runtime) = Handle::try_current() else { return self.lost(run.id(), &ApiError::Stopped) };
         let mut account = self.lock();
         account.finished.push_back(Finished { run, result });
         if account.reporters < AT_ONCE {
@@ -184,7 +184,7 @@ impl Drop for Reporter {
         }
         drop(account);
         for run_id in stranded.iter().map(|finished| finished.run.id()).chain(self.current) {
-            self.deliveries.lost(run_id, &ApiError::Dropped);
+            self.deliveries.lost(run_id, &ApiError::Stopped);
         }
     }
 }
@@ -200,7 +200,7 @@ impl Drop for Task {
     fn drop(&mut self) {
         if !self.finished {
             // The runtime shuts down, or the task panicked.
-            self.deliveries.lost(self.run_id, &ApiError::Dropped);
+            self.deliveries.lost(self.run_id, &ApiError::Stopped);
         }
         let mut account = self.deliveries.lock();
         if let Some(tasks) = account.tasks.get_mut(&self.run_id) {
@@ -222,7 +222,7 @@ impl fmt::Debug for Finished {
 }
 
 /// What [`Provider::wait`](crate::Provider::wait) could not see delivered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Undelivered {
     pending: Vec<RunId>,
     lost: Vec<(RunId, String)>,
@@ -255,6 +255,13 @@ impl fmt::Display for Undelivered {
             write!(f, " (the first, {run_id}: {reason})")?;
         }
         Ok(())
+    }
+}
+
+/// As `Display`: a `main` that returns the error prints it so.
+impl fmt::Debug for Undelivered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -22,6 +22,9 @@ pub(crate) enum ApiError {
     /// The first request's body could not be kept.
     #[error("{0}")]
     Request(String),
+    /// The process or its runtime stops, or the task that was to deliver panicked.
+    #[error("the process stopped before Inngest had it")]
+    Stopped,
     /// Too much waited to be sent, for too long.
     #[error("too much waited for Inngest, for too long: the run's operations were dropped")]
     Dropped,
@@ -37,6 +40,20 @@ impl ApiError {
 
     pub(crate) fn is(&self, wanted: StatusCode) -> bool {
         matches!(self, Self::Status { status, .. } | Self::RetryAfter { status, .. } if *status == wanted)
+    }
+
+    /// Whether Inngest cannot be used at all for now.
+    pub(super) fn is_outage(&self) -> bool {
+        match self {
+            Self::Unreachable(_) => true,
+            Self::Status { status, .. } | Self::RetryAfter { status, .. } => status.is_server_error(),
+            _ => false,
+        }
+    }
+
+    /// Whether the signing key was refused.
+    pub(crate) fn is_refused_key(&self) -> bool {
+        self.is(StatusCode::UNAUTHORIZED) || self.is(StatusCode::FORBIDDEN)
     }
 
     /// The error with its causes, in one line.

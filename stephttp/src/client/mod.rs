@@ -4,6 +4,7 @@ mod error;
 mod keys;
 mod retry;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -40,6 +41,8 @@ pub(crate) struct ApiClient {
     new_run: Uri,
     keys: Keys,
     env: Option<HeaderValue>,
+    /// The last call failed: the outage has been logged.
+    failing: AtomicBool,
 }
 
 impl ApiClient {
@@ -61,7 +64,7 @@ impl ApiClient {
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .build(tls);
         let new_run = uri(&at(&base, "v1/checkpoint"));
-        Ok(Self { http, base, new_run, keys, env })
+        Ok(Self { http, base, new_run, keys, env, failing: AtomicBool::new(false) })
     }
 
     /// Where a client reads the output of a run.
@@ -116,7 +119,31 @@ impl ApiClient {
         body: Option<Bytes>,
         patience: Patience,
     ) -> Result<Bytes, ApiError> {
-        retry::retrying(patience, || self.authenticated(&method, url, body.as_ref(), patience)).await
+        let attempt = async || {
+            let outcome = self.authenticated(&method, url, body.as_ref(), patience).await;
+            self.note(outcome.as_ref().err());
+            outcome
+        };
+        retry::retrying(patience, attempt).await
+    }
+
+    /// Logs that calls begin to fail, and that they succeed again.
+    fn note(&self, error: Option<&ApiError>) {
+        match error {
+            None if !self.failing.load(Ordering::Relaxed) => {}
+            None => {
+                self.failing.store(false, Ordering::Relaxed);
+                tracing::info!(api = %self.base, "Inngest answers again");
+            }
+            Some(error) if error.is_outage() && !self.failing.swap(true, Ordering::Relaxed) => {
+                let error = error.report();
+                tracing::warn!(api = %self.base, error, "calls to Inngest fail; trying on. Does the server run, at this address?");
+            }
+            Some(error) if error.is_refused_key() => {
+                tracing::error!(api = %self.base, "Inngest does not accept the signing key: check INNGEST_SIGNING_KEY");
+            }
+            Some(_) => {}
+        }
     }
 
     /// One attempt; a second with the other key if the first key is refused.
@@ -204,7 +231,7 @@ fn read<T: DeserializeOwned>(answer: &[u8]) -> Result<T, ApiError> {
 fn error_message(answer: &[u8]) -> String {
     match serde_json::from_slice::<ApiErrorBody>(answer) {
         Ok(body) if !body.error.is_empty() => body.error,
-        _ => String::from_utf8_lossy(answer).chars().take(200).collect(),
+        _ => String::from_utf8_lossy(answer).trim().chars().take(200).collect(),
     }
 }
 

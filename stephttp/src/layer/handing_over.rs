@@ -44,6 +44,7 @@ async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Response {
         Err(error) => {
             tracing::error!(run_id = %run.id(), error = error.report(), "the run could not be handed over to Inngest");
             let message = match error {
+                error if error.is_refused_key() => "Inngest refused this server; try again later",
                 ApiError::Answer(_) | ApiError::NoToken => {
                     "Inngest's answer could not be used; try again later"
                 }

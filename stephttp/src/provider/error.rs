@@ -1,7 +1,9 @@
 //! Why setting up failed.
 
+use std::fmt;
+
 /// Why [`Provider::setup`](super::Provider::setup) failed. Each says what to change.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum SetupError {
     /// A setting makes no sense.
@@ -41,4 +43,11 @@ pub enum SetupError {
         /// The other function and its place.
         second: String,
     },
+}
+
+/// As `Display`: a `main` that returns the error prints it so.
+impl fmt::Debug for SetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }

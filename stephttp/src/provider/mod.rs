@@ -46,11 +46,11 @@ impl Provider {
     pub fn setup(opts: SetupOpts) -> Result<Self, SetupError> {
         let settings = Settings::resolve(opts, |name| std::env::var(name).ok())?;
         check_functions(function::registered().map(|function| (function.opts.id(), function)))?;
+        let api = &settings.base_url;
         if settings.is_dev() {
-            tracing::info!(
-                api = %settings.base_url,
-                "dev mode: requests that claim to be Inngest's are not checked for its signature"
-            );
+            tracing::info!(%api, "dev mode: requests that claim to be Inngest's are not checked for its signature");
+        } else {
+            tracing::info!(%api, origin = %settings.origin(None), "checkpoints go to Inngest");
         }
         let keys = Keys::new(settings.signing_key.as_ref(), settings.signing_key_fallback.as_ref());
         let client = ApiClient::new(settings.base_url.clone(), keys, settings.env.clone())

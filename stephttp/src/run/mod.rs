@@ -21,7 +21,7 @@ pub(crate) use drive::Driven;
 pub(crate) use memo::Memo;
 use mode::Mode;
 pub(crate) use record::{Recorded, StepKey};
-pub use run_id::RunId;
+pub use run_id::{InvalidRunId, RunId};
 pub(crate) use state::Outstanding;
 pub(crate) use steps::{Begin, Ended, Executing};
 

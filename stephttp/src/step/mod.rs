@@ -94,8 +94,12 @@ impl Step {
     /// A failure is retried by Inngest, as often as the endpoint's `retries` say: the client is redirected to the
     /// run's result, and the handler begins again, with finished steps remembered.
     ///
+    /// `T` owns its data and is both `Serialize` and `DeserializeOwned`: `String`, not `&str` (of which the compiler says
+    /// that "implementation of `Deserialize` is not general enough").
+    ///
     /// In a function annotated with [`#[api_fn]`](macro@crate::api_fn), `?` works in a bare async block. In a helper
-    /// function, name the error: `Ok::<_, Failure>(value)`.
+    /// function that takes a `&Step`, name the error: `Ok::<_, Failure>(value)`. For an error that is a mere text, write
+    /// [`Failure::new`].
     ///
     /// # Errors
     /// The step's [`StepError`](crate::StepError) when it failed for good: without retries left, or with a
@@ -159,6 +163,10 @@ impl Step {
     ///
     /// The key follows from the run and from `id` alone. A step that runs in a loop needs an id that tells its turns
     /// apart (`format!("charge-{}", item.id)`), or the second turn's payment is taken for a repetition of the first.
+    ///
+    /// The key is the run's: a client that repeats its request, after a 503 or because the process died before the first
+    /// checkpoint, begins another run with another key. If that must not pay twice either, make the key from the
+    /// request: from an order's id, or from the `Idempotency-Key` header (through [`Remember`](crate::Remember)).
     ///
     /// It has 67 characters: the run's id, a dash and the id's hash.
     #[must_use]
