@@ -17,7 +17,7 @@ use crate::run::{Recorded, Run, RunId, StepKey};
 use crate::wire::limits::{FIRST_CALL_BYTES, STEP_OUTPUT_BYTES};
 use crate::wire::{
     ApiResult, CheckpointAsyncRequest, CheckpointNewRunRequest, CheckpointRun, CheckpointStepsRequest,
-    HttpRequestEvent, NewApiRunData, Op, event, headers,
+    HttpRequestEvent, NewApiRunData, Op, OpCode, event, headers,
 };
 
 /// What a call's body holds besides its operations and the request's own data, at most.
@@ -46,6 +46,11 @@ impl Unsent {
         let bytes = self.size(count);
         self.sent += count;
         bytes
+    }
+
+    /// Whether a call with the next `count` is the run's last.
+    pub(super) fn ends_with_run(&self, count: usize) -> bool {
+        count == self.rest().len() && self.rest().last().is_some_and(|op| op.op() == OpCode::RunComplete)
     }
 
     pub(super) fn into_rest(mut self) -> Vec<Recorded> {

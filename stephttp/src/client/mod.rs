@@ -23,7 +23,7 @@ pub(crate) use keys::Keys;
 pub(crate) use retry::Patience;
 
 use crate::run::RunId;
-use crate::wire::{ApiErrorBody, CheckpointRun, Envelope, headers};
+use crate::wire::{ApiErrorBody, Envelope, headers};
 
 /// Connections kept open to the API when nothing is sent.
 const IDLE_CONNECTIONS: usize = 64;
@@ -74,14 +74,15 @@ impl ApiClient {
         url
     }
 
-    /// `POST /v1/checkpoint` with a [`CheckpointNewRunRequest`](crate::wire::CheckpointNewRunRequest).
-    pub(crate) async fn checkpoint_new_run(
+    /// `POST /v1/checkpoint` with a [`CheckpointNewRunRequest`](crate::wire::CheckpointNewRunRequest). `T` is what of the
+    /// answer is needed: a [`CheckpointRun`](crate::wire::CheckpointRun), or nothing when the run has ended.
+    pub(crate) async fn checkpoint_new_run<T: DeserializeOwned>(
         &self,
         body: Bytes,
         patience: Patience,
-    ) -> Result<CheckpointRun, ApiError> {
+    ) -> Result<T, ApiError> {
         let answer = self.call(Method::POST, &self.new_run, Some(body), patience).await?;
-        read::<Envelope<CheckpointRun>>(&answer).map(|envelope| envelope.data)
+        read::<Envelope<T>>(&answer).map(|envelope| envelope.data)
     }
 
     /// `POST /v1/checkpoint/{run_id}/steps` with a [`CheckpointStepsRequest`](crate::wire::CheckpointStepsRequest).
@@ -238,13 +239,14 @@ fn error_message(answer: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::CheckpointRun;
 
     #[tokio::test]
     async fn an_https_server_that_breaks_off_is_unreachable() {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let base = format!("https://{}/below", listener.local_addr().unwrap());
         let client = ApiClient::new(base.parse().unwrap(), Keys::default(), None).unwrap();
-        let call = client.checkpoint_new_run(Bytes::from_static(b"{}"), Patience::Once);
+        let call = client.checkpoint_new_run::<CheckpointRun>(Bytes::from_static(b"{}"), Patience::Once);
         let server = async {
             let (mut stream, _) = listener.accept().await.unwrap();
             tokio::io::AsyncReadExt::read_u8(&mut stream).await.unwrap()
