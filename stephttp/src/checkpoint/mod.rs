@@ -41,6 +41,8 @@ pub(crate) struct Ledger {
     charged: AtomicUsize,
     /// The run's operations were dropped.
     dropped: AtomicBool,
+    /// Creating the run has failed, and may have succeeded for all that.
+    may_exist: AtomicBool,
 }
 
 impl Ledger {
@@ -58,6 +60,10 @@ impl Ledger {
             0 => {}
             bytes => backlog.remove(bytes),
         }
+    }
+
+    fn may_exist(&self) -> bool {
+        self.may_exist.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_dropped(&self) -> bool {
@@ -261,12 +267,15 @@ impl Run {
             // Too early.
             return Err(ApiError::Request("the handler still reads the request's body".to_owned()));
         };
-        if unsent.ends_with_run(count) {
+        let outcome = if unsent.ends_with_run(count) {
             // Nothing will follow that would need the answer.
-            let IgnoredAny = client.checkpoint_new_run(body, patience).await?;
+            client.checkpoint_new_run(body, patience).await.map(|IgnoredAny| ())
         } else {
-            *created = Some(client.checkpoint_new_run(body, patience).await?);
-        }
+            client.checkpoint_new_run(body, patience).await.map(|answer| *created = Some(answer))
+        };
+        let unclear = outcome.as_ref().is_err_and(ApiError::leaves_unclear);
+        self.ledger.may_exist.fetch_or(unclear, Ordering::Relaxed);
+        outcome?;
         Ok(count)
     }
 }

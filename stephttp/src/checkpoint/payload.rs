@@ -130,7 +130,9 @@ pub(super) async fn create(
         request_version: headers::REQUEST_VERSION_VALUE,
         retries: opts.retries(),
     };
-    let mut count = unsent.fitting(FIRST_CALL_BYTES.saturating_sub(fixed));
+    // A run that exists already may not take operations with its creation again; they follow in calls of their own.
+    let room = if run.ledger.may_exist() { 0 } else { FIRST_CALL_BYTES.saturating_sub(fixed) };
+    let mut count = unsent.fitting(room);
     loop {
         request.steps = if count == 0 { vec![stand_in.to_wire()] } else { unsent.wire(count) };
         let body = encode(&request, fixed + unsent.size(count))?;

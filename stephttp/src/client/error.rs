@@ -51,6 +51,11 @@ impl ApiError {
         }
     }
 
+    /// Whether the call may have had its effect all the same.
+    pub(crate) fn leaves_unclear(&self) -> bool {
+        self.is_outage() || matches!(self, Self::Answer(_))
+    }
+
     /// Whether the signing key was refused.
     pub(crate) fn is_refused_key(&self) -> bool {
         self.is(StatusCode::UNAUTHORIZED) || self.is(StatusCode::FORBIDDEN)

@@ -241,3 +241,37 @@ async fn a_full_backlog_answers_clients_and_reports_what_it_drops() {
     assert_eq!(undelivered.pending().len() + undelivered.lost_count(), 20);
     assert!(undelivered.pending().len() <= 2, "{undelivered}");
 }
+
+#[inngest::api_fn(id = "interleavings-created-twice")]
+async fn goes_on_after_a_lost_answer(
+    State(stage): State<Stage>,
+    step: Step,
+) -> Result<&'static str, StepError> {
+    step.run("one", async { Ok(stage.effects.happen("one")) }).await?;
+    stage.door.pass().await;
+    step.run("two", async { Ok(stage.effects.happen("two")) }).await?;
+    step.sleep("nap", Duration::from_secs(1)).await;
+    Ok("done")
+}
+
+/// A server that knows the run already may take no operations with its creation.
+#[tokio::test]
+async fn after_a_lost_answer_operations_do_not_rely_on_creating_the_run_again() {
+    let stage = Stage::new();
+    let world = eager(&stage, post(goes_on_after_a_lost_answer)).await;
+    world.inngest.inject(Fault::on(Call::NewRun).nth(1).drop_response());
+    let after_the_loss = async {
+        world.inngest.wait_for_run().await;
+        // The SDK has noticed when it has nothing under way.
+        world.provider.wait(Duration::from_secs(5)).await.unwrap();
+        stage.door.open();
+    };
+    let (response, ()) = tokio::join!(world.post("/").send(), after_the_loss);
+    assert_eq!(world.follow(response.unwrap()).await.text().await.unwrap(), "done");
+    world.ended().await;
+    let again = world.inngest.calls_of(Call::NewRun)[1].json();
+    assert_eq!(again["steps"].as_array().unwrap().len(), 1);
+    assert_eq!(again["steps"][0]["name"], "stephttp:start");
+    assert_eq!(stage.effects.all(), ["one", "two"]);
+    world.assert_clean();
+}
