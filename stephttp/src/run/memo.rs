@@ -80,6 +80,18 @@ impl Memoized {
     }
 }
 
+impl Memoized {
+    /// As it is, without a wrapper: an event that was waited for. `None` for `null`, which a timeout leaves.
+    pub(crate) fn bare<T: serde::de::DeserializeOwned>(&self) -> Result<Option<T>, serde_json::Error> {
+        serde_json::from_slice(&self.json)
+    }
+
+    /// Whether it is `null`: a sleep that is over, or a wait that timed out.
+    pub(crate) fn is_null(&self) -> bool {
+        self.json.trim_ascii() == b"null"
+    }
+}
+
 /// Notes where in the answer each value stands.
 struct FindValues<'a> {
     text: &'a str,

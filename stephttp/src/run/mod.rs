@@ -18,7 +18,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant, SystemTime};
 
 pub(crate) use drive::Driven;
-pub(crate) use memo::Memo;
+pub(crate) use memo::{Memo, Memoized};
 use mode::Mode;
 pub(crate) use record::{Recorded, StepKey};
 pub use run_id::{InvalidRunId, RunId};

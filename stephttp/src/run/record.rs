@@ -40,7 +40,7 @@ impl StepKey {
 pub(crate) struct Recorded {
     key: StepKey,
     op: OpCode,
-    opts: Option<OpOpts<'static>>,
+    opts: Option<Box<OpOpts<'static>>>,
     data: Option<Box<RawValue>>,
     error: Option<Box<OpError>>,
     timing: Option<Timing>,
@@ -59,15 +59,9 @@ impl Recorded {
         Self { key, op: OpCode::StepPlanned, opts: None, data: None, error: None, timing: None }
     }
 
-    pub(crate) fn sleep(key: StepKey, duration: String) -> Self {
-        Self {
-            key,
-            op: OpCode::Sleep,
-            opts: Some(OpOpts::sleep(duration)),
-            data: None,
-            error: None,
-            timing: None,
-        }
+    /// Something that Inngest is asked for.
+    pub(crate) fn ask(key: StepKey, op: OpCode, opts: OpOpts<'static>) -> Self {
+        Self { key, op, opts: Some(Box::new(opts)), data: None, error: None, timing: None }
     }
 
     /// The run's end.
@@ -94,7 +88,8 @@ impl Recorded {
     pub(crate) fn size(&self) -> usize {
         let data = self.output_size();
         let error = self.error.as_ref().map_or(0, |error| error.message.len());
-        data + error + 3 * self.key.id.len() + ENVELOPE_BYTES
+        let opts = self.opts.as_ref().map_or(0, |opts| opts_size(opts));
+        data + error + opts + 3 * self.key.id.len() + ENVELOPE_BYTES
     }
 
     pub(crate) fn to_wire(&self) -> Op<'_> {
@@ -107,10 +102,18 @@ impl Recorded {
             userland: name.clone().map(|id| Userland { id, index }),
             display_name: name.clone(),
             name,
-            opts: self.opts.clone(),
+            opts: self.opts.as_deref().cloned(),
             data: self.data.as_deref().map(Cow::Borrowed),
             error: self.error.as_deref().cloned(),
             timing: self.timing,
         }
     }
+}
+
+/// Bytes that the parts of unbounded length take, about.
+fn opts_size(opts: &OpOpts<'_>) -> usize {
+    let raw = |value: &Option<Cow<'_, RawValue>>| value.as_ref().map_or(0, |value| value.get().len());
+    let text = |value: &Option<Cow<'_, str>>| value.as_ref().map_or(0, |value| value.len());
+    let headers = opts.headers.iter().flatten().map(|(name, value)| name.len() + value.len() + 6);
+    raw(&opts.payload) + raw(&opts.body) + text(&opts.url) + text(&opts.expression) + headers.sum::<usize>()
 }

@@ -114,27 +114,35 @@ impl Run {
         Begin::Execute(Executing { run: self.clone(), started: Instant::now() })
     }
 
-    /// Decides whether a wait is over. Otherwise `op` is what it asks of Inngest.
-    pub(crate) fn is_over(&self, key: &StepKey, waker: &Waker, op: impl FnOnce() -> Recorded) -> bool {
+    /// A wait's stored outcome, or what it asks of Inngest is noted. `None` without any Inngest.
+    pub(crate) fn poll_wait(
+        &self,
+        key: &StepKey,
+        waker: &Waker,
+        op: impl FnOnce() -> Recorded,
+    ) -> Poll<Option<Memoized>> {
         let mut state = self.lock();
         if state.closed {
             drop(state);
             used_too_late(&key.id, None);
         }
-        if self.is_detached() || self.memo().is_some_and(|memo| memo.contains(key.hash)) {
-            return true;
+        if self.is_detached() {
+            return Poll::Ready(None);
+        }
+        if let Some(value) = self.memo().and_then(|memo| memo.get(key.hash)) {
+            return Poll::Ready(Some(value));
         }
         let is_new = !state.renew_waker(key.hash, waker);
         if is_new && self.memo().map_or(0, super::Memo::len) + state.added_steps >= RUN_STEPS {
             state.fault.get_or_insert_with(|| {
                 format!("a run has at most {RUN_STEPS} steps; `{}` is one more", key.id)
             });
-            return false;
+            return Poll::Pending;
         }
         if state.await_inngest(key.hash, waker, OutstandingKind::Wait, op) {
             self.wakeup.wake();
         }
-        false
+        Poll::Pending
     }
 
     /// Notes the waker of a step that waits for Inngest.

@@ -3,6 +3,7 @@
 mod id;
 mod run;
 mod sleep;
+mod wait;
 
 use std::fmt;
 use std::panic::Location;

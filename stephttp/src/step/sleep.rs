@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use super::StepId;
 use crate::run::{Recorded, Run, StepKey};
-use crate::wire::{duration, limits};
+use crate::wire::{OpCode, OpOpts, duration, limits};
 
 /// The future of [`Step::sleep`](super::Step::sleep) and [`Step::sleep_until`](super::Step::sleep_until).
 #[derive(Debug)]
@@ -75,8 +75,8 @@ impl Future for SleepStep {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let State::Asleep { key, until } = &self.state else { return Poll::Pending };
-        let over = self.run.is_over(key, cx.waker(), || Recorded::sleep(key.clone(), until.clone()));
-        if over { Poll::Ready(()) } else { Poll::Pending }
+        let op = || Recorded::ask(key.clone(), OpCode::Sleep, OpOpts::sleep(until.clone()));
+        self.run.poll_wait(key, cx.waker(), op).map(drop)
     }
 }
 

@@ -26,5 +26,5 @@ pub use checkpoint::{
     Envelope,
 };
 pub use event::{HttpRequestEvent, NewApiRunData};
-pub use op::{Op, OpCode, OpError, OpOpts, StepHash, Timing, Userland};
+pub use op::{Op, OpCode, OpError, OpOpts, ParallelMode, Secret, StepHash, Timing, Userland};
 pub use result::ApiResult;

@@ -1,6 +1,7 @@
 //! Operations: what a run reports about its steps.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::Error as _;
@@ -58,6 +59,19 @@ pub enum OpCode {
     StepPlanned,
     /// Call back after `opts.duration`.
     Sleep,
+    /// Call back when an event of the name `opts.event` comes for which `opts.if` holds, or after `opts.timeout`.
+    WaitForEvent,
+    /// Call back when the signal `opts.signal` comes, or after `opts.timeout`.
+    WaitForSignal,
+    /// Call back when the function `opts.function_id` has ended, or after `opts.timeout`.
+    InvokeFunction,
+    /// Make the HTTP request in `opts`, and call back with its response.
+    Gateway,
+    /// Make the request to a model provider in `opts`, and call back with its response.
+    #[serde(rename = "AIGateway")]
+    AiGateway,
+    /// Call back at once.
+    DiscoveryRequest,
     /// The run's result is `data`, an [`ApiResult`](super::ApiResult).
     RunComplete,
 }
@@ -73,19 +87,98 @@ pub struct Userland<'a> {
 }
 
 /// Parameters of an operation; which are set depends on the [`OpCode`].
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct OpOpts<'a> {
     /// For [`OpCode::Sleep`]: a duration such as `2s`, or an instant in RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration: Option<Cow<'a, str>>,
+    /// For [`OpCode::WaitForEvent`]: the event's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<Cow<'a, str>>,
+    /// For [`OpCode::WaitForEvent`]: a CEL expression over `event`, which began the run, and `async`, which comes.
+    #[serde(default, rename = "if", skip_serializing_if = "Option::is_none")]
+    pub expression: Option<Cow<'a, str>>,
+    /// For [`OpCode::WaitForSignal`]: the signal's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<Cow<'a, str>>,
+    /// For [`OpCode::WaitForSignal`]: what becomes of another run that waits for it, `fail` or `replace`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<Cow<'a, str>>,
+    /// For [`OpCode::InvokeFunction`]: the function.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function_id: Option<Cow<'a, str>>,
+    /// For [`OpCode::InvokeFunction`]: the event that the function gets, without a name: `{"data": …}`. The server
+    /// crashes without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Cow<'a, RawValue>>,
+    /// For waits and invocations: a duration such as `2s`, or an instant in RFC 3339; a year when it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Cow<'a, str>>,
+    /// For gateways: the URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<Cow<'a, str>>,
+    /// For [`OpCode::Gateway`]: the method; POST when it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<Cow<'a, str>>,
+    /// For gateways: headers, one string for each name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headers: Option<BTreeMap<Cow<'a, str>, Cow<'a, str>>>,
+    /// For [`OpCode::Gateway`] a string, for [`OpCode::AiGateway`] any JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Cow<'a, RawValue>>,
+    /// For [`OpCode::AiGateway`]: the provider's API key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_key: Option<Secret<'a>>,
+    /// For [`OpCode::AiGateway`]: how the provider is spoken to, such as `openai-chat` or `anthropic`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<Cow<'a, str>>,
+    /// For the dashboard: which of the SDK's tools the step is, such as `step.sendEvent`.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub step_type: Option<Cow<'a, str>>,
+    /// Whether the server waits for the other operations of a group.
+    #[serde(default, rename = "parallelMode", skip_serializing_if = "Option::is_none")]
+    pub parallel_mode: Option<ParallelMode>,
 }
 
 impl<'a> OpOpts<'a> {
     /// The parameters of a sleep.
     #[must_use]
     pub fn sleep(duration: impl Into<Cow<'a, str>>) -> Self {
-        Self { duration: Some(duration.into()) }
+        Self { duration: Some(duration.into()), ..Self::default() }
+    }
+}
+
+/// When the server calls back for one operation of several that it was given in one answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum ParallelMode {
+    /// As soon as this one is done. Otherwise it waits until all of them are.
+    Race,
+}
+
+/// A text that is never shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret<'a>(Cow<'a, str>);
+
+impl<'a> Secret<'a> {
+    /// Hides a text.
+    pub fn new(text: impl Into<Cow<'a, str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// Whether there is nothing to hide.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for Secret<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(redacted)")
     }
 }
 
