@@ -91,7 +91,7 @@ where
         match run {
             // Without the layer there is nothing to store it in, and no re-entry either.
             None => T::from_request_parts(parts, state).await.map(Self).map_err(RememberRejection::Extract),
-            Some(run) if run.memo().is_some() => restore(&run).map(Self),
+            Some(run) if run.dispatch().is_some() => restore(&run).map(Self),
             Some(run) => {
                 let value = T::from_request_parts(parts, state).await.map_err(RememberRejection::Extract)?;
                 let json = serde_json::value::to_raw_value(&value).map_err(|error| {
@@ -119,7 +119,7 @@ fn restore<T: DeserializeOwned, R>(run: &Run) -> Result<T, RememberRejection<R>>
         tracing::error!(run_id = %run.id(), value, reason, "a `Remember` value cannot be restored");
         RememberRejection::Restore(Fault { value, reason })
     };
-    let stored = run.memo().and_then(|memo| memo.get(hidden_step().hash));
+    let stored = run.memoized(hidden_step().hash);
     let stored = stored
         .ok_or_else(|| refuse("the run has none stored: it began before the handler asked for it".into()))?;
     let stored: Result<Stored, _> = stored.outcome().map_err(|error| refuse(error.to_string()))?;

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::client::ApiError;
 use crate::layer::{BodyFault, Dispatch};
 use crate::provider::Settings;
-use crate::run::{Recorded, Run, RunId, StepKey};
+use crate::run::{Recorded, Run, RunId, START, StepKey};
 use crate::wire::limits::{FIRST_CALL_BYTES, STEP_OUTPUT_BYTES};
 use crate::wire::{
     ApiResult, CheckpointAsyncRequest, CheckpointNewRunRequest, CheckpointRun, CheckpointStepsRequest,
@@ -191,7 +191,7 @@ pub(super) fn complete(mut result: ApiResult<'static>) -> Result<Recorded, serde
 
 fn stand_in() -> Recorded {
     let null = serde_json::value::to_raw_value(&()).unwrap_or_default();
-    Recorded::ran(StepKey::hidden("stephttp:start"), null, None)
+    Recorded::ran(StepKey::hidden(START), null, None)
 }
 
 /// `size` is about what it will take.

@@ -130,7 +130,9 @@ where
                     self.stage = Stage::Deciding(Box::pin(async { Ok(response.await) }));
                 }
                 End::Driven(Driven::Misused(fault)) => return Poll::Ready(Ok(misused(&run, &fault))),
-                End::Driven(Driven::Stale) => unreachable!("a first request is no dispatch"),
+                End::Driven(Driven::Stale | Driven::Undecided(_)) => {
+                    unreachable!("a first request is no dispatch")
+                }
                 End::Panicked(panic) => {
                     report(&run, StatusCode::INTERNAL_SERVER_ERROR);
                     resume_unwind(panic)
@@ -190,7 +192,7 @@ where
         }
         End::Driven(Driven::Suspended(outstanding)) => drop(handing_over::from_first(run, outstanding).await),
         End::Driven(Driven::Misused(fault)) => drop(misused(&run, &fault)),
-        End::Driven(Driven::Answered(Err(_)) | Driven::Stale) | End::Panicked(_) => {
+        End::Driven(Driven::Answered(Err(_)) | Driven::Stale | Driven::Undecided(_)) | End::Panicked(_) => {
             report(&run, StatusCode::INTERNAL_SERVER_ERROR);
         }
     }

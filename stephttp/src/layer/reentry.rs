@@ -18,7 +18,7 @@ use super::result::{self, Audience};
 use super::{CurrentRun, Dispatch, answer};
 use crate::client::{ApiError, Patience};
 use crate::provider::Shared;
-use crate::run::{Driven, Memo, Outstanding, Run};
+use crate::run::{Driven, Memo, Outstanding, Recorded, Run, RunId};
 use crate::wire::limits::{REENTRY_ANSWER_BYTES, REQUEST_BODY_BYTES};
 use crate::wire::{ApiResult, headers};
 
@@ -58,19 +58,8 @@ async fn admit(shared: &Arc<Shared>, request: Request<Body>) -> Result<(Arc<Run>
         tracing::warn!(fault, "a re-entry's headers make no sense");
         answer::refused(StatusCode::BAD_REQUEST, &fault)
     })?;
-    let run_id = dispatch.run_id;
-    let memo = shared.client().memoized_steps(run_id, Patience::Waited).await;
-    let memo = memo.and_then(|json| Memo::parse(json).map_err(|error| ApiError::Answer(error.to_string())));
-    let memo = memo.map_err(|error| {
-        if error.is(StatusCode::GONE) {
-            tracing::debug!(%run_id, "a re-entry of a run that is over");
-            return answer::refused(StatusCode::GONE, "the run is over");
-        }
-        let error = error.report();
-        tracing::error!(%run_id, error, "the run's finished steps could not be fetched, so nothing ran");
-        let message = "the run's finished steps could not be fetched";
-        retry_or_fail(&dispatch, sure_retries, StatusCode::SERVICE_UNAVAILABLE, message)
-    })?;
+    let memo = fetch_memo(shared, dispatch.run_id).await;
+    let memo = memo.map_err(|error| not_fetched(&error, &dispatch, sure_retries))?;
     let run = Arc::new(Run::reentry(shared.clone(), dispatch, memo));
     parts.extensions.insert(CurrentRun(run.clone()));
     // Inngest accepts gzip, but what it keeps of a response is text.
@@ -110,7 +99,16 @@ where
     R::Error: Into<axum::BoxError>,
 {
     let mut handler = Box::pin(inner.call(request));
-    let driven = drive(run, handler.as_mut()).await;
+    let driven = loop {
+        match drive(run, handler.as_mut()).await {
+            Driven::Undecided(proposal) => {
+                if let Err(answer) = decide(run, proposal).await {
+                    return Ok(answer);
+                }
+            }
+            driven => break driven,
+        }
+    };
     // Its destructors run before anything else is told of it.
     drop(handler);
     run.learn_route();
@@ -121,8 +119,45 @@ where
             tracing::error!(run_id = %run.id(), "{fault}");
             answer::failed("the endpoint misuses a step; its log says how")
         }
-        Driven::Stale => stale(),
+        Driven::Undecided(_) | Driven::Stale => stale(),
     })
+}
+
+/// Has all requests of the run agree on which step's result comes first: the server keeps the first order that is saved,
+/// and everybody reads back which it was. The error is the answer to give instead.
+async fn decide(run: &Arc<Run>, proposal: Recorded) -> Result<(), Response> {
+    run.put_back(vec![proposal]);
+    match save(run).await {
+        Saved::All => {}
+        Saved::Stale => return Err(stale()),
+        // As a step's output it is stored too, and Inngest calls back.
+        Saved::Not => return Err(answer::operations(&run.unsaved_with(Vec::new()), None)),
+    }
+    let (Some(shared), Some(dispatch)) = (run.shared(), run.dispatch()) else { return Err(stale()) };
+    let memo = fetch_memo(shared, run.id()).await.map_err(|error| {
+        let retries = if run.is_entered() { run.opts().retries() } else { 0 };
+        not_fetched(&error, dispatch, retries)
+    })?;
+    run.learn(memo);
+    Ok(())
+}
+
+/// What is stored of a run by now.
+async fn fetch_memo(shared: &Shared, run_id: RunId) -> Result<Memo, ApiError> {
+    let json = shared.client().memoized_steps(run_id, Patience::Waited).await?;
+    Memo::parse(json).map_err(|error| ApiError::Answer(error.to_string()))
+}
+
+fn not_fetched(error: &ApiError, dispatch: &Dispatch, retries: u8) -> Response {
+    let run_id = dispatch.run_id;
+    if error.is(StatusCode::GONE) {
+        tracing::debug!(%run_id, "a re-entry of a run that is over");
+        return answer::refused(StatusCode::GONE, "the run is over");
+    }
+    let error = error.report();
+    tracing::error!(%run_id, error, "the run's finished steps could not be fetched");
+    let message = "the run's finished steps could not be fetched";
+    retry_or_fail(dispatch, retries, StatusCode::SERVICE_UNAVAILABLE, message)
 }
 
 /// Drives the handler, and saves its steps as they end.
@@ -150,6 +185,9 @@ impl Drop for Over {
 /// The handler answered: its response is the run's result, and the client's answer.
 async fn finish(run: &Arc<Run>, response: Response) -> Response {
     run.finish();
+    if !run.is_untouched() {
+        run.report_unclaimed();
+    }
     if run.is_untouched() && response.status().is_client_error() {
         tracing::error!(
             run_id = %run.id(),
@@ -204,6 +242,7 @@ fn unfit(run: &Run, message: &str) -> Response {
 
 /// The handler waits for Inngest: says for what.
 async fn suspend(run: &Arc<Run>, outstanding: Vec<Outstanding>) -> Response {
+    run.report_unclaimed();
     let handover = run.hand_over(outstanding);
     // Saved before the waits have an effect: the re-entries they bring must find it all.
     run.put_back(handover.context);

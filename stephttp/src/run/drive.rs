@@ -1,11 +1,22 @@
 //! Polling a handler until it answers or only Inngest can bring it forward.
 
+use std::cell::Cell;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::Run;
-use super::state::Outstanding;
+use super::handover::hidden;
+use super::mode::Mode;
+use super::order::Turn;
+use super::record::Recorded;
+use super::state::{Outstanding, State};
+use super::steps::order_step;
+
+/// How often in a row a handler that wakes itself is polled again before it is given the next result all the same.
+///
+/// Combinators wake themselves once or twice to be fair; a step that is busy does it without end.
+const PATIENCE: u8 = 16;
 
 /// How a handler's time in this request ended.
 #[derive(Debug)]
@@ -14,54 +25,140 @@ pub(crate) enum Driven<T> {
     Answered(T),
     /// It waits for what only Inngest can bring about.
     Suspended(Vec<Outstanding>),
+    /// It must be decided which step's result comes first, so that other requests of the run agree: this step holds
+    /// the proposal. Once what is stored has been [learnt](Run::learn), the handler goes on.
+    Undecided(Recorded),
     /// A step was misused; the text is for the developer.
     Misused(String),
     /// Inngest has superseded this dispatch.
     Stale,
 }
 
+/// What the driver does next.
+enum Next<T> {
+    Poll,
+    Rest,
+    End(Driven<T>),
+}
+
 impl Run {
     /// Polls a request's handler.
     ///
-    /// A handler is suspended when its poll returned pending without waking itself, at least one operation is
-    /// outstanding and no step executes. The caller then drops the handler.
+    /// When it can go no further, it is given the results of its steps, one at a time; then new steps start; and when
+    /// nothing of that is left, at least one operation is outstanding and no step executes, it is suspended. The caller
+    /// then drops the handler.
     pub(crate) fn poll_handler<F: Future>(
         self: &Arc<Self>,
         mut handler: Pin<&mut F>,
         cx: &mut Context<'_>,
     ) -> Poll<Driven<F::Output>> {
-        self.wakeup.register(cx.waker());
+        self.wakeup.begin(cx.waker());
         let waker = Waker::from(self.clone());
         let mut cx = Context::from_waker(&waker);
         loop {
             self.wakeup.reset();
-            if let Poll::Ready(output) = handler.as_mut().poll(&mut cx) {
+            let polling = Polling::begin(self);
+            let poll = handler.as_mut().poll(&mut cx);
+            drop(polling);
+            if let Poll::Ready(output) = poll {
                 return Poll::Ready(Driven::Answered(output));
             }
-            if !self.is_tracked() {
-                return Poll::Pending;
+            let next = if self.is_tracked() { self.after_poll() } else { Next::Rest };
+            match next {
+                Next::Poll => {}
+                Next::Rest => {
+                    self.wakeup.rest();
+                    return Poll::Pending;
+                }
+                Next::End(end) => return Poll::Ready(end),
             }
-            let mut state = self.lock();
-            if let Some(fault) = state.fault.take() {
-                self.close(state);
-                return Poll::Ready(Driven::Misused(fault));
-            }
-            if state.stale {
-                self.close(state);
-                return Poll::Ready(Driven::Stale);
-            }
-            let gated = state.open_gate();
-            if !gated.is_empty() {
-                drop(state);
-                gated.into_iter().for_each(Waker::wake);
-                continue;
-            }
-            if state.outstanding.is_empty() || state.executing > 0 || self.wakeup.is_woken() {
-                return Poll::Pending;
-            }
-            return Poll::Ready(Driven::Suspended(self.close(state)));
         }
     }
+
+    /// The handler has returned pending.
+    fn after_poll<T>(&self) -> Next<T> {
+        let mut state = self.lock();
+        if let Some(fault) = state.fault.take() {
+            self.close(state);
+            return Next::End(Driven::Misused(fault));
+        }
+        if state.stale {
+            self.close(state);
+            return Next::End(Driven::Stale);
+        }
+        let polled = std::mem::take(&mut state.polled);
+        let probing = std::mem::take(&mut state.probing);
+        let is_woken = self.wakeup.is_woken();
+        if is_woken && state.restless < PATIENCE {
+            state.restless += 1;
+            return Next::Rest;
+        }
+        state.restless = 0;
+        let plans = matches!(self.mode(), Some(Mode::Plans | Mode::Runs(_)));
+        match state.order.turn(!plans) {
+            Turn::Give(waker) => {
+                drop(state);
+                waker.wake();
+                return Next::Poll;
+            }
+            // The step that this request was made for comes before what nobody has decided.
+            Turn::Undecided if state.target.is_none() && state.executing == 0 && !state.answering => {
+                return Next::End(Driven::Undecided(propose(&state)));
+            }
+            Turn::Undecided | Turn::Nobody => {}
+        }
+        let gated = state.open_gate();
+        if !gated.is_empty() {
+            drop(state);
+            gated.into_iter().for_each(Waker::wake);
+            return Next::Poll;
+        }
+        if state.outstanding.is_empty() || is_woken || polled > 0 || state.executing_elsewhere > 0 {
+            return Next::Rest;
+        }
+        if state.executing > 0 && !probing {
+            // Is the handler still interested in the steps that execute, or does it hold them while it waits for
+            // something else? Then they will never end: what has begun is given up, and runs again.
+            state.probing = true;
+            let waiting = state.order.waiting();
+            drop(state);
+            waiting.into_iter().for_each(Waker::wake);
+            return Next::Poll;
+        }
+        Next::End(Driven::Suspended(self.close(state)))
+    }
+
+    /// Whether this thread polls this run's handler: a step in a task of its own does not.
+    pub(super) fn is_being_polled(&self) -> bool {
+        POLLED.get() == std::ptr::from_ref(self).addr()
+    }
+}
+
+thread_local! {
+    /// The address of the run whose handler this thread polls.
+    static POLLED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// While a handler is polled.
+struct Polling {
+    outer: usize,
+}
+
+impl Polling {
+    fn begin(run: &Run) -> Self {
+        Self { outer: POLLED.replace(std::ptr::from_ref(run).addr()) }
+    }
+}
+
+impl Drop for Polling {
+    fn drop(&mut self) {
+        POLLED.set(self.outer);
+    }
+}
+
+/// A hidden step that holds a decision, if it is the first to be stored.
+fn propose(state: &State) -> Recorded {
+    hidden(order_step(state.orders), &state.order.proposal())
 }
 
 /// The waker that handlers are polled with.

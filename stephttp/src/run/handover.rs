@@ -5,12 +5,13 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Run;
-use super::mode::{FAILED, Mode, PLANS};
+use super::mode::{DISCOVER, FAILED, Mode, PLANS};
 use super::record::{Recorded, StepKey};
 use super::state::{Outstanding, OutstandingKind};
+use super::steps::store_order;
 use crate::remember;
-use crate::wire::OpCode;
 use crate::wire::limits::REENTRY_ANSWER_BYTES;
+use crate::wire::{OpCode, OpOpts};
 
 /// Room in an answer for the step that says that the run plans.
 const PLANS_BYTES: usize = 1024;
@@ -33,6 +34,8 @@ impl Run {
     /// several, two re-entries can be under way at once, and each would run what the other is running: from then on
     /// the run *plans*, which it notes in a hidden step.
     pub(crate) fn hand_over(&self, outstanding: Vec<Outstanding>) -> Handover {
+        // What follows must find the handler where it is.
+        store_order(&mut self.lock());
         let mut context = Vec::new();
         if self.is_first() {
             context.extend(
@@ -40,14 +43,20 @@ impl Run {
             );
         }
         let failed_before = self.count_failures();
-        let (ops, retry_after) = choose(outstanding, failed_before);
+        let (mut ops, retry_after) = choose(outstanding, failed_before);
+        if self.is_first() {
+            ops = by_reentry(ops);
+        }
         let called_back = ops.len() + failed_before;
         if called_back > 1 && !self.plans() {
-            context.push(hidden(PLANS, &true));
+            context.push(hidden(StepKey::hidden(PLANS), &true));
         } else if let (true, [failing]) = (self.is_first(), &*ops)
             && failing.op() == OpCode::StepError
         {
-            context.push(hidden(FAILED, &failing.hash()));
+            context.push(hidden(StepKey::hidden(FAILED), &failing.hash()));
+        }
+        if called_back > 1 || self.plans() {
+            ops = ops.into_iter().map(Recorded::race).collect();
         }
         Handover { context, ops, retry_after }
     }
@@ -59,10 +68,14 @@ impl Run {
         let mut answer = self.take_unsent_within(REENTRY_ANSWER_BYTES.saturating_sub(size + PLANS_BYTES));
         if answer.len() + ops.len() > 1 && !self.plans() {
             answer.retain(|op| op.hash() != StepKey::hidden(PLANS).hash);
-            answer.insert(0, hidden(PLANS, &true));
+            answer.insert(0, hidden(StepKey::hidden(PLANS), &true));
         }
         answer.extend(ops);
-        answer
+        if answer.len() > 1 || self.plans() {
+            answer.into_iter().map(Recorded::race).collect()
+        } else {
+            answer
+        }
     }
 
     fn plans(&self) -> bool {
@@ -76,9 +89,20 @@ impl Run {
 }
 
 /// A step that the SDK adds for itself.
-fn hidden(id: &'static str, value: &impl Serialize) -> Recorded {
-    // A flag or a text: this cannot fail.
-    Recorded::ran(StepKey::hidden(id), serde_json::value::to_raw_value(value).unwrap_or_default(), None)
+pub(super) fn hidden(key: StepKey, value: &impl Serialize) -> Recorded {
+    // A flag or texts: this cannot fail.
+    Recorded::ran(key, serde_json::value::to_raw_value(value).unwrap_or_default(), None)
+}
+
+/// Replaces what must not be told from the first request by the wish to be called back at once, to tell it then.
+fn by_reentry(mut ops: Vec<Recorded>) -> Vec<Recorded> {
+    let told = ops.len();
+    ops.retain(|op| !op.is_for_reentries());
+    if ops.len() < told {
+        let key = StepKey::hidden(DISCOVER);
+        ops.push(Recorded::ask(key, OpCode::DiscoveryRequest, OpOpts::default()));
+    }
+    ops
 }
 
 /// Of what is outstanding, what to say now.

@@ -43,6 +43,15 @@ impl UsedIds {
         self.next_index.is_empty()
     }
 
+    /// A hash is in use otherwise.
+    pub(super) fn note(&mut self, hash: StepHash) {
+        self.next_index.entry(hash).or_insert(1);
+    }
+
+    pub(super) fn contains(&self, hash: StepHash) -> bool {
+        self.next_index.contains_key(&hash)
+    }
+
     /// The hash for one more use of `id`, and its index: 0 for the first, then counting up.
     ///
     /// An index whose hash is already taken by an id written out (`"dup:1"`) is skipped, as Inngest's JS SDK does.

@@ -9,6 +9,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::ids::StepMap;
+use super::steps::order_step;
 use crate::wire::limits::RUN_STEPS;
 use crate::wire::{OpError, StepHash};
 
@@ -38,6 +39,26 @@ impl Memo {
 
     pub(crate) fn contains(&self, hash: StepHash) -> bool {
         self.values.contains_key(&hash)
+    }
+
+    /// The stored decisions, in their order, and how many hidden steps hold them.
+    pub(crate) fn decisions(&self) -> (Vec<StepHash>, usize) {
+        let mut decisions = Vec::new();
+        for n in 0.. {
+            let Some(stored) = self.get(order_step(n).hash) else { return (decisions, n) };
+            match stored.outcome::<Vec<StepHash>>() {
+                Ok(Ok(more)) => decisions.extend(more),
+                _ => {
+                    tracing::error!(step = %order_step(n).id, "the stored order of a run's steps cannot be read")
+                }
+            }
+        }
+        unreachable!("no run has so many steps")
+    }
+
+    /// Stored steps.
+    pub(crate) fn hashes(&self) -> impl Iterator<Item = StepHash> {
+        self.values.keys().copied()
     }
 
     /// How many steps are stored.

@@ -5,10 +5,12 @@ mod handover;
 mod ids;
 mod memo;
 mod mode;
+mod order;
 mod record;
 mod run_id;
 mod state;
 mod steps;
+mod unclaimed;
 mod wakeup;
 
 use std::fmt;
@@ -20,17 +22,18 @@ use std::time::{Duration, Instant, SystemTime};
 pub(crate) use drive::Driven;
 pub(crate) use memo::{Memo, Memoized};
 use mode::Mode;
+pub(crate) use mode::START;
 pub(crate) use record::{Recorded, StepKey};
 pub use run_id::{InvalidRunId, RunId};
 pub(crate) use state::Outstanding;
-pub(crate) use steps::{Begin, Ended, Executing};
+pub(crate) use steps::{Begin, Ended, Executing, Place};
 
 use crate::checkpoint::Ledger;
 use crate::function::FnOpts;
 use crate::layer::{Dispatch, RequestBody, RequestHead};
 use crate::provider::Shared;
 use crate::remember::Remembered;
-use crate::wire::OpCode;
+use crate::wire::{OpCode, StepHash};
 use state::State;
 use wakeup::Wakeup;
 
@@ -68,7 +71,6 @@ enum Origin {
 struct Reentry {
     shared: Arc<Shared>,
     dispatch: Dispatch,
-    memo: Memo,
     mode: Mode,
 }
 
@@ -80,8 +82,9 @@ impl Run {
     pub(crate) fn reentry(shared: Arc<Shared>, dispatch: Dispatch, memo: Memo) -> Self {
         let mode = Mode::of(&dispatch, &memo);
         let run_id = dispatch.run_id;
-        let run = Self::new(Origin::Reentry(Box::new(Reentry { shared, dispatch, memo, mode })));
+        let run = Self::new(Origin::Reentry(Box::new(Reentry { shared, dispatch, mode })));
         run.id.get_or_init(|| run_id);
+        run.learn(memo);
         run
     }
 
@@ -134,8 +137,14 @@ impl Run {
         self.reentered().map(|reentry| &reentry.dispatch)
     }
 
-    pub(crate) fn memo(&self) -> Option<&Memo> {
-        self.reentered().map(|reentry| &reentry.memo)
+    /// What is stored under a hash; nothing in a first request.
+    pub(crate) fn memoized(&self, hash: StepHash) -> Option<Memoized> {
+        self.lock().memo.get(hash)
+    }
+
+    /// Takes what is stored by now.
+    pub(crate) fn learn(&self, memo: Memo) {
+        self.lock().learn(memo);
     }
 
     fn mode(&self) -> Option<Mode> {

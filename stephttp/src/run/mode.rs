@@ -11,6 +11,12 @@ pub(super) const PLANS: &str = "stephttp:plans";
 /// The hidden step that names the step by whose failure the first request was handed over.
 pub(super) const FAILED: &str = "stephttp:failed";
 
+/// The hidden step that asks to be called back at once.
+pub(super) const DISCOVER: &str = "stephttp:discover";
+
+/// The hidden step that stands in for operations that do not fit into a run's first call.
+pub(crate) const START: &str = "stephttp:start";
+
 /// What a re-entry may do with the steps that it comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::step::StepId;
 use crate::wire::{
-    ApiResult, Op, OpCode, OpError, OpOpts, StepHash, Timing, Userland,
+    ApiResult, Op, OpCode, OpError, OpOpts, ParallelMode, StepHash, Timing, Userland,
     result::{COMPLETE, COMPLETE_HASH},
 };
 
@@ -30,8 +30,9 @@ impl StepKey {
     }
 
     /// A step that the SDK adds for itself.
-    pub(crate) fn hidden(id: &'static str) -> Self {
-        Self { id: Cow::Borrowed(id), index: 0, hash: StepHash::of(id) }
+    pub(crate) fn hidden(id: impl Into<Cow<'static, str>>) -> Self {
+        let id = id.into();
+        Self { hash: StepHash::of(&id), id, index: 0 }
     }
 }
 
@@ -69,6 +70,23 @@ impl Recorded {
         let data = serde_json::value::to_raw_value(result)?;
         let key = StepKey { id: Cow::Borrowed(COMPLETE), index: 0, hash: COMPLETE_HASH };
         Ok(Self { key, op: OpCode::RunComplete, opts: None, data: Some(data), error: None, timing: None })
+    }
+
+    /// Has the server call back when this is done, whatever else is not.
+    pub(crate) fn race(mut self) -> Self {
+        self.opts.get_or_insert_default().parallel_mode = Some(ParallelMode::Race);
+        self
+    }
+
+    /// Whether the server must not get this with the first request's checkpoints: should it fail there, the run hangs.
+    pub(crate) fn is_for_reentries(&self) -> bool {
+        match self.op {
+            OpCode::Gateway | OpCode::AiGateway => true,
+            OpCode::WaitForSignal => {
+                self.opts.as_ref().and_then(|opts| opts.conflict.as_deref()) != Some("replace")
+            }
+            _ => false,
+        }
     }
 
     pub(crate) fn hash(&self) -> StepHash {

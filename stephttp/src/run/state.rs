@@ -3,6 +3,8 @@
 use std::task::Waker;
 
 use super::ids::UsedIds;
+use super::memo::Memo;
+use super::order::{Order, Slot};
 use super::record::Recorded;
 use crate::step::StepId;
 use crate::wire::{OpCode, StepHash};
@@ -10,7 +12,12 @@ use crate::wire::{OpCode, StepHash};
 /// Guarded by the run's lock, which is never held while user code runs.
 #[derive(Debug, Default)]
 pub(super) struct State {
-    ids: UsedIds,
+    pub(super) ids: UsedIds,
+    /// What earlier requests have stored; empty in the first.
+    pub(super) memo: Memo,
+    pub(super) order: Order,
+    /// Hidden steps that hold stored decisions.
+    pub(super) orders: usize,
     /// Operations that have not been sent.
     pub(super) unsent: Vec<Recorded>,
     /// Steps, and bytes of their outputs, that this request added to the run.
@@ -20,12 +27,21 @@ pub(super) struct State {
     pub(super) failed_steps: usize,
     /// What the handler waits for and only Inngest can bring about.
     pub(super) outstanding: Vec<Outstanding>,
-    /// How many steps' futures have begun and not ended.
+    /// How many steps' futures have begun and not ended; and how many of them in tasks of their own.
     pub(super) executing: usize,
-    /// Steps that start once the handler's poll has returned.
-    gated: Vec<(StepHash, Waker)>,
+    pub(super) executing_elsewhere: usize,
+    /// How many of them the handler's last poll has polled.
+    pub(super) polled: usize,
+    /// That poll was made to find out.
+    pub(super) probing: bool,
+    /// Steps that start once all stored results have been given.
+    gated: Vec<Slot>,
     /// How often the gate has been opened.
     pub(super) gate: u64,
+    /// The step that this request was made for waits at the gate.
+    pub(super) target: Option<Slot>,
+    /// How often in a row the handler had woken itself when it could have been given a result.
+    pub(super) restless: u8,
     /// The request's answer is known: nothing new begins.
     pub(super) answering: bool,
     /// A step was misused in a way that its own type cannot report.
@@ -41,12 +57,12 @@ pub(super) struct State {
 pub(crate) struct Outstanding {
     pub(crate) kind: OutstandingKind,
     pub(crate) op: Recorded,
-    waker: Waker,
+    slot: Slot,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OutstandingKind {
-    /// A sleep.
+    /// A sleep, or another wait.
     Wait,
     /// A step that failed; with the delay that it asks for before it is tried again.
     Failing(Option<std::time::Duration>),
@@ -64,6 +80,16 @@ impl State {
     /// Whether no step has been called.
     pub(super) fn is_unused(&self) -> bool {
         self.ids.is_empty()
+    }
+
+    /// Steps of the run so far.
+    pub(super) fn steps(&self) -> usize {
+        self.memo.len() + self.added_steps
+    }
+
+    /// Bytes of the run's step outputs so far, about as the server counts them.
+    pub(super) fn bytes(&self) -> usize {
+        self.memo.size() + self.added_bytes
     }
 
     pub(super) fn record(&mut self, op: Recorded) {
@@ -87,64 +113,63 @@ impl State {
         self.unsent = ops;
     }
 
-    /// Adds an outstanding operation, or renews its waker. `true` if it is new.
-    pub(super) fn await_inngest(
-        &mut self,
-        hash: StepHash,
-        waker: &Waker,
-        kind: OutstandingKind,
-        op: impl FnOnce() -> Recorded,
-    ) -> bool {
-        if self.renew_waker(hash, waker) {
-            return false;
-        }
-        let op = op();
+    /// Only Inngest can bring a step forward.
+    pub(super) fn await_inngest(&mut self, slot: Slot, kind: OutstandingKind, op: Recorded) {
         self.count(&op);
-        self.outstanding.push(Outstanding { kind, op, waker: waker.clone() });
-        true
+        self.outstanding.push(Outstanding { kind, op, slot });
     }
 
-    /// Notes the waker of what is outstanding already; `false` if it is not.
-    pub(super) fn renew_waker(&mut self, hash: StepHash, waker: &Waker) -> bool {
-        let known = self.outstanding.iter_mut().find(|known| known.op.hash() == hash);
-        known.map(|known| known.waker.clone_from(waker)).is_some()
-    }
-
-    /// A future that waited for Inngest was dropped, as the loser of a `select!` is. What a step has come to stays.
-    pub(super) fn forget(&mut self, hash: StepHash) {
+    /// A step's future was dropped, as the loser of a `select!` is. What it has come to stays.
+    pub(super) fn forget(&mut self, slot: Slot) {
+        if self.closed {
+            return;
+        }
+        self.order.leave(slot);
+        self.gated.retain(|gated| *gated != slot);
+        self.target.take_if(|target| *target == slot);
         self.outstanding.retain(|outstanding| {
-            outstanding.op.hash() != hash || matches!(outstanding.kind, OutstandingKind::Answer(_))
+            outstanding.slot != slot || matches!(outstanding.kind, OutstandingKind::Answer(_))
         });
     }
 
-    /// Waits for the gate to open. `true` if it is new there.
-    pub(super) fn enter_gate(&mut self, hash: StepHash, waker: &Waker) -> bool {
-        if let Some((_, known)) = self.gated.iter_mut().find(|(gated, _)| *gated == hash) {
-            known.clone_from(waker);
-            return false;
-        }
-        self.gated.push((hash, waker.clone()));
-        true
+    /// Waits for the gate to open.
+    pub(super) fn enter_gate(&mut self, slot: Slot) {
+        self.gated.push(slot);
     }
 
     /// Lets the steps start that wait for it. Returns whom to wake once the lock is released.
     pub(super) fn open_gate(&mut self) -> Vec<Waker> {
-        if self.answering {
+        if self.answering || self.gated.is_empty() {
             return Vec::new();
         }
-        if !self.gated.is_empty() {
-            self.gate += 1;
-        }
-        self.gated.drain(..).map(|(_, waker)| waker).collect()
+        self.gate += 1;
+        self.target = None;
+        let order = &mut self.order;
+        self.gated.drain(..).map(|slot| order.waker(slot)).collect()
+    }
+
+    /// Takes what has been stored by now, and the decisions among it.
+    pub(super) fn learn(&mut self, memo: Memo) {
+        self.memo = memo;
+        let (decisions, orders) = self.memo.decisions();
+        self.orders = orders;
+        self.order.follow(decisions);
+        // What was outstanding may have its outcome.
+        let (order, memo) = (&mut self.order, &self.memo);
+        self.outstanding.retain(|outstanding| {
+            let is_stored = memo.contains(outstanding.op.hash());
+            if is_stored {
+                order.resolve(outstanding.slot);
+            }
+            !is_stored
+        });
     }
 
     /// Ends the use of steps. Returns what is outstanding, and whom to wake once the handler is gone: futures in tasks
     /// of their own, which would wait for ever.
     pub(super) fn close(&mut self) -> (Vec<Outstanding>, Vec<Waker>) {
         self.closed = true;
-        let outstanding = std::mem::take(&mut self.outstanding);
-        let mut wakers: Vec<Waker> = self.gated.drain(..).map(|(_, waker)| waker).collect();
-        wakers.extend(outstanding.iter().map(|outstanding| outstanding.waker.clone()));
-        (outstanding, wakers)
+        self.gated.clear();
+        (std::mem::take(&mut self.outstanding), self.order.close().collect())
     }
 }

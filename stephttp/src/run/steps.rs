@@ -7,17 +7,28 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::value::RawValue;
 
+use super::handover::hidden;
 use super::memo::Memoized;
 use super::mode::Mode;
+use super::order::Slot;
 use super::record::{Recorded, StepKey, WRAPPER_BYTES};
-use super::state::OutstandingKind;
-use super::{Origin, Reentry, Run};
+use super::state::{OutstandingKind, State};
+use super::{Origin, Run};
 use crate::error::Retry;
 use crate::step::StepId;
 use crate::wire::limits::{RUN_STATE_BYTES, RUN_STEPS, STEP_OUTPUT_BYTES};
 use crate::wire::{OpCode, OpError, StepHash, Timing};
 
-/// What a step does when it is first polled.
+/// A step's place in the run between its polls.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Place {
+    /// From its first poll on.
+    slot: Option<Slot>,
+    /// The gate as it was then.
+    gate: u64,
+}
+
+/// What a step does when it is polled.
 pub(crate) enum Begin {
     /// An earlier request has its outcome.
     Memoized(Memoized),
@@ -33,12 +44,14 @@ pub(crate) enum Begin {
 
 /// How the run took a step's end.
 pub(crate) enum Ended {
-    /// The handler goes on.
-    Continue,
+    /// The handler gets the result when it is its turn.
+    InTurn,
+    /// The handler gets the result now: there is no Inngest.
+    Now,
     /// The handler waits for Inngest.
-    Outstanding(StepKey),
+    Outstanding,
     /// The output cannot be kept: the step counts as failed.
-    Refused(StepKey, OpError),
+    Refused(OpError),
 }
 
 impl Run {
@@ -56,109 +69,145 @@ impl Run {
         StepKey::new(id, index, hash)
     }
 
+    /// Lets a step take the outcome that is stored under an id that it had before.
+    pub(crate) fn rename(&self, key: &mut StepKey, old: &StepId) {
+        let mut state = self.lock();
+        let old = StepHash::of_repeated(old.as_str(), key.index);
+        let is_stored = |hash| state.memo.contains(hash) || self.mode() == Some(Mode::Runs(hash));
+        if is_stored(old) && !is_stored(key.hash) {
+            key.hash = old;
+            state.ids.note(old);
+        }
+    }
+
     /// Reports a misuse that the step's own type cannot: the run ends with it.
     pub(crate) fn misuse(&self, fault: String) {
         self.lock().fault.get_or_insert(fault);
         self.wakeup.wake();
     }
 
-    /// Decides what a step that runs code does. `gate` is the step's memory of the gate between polls.
-    pub(crate) fn begin(self: &Arc<Self>, key: &StepKey, gate: &mut Option<u64>, waker: &Waker) -> Begin {
-        let mut state = self.lock();
-        if state.closed {
-            drop(state);
-            used_too_late(&key.id, None);
+    /// Decides what a step that runs code does.
+    pub(crate) fn begin(self: &Arc<Self>, key: &StepKey, place: &mut Place, waker: &Waker) -> Begin {
+        if self.is_detached() {
+            return Begin::Execute(Executing { run: self.clone(), started: Instant::now(), counted: None });
         }
-        if let Some(Reentry { memo, mode, .. }) = self.reentered() {
-            if let Some(value) = memo.get(key.hash) {
-                return Begin::Memoized(value);
+        let mut state = self.open(&key.id);
+        let is_new = place.slot.is_none();
+        let slot = *place.slot.get_or_insert_with(|| state.order.enter(key.hash, waker));
+        if !is_new {
+            state.order.renew_waker(slot, waker);
+        }
+        if let Some(mode) = self.mode() {
+            if is_new && state.memo.contains(key.hash) {
+                state.order.resolve(slot);
+                return self.noticed(Begin::Pending);
+            }
+            if state.order.is_given(slot) {
+                return match state.memo.get(key.hash) {
+                    Some(value) => Begin::Memoized(value),
+                    None => Begin::Pending,
+                };
             }
             let planned = match mode {
                 Mode::Plans => true,
-                Mode::Runs(step) => *step != key.hash,
+                Mode::Runs(step) => step != key.hash,
                 Mode::RunsOn | Mode::Retries => false,
             };
             if planned {
-                let op = || Recorded::planned(key.clone());
-                if state.await_inngest(key.hash, waker, OutstandingKind::Planned, op) {
-                    self.wakeup.wake();
+                if is_new {
+                    state.await_inngest(slot, OutstandingKind::Planned, Recorded::planned(key.clone()));
                 }
-                return Begin::Pending;
+                return self.noticed(Begin::Pending);
             }
             // Whatever is memoized resolves first, so that a branch that lost a race before does not start now.
-            let opened = *gate.get_or_insert(state.gate);
-            if opened == state.gate {
-                let is_new = state.enter_gate(key.hash, waker);
-                drop(state);
-                if is_new {
-                    // The poll may be a spawned task's: the handler's own must end for the gate to open.
-                    self.wakeup.wake();
+            if is_new {
+                place.gate = state.gate;
+                state.enter_gate(slot);
+                if mode == Mode::Runs(key.hash) {
+                    state.target = Some(slot);
                 }
+                return self.noticed(Begin::Pending);
+            }
+            if place.gate == state.gate {
                 return Begin::Pending;
             }
         }
-        if self.is_detached() {
-            // Nothing is stored, so nothing is limited.
-        } else if self.memo().map_or(0, super::Memo::len) + state.added_steps >= RUN_STEPS {
+        if state.steps() >= RUN_STEPS {
             let message =
                 format!("a run has at most {RUN_STEPS} steps, and this would be one more; it did not run");
             return Begin::Refused(OpError::new("RunLimitError", message));
-        } else if self.is_first()
+        }
+        if self.is_first()
             && !self.ledger.is_dropped()
             && self.shared().is_some_and(|shared| shared.backlog().is_full())
         {
             return Begin::Backpressure;
         }
+        let counted = if self.is_being_polled() { Counted::Here } else { Counted::Elsewhere };
         state.executing += 1;
+        state.executing_elsewhere += usize::from(counted == Counted::Elsewhere);
         drop(state);
-        Begin::Execute(Executing { run: self.clone(), started: Instant::now() })
+        Begin::Execute(Executing { run: self.clone(), started: Instant::now(), counted: Some(counted) })
+    }
+
+    /// A step's future was polled and has not ended.
+    pub(crate) fn still_executing(&self, place: &Place, waker: &Waker) {
+        if let Some(slot) = place.slot {
+            let mut state = self.lock();
+            if !state.closed {
+                state.order.renew_waker(slot, waker);
+                state.polled += 1;
+            }
+        }
     }
 
     /// A wait's stored outcome, or what it asks of Inngest is noted. `None` without any Inngest.
     pub(crate) fn poll_wait(
         &self,
         key: &StepKey,
+        place: &mut Place,
         waker: &Waker,
         op: impl FnOnce() -> Recorded,
     ) -> Poll<Option<Memoized>> {
-        let mut state = self.lock();
-        if state.closed {
-            drop(state);
-            used_too_late(&key.id, None);
-        }
         if self.is_detached() {
             return Poll::Ready(None);
         }
-        if let Some(value) = self.memo().and_then(|memo| memo.get(key.hash)) {
-            return Poll::Ready(Some(value));
+        let mut state = self.open(&key.id);
+        if let Some(slot) = place.slot {
+            state.order.renew_waker(slot, waker);
+            let given = state.order.is_given(slot).then(|| state.memo.get(key.hash)).flatten();
+            return given.map_or(Poll::Pending, |value| Poll::Ready(Some(value)));
         }
-        let is_new = !state.renew_waker(key.hash, waker);
-        if is_new && self.memo().map_or(0, super::Memo::len) + state.added_steps >= RUN_STEPS {
+        let slot = state.order.enter(key.hash, waker);
+        place.slot = Some(slot);
+        if state.memo.contains(key.hash) {
+            state.order.resolve(slot);
+        } else if state.steps() >= RUN_STEPS {
             state.fault.get_or_insert_with(|| {
                 format!("a run has at most {RUN_STEPS} steps; `{}` is one more", key.id)
             });
-            return Poll::Pending;
+        } else {
+            state.await_inngest(slot, OutstandingKind::Wait, op());
         }
-        if state.await_inngest(key.hash, waker, OutstandingKind::Wait, op) {
-            self.wakeup.wake();
+        self.noticed(Poll::Pending)
+    }
+
+    /// Whether it is the turn of a step that has ended. Otherwise its waker is noted.
+    pub(crate) fn poll_turn(&self, key: &StepKey, place: &Place, waker: &Waker) -> Poll<()> {
+        let mut state = self.open(&key.id);
+        let Some(slot) = place.slot else { return Poll::Ready(()) };
+        if state.order.is_given(slot) {
+            return Poll::Ready(());
         }
+        state.order.renew_waker(slot, waker);
         Poll::Pending
     }
 
-    /// Notes the waker of a step that waits for Inngest.
-    pub(crate) fn still_outstanding<T>(&self, key: &StepKey, waker: &Waker) -> Poll<T> {
-        let mut state = self.lock();
-        if state.closed {
-            drop(state);
-            used_too_late(&key.id, None);
+    /// A step's future was dropped, or has given its result.
+    pub(crate) fn forget(&self, place: &Place) {
+        if let Some(slot) = place.slot {
+            self.lock().forget(slot);
         }
-        state.renew_waker(key.hash, waker);
-        Poll::Pending
-    }
-
-    /// A future that waited for Inngest was dropped.
-    pub(crate) fn forget(&self, hash: StepHash) {
-        self.lock().forget(hash);
     }
 
     pub(crate) fn is_detached(&self) -> bool {
@@ -172,80 +221,76 @@ impl Run {
     /// A step's future ended with an output.
     pub(crate) fn ended_ok(
         &self,
-        key: StepKey,
+        key: &StepKey,
+        place: &Place,
         output: Box<RawValue>,
-        timing: Timing,
-        waker: &Waker,
+        executing: &mut Executing,
     ) -> Ended {
-        if self.is_detached() {
-            return Ended::Continue;
-        }
+        let Some(slot) = place.slot else { return Ended::Now };
         let bytes = output.get().len() + WRAPPER_BYTES;
         if bytes > STEP_OUTPUT_BYTES {
             let message = format!(
                 "the step's output has {bytes} bytes as JSON, but Inngest keeps at most {STEP_OUTPUT_BYTES} (4 MiB) a \
                  step: store it elsewhere and return a reference"
             );
-            return Ended::Refused(key, OpError::new("StepOutputTooLarge", message));
+            return Ended::Refused(OpError::new("StepOutputTooLarge", message));
         }
-        let mut state = self.lock();
-        if state.closed {
-            drop(state);
-            used_too_late(&key.id, None);
-        }
-        let total = self.memo().map_or(0, super::Memo::size) + state.added_bytes + bytes;
+        let timing = executing.timing();
+        let mut state = self.open(&key.id);
+        let total = state.bytes() + bytes;
         if total > RUN_STATE_BYTES {
             let message = format!(
                 "the run's step outputs would have {total} bytes, but Inngest keeps at most {RUN_STATE_BYTES} (32 MiB) \
                  a run: store large outputs elsewhere and return references"
             );
-            return Ended::Refused(key, OpError::new("RunLimitError", message));
+            return Ended::Refused(OpError::new("RunLimitError", message));
         }
-        if self.is_answered_by(&key) && !state.answering {
+        executing.end(&mut state);
+        let op = Recorded::ran(key.clone(), output, Some(timing));
+        if self.is_answered_by(key) && !state.answering {
             state.answering = true;
-            let op = || Recorded::ran(key.clone(), output, Some(timing));
-            state.await_inngest(key.hash, waker, OutstandingKind::Answer(None), op);
-            self.wakeup.wake();
-            return Ended::Outstanding(key);
+            state.await_inngest(slot, OutstandingKind::Answer(None), op);
+            return self.noticed(Ended::Outstanding);
         }
-        let op = Recorded::ran(key, output, Some(timing));
         if let Some(shared) = self.shared().filter(|_| self.is_first()) {
             if self.ledger.is_dropped() {
                 // Not kept, but its run's loss is reported.
                 state.count(&op);
-                return Ended::Continue;
+                state.order.resolve(slot);
+                return self.noticed(Ended::InTurn);
             }
             self.ledger.charge(shared.backlog(), op.size());
+        } else if state.order.depends_on_unstored(slot) {
+            // A later request must not find this step without what led to it.
+            store_order(&mut state);
         }
         state.record(op);
-        Ended::Continue
+        state.order.resolve(slot);
+        self.noticed(Ended::InTurn)
     }
 
     /// A step's future ended with a failure.
     pub(crate) fn ended_err(
         &self,
-        key: StepKey,
+        key: &StepKey,
+        place: &Place,
         retry: Retry,
         error: OpError,
-        timing: Timing,
-        waker: &Waker,
+        executing: &mut Executing,
     ) -> Ended {
         let retries = self.opts().retries();
         let for_good = retry == Retry::Never || (self.is_first() && retries == 0);
         tracing::debug!(step = %key.id, message = %error.message, for_good, "step failed");
-        if self.is_detached() {
-            return Ended::Continue;
-        }
-        let mut state = self.lock();
-        if state.closed {
-            drop(state);
-            used_too_late(&key.id, None);
-        }
+        let Some(slot) = place.slot else { return Ended::Now };
+        let timing = executing.timing();
+        let mut state = self.open(&key.id);
+        executing.end(&mut state);
         let op = if for_good { OpCode::StepFailed } else { OpCode::StepError };
         let op = Recorded::failed(key.clone(), op, error, timing);
         if for_good && self.is_first() {
             state.record(op);
-            return Ended::Continue;
+            state.order.resolve(slot);
+            return self.noticed(Ended::InTurn);
         }
         let delay = match retry {
             Retry::After(delay) => Some(delay),
@@ -253,9 +298,8 @@ impl Run {
         };
         let named = self.mode() == Some(Mode::Runs(key.hash));
         let kind = if named { OutstandingKind::Answer(delay) } else { OutstandingKind::Failing(delay) };
-        state.await_inngest(key.hash, waker, kind, || op);
-        self.wakeup.wake();
-        Ended::Outstanding(key)
+        state.await_inngest(slot, kind, op);
+        self.noticed(Ended::Outstanding)
     }
 
     /// Whether this request answers when this step has ended well.
@@ -266,6 +310,43 @@ impl Run {
             Some(Mode::RunsOn | Mode::Plans) | None => false,
         }
     }
+
+    /// Something has changed that the handler's driver looks at. It does so after each poll of the handler; only a step
+    /// in a task of its own has to wake it.
+    fn noticed<T>(&self, outcome: T) -> T {
+        self.wakeup.notice();
+        outcome
+    }
+
+    /// # Panics
+    /// When the handler's time is over.
+    fn open(&self, id: &str) -> std::sync::MutexGuard<'_, State> {
+        let state = self.lock();
+        if state.closed {
+            drop(state);
+            used_too_late(id, None);
+        }
+        state
+    }
+}
+
+/// Lets the decisions of this request be stored with what is sent next.
+pub(super) fn store_order(state: &mut State) {
+    if state.steps() >= RUN_STEPS {
+        tracing::warn!("a run is at its limit of {RUN_STEPS} steps: the order of its steps is not stored");
+        return;
+    }
+    let decisions = state.order.take_unstored();
+    if !decisions.is_empty() {
+        let op = hidden(order_step(state.orders), &decisions);
+        state.orders += 1;
+        state.record(op);
+    }
+}
+
+/// The n-th hidden step that holds decisions.
+pub(super) fn order_step(n: usize) -> StepKey {
+    StepKey::hidden(format!("stephttp:order:{n}"))
 }
 
 /// A step's future is under way: while one is, the run is not suspended.
@@ -273,10 +354,19 @@ impl Run {
 pub(crate) struct Executing {
     run: Arc<Run>,
     started: Instant,
+    /// Whether the run counts on it.
+    counted: Option<Counted>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    Here,
+    /// In a task of its own.
+    Elsewhere,
 }
 
 impl Executing {
-    pub(crate) fn timing(&self) -> Timing {
+    fn timing(&self) -> Timing {
         let nanoseconds = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         let (start, clock) = self.run.began;
         let started = start + self.started.saturating_duration_since(clock);
@@ -285,16 +375,26 @@ impl Executing {
             duration_ns: nanoseconds(self.started.elapsed()),
         }
     }
+
+    fn end(&mut self, state: &mut State) {
+        let counted = self.counted.take();
+        state.executing -= usize::from(counted.is_some());
+        state.executing_elsewhere -= usize::from(counted == Some(Counted::Elsewhere));
+    }
 }
 
 impl Drop for Executing {
     fn drop(&mut self) {
-        let mut state = self.run.lock();
-        state.executing -= 1;
+        if self.counted.is_none() {
+            return;
+        }
+        let run = self.run.clone();
+        let mut state = run.lock();
+        self.end(&mut state);
         let may_suspend = state.executing == 0 && !state.outstanding.is_empty();
         drop(state);
         if may_suspend {
-            self.run.wakeup.wake();
+            run.wakeup.notice();
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 use serde::Serialize;
@@ -12,52 +12,72 @@ use serde::de::DeserializeOwned;
 
 use super::StepId;
 use crate::error::{Failure, Retry, StepError};
-use crate::run::{Begin, Ended, Executing, Run, StepKey};
-use crate::wire::{OpError, Timing};
+use crate::run::{Begin, Ended, Executing, Place, Run, StepKey};
+use crate::wire::OpError;
 
 pin_project! {
     /// The future of [`Step::run`](super::Step::run).
     #[must_use = "a step does nothing until it is awaited"]
-    pub struct RunStep<F> {
+    pub struct RunStep<F, T> {
         #[pin]
         future: F,
         run: Arc<Run>,
-        stage: Stage,
+        place: Place,
+        stage: Stage<T>,
     }
 
-    impl<F> PinnedDrop for RunStep<F> {
+    impl<F, T> PinnedDrop for RunStep<F, T> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
-            if let Stage::Outstanding(key) = this.stage {
-                this.run.forget(key.hash);
-            }
+            this.run.forget(this.place);
         }
     }
 }
 
-enum Stage {
+enum Stage<T> {
     /// The id is none: the fault.
     Misused(StepId, String),
-    /// Not begun; with the run's gate as it was at the first poll.
-    New(StepKey, Option<u64>),
+    New(StepKey),
     Backpressure(StepKey, Pin<Box<dyn Future<Output = ()> + Send>>),
     Executing(StepKey, Executing),
+    /// It waits for its turn to give what it came to.
+    Ended(StepKey, Result<T, StepError>),
     /// Only Inngest can bring it forward.
     Outstanding(StepKey),
     Done,
 }
 
-impl<F> RunStep<F> {
+impl<F, T> RunStep<F, T> {
     pub(super) fn new(run: Arc<Run>, id: StepId, future: F, caller: &'static Location<'static>) -> Self {
         let stage = match id.fault() {
             Some(fault) => Stage::Misused(id, fault),
-            None => Stage::New(run.claim(id, caller), None),
+            None => Stage::New(run.claim(id, caller)),
         };
-        Self { future, run, stage }
+        Self { future, run, place: Place::default(), stage }
+    }
+
+    /// Says which id the step had in earlier versions of the program, so that runs in flight find what it came to then.
+    ///
+    /// A result that is stored under the new id wins. Of an id that is used several times the same use is meant: the
+    /// second `new` takes what the second `old` left. A step that had only been planned under its old id, beside
+    /// others, is not known again.
+    ///
+    /// ```
+    /// # use stephttp::{Failure, Step, StepError};
+    /// # async fn charge() -> Result<u32, Failure> { Ok(7) }
+    /// # async fn handler(step: Step) -> Result<(), StepError> {
+    /// let charge = step.run("charge-card", charge()).renamed_from("charge").await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn renamed_from(mut self, old: impl Into<StepId>) -> Self {
+        if let Stage::New(key) = &mut self.stage {
+            self.run.rename(key, &old.into());
+        }
+        self
     }
 }
 
-impl<T, E, F> Future for RunStep<F>
+impl<T, E, F> Future for RunStep<F, T>
 where
     T: Serialize + DeserializeOwned,
     E: Into<Failure>,
@@ -67,25 +87,22 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
+        let (run, place) = (&*this.run, this.place);
         loop {
             match std::mem::replace(this.stage, Stage::Done) {
                 Stage::Misused(id, fault) => {
                     let error = OpError::new("InvalidStepId", fault);
-                    return Poll::Ready(Err(refused(this.run, id.as_str(), error)));
+                    return Poll::Ready(Err(refused(run, id.as_str(), error)));
                 }
-                Stage::New(key, mut gate) => match this.run.begin(&key, &mut gate, cx.waker()) {
-                    Begin::Memoized(value) => return Poll::Ready(recall(this.run, &key, value.outcome())),
-                    Begin::Refused(error) => return Poll::Ready(Err(refused(this.run, &key.id, error))),
+                Stage::New(key) => match run.begin(&key, place, cx.waker()) {
+                    Begin::Memoized(value) => return Poll::Ready(recall(run, &key, value.outcome())),
+                    Begin::Refused(error) => return Poll::Ready(Err(refused(run, &key.id, error))),
                     Begin::Execute(executing) => *this.stage = Stage::Executing(key, executing),
                     Begin::Backpressure => {
-                        *this.stage = Stage::Backpressure(key, Box::pin(this.run.clone().make_room()));
-                    }
-                    Begin::Pending if gate.is_some() => {
-                        *this.stage = Stage::New(key, gate);
-                        return Poll::Pending;
+                        *this.stage = Stage::Backpressure(key, Box::pin(run.clone().make_room()));
                     }
                     Begin::Pending => {
-                        *this.stage = Stage::Outstanding(key);
+                        *this.stage = Stage::New(key);
                         return Poll::Pending;
                     }
                 },
@@ -94,26 +111,33 @@ where
                         *this.stage = Stage::Backpressure(key, room);
                         return Poll::Pending;
                     }
-                    *this.stage = Stage::New(key, None);
+                    *this.stage = Stage::New(key);
                 }
                 Stage::Executing(key, executing) => {
                     // On a panic in here the guard is dropped with `stage`, so the run does not count on this step.
                     *this.stage = Stage::Executing(key, executing);
-                    let output = ready!(this.future.as_mut().poll(cx));
-                    let Stage::Executing(key, executing) = std::mem::replace(this.stage, Stage::Done) else {
+                    let Poll::Ready(output) = this.future.as_mut().poll(cx) else {
+                        run.still_executing(place, cx.waker());
+                        return Poll::Pending;
+                    };
+                    let Stage::Executing(key, mut executing) = std::mem::replace(this.stage, Stage::Done)
+                    else {
                         unreachable!("the stage was set above")
                     };
-                    match end(this.run, key, executing.timing(), output, cx) {
-                        Ok(outcome) => return Poll::Ready(outcome),
-                        Err(key) => *this.stage = Stage::Outstanding(key),
+                    *this.stage = end(run, key, place, &mut executing, output);
+                }
+                Stage::Ended(key, outcome) => {
+                    if run.poll_turn(&key, place, cx.waker()).is_pending() {
+                        *this.stage = Stage::Ended(key, outcome);
+                        return Poll::Pending;
                     }
-                    return Poll::Pending;
+                    return Poll::Ready(outcome);
                 }
                 Stage::Outstanding(key) => {
                     // Notes the waker anew, and panics when the run has gone on without this task.
-                    let pending = this.run.still_outstanding(&key, cx.waker());
+                    let _ = run.poll_turn(&key, place, cx.waker());
                     *this.stage = Stage::Outstanding(key);
-                    return pending;
+                    return Poll::Pending;
                 }
                 Stage::Done => panic!("a step was polled after it had ended"),
             }
@@ -121,39 +145,39 @@ where
     }
 }
 
-/// What the handler gets from a step whose future has ended; the key back if it must wait for Inngest.
+/// What becomes of a step whose future has ended.
 fn end<T, E>(
     run: &Run,
     key: StepKey,
-    timing: Timing,
+    place: &Place,
+    executing: &mut Executing,
     output: Result<T, E>,
-    cx: &mut Context<'_>,
-) -> Result<Result<T, StepError>, StepKey>
+) -> Stage<T>
 where
     T: Serialize + DeserializeOwned,
     E: Into<Failure>,
 {
-    let unkept = |key: StepKey, error: OpError| {
+    let unkept = |error: OpError| {
         tracing::error!(run_id = %run.id(), step = %key.id, "{}", error.message);
         // Trying again would not change it.
-        (key, Retry::Never, error)
+        (Retry::Never, error)
     };
-    let (key, retry, error) = match output.map_err(Into::into) {
+    let (retry, error) = match output.map_err(Into::into) {
         // Decoded from its stored form at once: every later request gets the same value.
         Ok(value) => match store(&value) {
-            Ok((json, value)) => match run.ended_ok(key, json, timing, cx.waker()) {
-                Ended::Continue => return Ok(Ok(value)),
-                Ended::Outstanding(key) => return Err(key),
-                Ended::Refused(key, error) => unkept(key, error),
+            Ok((json, value)) => match run.ended_ok(&key, place, json, executing) {
+                Ended::InTurn | Ended::Now => return Stage::Ended(key, Ok(value)),
+                Ended::Outstanding => return Stage::Outstanding(key),
+                Ended::Refused(error) => unkept(error),
             },
-            Err(error) => unkept(key, error),
+            Err(error) => unkept(error),
         },
-        Err(failure) => (key, failure.retry(), failure.to_wire()),
+        Err(failure) => (failure.retry(), failure.to_wire()),
     };
     let failed = StepError::new(key.id.clone(), error.clone());
-    match run.ended_err(key, retry, error, timing, cx.waker()) {
-        Ended::Outstanding(key) => Err(key),
-        Ended::Continue | Ended::Refused(..) => Ok(Err(failed)),
+    match run.ended_err(&key, place, retry, error, executing) {
+        Ended::Outstanding => Stage::Outstanding(key),
+        Ended::InTurn | Ended::Now | Ended::Refused(_) => Stage::Ended(key, Err(failed)),
     }
 }
 
@@ -202,13 +226,14 @@ fn refused(run: &Run, id: &str, error: OpError) -> StepError {
     StepError::new(id, error)
 }
 
-impl<F> fmt::Debug for RunStep<F> {
+impl<F, T> fmt::Debug for RunStep<F, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (id, stage) = match &self.stage {
             Stage::Misused(id, _) => (id.as_str(), "misused"),
-            Stage::New(key, _) => (&*key.id, "new"),
+            Stage::New(key) => (&*key.id, "new"),
             Stage::Backpressure(key, _) => (&*key.id, "waiting for room"),
             Stage::Executing(key, _) => (&*key.id, "executing"),
+            Stage::Ended(key, _) => (&*key.id, "ended"),
             Stage::Outstanding(key) => (&*key.id, "waiting for Inngest"),
             Stage::Done => ("", "done"),
         };

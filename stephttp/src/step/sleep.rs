@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use super::StepId;
-use crate::run::{Recorded, Run, StepKey};
+use crate::run::{Place, Recorded, Run, StepKey};
 use crate::wire::{OpCode, OpOpts, duration, limits};
 
 /// The future of [`Step::sleep`](super::Step::sleep) and [`Step::sleep_until`](super::Step::sleep_until).
@@ -23,7 +23,7 @@ enum State {
     /// The run ends with the fault that has been reported.
     Misused,
     /// Until then, as the wire says it.
-    Asleep { key: StepKey, until: String },
+    Asleep { key: StepKey, place: Place, until: String },
 }
 
 impl SleepStep {
@@ -64,7 +64,7 @@ impl SleepStep {
                 run.misuse(format!("{fault} (at {caller})"));
                 State::Misused
             }
-            None => State::Asleep { key: run.claim(id, caller), until },
+            None => State::Asleep { key: run.claim(id, caller), place: Place::default(), until },
         };
         Self { run, state }
     }
@@ -73,17 +73,18 @@ impl SleepStep {
 impl Future for SleepStep {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let State::Asleep { key, until } = &self.state else { return Poll::Pending };
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { run, state } = &mut *self;
+        let State::Asleep { key, place, until } = state else { return Poll::Pending };
         let op = || Recorded::ask(key.clone(), OpCode::Sleep, OpOpts::sleep(until.clone()));
-        self.run.poll_wait(key, cx.waker(), op).map(drop)
+        run.poll_wait(key, place, cx.waker(), op).map(drop)
     }
 }
 
 impl Drop for SleepStep {
     fn drop(&mut self) {
-        if let State::Asleep { key, .. } = &self.state {
-            self.run.forget(key.hash);
+        if let State::Asleep { place, .. } = &self.state {
+            self.run.forget(place);
         }
     }
 }

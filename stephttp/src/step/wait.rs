@@ -3,16 +3,21 @@
 use std::panic::Location;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use super::StepId;
+use serde::de::DeserializeOwned;
+
+use super::outcome::{Outcomes, StepOutcome};
+use super::{Step, StepId};
 use crate::error::StepError;
-use crate::run::{Memoized, Recorded, Run, StepKey};
-use crate::wire::OpError;
+use crate::run::{Memoized, Place, Recorded, Run, StepKey};
+use crate::wire::{OpError, limits};
 
 /// One wait, from its call to its end. Dropped before that, it is forgotten.
 #[derive(Debug)]
 pub(super) struct Wait {
     run: Arc<Run>,
+    outcomes: Option<Arc<Outcomes>>,
     state: State,
 }
 
@@ -23,7 +28,7 @@ enum State {
         id: String,
         error: OpError,
     },
-    Waiting(StepKey),
+    Waiting(StepKey, Place),
     Done,
 }
 
@@ -32,33 +37,40 @@ enum State {
 pub(super) enum Waited {
     /// Inngest has stored its outcome.
     Stored(StepKey, Memoized),
-    /// There is no Inngest: see [`Step::detached`](super::Step::detached).
-    Detached(StepKey),
+    /// There is no Inngest; with what the test says that the step comes to.
+    Detached(StepKey, Option<StepOutcome>),
     /// It could not begin.
     Refused(StepError),
 }
 
 impl Wait {
-    pub(super) fn new(run: Arc<Run>, id: StepId, caller: &'static Location<'static>) -> Self {
+    pub(super) fn new(step: &Step, id: StepId, caller: &'static Location<'static>) -> Self {
         let state = match id.fault() {
             Some(fault) => State::Misused {
                 id: id.as_str().to_owned(),
                 error: OpError::new("InvalidStepId", format!("{fault} (at {caller})")),
             },
-            None => State::Waiting(run.claim(id, caller)),
+            None => State::Waiting(step.run.claim(id, caller), Place::default()),
         };
-        Self { run, state }
+        Self { run: step.run.clone(), outcomes: step.outcomes.clone(), state }
     }
 
     /// What the arguments have wrong; the first fault counts.
     pub(super) fn misuse(&mut self, name: &str, fault: impl Into<String>) {
-        if let State::Waiting(key) = &self.state {
+        if let State::Waiting(key, _) = &self.state {
             self.state = State::Misused { id: key.id.to_string(), error: OpError::new(name, fault) };
         }
     }
 
-    pub(super) fn run(&self) -> &Arc<Run> {
-        &self.run
+    /// Refuses a timeout that Inngest would not take.
+    pub(super) fn check_timeout(&mut self, timeout: Duration) {
+        if timeout > limits::WAIT {
+            let days = timeout.as_secs() / 86_400;
+            self.misuse(
+                "InvalidTimeout",
+                format!("the timeout is {days} days and more; the most is 366 days"),
+            );
+        }
     }
 
     /// `op` is what is asked of Inngest; it is called once at most.
@@ -67,8 +79,8 @@ impl Wait {
         cx: &mut Context<'_>,
         op: impl FnOnce(StepKey) -> Recorded,
     ) -> Poll<Waited> {
-        let key = match &self.state {
-            State::Waiting(key) => key,
+        let (key, place) = match &mut self.state {
+            State::Waiting(key, place) => (key, place),
             State::Misused { id, error } => {
                 tracing::error!(run_id = %self.run.id(), step = id, "{}", error.message);
                 let refused = StepError::new(id.clone(), error.clone());
@@ -77,11 +89,14 @@ impl Wait {
             }
             State::Done => panic!("a step was polled after it had ended"),
         };
-        let waited = match self.run.poll_wait(key, cx.waker(), || op(key.clone())) {
+        let waited = match self.run.poll_wait(key, place, cx.waker(), || op(key.clone())) {
             Poll::Ready(Some(value)) => Waited::Stored(key.clone(), value),
-            Poll::Ready(None) => Waited::Detached(key.clone()),
+            Poll::Ready(None) => {
+                Waited::Detached(key.clone(), self.outcomes.as_ref().and_then(|outcomes| outcomes.of(key)))
+            }
             Poll::Pending => return Poll::Pending,
         };
+        self.run.forget(place);
         self.state = State::Done;
         Poll::Ready(waited)
     }
@@ -89,8 +104,57 @@ impl Wait {
 
 impl Drop for Wait {
     fn drop(&mut self) {
-        if let State::Waiting(key) = &self.state {
-            self.run.forget(key.hash);
+        if let State::Waiting(_, place) = &self.state {
+            self.run.forget(place);
         }
     }
+}
+
+impl Waited {
+    /// As the result of something that Inngest did: `{"data": …}` or `{"error": …}`.
+    pub(super) fn result<T: DeserializeOwned>(self) -> Result<T, StepError> {
+        match self {
+            Self::Refused(error) => Err(error),
+            Self::Stored(key, value) => match value.outcome() {
+                Ok(outcome) => outcome.map_err(|error| StepError::new(key.id, error)),
+                Err(error) => Err(unreadable::<T>(&key, &error)),
+            },
+            Self::Detached(key, outcome) => given(&key, outcome)?.ok_or_else(|| {
+                let message =
+                    "it needs Inngest; in a unit test, give it an outcome with `Step::detached_with`";
+                StepError::new(key.id, OpError::new("DetachedError", message))
+            }),
+        }
+    }
+
+    /// As what came, or `None` when nothing came in time. `decode` reads the stored value.
+    pub(super) fn arrival<T: DeserializeOwned>(
+        self,
+        decode: impl FnOnce(&Memoized) -> Result<Option<Result<T, OpError>>, serde_json::Error>,
+    ) -> Result<Option<T>, StepError> {
+        match self {
+            Self::Refused(error) => Err(error),
+            Self::Stored(key, value) => match decode(&value) {
+                Ok(outcome) => outcome.transpose().map_err(|error| StepError::new(key.id, error)),
+                Err(error) => Err(unreadable::<T>(&key, &error)),
+            },
+            Self::Detached(key, outcome) => given(&key, outcome),
+        }
+    }
+}
+
+/// What a test says. A timeout, like no outcome at all, is `None`.
+pub(super) fn given<T: DeserializeOwned>(
+    key: &StepKey,
+    outcome: Option<StepOutcome>,
+) -> Result<Option<T>, StepError> {
+    let value = outcome.map(StepOutcome::into_value).transpose();
+    let value = value.map_err(|error| StepError::new(key.id.clone(), error))?.flatten();
+    value.map(serde_json::from_value).transpose().map_err(|error| unreadable::<T>(key, &error))
+}
+
+fn unreadable<T>(key: &StepKey, error: &serde_json::Error) -> StepError {
+    let message = format!("what came cannot be read as `{}`: {error}", std::any::type_name::<T>());
+    tracing::error!(step = %key.id, "{message}");
+    StepError::new(key.id.clone(), OpError::new("StepOutputNotDeserializable", message))
 }

@@ -201,10 +201,11 @@ async fn planned_steps_are_reported_as_recorded() {
     world.ended().await;
     let answers = world.inngest.dispatches();
     let planned = answers.iter().find(|answer| answer.step_id.is_none()).unwrap().response_json();
-    // recordings/raw-reentry-stepplanned-array-two.json, without the optional timing
+    // recordings/raw-parallel-mode-race.json, without the optional timing
+    let race = json!({"parallelMode": "race"});
     let expected = json!([
-        {"id":"b78f576611ec06f96af3ca654c22172a5d746c40","op":"StepPlanned","name":"p1","displayName":"p1","userland":{"id":"p1"}},
-        {"id":"c5fd961c9f737a955a308050062e7a2c34ee67c3","op":"StepPlanned","name":"p2","displayName":"p2","userland":{"id":"p2"}},
+        {"id":"b78f576611ec06f96af3ca654c22172a5d746c40","op":"StepPlanned","name":"p1","displayName":"p1","userland":{"id":"p1"},"opts":race},
+        {"id":"c5fd961c9f737a955a308050062e7a2c34ee67c3","op":"StepPlanned","name":"p2","displayName":"p2","userland":{"id":"p2"},"opts":race},
     ]);
     assert_eq!(planned, expected);
     world.assert_clean();
