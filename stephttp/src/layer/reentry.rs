@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use axum::body::{Body, HttpBody};
 use axum::extract::MatchedPath;
@@ -162,15 +162,34 @@ fn not_fetched(error: &ApiError, dispatch: &Dispatch, retries: u8) -> Response {
 
 /// Drives the handler, and saves its steps as they end.
 async fn drive<F: Future>(run: &Arc<Run>, mut handler: Pin<&mut F>) -> Driven<F::Output> {
+    let mut patience = None;
     std::future::poll_fn(|cx| {
         let driven = run.poll_handler(handler.as_mut(), cx);
-        if driven.is_pending() && run.has_unsent() {
-            run.checkpoint_in_background();
+        if driven.is_pending() {
+            if run.has_unsent() {
+                run.checkpoint_in_background();
+            }
+            if let Some(after) = run.held() {
+                let patience =
+                    patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(after * 2 + PATIENCE)));
+                if patience.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Driven::Misused(HELD.to_owned()));
+                }
+            } else {
+                patience = None;
+            }
         }
         driven
     })
     .await
 }
+
+/// How much longer than before a handler may hold a step that it is to drop.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+const HELD: &str = "the handler holds a step that it dropped in an earlier request, as `tokio::time::timeout` does, and \
+                    does not drop it now: its code has changed while the run was in flight, or does not do the same in \
+                    each request";
 
 /// Ends the use of steps also when Inngest's connection breaks off and the re-entry is dropped: the run holds wakers
 /// that hold the run.

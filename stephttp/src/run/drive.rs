@@ -94,9 +94,12 @@ impl Run {
             return Next::Rest;
         }
         state.restless = 0;
+        state.gave = false;
+        state.held = None;
         let plans = matches!(self.mode(), Some(Mode::Plans | Mode::Runs(_)));
         match state.order.turn(!plans) {
             Turn::Give(waker) => {
+                state.gave = true;
                 drop(state);
                 waker.wake();
                 return Next::Poll;
@@ -105,6 +108,7 @@ impl Run {
             Turn::Undecided if state.target.is_none() && state.executing == 0 && !state.answering => {
                 return Next::End(Driven::Undecided(propose(&state)));
             }
+            Turn::Handler(after) => state.held = Some(after),
             Turn::Undecided | Turn::Nobody => {}
         }
         let gated = state.open_gate();
@@ -113,7 +117,8 @@ impl Run {
             gated.into_iter().for_each(Waker::wake);
             return Next::Poll;
         }
-        if state.outstanding.is_empty() || is_woken || polled > 0 || state.executing_elsewhere > 0 {
+        let waits = state.outstanding.is_empty() || state.held.is_some();
+        if waits || is_woken || polled > 0 || state.executing_elsewhere > 0 {
             return Next::Rest;
         }
         if state.executing > 0 && !probing {

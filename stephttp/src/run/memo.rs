@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::decision::Decision;
 use super::ids::StepMap;
 use super::steps::order_step;
 use crate::wire::limits::RUN_STEPS;
@@ -42,11 +43,11 @@ impl Memo {
     }
 
     /// The stored decisions, in their order, and how many hidden steps hold them.
-    pub(crate) fn decisions(&self) -> (Vec<StepHash>, usize) {
+    pub(crate) fn decisions(&self) -> (Vec<Decision>, usize) {
         let mut decisions = Vec::new();
         for n in 0.. {
             let Some(stored) = self.get(order_step(n).hash) else { return (decisions, n) };
-            match stored.outcome::<Vec<StepHash>>() {
+            match stored.outcome::<Vec<Decision>>() {
                 Ok(Ok(more)) => decisions.extend(more),
                 _ => {
                     tracing::error!(step = %order_step(n).id, "the stored order of a run's steps cannot be read")

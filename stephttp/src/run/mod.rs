@@ -1,5 +1,6 @@
 //! A run, as far as this process knows it: one request's share of it.
 
+mod decision;
 mod drive;
 mod handover;
 mod ids;
@@ -76,7 +77,9 @@ struct Reentry {
 
 impl Run {
     pub(crate) fn first(shared: Arc<Shared>) -> Self {
-        Self::new(Origin::First(shared))
+        let run = Self::new(Origin::First(shared));
+        run.lock().decides = true;
+        run
     }
 
     pub(crate) fn reentry(shared: Arc<Shared>, dispatch: Dispatch, memo: Memo) -> Self {
@@ -85,6 +88,7 @@ impl Run {
         let run = Self::new(Origin::Reentry(Box::new(Reentry { shared, dispatch, mode })));
         run.id.get_or_init(|| run_id);
         run.learn(memo);
+        run.lock().decides = matches!(mode, Mode::RunsOn | Mode::Retries);
         run
     }
 
@@ -162,6 +166,11 @@ impl Run {
 
     pub(crate) fn head(&self) -> Option<&RequestHead> {
         self.head.get()
+    }
+
+    /// How long the handler held a step in an earlier request, that it then dropped by itself and now holds again.
+    pub(crate) fn held(&self) -> Option<Duration> {
+        self.lock().held
     }
 
     /// The handler's body has begun: its extractors accepted the request.

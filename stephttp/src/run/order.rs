@@ -5,10 +5,15 @@
 //! time. Where only one step waits there is nothing to decide. Where several do, the choice is a *decision*; decisions
 //! are stored with the run (hidden steps `stephttp:order:0`, `:1`, …), and later requests follow them. That makes the
 //! winner of a `select!` the winner for ever.
+//!
+//! A handler can also drop a step by itself, as `tokio::time::timeout` does. That is a decision too: later requests do
+//! not run that step again, but wait until the handler drops it.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::task::Waker;
+use std::time::Duration;
 
+use super::decision::Decision;
 use super::ids::StepMap;
 use crate::wire::StepHash;
 
@@ -26,10 +31,12 @@ pub(super) struct Order {
     resolved: VecDeque<Slot>,
     /// Results that a stored decision is about, by its rank.
     ranked: BTreeSet<(u32, Slot)>,
-    /// The stored decisions.
-    ranks: StepMap<u32>,
+    /// Steps that the handler will drop by itself, by the decision's rank.
+    drops: BTreeSet<(u32, Slot)>,
+    /// The stored decisions: their ranks, and how long the handler held what it dropped.
+    ranks: StepMap<(u32, Option<Duration>)>,
     /// Decisions of this request.
-    decided: Vec<StepHash>,
+    decided: Vec<Decision>,
     /// How many of those are stored, or on their way.
     stored: usize,
 }
@@ -64,12 +71,18 @@ pub(super) enum Turn {
     Nobody,
     /// Several steps wait, and which comes first has not been decided.
     Undecided,
+    /// The handler's: it will drop a step by itself, as it did before after so long.
+    Handler(Duration),
 }
 
 impl Order {
     /// Follows stored decisions. What has its result already is ranked anew.
-    pub(super) fn follow(&mut self, stored: Vec<StepHash>) {
-        self.ranks = stored.into_iter().zip(0..).collect();
+    pub(super) fn follow(&mut self, stored: Vec<Decision>) {
+        let rank = |(decision, rank): (Decision, u32)| match decision {
+            Decision::Given(hash) => (hash, (rank, None)),
+            Decision::Dropped(hash, after) => (hash, (rank, Some(after))),
+        };
+        self.ranks = stored.into_iter().zip(0..).map(rank).collect();
         for slot in std::mem::take(&mut self.resolved) {
             self.rank(slot);
         }
@@ -81,7 +94,27 @@ impl Order {
         let decisions = u32::try_from(self.decided.len()).unwrap_or(u32::MAX);
         self.entries.push(Entry { hash, waker: waker.clone(), phase: Phase::Waiting, decisions });
         self.waiting += 1;
+        if let Some((rank, Some(_))) = self.ranks.get(&hash) {
+            self.drops.insert((*rank, slot));
+        }
         slot
+    }
+
+    /// Whether the handler is to drop this step by itself.
+    pub(super) fn is_to_be_dropped(&mut self, slot: Slot) -> bool {
+        let hash = self.entry(slot).hash;
+        matches!(self.ranks.get(&hash), Some((_, Some(_))))
+    }
+
+    /// The handler drops a step by itself, after so long.
+    pub(super) fn note_drop(&mut self, slot: Slot, after: Duration) {
+        let entry = self.entry(slot);
+        if entry.phase == Phase::Waiting {
+            let hash = entry.hash;
+            if !self.ranks.contains_key(&hash) {
+                self.decided.push(Decision::Dropped(hash, after));
+            }
+        }
     }
 
     pub(super) fn renew_waker(&mut self, slot: Slot, waker: &Waker) {
@@ -103,7 +136,9 @@ impl Order {
     fn rank(&mut self, slot: Slot) {
         let hash = self.entry(slot).hash;
         match self.ranks.get(&hash) {
-            Some(rank) => drop(self.ranked.insert((*rank, slot))),
+            Some((rank, None)) => drop(self.ranked.insert((*rank, slot))),
+            // It came too late: the handler will have dropped it.
+            Some((_, Some(_))) => self.entry(slot).phase = Phase::Waiting,
             None => self.resolved.push_back(slot),
         }
     }
@@ -124,12 +159,22 @@ impl Order {
                 self.ranked.retain(|(_, ranked)| *ranked != slot);
             }
         }
+        self.drops.retain(|(_, dropped)| *dropped != slot);
     }
 
     /// Whose turn it is. `may_decide` allows to make a decision.
     pub(super) fn turn(&mut self, may_decide: bool) -> Turn {
-        if let Some((_, slot)) = self.ranked.pop_first() {
+        let drop = self.drops.first().copied();
+        if let Some((rank, slot)) = self.ranked.first().copied()
+            && drop.is_none_or(|(drop, _)| rank < drop)
+        {
+            self.ranked.pop_first();
             return self.give(slot);
+        }
+        if let Some((_, slot)) = drop {
+            let hash = self.entry(slot).hash;
+            let after = self.ranks.get(&hash).and_then(|(_, after)| *after);
+            return Turn::Handler(after.unwrap_or_default());
         }
         let Some(slot) = self.resolved.front().copied() else { return Turn::Nobody };
         if self.waiting > 1 {
@@ -137,7 +182,7 @@ impl Order {
                 return Turn::Undecided;
             }
             let hash = self.entry(slot).hash;
-            self.decided.push(hash);
+            self.decided.push(Decision::Given(hash));
         }
         self.resolved.pop_front();
         self.give(slot)
@@ -151,8 +196,8 @@ impl Order {
     }
 
     /// What a decision that has not been made could be: all results that are there.
-    pub(super) fn proposal(&self) -> Vec<StepHash> {
-        self.resolved.iter().map(|slot| self.entries[slot.0 as usize].hash).collect()
+    pub(super) fn proposal(&self) -> Vec<Decision> {
+        self.resolved.iter().map(|slot| Decision::Given(self.entries[slot.0 as usize].hash)).collect()
     }
 
     /// Whether a step may have come about by decisions that are not stored.
@@ -161,7 +206,7 @@ impl Order {
     }
 
     /// The decisions that are not stored, to be stored now.
-    pub(super) fn take_unstored(&mut self) -> &[StepHash] {
+    pub(super) fn take_unstored(&mut self) -> &[Decision] {
         let from = std::mem::replace(&mut self.stored, self.decided.len());
         &self.decided[from..]
     }

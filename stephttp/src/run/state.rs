@@ -1,6 +1,7 @@
 //! The part of a run that its steps change: which have ended, which wait, which execute.
 
 use std::task::Waker;
+use std::time::Duration;
 
 use super::ids::UsedIds;
 use super::memo::Memo;
@@ -40,6 +41,12 @@ pub(super) struct State {
     pub(super) gate: u64,
     /// The step that this request was made for waits at the gate.
     pub(super) target: Option<Slot>,
+    /// The handler is to drop a step by itself, as it did after so long.
+    pub(super) held: Option<Duration>,
+    /// The handler's poll came because a result was given to it.
+    pub(super) gave: bool,
+    /// Only this request decides: no other one of the run is under way.
+    pub(super) decides: bool,
     /// How often in a row the handler had woken itself when it could have been given a result.
     pub(super) restless: u8,
     /// The request's answer is known: nothing new begins.
@@ -65,11 +72,11 @@ pub(crate) enum OutstandingKind {
     /// A sleep, or another wait.
     Wait,
     /// A step that failed; with the delay that it asks for before it is tried again.
-    Failing(Option<std::time::Duration>),
+    Failing(Option<Duration>),
     /// A step that runs when Inngest names it.
     Planned,
     /// A step that ended, and with it what this request was made for.
-    Answer(Option<std::time::Duration>),
+    Answer(Option<Duration>),
 }
 
 impl State {
@@ -120,9 +127,12 @@ impl State {
     }
 
     /// A step's future was dropped, as the loser of a `select!` is. What it has come to stays.
-    pub(super) fn forget(&mut self, slot: Slot) {
+    pub(super) fn forget(&mut self, slot: Slot, elapsed: impl FnOnce() -> Duration) {
         if self.closed {
             return;
+        }
+        if self.decides && !self.gave {
+            self.order.note_drop(slot, elapsed());
         }
         self.order.leave(slot);
         self.gated.retain(|gated| *gated != slot);

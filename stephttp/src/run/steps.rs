@@ -98,6 +98,9 @@ impl Run {
             state.order.renew_waker(slot, waker);
         }
         if let Some(mode) = self.mode() {
+            if state.order.is_to_be_dropped(slot) {
+                return self.noticed(Begin::Pending);
+            }
             if is_new && state.memo.contains(key.hash) {
                 state.order.resolve(slot);
                 return self.noticed(Begin::Pending);
@@ -180,7 +183,9 @@ impl Run {
         }
         let slot = state.order.enter(key.hash, waker);
         place.slot = Some(slot);
-        if state.memo.contains(key.hash) {
+        if state.order.is_to_be_dropped(slot) {
+            // Nothing is asked of Inngest.
+        } else if state.memo.contains(key.hash) {
             state.order.resolve(slot);
         } else if state.steps() >= RUN_STEPS {
             state.fault.get_or_insert_with(|| {
@@ -206,7 +211,7 @@ impl Run {
     /// A step's future was dropped, or has given its result.
     pub(crate) fn forget(&self, place: &Place) {
         if let Some(slot) = place.slot {
-            self.lock().forget(slot);
+            self.lock().forget(slot, || self.elapsed());
         }
     }
 

@@ -158,3 +158,34 @@ async fn a_step_that_ends_wins_against_a_sleep() {
     assert_eq!(stage.effects.all(), ["work", "then"]);
     world.assert_clean();
 }
+
+#[inngest::api_fn(id = "races-timeout")]
+async fn gives_up(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
+    let slow = step.run("slow", async {
+        if stage.effects.happen("slow begins") == 1 {
+            std::future::pending::<()>().await;
+        }
+        Ok(stage.effects.happen("slow ends"))
+    });
+    let chosen = match tokio::time::timeout(Duration::from_millis(20), slow).await {
+        Ok(_) => "slow",
+        Err(_) => step.run("fast", async { Ok("fast".to_owned()) }).await.map(|_| "fast")?,
+    };
+    step.sleep("pause", Duration::from_secs(60)).await;
+    saw(&step, "choice", chosen).await?;
+    step.sleep("another", Duration::from_secs(60)).await;
+    saw(&step, "choice again", chosen).await?;
+    Ok(chosen.to_owned())
+}
+
+/// In a later request the step would be quick; it is not even begun.
+#[tokio::test]
+async fn a_step_that_was_given_up_is_given_up_for_ever() {
+    let stage = Stage::new();
+    let world = World::of(stage.app(post(gives_up))).await;
+    let response = world.post("/").send().await.unwrap();
+    assert_eq!(world.follow(response).await.text().await.unwrap(), "fast");
+    assert_eq!(stage.effects.all(), ["slow begins"]);
+    world.ended().await;
+    world.assert_clean();
+}
