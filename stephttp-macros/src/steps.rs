@@ -28,6 +28,14 @@ const METHODS: &[Method] = &[
     Method { name: "run", kind: "Run", takes_future: true },
     Method { name: "sleep", kind: "Sleep", takes_future: false },
     Method { name: "sleep_until", kind: "Sleep", takes_future: false },
+    Method { name: "wait_for_event", kind: "WaitForEvent", takes_future: false },
+    Method { name: "send_event", kind: "SendEvent", takes_future: false },
+    Method { name: "send_events", kind: "SendEvent", takes_future: false },
+    Method { name: "invoke", kind: "Invoke", takes_future: false },
+    Method { name: "wait_for_signal", kind: "WaitForSignal", takes_future: false },
+    Method { name: "send_signal", kind: "SendSignal", takes_future: false },
+    Method { name: "fetch", kind: "Fetch", takes_future: false },
+    Method { name: "ai_infer", kind: "AiInfer", takes_future: false },
 ];
 
 /// A call with a literal id.

@@ -111,6 +111,20 @@ pub enum StepKind {
     Run,
     /// [`Step::sleep`](crate::Step::sleep) or [`Step::sleep_until`](crate::Step::sleep_until).
     Sleep,
+    /// [`Step::wait_for_event`](crate::Step::wait_for_event).
+    WaitForEvent,
+    /// [`Step::send_event`](crate::Step::send_event) or [`Step::send_events`](crate::Step::send_events).
+    SendEvent,
+    /// [`Step::invoke`](crate::Step::invoke).
+    Invoke,
+    /// [`Step::wait_for_signal`](crate::Step::wait_for_signal).
+    WaitForSignal,
+    /// [`Step::send_signal`](crate::Step::send_signal).
+    SendSignal,
+    /// [`Step::fetch`](crate::Step::fetch).
+    Fetch,
+    /// [`Step::ai_infer`](crate::Step::ai_infer).
+    AiInfer,
 }
 
 /// An endpoint that is linked into this program.

@@ -51,6 +51,23 @@
 //! # Ok(app) }
 //! ```
 //!
+//! # Steps
+//!
+//! | Step | Does | Where |
+//! |---|---|---|
+//! | [`run`](Step::run) | runs a future once | in this process |
+//! | [`sleep`](Step::sleep), [`sleep_until`](Step::sleep_until) | pauses | at Inngest |
+//! | [`wait_for_event`](Step::wait_for_event) | waits until something happens elsewhere | at Inngest |
+//! | [`send_event`](Step::send_event), [`send_events`](Step::send_events) | tells others what happened | in this process |
+//! | [`invoke`](Step::invoke) | calls another Inngest function for its result | at Inngest |
+//! | [`wait_for_signal`](Step::wait_for_signal) | waits until another run, or a person, says go | at Inngest |
+//! | [`send_signal`](Step::send_signal) | says so | in this process |
+//! | [`fetch`](Step::fetch) | makes an HTTP request | at Inngest |
+//! | [`ai_infer`](Step::ai_infer) | calls a model | at Inngest |
+//!
+//! A step "at Inngest" costs this process nothing while it lasts; in the first request it redirects the client to the run's
+//! result.
+//!
 //! # What to know
 //!
 //! - **A handler runs more than once.** After a wait or a retry it begins again; finished steps give what they gave
@@ -61,7 +78,8 @@
 //!   extractors that read other headers in [`Remember`].
 //! - **A client that goes away does not stop a run** that has begun a step.
 //! - **Inngest keeps** request bodies, queries and step outputs, readable in its dashboard.
-//! - **Unit tests need no server**: call the handler with [`Step::detached`]. For tests of the whole, the crate
+//! - **Unit tests need no server**: call the handler with [`Step::detached`], or with [`Step::detached_with`] to say what
+//!   its waits come to. For tests of the whole, the crate
 //!   `stephttp-dev` has an engine that runs in the test's process.
 //!
 //! # When Inngest cannot be reached
@@ -82,6 +100,7 @@ pub mod __private;
 mod checkpoint;
 mod client;
 mod error;
+mod event;
 mod function;
 mod layer;
 mod provider;
@@ -92,13 +111,18 @@ mod step;
 pub mod wire;
 
 pub use checkpoint::Undelivered;
-pub use error::{Failure, StepError};
+pub use error::{Failure, ResultExt, StepError};
+pub use event::Event;
 pub use function::{ApiFn, FnOpts, Registration, StepKind, StepMeta, registered};
 pub use layer::{DurableLayer, DurableService, ResponseFuture};
 pub use provider::{Provider, SetupError, SetupOpts};
 pub use remember::{Fault, Remember, RememberRejection};
 pub use run::{InvalidRunId, RunId};
-pub use step::{MissingLayer, RunStep, SleepStep, Step, StepId};
+pub use step::{
+    AiInferStep, FetchRequest, FetchStep, Inference, InvokeStep, MissingLayer, RunStep, SendEventStep,
+    SendEventsStep, SendSignalStep, SignalConflict, SleepStep, Step, StepId, StepOutcome, WaitForEventStep,
+    WaitForSignalStep,
+};
 
 /// Makes an axum handler durable.
 ///

@@ -48,6 +48,27 @@ fn handler_with_steps() {
 }
 
 #[test]
+fn handler_with_every_tool() {
+    golden(
+        "handler_with_every_tool",
+        r#"id = "tools""#,
+        r#"
+        async fn tools(step: Step) -> Result<(), StepError> {
+            let settled = step.wait_for_event::<Settled>("settlement", "bank/settled").timeout(DAY).await?;
+            step.send_event("tell", Event::new("shop/settled", settled)).await?;
+            step.send_events("tell-all", events).await?;
+            let score = step.invoke::<Score>("score", "risk-score").data(&customer).await?;
+            let by = step.wait_for_signal::<String>("approval", format!("approval/{id}")).await?;
+            step.send_signal("resume", "other", ()).await?;
+            let page = step.fetch("page", FetchRequest::get(url)).await?;
+            let answer = step.ai_infer::<Answer>("ask", Inference::openai_chat(key, body)).await?;
+            Ok(())
+        }
+        "#,
+    );
+}
+
+#[test]
 fn handler_without_step() {
     golden("handler_without_step", r#"id = "health""#, r#"async fn health() -> &'static str { "ok" }"#);
 }

@@ -55,6 +55,16 @@ fn every_form_of_a_call() {
 }
 
 #[test]
+fn every_tool() {
+    finds(r#"step.wait_for_event::<Option<fn() -> T>>("a", "b").matching("c", x).await?"#, &["a"]);
+    finds(r#"step.send_event("a", Event::new("b", data)); step.send_events("c", vec![])"#, &["a", "c"]);
+    finds(r#"step.invoke::<T>("a", "b").data(step.run("c", x).await?)"#, &["a", "c"]);
+    finds(r#"step.wait_for_signal("a", "b"); step.send_signal("c", "d", 1)"#, &["a", "c"]);
+    finds(r#"step.fetch("a", FetchRequest::get("b")); step.ai_infer::<Vec<T>>("c", x)"#, &["a", "c"]);
+    leaves_alone(r#"step.wait_for_event::<T>(format!("a-{n}"), "b")"#);
+}
+
+#[test]
 fn other_names_for_the_step() {
     finds(r#"let s = step.clone(); s.run("a", x)"#, &["a"]);
     finds(r#"let mut s = Step::clone(&step); s.run("a", x)"#, &["a"]);

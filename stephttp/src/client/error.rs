@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use super::retry::is_worth_retrying;
+
 /// Why a call to the checkpoint API failed, after all its attempts.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
@@ -54,6 +56,23 @@ impl ApiError {
     /// Whether the call may have had its effect all the same.
     pub(crate) fn leaves_unclear(&self) -> bool {
         self.is_outage() || matches!(self, Self::Answer(_))
+    }
+
+    /// Whether the same call may succeed later.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::RetryAfter { .. } => true,
+            Self::Status { status, .. } => is_worth_retrying(*status),
+            _ => false,
+        }
+    }
+
+    /// For how long the API asks to wait.
+    pub(crate) fn delay(&self) -> Option<Duration> {
+        match self {
+            Self::RetryAfter { delay, .. } => Some(*delay),
+            _ => None,
+        }
     }
 
     /// Whether the signing key was refused.

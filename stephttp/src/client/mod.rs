@@ -1,8 +1,10 @@
 //! The checkpoint API, as an app calls it.
 
 mod error;
+mod events;
 mod keys;
 mod retry;
+mod signals;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -19,6 +21,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 pub(crate) use error::ApiError;
+pub(crate) use events::{EventApi, SendEventsError};
 pub(crate) use keys::Keys;
 pub(crate) use retry::Patience;
 
@@ -41,6 +44,8 @@ pub(crate) struct ApiClient {
     new_run: Uri,
     keys: Keys,
     env: Option<HeaderValue>,
+    /// Where events go; `None` without an event key.
+    events: Option<EventApi>,
     /// The last call failed: the outage has been logged.
     failing: AtomicBool,
 }
@@ -64,7 +69,13 @@ impl ApiClient {
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .build(tls);
         let new_run = uri(&at(&base, "v1/checkpoint"));
-        Ok(Self { http, base, new_run, keys, env, failing: AtomicBool::new(false) })
+        Ok(Self { http, base, new_run, keys, env, events: None, failing: AtomicBool::new(false) })
+    }
+
+    /// Adds where events are sent.
+    pub(crate) fn with_event_api(mut self, events: Option<EventApi>) -> Self {
+        self.events = events;
+        self
     }
 
     /// Where a client reads the output of a run.
@@ -175,6 +186,15 @@ impl ApiClient {
         bearer: Option<&HeaderValue>,
         patience: Patience,
     ) -> Result<Bytes, ApiError> {
+        let mut request = self.request(method, url, body);
+        if let Some(bearer) = bearer {
+            request.headers_mut().insert(AUTHORIZATION, bearer.clone());
+        }
+        self.exchange(request, patience).await
+    }
+
+    /// A request without any key.
+    fn request(&self, method: &Method, url: &Uri, body: Option<&Bytes>) -> Request<Full<Bytes>> {
         let mut request = Request::new(body.cloned().map(Full::new).unwrap_or_default());
         *request.method_mut() = method.clone();
         *request.uri_mut() = url.clone();
@@ -183,12 +203,13 @@ impl ApiClient {
         if let Some(env) = &self.env {
             fields.insert(&ENV, env.clone());
         }
-        if let Some(bearer) = bearer {
-            fields.insert(AUTHORIZATION, bearer.clone());
-        }
         if body.is_some() {
             fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
+        request
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>, patience: Patience) -> Result<Bytes, ApiError> {
         let exchange = async {
             let (head, body) = self.http.request(request).await.map_err(ApiError::unreachable)?.into_parts();
             let body = Limited::new(body, ANSWER_BYTES).collect().await.map_err(ApiError::unreachable)?;

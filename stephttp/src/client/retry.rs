@@ -58,11 +58,7 @@ where
 {
     attempt
         .retry(patience.backoff())
-        .when(|error| match error {
-            ApiError::Unreachable(_) | ApiError::RetryAfter { .. } => true,
-            ApiError::Status { status, .. } => is_worth_retrying(*status),
-            _ => false,
-        })
+        .when(ApiError::may_pass)
         .adjust(|error, delay| match error {
             ApiError::RetryAfter { delay: asked, .. } => {
                 delay.map(|_| (*asked).min(patience.longest_delay()))

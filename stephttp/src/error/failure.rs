@@ -5,6 +5,8 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use super::StepError;
+use super::step_error::Cause;
 use crate::wire::OpError;
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -84,6 +86,17 @@ impl Failure {
         self.inner.retry != Retry::Never
     }
 
+    /// The same failure, not to be retried.
+    pub(crate) fn no_retry(self) -> Self {
+        self.with_retry(Retry::Never)
+    }
+
+    /// The same failure, to be retried in another way.
+    pub(crate) fn with_retry(mut self, retry: Retry) -> Self {
+        self.inner.retry = retry;
+        self
+    }
+
     pub(crate) fn retry(&self) -> Retry {
         self.inner.retry
     }
@@ -99,11 +112,19 @@ impl Failure {
         let mut slot = &mut error.cause;
         for _ in 0..CAUSES {
             let Some(source) = cause else { break };
-            slot = &mut slot.insert(Box::new(OpError::new("Error", text(source)))).cause;
+            slot = &mut slot.insert(Box::new(OpError::new(name(source), text(source)))).cause;
             cause = source.source();
         }
         error
     }
+}
+
+/// The name of a cause. What another step failed with has kept its own; of others only the text is known.
+fn name<'a>(error: &'a (dyn Error + 'static)) -> &'a str {
+    if let Some(error) = error.downcast_ref::<StepError>() {
+        return error.name();
+    }
+    error.downcast_ref::<Cause>().map(Cause::name).filter(|name| !name.is_empty()).unwrap_or("Error")
 }
 
 /// An error's message, cut where it gets out of hand: some hold a whole HTTP body.

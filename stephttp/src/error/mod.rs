@@ -1,9 +1,11 @@
 //! How a step says that it failed, and how its handler learns of it.
 
 mod failure;
+mod result_ext;
 mod step_error;
 
 pub use failure::Failure;
+pub use result_ext::ResultExt;
 pub use step_error::StepError;
 
 pub(crate) use failure::Retry;

@@ -11,7 +11,8 @@ use crate::wire::OpError;
 /// A step failed for good: without retries left, or because retrying cannot help.
 ///
 /// It is the same value in the request in which the step failed and in every later one: the step's id, and the name,
-/// message and causes of its [`Failure`](crate::Failure) as text.
+/// message and causes of its [`Failure`](crate::Failure) as text. The causes are its [`source`](Error::source), and the
+/// source of that, and so on; their `Debug` shows their names, too.
 ///
 /// A handler may catch it and go on, to compensate for what was done before:
 ///
@@ -109,15 +110,20 @@ impl IntoResponse for StepError {
 
 /// A cause, as text.
 #[derive(Debug, Clone)]
-struct Cause {
+pub(super) struct Cause {
+    name: String,
     message: String,
     cause: Option<Box<Cause>>,
 }
 
 impl Cause {
     fn new(error: OpError) -> Self {
-        let OpError { message, cause, .. } = error;
-        Self { message, cause: cause.map(|cause| Box::new(Self::new(*cause))) }
+        let OpError { name, message, cause, .. } = error;
+        Self { name, message, cause: cause.map(|cause| Box::new(Self::new(*cause))) }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 }
 
@@ -130,5 +136,41 @@ impl fmt::Display for Cause {
 impl Error for Cause {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Failure;
+
+    #[test]
+    fn causes_are_complete_also_those_of_other_sdks() {
+        // An error as a function of the JS SDK leaves it, a text as its last cause.
+        let json = r#"{"error":"NonRetriableError","name":"OrderError","message":"no order","stack":"OrderError: …",
+            "cause":{"__serialized":true,"name":"TypeError","message":"not a number","stack":null,"cause":"NaN"}}"#;
+        let error = StepError::new("order", serde_json::from_str(json).unwrap());
+        assert_eq!((error.step_id(), error.name(), error.message()), ("order", "OrderError", "no order"));
+        assert_eq!(error.to_string(), "step `order` failed: no order");
+        let cause = error.source().unwrap();
+        assert_eq!(cause.to_string(), "not a number");
+        assert!(format!("{cause:?}").contains("TypeError"));
+        assert_eq!(cause.source().unwrap().to_string(), "NaN");
+        assert!(cause.source().unwrap().source().is_none());
+    }
+
+    #[test]
+    fn an_error_that_is_a_failures_cause_keeps_its_names() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("booking failed")]
+        struct BookingFailed(#[source] StepError);
+
+        let inner =
+            OpError { cause: Some(Box::new(OpError::new("Io", "reset"))), ..OpError::new("Declined", "no") };
+        let wire = Failure::from(BookingFailed(StepError::new("charge", inner))).to_wire();
+        let cause = wire.cause.unwrap();
+        assert_eq!((cause.name.as_str(), cause.message.as_str()), ("Declined", "step `charge` failed: no"));
+        let root = cause.cause.unwrap();
+        assert_eq!((root.name.as_str(), root.message.as_str()), ("Io", "reset"));
     }
 }

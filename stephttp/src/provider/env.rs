@@ -12,3 +12,7 @@ pub(super) const API_BASE_URL: &str = "INNGEST_API_BASE_URL";
 pub(super) const BASE_URL: &str = "INNGEST_BASE_URL";
 /// The branch environment.
 pub(super) const ENV: &str = "INNGEST_ENV";
+/// The key to send events with.
+pub(super) const EVENT_KEY: &str = "INNGEST_EVENT_KEY";
+/// Where events are sent.
+pub(super) const EVENT_API_BASE_URL: &str = "INNGEST_EVENT_API_BASE_URL";

@@ -2,6 +2,7 @@
 
 mod env;
 mod error;
+mod events;
 mod opts;
 mod settings;
 
@@ -54,7 +55,8 @@ impl Provider {
         }
         let keys = Keys::new(settings.signing_key.as_ref(), settings.signing_key_fallback.as_ref());
         let client = ApiClient::new(settings.base_url.clone(), keys, settings.env.clone())
-            .map_err(|error| SetupError::Tls(error.to_string()))?;
+            .map_err(|error| SetupError::Tls(error.to_string()))?
+            .with_event_api(settings.event_api.clone());
         Ok(Self {
             shared: Arc::new(Shared {
                 backlog: Backlog::new(settings.backlog_bytes),

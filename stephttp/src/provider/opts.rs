@@ -28,6 +28,8 @@ use std::time::Duration;
 /// | `INNGEST_SIGNING_KEY_FALLBACK` | [`signing_key_fallback`](Self::signing_key_fallback) | the other key, while keys are rotated |
 /// | `INNGEST_API_BASE_URL`, `INNGEST_BASE_URL` | [`base_url`](Self::base_url) | a self-hosted server; the first wins |
 /// | `INNGEST_ENV` | [`env`](Self::env) | the branch environment |
+/// | `INNGEST_EVENT_KEY` | [`event_key`](Self::event_key) | the key to send events with; only [`Step::send_event`](crate::Step::send_event) needs it |
+/// | `INNGEST_EVENT_API_BASE_URL` | [`event_api_url`](Self::event_api_url) | where events are sent, if not where Inngest is |
 ///
 /// An empty variable counts as not set.
 #[derive(Clone, Default)]
@@ -39,6 +41,8 @@ pub struct SetupOpts {
     pub(super) signing_key_fallback: Option<String>,
     pub(super) base_url: Option<String>,
     pub(super) env: Option<String>,
+    pub(super) event_key: Option<String>,
+    pub(super) event_api_url: Option<String>,
     pub(super) linger: Option<Duration>,
     pub(super) backlog_bytes: Option<usize>,
     pub(super) backlog_wait: Option<Duration>,
@@ -114,6 +118,24 @@ impl SetupOpts {
         self
     }
 
+    /// The key to send events with, as Inngest shows it. Neither logs nor `Debug` show it.
+    ///
+    /// Without it, [`Step::send_event`](crate::Step::send_event) fails outside of dev mode. In dev mode any key will do,
+    /// and `NO_EVENT_KEY_SET` is sent when none is set.
+    #[must_use]
+    pub fn event_key(mut self, key: impl Into<String>) -> Self {
+        self.event_key = Some(key.into());
+        self
+    }
+
+    /// Where events are sent. Unless set: `https://inn.gs` with Inngest Cloud, the address of the API with any other
+    /// server.
+    #[must_use]
+    pub fn event_api_url(mut self, url: impl Into<String>) -> Self {
+        self.event_api_url = Some(url.into());
+        self
+    }
+
     /// How long operations gather in a client's request before they are sent; 500 ms unless set.
     ///
     /// A handler that ends sooner costs one call to Inngest. If the process dies, what was gathering is lost, and with
@@ -154,6 +176,8 @@ impl fmt::Debug for SetupOpts {
             .field("signing_key_fallback", &secret(&self.signing_key_fallback))
             .field("base_url", &self.base_url)
             .field("env", &self.env)
+            .field("event_key", &secret(&self.event_key))
+            .field("event_api_url", &self.event_api_url)
             .field("linger", &self.linger)
             .field("backlog_bytes", &self.backlog_bytes)
             .field("backlog_wait", &self.backlog_wait)

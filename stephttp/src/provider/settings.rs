@@ -8,10 +8,11 @@ use http::HeaderValue;
 use url::Url;
 
 use super::opts::Dev;
-use super::{SetupError, SetupOpts, env};
+use super::{SetupError, SetupOpts, env, events};
+use crate::client::EventApi;
 use crate::signature::SigningKey;
 
-const CLOUD: &str = "https://api.inngest.com";
+pub(super) const CLOUD: &str = "https://api.inngest.com";
 const DEV_SERVER: &str = "http://127.0.0.1:8288";
 const LINGER: Duration = Duration::from_millis(500);
 const BACKLOG_BYTES: usize = 4 * 1024 * 1024;
@@ -24,6 +25,7 @@ pub(crate) struct Settings {
     pub(super) signing_key: Option<SigningKey>,
     pub(super) signing_key_fallback: Option<SigningKey>,
     pub(super) env: Option<HeaderValue>,
+    pub(super) event_api: Option<EventApi>,
     pub(crate) linger: Duration,
     pub(super) backlog_bytes: usize,
     pub(crate) backlog_wait: Duration,
@@ -89,9 +91,13 @@ impl Settings {
         let env = env_name.map(|name| {
             HeaderValue::try_from(&name).map_err(|_| invalid(env_setting, &name, "is no header's value"))
         });
+        let base_url = base_url.unwrap_or(default_url);
+        let is_dev = matches!(mode, Mode::Dev { .. });
+        let event_api = events::resolve(opts.event_key, opts.event_api_url, variable, &base_url, is_dev)?;
         Ok(Self {
             mode,
-            base_url: base_url.unwrap_or(default_url),
+            base_url,
+            event_api,
             signing_key,
             signing_key_fallback,
             env: env.transpose()?,
@@ -145,7 +151,7 @@ fn parse_key(setting: &'static str, key: &str) -> Result<SigningKey, SetupError>
         .map_err(|error| invalid(setting, "(not shown)", &format!("is no signing key: {error}")))
 }
 
-fn parse_url(setting: &'static str, text: &str) -> Result<Url, SetupError> {
+pub(super) fn parse_url(setting: &'static str, text: &str) -> Result<Url, SetupError> {
     let problem = |problem: &str| {
         let hint = if setting == env::DEV { " (or write 1 for the default dev server)" } else { "" };
         invalid(setting, text, &format!("{problem}: write something like \"http://127.0.0.1:8288\"{hint}"))
@@ -182,7 +188,7 @@ fn parse_origin(setting: &'static str, text: &str) -> Result<String, SetupError>
     Ok(url.origin().ascii_serialization())
 }
 
-fn invalid(setting: &'static str, value: &str, problem: &str) -> SetupError {
+pub(super) fn invalid(setting: &'static str, value: &str, problem: &str) -> SetupError {
     SetupError::Invalid { setting, value: value.to_owned(), problem: problem.to_owned() }
 }
 

@@ -7,7 +7,6 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use super::Run;
 use super::handover::hidden;
-use super::mode::Mode;
 use super::order::Turn;
 use super::record::Recorded;
 use super::state::{Outstanding, State};
@@ -96,20 +95,19 @@ impl Run {
         state.restless = 0;
         state.gave = false;
         state.held = None;
-        let plans = matches!(self.mode(), Some(Mode::Plans | Mode::Runs(_)));
-        match state.order.turn(!plans) {
+        // With the step that this request was made for the handler has come far enough.
+        let decides = state.decides;
+        let turn = if state.target.is_some() { Turn::Nobody } else { state.order.turn(decides) };
+        match turn {
             Turn::Give(waker) => {
                 state.gave = true;
                 drop(state);
                 waker.wake();
                 return Next::Poll;
             }
-            // The step that this request was made for comes before what nobody has decided.
-            Turn::Undecided if state.target.is_none() && state.executing == 0 && !state.answering => {
-                return Next::End(Driven::Undecided(propose(&state)));
-            }
+            Turn::Undecided => return Next::End(Driven::Undecided(propose(&state))),
             Turn::Handler(after) => state.held = Some(after),
-            Turn::Undecided | Turn::Nobody => {}
+            Turn::Nobody => {}
         }
         let gated = state.open_gate();
         if !gated.is_empty() {

@@ -39,7 +39,7 @@ pub(super) struct State {
     gated: Vec<Slot>,
     /// How often the gate has been opened.
     pub(super) gate: u64,
-    /// The step that this request was made for waits at the gate.
+    /// The step that this request was made for, once the handler has come to it.
     pub(super) target: Option<Slot>,
     /// The handler is to drop a step by itself, as it did after so long.
     pub(super) held: Option<Duration>,
@@ -153,7 +153,6 @@ impl State {
             return Vec::new();
         }
         self.gate += 1;
-        self.target = None;
         let order = &mut self.order;
         self.gated.drain(..).map(|slot| order.waker(slot)).collect()
     }

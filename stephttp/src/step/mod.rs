@@ -1,9 +1,21 @@
 //! Steps: the parts of a handler whose results are kept. One file a tool.
 
+mod ai_infer;
+mod cel;
+mod fetch;
+mod fetch_request;
 mod id;
+mod inference;
+mod invoke;
+mod outcome;
+mod request_parts;
 mod run;
+mod send_event;
+mod sending;
+mod signal;
 mod sleep;
 mod wait;
+mod wait_for_event;
 
 use std::fmt;
 use std::panic::Location;
@@ -17,14 +29,24 @@ use http::request::Parts;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use ai_infer::AiInferStep;
+pub use fetch::FetchStep;
+pub use fetch_request::FetchRequest;
 pub use id::StepId;
+pub use inference::Inference;
+pub use invoke::InvokeStep;
+pub use outcome::StepOutcome;
 pub use run::RunStep;
+pub use send_event::{SendEventStep, SendEventsStep};
+pub use signal::{SendSignalStep, SignalConflict, WaitForSignalStep};
 pub use sleep::SleepStep;
+pub use wait_for_event::WaitForEventStep;
 
 use crate::error::Failure;
 use crate::function::FnOpts;
 use crate::layer::{CurrentRun, RequestHead};
 use crate::run::{Run, RunId};
+use outcome::Outcomes;
 
 /// A handler's way to run steps: an extractor.
 ///
@@ -61,11 +83,17 @@ use crate::run::{Run, RunId};
 #[derive(Clone)]
 pub struct Step {
     run: Arc<Run>,
+    /// What steps come to without a server.
+    outcomes: Option<Arc<Outcomes>>,
 }
 
 impl Step {
     /// A step runner without any server, for unit tests: steps run inline, once, and are not stored; sleeps are over
     /// at once; a failed step is not retried, so the handler gets its error.
+    ///
+    /// Nothing that is waited for comes: `wait_for_event` and `wait_for_signal` give `None`. Events and signals are not
+    /// sent; `send_event` gives a made-up id, `send_signal` gives `None`. `invoke`, `fetch` and `ai_infer` fail: give them,
+    /// and the waits, their outcomes with [`detached_with`](Self::detached_with).
     ///
     /// ```
     /// use stephttp::{Step, StepError};
@@ -83,7 +111,11 @@ impl Step {
     /// ```
     #[must_use]
     pub fn detached() -> Self {
-        Self { run: Arc::new(Run::detached()) }
+        Self::without_server(Outcomes::default())
+    }
+
+    fn without_server(outcomes: Outcomes) -> Self {
+        Self { run: Arc::new(Run::detached()), outcomes: Some(Arc::new(outcomes)) }
     }
 
     /// Runs a future once, and gives its output in this request and in every later one.
@@ -114,7 +146,7 @@ impl Step {
     /// # Cancellation
     /// See [`Step`].
     #[track_caller]
-    pub fn run<T, E, F>(&self, id: impl Into<StepId>, future: F) -> RunStep<F>
+    pub fn run<T, E, F>(&self, id: impl Into<StepId>, future: F) -> RunStep<F, T>
     where
         T: Serialize + DeserializeOwned,
         E: Into<Failure>,
@@ -140,14 +172,32 @@ impl Step {
 
     /// Pauses the run until an instant; one that has passed is over at once.
     ///
+    /// Takes a [`SystemTime`], and what converts into one: jiff's `Timestamp` and `Zoned`, chrono's `DateTime`.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// use stephttp::Step;
+    ///
+    /// async fn remind(step: Step) {
+    ///     step.sleep_until("tomorrow", SystemTime::now() + Duration::from_secs(86_400)).await;
+    ///
+    ///     let launch: jiff::Zoned = "2030-06-01T09:00[Europe/Berlin]".parse().unwrap();
+    ///     step.sleep_until("launch", launch).await;
+    ///
+    ///     let closing: chrono::DateTime<chrono::FixedOffset> = "2030-06-01T17:00:00+02:00".parse().unwrap();
+    ///     step.sleep_until("closing", closing).await;
+    /// }
+    /// ```
+    ///
     /// Inngest keeps the first instant that it is told: computing another one when the handler runs again changes
     /// nothing. Like [`sleep`](Self::sleep) in all else.
     ///
     /// # Panics
     /// When the handler has ended or was handed over; see [`Step`].
     #[track_caller]
-    pub fn sleep_until(&self, id: impl Into<StepId>, instant: SystemTime) -> SleepStep {
-        SleepStep::until(self.run.clone(), id.into(), instant, Location::caller())
+    pub fn sleep_until(&self, id: impl Into<StepId>, instant: impl Into<SystemTime>) -> SleepStep {
+        SleepStep::until(self.run.clone(), id.into(), instant.into(), Location::caller())
     }
 
     /// The run's id. The same in every request of the run.
@@ -201,7 +251,7 @@ impl<S: Sync> FromRequestParts<S> for Step {
         };
         let run = run.clone();
         run.track(|| RequestHead::new(parts));
-        Ok(Self { run })
+        Ok(Self { run, outcomes: None })
     }
 }
 

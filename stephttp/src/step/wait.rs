@@ -158,3 +158,93 @@ fn unreadable<T>(key: &StepKey, error: &serde_json::Error) -> StepError {
     tracing::error!(step = %key.id, "{message}");
     StepError::new(key.id.clone(), OpError::new("StepOutputNotDeserializable", message))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::marker::PhantomPinned;
+    use std::rc::Rc;
+
+    use serde::Deserialize;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::run::Memo;
+    use crate::{Event, FetchRequest, Inference};
+
+    /// A value as a re-entry finds it.
+    fn stored(value: &Value) -> Waited {
+        let key = StepKey::hidden("x");
+        let json = json!({ key.hash.to_string(): value }).to_string();
+        let value = Memo::parse(json.into()).unwrap().get(key.hash).unwrap();
+        Waited::Stored(key, value)
+    }
+
+    fn event(value: &Value) -> Result<Option<Event>, StepError> {
+        stored(value).arrival(|value| value.bare::<Event>().map(|event| event.map(Ok)))
+    }
+
+    #[test]
+    fn an_event_is_bare_whatever_its_data_look_like() {
+        for data in [json!({"id": "abc"}), json!({"data": 1}), json!({"error": {"message": "m"}}), json!({})]
+        {
+            let value =
+                json!({"data": data, "id": "01M8", "name": "a", "ts": 1_795_337_946_848_u64, "user": {}});
+            assert_eq!(event(&value).unwrap().unwrap().data, data);
+        }
+        assert_eq!(event(&Value::Null).unwrap(), None);
+        let error = event(&json!({"data": {}})).unwrap_err();
+        assert!(error.message().contains("`name`"), "{error}");
+    }
+
+    #[test]
+    fn results_and_errors_are_unwrapped() {
+        assert_eq!(stored(&json!({"data": {"out": 1}})).result::<Value>().unwrap(), json!({"out": 1}));
+        assert_eq!(stored(&json!({"data": null})).result::<Option<u8>>().unwrap(), None);
+        // recordings/js-invoke-ref-error.json, js-invoke-missing.json, js-step-fetch-error.json
+        for (error, name, message) in [
+            (
+                json!({"error": "NonRetriableError", "message": "fn bad", "name": "Error", "stack": "s"}),
+                "Error",
+                "fn bad",
+            ),
+            (json!({"message": "could not find", "name": "Error"}), "Error", "could not find"),
+            (
+                json!({"message": "private IP range", "name": "GatewayError"}),
+                "GatewayError",
+                "private IP range",
+            ),
+        ] {
+            let error = stored(&json!({ "error": error })).result::<u8>().unwrap_err();
+            assert_eq!((error.step_id(), error.name(), error.message()), ("x", name, message));
+        }
+        let error = stored(&json!({"data": "text"})).result::<u8>().unwrap_err();
+        assert!(error.message().contains("`u8`"), "{error}");
+    }
+
+    /// Neither `Send` nor `Sync` nor `Unpin`.
+    #[derive(Debug, Deserialize)]
+    #[serde(from = "u8")]
+    #[expect(dead_code)]
+    struct Awkward(Rc<u8>, PhantomPinned);
+
+    impl From<u8> for Awkward {
+        fn from(n: u8) -> Self {
+            Self(Rc::new(n), PhantomPinned)
+        }
+    }
+
+    #[test]
+    fn every_tools_future_can_wait_in_any_handler() {
+        fn good(_: &(impl Future + Send + Unpin + std::fmt::Debug)) {}
+        let step = Step::detached();
+        good(&step.wait_for_event::<Awkward>("a", "b"));
+        good(&step.send_event("a", Event::new("b", ())));
+        good(&step.send_events("a", vec![Event::new("b", ())]));
+        good(&step.invoke::<Awkward>("a", "b"));
+        good(&step.wait_for_signal::<Awkward>("a", "b"));
+        good(&step.send_signal("a", "b", Rc::<str>::from("c").to_string()));
+        good(&step.fetch("a", FetchRequest::get("https://b")));
+        good(&step.ai_infer::<Awkward>("a", Inference::gemini("b", "c", serde_json::json!({}))));
+        good(&step.sleep("a", Duration::ZERO));
+    }
+}

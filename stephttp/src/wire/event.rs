@@ -1,7 +1,10 @@
-//! The event that starts a run.
+//! Events: the one that starts a run, and how others are sent.
 
 use std::borrow::Cow;
+use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 /// The event's name. With any other, the server restores neither body nor query nor content type on a re-entry.
@@ -41,4 +44,42 @@ pub struct NewApiRunData<'a> {
     pub query_params: Cow<'a, str>,
     /// The body as standard, padded base64. Anything else is refused with 400.
     pub body: Cow<'a, str>,
+}
+
+/// What `POST /e/{event key}` answers: `{"ids":["01M817P4EZD096Q73BVXH8CCEH"],"status":200}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentEvents {
+    /// The events' ids, in the order in which they were sent.
+    pub ids: Vec<String>,
+}
+
+/// The value of [`EVENT_ID_SEED`](super::headers::EVENT_ID_SEED): `<milliseconds>,<base64 of 10 bytes>`.
+///
+/// The server makes the ids of a call's events from it: ULIDs of this time and entropy, the event's number (from 1) added
+/// to the entropy's last four bytes. It takes an id once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventIdSeed {
+    /// Milliseconds since the Unix epoch; more than 0.
+    pub millis: u64,
+    /// What tells this call from others of the same millisecond.
+    pub entropy: [u8; 10],
+}
+
+impl fmt::Display for EventIdSeed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{},{}", self.millis, STANDARD.encode(self.entropy))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_is_written_as_the_server_documents_it() {
+        // "1743130137367,eii2YKXRVTJPuA==", the example in the server's pkg/event/id.go
+        let entropy = [0x7a, 0x28, 0xb6, 0x60, 0xa5, 0xd1, 0x55, 0x32, 0x4f, 0xb8];
+        let seed = EventIdSeed { millis: 1_743_130_137_367, entropy };
+        assert_eq!(seed.to_string(), "1743130137367,eii2YKXRVTJPuA==");
+    }
 }

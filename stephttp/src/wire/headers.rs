@@ -22,6 +22,8 @@ pub const SDK: &str = "x-inngest-sdk";
 pub const NO_RETRY: &str = "x-inngest-no-retry";
 /// On API calls: the branch environment, when one is configured.
 pub const ENV: &str = "x-inngest-env";
+/// When events are sent: makes their ids repeatable; see [`EventIdSeed`](super::EventIdSeed).
+pub const EVENT_ID_SEED: &str = "x-inngest-event-id-seed";
 /// On API answers: `dev` or `cloud`.
 pub const SERVER_KIND: &str = "x-inngest-server-kind";
 

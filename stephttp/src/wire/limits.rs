@@ -8,6 +8,8 @@ use std::time::Duration;
 pub const FIRST_CALL_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of one step's output as JSON, its `{"data":…}` wrapper included.
 pub const STEP_OUTPUT_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of what a step sends along: the body of a request that Inngest makes.
+pub const STEP_INPUT_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of all step outputs of a run together.
 pub const RUN_STATE_BYTES: usize = 32 * 1024 * 1024;
 /// Steps of a run. One more completes the run with an error as its output.
@@ -23,3 +25,11 @@ pub const WAIT: Duration = Duration::from_secs(366 * 86_400);
 pub const RETRIES: u8 = 20;
 /// Bytes of a step's id. The server has no limit of its own: it sees the hash, and shows the id to people.
 pub const STEP_ID_BYTES: usize = 1_024;
+/// Bytes of one event's JSON.
+pub const EVENT_BYTES: usize = 3 * 1024 * 1024;
+/// Bytes of an event's name.
+pub const EVENT_NAME_BYTES: usize = 512;
+/// Events sent in one call.
+pub const EVENTS: usize = 5_000;
+/// The largest integer, either way, that an event's data can hold: the server keeps numbers as 64-bit floats.
+pub const EVENT_INTEGER: u64 = (1 << 53) - 1;

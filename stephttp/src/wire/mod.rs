@@ -6,7 +6,9 @@
 //! | Module | Holds |
 //! |---|---|
 //! | [`checkpoint`] | requests and answers of `POST /v1/checkpoint` and its `/steps` and `/async` |
-//! | [`event`] | the event that starts a run and restores its request on a re-entry |
+//! | [`event`] | the event that starts a run and restores its request on a re-entry; sending others |
+//! | [`signal`] | signals |
+//! | [`gateway`] | responses that Inngest fetched for a run |
 //! | [`op`] | operations: what a run reports about its steps |
 //! | [`result`](mod@result) | an endpoint's response as a run's result |
 //! | [`headers`] | header names |
@@ -16,15 +18,23 @@
 pub mod checkpoint;
 pub mod duration;
 pub mod event;
+pub mod gateway;
 pub mod headers;
 pub mod limits;
 pub mod op;
+mod op_error;
+mod op_opts;
 pub mod result;
+pub mod signal;
 
 pub use checkpoint::{
     ApiErrorBody, CheckpointAsyncRequest, CheckpointNewRunRequest, CheckpointRun, CheckpointStepsRequest,
     Envelope,
 };
-pub use event::{HttpRequestEvent, NewApiRunData};
-pub use op::{Op, OpCode, OpError, OpOpts, ParallelMode, Secret, StepHash, Timing, Userland};
+pub use event::{EventIdSeed, HttpRequestEvent, NewApiRunData, SentEvents};
+pub use gateway::GatewayResponse;
+pub use op::{Op, OpCode, StepHash, Timing, Userland};
+pub use op_error::OpError;
+pub use op_opts::{OpOpts, ParallelMode, Secret};
 pub use result::ApiResult;
+pub use signal::{ReceivedSignal, SignalRequest, SignalledRun};

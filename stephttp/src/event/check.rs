@@ -1,0 +1,143 @@
+//! What Inngest would refuse of an event, or would change without saying so.
+
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Event;
+use crate::wire::limits::{EVENT_BYTES, EVENT_INTEGER, EVENT_NAME_BYTES};
+
+/// 1980-01-01 and 2100-01-01, between which the server wants an event's time.
+const EARLIEST: Duration = Duration::from_secs(315_532_800);
+const LATEST: Duration = Duration::from_secs(4_102_444_800);
+
+/// An event's JSON, or what is wrong with it in words for the developer.
+pub(crate) fn to_wire<T: Serialize>(event: &Event<T>) -> Result<String, String> {
+    let Event { name, data, id, ts, user, v } = event;
+    check_name(name)?;
+    let data = object(data, "data")?;
+    if let Some(user) = user {
+        object(user, "user")?;
+    }
+    if let Some(ts) = ts {
+        let range = SystemTime::UNIX_EPOCH + EARLIEST..SystemTime::UNIX_EPOCH + LATEST;
+        if !range.contains(ts) {
+            return Err("its time is not between the years 1980 and 2100".to_owned());
+        }
+    }
+    let wire = Event { name: name.clone(), data, id: id.clone(), ts: *ts, user: user.clone(), v: v.clone() };
+    let json = serde_json::to_string(&wire).map_err(|error| error.to_string())?;
+    if json.len() > EVENT_BYTES {
+        return Err(format!(
+            "it has {} bytes as JSON, but at most {EVENT_BYTES} (3 MiB) are allowed",
+            json.len()
+        ));
+    }
+    Ok(json)
+}
+
+fn check_name(name: &str) -> Result<(), String> {
+    if name.is_empty() {
+        return Err("its name is empty".to_owned());
+    }
+    if name.len() > EVENT_NAME_BYTES {
+        return Err(format!("its name has {} bytes, but at most {EVENT_NAME_BYTES} are allowed", name.len()));
+    }
+    // The server compares in lower case.
+    if name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("inngest/")) {
+        return Err("names that begin with `inngest/` are Inngest's own".to_owned());
+    }
+    Ok(())
+}
+
+/// A value as an event's data (or user): JSON's object or null, without integers that Inngest would round. `part` is what
+/// to call it.
+pub(crate) fn object(value: &(impl Serialize + ?Sized), part: &str) -> Result<Value, String> {
+    let value = serde_json::to_value(value)
+        .map_err(|error| format!("its {part} cannot be written as JSON: {error}"))?;
+    let kind = match &value {
+        Value::Object(_) | Value::Null => {
+            check_integers(&value, part)?;
+            return Ok(value);
+        }
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "an array",
+    };
+    Err(format!("its {part} is {kind}, but Inngest takes only JSON objects: put it into a struct or a map"))
+}
+
+fn check_integers(value: &Value, path: &str) -> Result<(), String> {
+    match value {
+        Value::Number(number) => match number.as_i64().map(i64::unsigned_abs).or_else(|| number.as_u64()) {
+            Some(integer) if integer > EVENT_INTEGER => Err(format!(
+                "the integer {number} in `{path}` is beyond ±{EVENT_INTEGER}: Inngest keeps numbers as 64-bit floats and \
+                 would round it. Send it as a string"
+            )),
+            _ => Ok(()),
+        },
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, item)| check_integers(item, &format!("{path}[{index}]"))),
+        Value::Object(fields) => {
+            fields.iter().try_for_each(|(name, field)| check_integers(field, &format!("{path}.{name}")))
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_good_event_is_written_as_recorded() {
+        // recordings/js-send-event.json
+        let ts = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_337_949_663);
+        let event = Event::new("test/sent", json!({"a": 1})).with_ts(ts);
+        assert_eq!(to_wire(&event).unwrap(), r#"{"name":"test/sent","data":{"a":1},"ts":1795337949663}"#);
+        let event = Event::new("a", ()).with_id("i").with_user(json!({"n": "Ada"})).with_version("2");
+        assert_eq!(
+            to_wire(&event).unwrap(),
+            r#"{"name":"a","data":null,"id":"i","user":{"n":"Ada"},"v":"2"}"#
+        );
+    }
+
+    #[test]
+    fn what_inngest_would_refuse_or_change_is_named() {
+        let fault = |name: &str, data: Value| to_wire(&Event::new(name, data)).unwrap_err();
+        assert!(fault("", json!({})).contains("empty"));
+        assert!(fault(&"x".repeat(513), json!({})).contains("513"));
+        assert!(fault("Inngest/function.failed", json!({})).contains("Inngest's own"));
+        assert!(to_wire(&Event::new("inngestion/ok", json!({}))).is_ok());
+        assert!(to_wire(&Event::new("größer/é", json!({}))).is_ok());
+        assert!(fault("a", json!([1])).contains("its data is an array"));
+        assert!(fault("a", json!("text")).contains("a text"));
+        let error = fault("a", json!({"o": {"lines": [{"id": 1}, {"id": 9_007_199_254_740_993_u64}]}}));
+        assert!(error.contains("`data.o.lines[1].id`") && error.contains("9007199254740993"), "{error}");
+        assert!(error.contains("as a string"), "{error}");
+        assert!(fault("a", json!({"n": i64::MIN})).contains("`data.n`"));
+        assert!(to_wire(&Event::new("a", json!({"n": -9_007_199_254_740_991_i64, "f": 1e300}))).is_ok());
+        assert!(fault("a", json!({"big": "x".repeat(3 << 20)})).contains("3 MiB"));
+        let user = to_wire(&Event::new("a", ()).with_user(json!(1))).unwrap_err();
+        assert!(user.contains("its user is a number"), "{user}");
+    }
+
+    #[test]
+    fn times_are_of_this_age() {
+        let at = |seconds| {
+            to_wire(&Event::new("a", ()).with_ts(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)))
+        };
+        assert!(at(315_532_799).is_err());
+        assert!(at(315_532_800).is_ok());
+        assert!(at(4_102_444_799).is_ok());
+        assert!(at(4_102_444_801).is_err());
+        let before = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+        assert!(to_wire(&Event::new("a", ()).with_ts(before)).unwrap_err().contains("1980"));
+    }
+}

@@ -1,0 +1,123 @@
+//! Events: what a run sends, and what it waits for.
+
+mod check;
+mod timestamp;
+
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub(crate) use check::{object, to_wire};
+
+/// An event, with data of type `T`.
+///
+/// ```
+/// use serde::Serialize;
+/// use stephttp::Event;
+///
+/// #[derive(Serialize)]
+/// struct Placed {
+///     order_id: String,
+/// }
+///
+/// let event = Event::new("shop/order.placed", Placed { order_id: "o-7".to_owned() });
+/// assert_eq!(event.name, "shop/order.placed");
+/// ```
+///
+/// [`Step::send_event`](crate::Step::send_event) sends it; [`Step::wait_for_event`](crate::Step::wait_for_event) gives
+/// one that came.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Event<T = Value> {
+    /// What happened, such as `shop/order.placed`.
+    pub name: String,
+    /// More about it: JSON's object, or null.
+    ///
+    /// Inngest keeps numbers as 64-bit floats. An integer beyond ±(2⁵³ − 1) would be rounded, so it is refused when the
+    /// event is sent: send such numbers as text.
+    pub data: T,
+    /// What Inngest knows the event by. When one is set before sending, Inngest starts functions at most once for it in 24
+    /// hours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// When it happened, to the millisecond; when Inngest got it, unless set.
+    #[serde(default, with = "timestamp", skip_serializing_if = "Option::is_none")]
+    pub ts: Option<SystemTime>,
+    /// Whom it is about; JSON's object. Inngest would rather have it in the data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<Value>,
+    /// The version of the data's schema.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub v: Option<String>,
+}
+
+impl<T> Event<T> {
+    /// An event with a name and data. `Event::new(name, ())` has no data.
+    pub fn new(name: impl Into<String>, data: T) -> Self {
+        Self { name: name.into(), data, id: None, ts: None, user: None, v: None }
+    }
+
+    /// Sets what Inngest knows the event by: of events with the same id, it acts on the first.
+    #[must_use]
+    pub fn with_id(mut self, id: impl Into<String>) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+
+    /// Sets when it happened; less than a millisecond is cut off. A time to come delays the functions that it starts.
+    #[must_use]
+    pub fn with_ts(mut self, instant: SystemTime) -> Self {
+        self.ts = Some(timestamp::millis(instant).map_or(instant, timestamp::instant));
+        self
+    }
+
+    /// Sets whom it is about: JSON's object.
+    #[must_use]
+    pub fn with_user(mut self, user: Value) -> Self {
+        self.user = Some(user);
+        self
+    }
+
+    /// Sets the version of the data's schema.
+    #[must_use]
+    pub fn with_version(mut self, version: impl Into<String>) -> Self {
+        self.v = Some(version.into());
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_recorded_event_is_read_and_written_back() {
+        // recordings/js-wait-event-received.json
+        let json = json!({"data": {"id": "abc", "n": 1}, "id": "01M817P1Q0E2B2BNEMM2F57GWT", "name": "test/ev-js",
+            "ts": 1_795_337_946_848_u64, "user": {}});
+        let event: Event<Value> = serde_json::from_value(json.clone()).unwrap();
+        assert_eq!(event.name, "test/ev-js");
+        assert_eq!(event.data["n"], 1);
+        assert_eq!(event.id.as_deref(), Some("01M817P1Q0E2B2BNEMM2F57GWT"));
+        assert_eq!(event.ts, Some(SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_337_946_848)));
+        assert_eq!(serde_json::to_value(event).unwrap(), json);
+    }
+
+    #[test]
+    fn a_time_may_come_as_a_float_or_not_at_all() {
+        let read = |json: &str| serde_json::from_str::<Event>(json).unwrap().ts;
+        let expected = Some(SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_337_946_848));
+        assert_eq!(read(r#"{"name":"a","data":{},"ts":1.795337946848e12}"#), expected);
+        assert_eq!(read(r#"{"name":"a","data":{},"ts":null}"#), None);
+        assert_eq!(read(r#"{"name":"a","data":{}}"#), None);
+        let event =
+            Event::new("a", ()).with_ts(SystemTime::UNIX_EPOCH + Duration::new(1_000_000_000, 1_999_999));
+        assert_eq!(serde_json::to_string(&event).unwrap(), r#"{"name":"a","data":null,"ts":1000000000001}"#);
+        assert_eq!(event.ts, Some(SystemTime::UNIX_EPOCH + Duration::new(1_000_000_000, 1_000_000)));
+    }
+}

@@ -1,0 +1,50 @@
+//! The expressions that events are filtered with: Google's Common Expression Language, CEL.
+//!
+//! A run that is handed over with an expression that the server cannot compile is never called back, and nobody is told.
+//! So an expression is read here first. This is its syntax and its names, not its types: the server treats an event's data
+//! as of any type, so that there is little else to get wrong. The `cel` crate reads it too, but brings 16 crates and a
+//! parser generator's runtime.
+
+mod literal;
+mod names;
+mod parser;
+mod token;
+
+pub(super) use literal::literal;
+
+/// Checks an expression; the error is in words for the developer.
+pub(super) fn check(expression: &str) -> Result<(), String> {
+    parser::check(expression).map_err(|fault| {
+        let before = expression.get(..fault.at).unwrap_or(expression).chars().count();
+        format!("the expression `{expression}` is not valid: {} (at character {})", fault.problem, before + 1)
+    })
+}
+
+/// Whether `path` selects from an event: `data.order_id`.
+pub(super) fn check_path(path: &str) -> Result<(), String> {
+    let mut segments = path.split('.');
+    let root = segments.next().unwrap_or_default();
+    let is_field = |segment: &str| token::is_identifier(segment) && !names::is_keyword(segment);
+    if !matches!(root, "data" | "user" | "name" | "id" | "ts" | "v") {
+        return Err(format!("`{path}` is no path into an event: write something like `data.order_id`"));
+    }
+    if !segments.all(is_field) {
+        return Err(format!(
+            "`{path}` is no path of plain names, such as `data.order_id`: use `filter`, with `async.data[\"…\"]`"
+        ));
+    }
+    Ok(())
+}
+
+/// What is wrong with an expression, and where: a byte.
+#[derive(Debug)]
+struct Fault {
+    at: usize,
+    problem: String,
+}
+
+impl Fault {
+    fn new(at: usize, problem: impl Into<String>) -> Self {
+        Self { at, problem: problem.into() }
+    }
+}

@@ -1,0 +1,250 @@
+//! `step.send_event` and `step.send_events`: telling others what happened.
+
+use std::fmt;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use serde::Serialize;
+use ulid::Ulid;
+
+use super::sending::{Sending, failure};
+use super::{Step, StepId};
+use crate::client::{Patience, SendEventsError};
+use crate::error::{Failure, StepError};
+use crate::event::{self, Event};
+use crate::provider::Shared;
+use crate::wire::limits::EVENTS;
+use crate::wire::{EventIdSeed, SentEvents};
+
+/// The future of [`Step::send_event`].
+#[must_use = "a step does nothing until it is awaited"]
+pub struct SendEventStep {
+    id: String,
+    sending: Sending<SentEvents>,
+}
+
+/// The future of [`Step::send_events`].
+#[must_use = "a step does nothing until it is awaited"]
+pub struct SendEventsStep {
+    sending: Sending<SentEvents>,
+}
+
+impl Step {
+    /// Sends an event, and gives its id. Functions that it triggers start, and waits for it end.
+    ///
+    /// The call is made by this process, to Inngest's event API, with the
+    /// [event key](crate::SetupOpts::event_key). It is a step like [`run`](Self::run): once its end is saved, the event is
+    /// not sent again. A step that is tried again sends it under the same id, which Inngest takes once.
+    ///
+    /// ```
+    /// use serde::Serialize;
+    /// use stephttp::{Event, Step, StepError};
+    ///
+    /// #[derive(Serialize)]
+    /// struct Placed<'a> {
+    ///     order_id: &'a str,
+    /// }
+    ///
+    /// #[stephttp::api_fn(id = "place-order")]
+    /// async fn place_order(step: Step) -> Result<String, StepError> {
+    ///     step.send_event("tell", Event::new("shop/order.placed", Placed { order_id: "o-7" })).await
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let event_id = place_order(Step::detached()).await.unwrap();
+    /// assert_eq!(event_id.len(), 26);
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// A [`StepError`] at once, without a retry, when the event makes no sense (no name, or one of Inngest's own; data
+    /// that is no JSON object or has an integer that Inngest would round; over 3 MiB), when there is no event key, and
+    /// when the API refuses it. When the API cannot be reached, or is overloaded, the step is retried. Also as
+    /// [`run`](Self::run).
+    ///
+    /// # Panics
+    /// When the handler has ended or was handed over; see [`Step`].
+    ///
+    /// # Cancellation
+    /// Dropping the future may leave the event sent or not. The next attempt sends it under the same id.
+    #[track_caller]
+    pub fn send_event<T: Serialize>(&self, id: impl Into<StepId>, event: Event<T>) -> SendEventStep {
+        let id = id.into();
+        let text = id.as_str().to_owned();
+        SendEventStep { id: text, sending: self.send(id, vec![event], Location::caller()) }
+    }
+
+    /// Sends events in one call, and gives their ids in the same order. Without events it makes no call.
+    ///
+    /// Like [`send_event`](Self::send_event) in all else; at most 5,000 events. One that makes no sense keeps all of them
+    /// from being sent.
+    ///
+    /// ```
+    /// # use stephttp::{Event, Step, StepError};
+    /// async fn restock(step: &Step, articles: &[u32]) -> Result<Vec<String>, StepError> {
+    ///     let event = |article| Event::new("shop/article.restocked", serde_json::json!({ "article": article }));
+    ///     step.send_events("tell", articles.iter().map(event).collect()).await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`send_event`](Self::send_event).
+    ///
+    /// # Panics
+    /// When the handler has ended or was handed over; see [`Step`].
+    ///
+    /// # Cancellation
+    /// As [`send_event`](Self::send_event).
+    #[track_caller]
+    pub fn send_events<T: Serialize>(&self, id: impl Into<StepId>, events: Vec<Event<T>>) -> SendEventsStep {
+        SendEventsStep { sending: self.send(id.into(), events, Location::caller()) }
+    }
+
+    fn send<T: Serialize>(
+        &self,
+        id: StepId,
+        events: Vec<Event<T>>,
+        caller: &'static Location<'static>,
+    ) -> Sending<SentEvents> {
+        let count = events.len();
+        let body = batch(events);
+        let call = Call { shared: self.run.shared().cloned(), count, seed: self.event_id_seed(&id, caller) };
+        let call = async move {
+            let ids = match body {
+                Err(fault) => return Err(Failure::from(InvalidEvent(fault)).no_retry()),
+                Ok(_) if call.count == 0 => Vec::new(),
+                Ok(body) => call.make(body).await?,
+            };
+            Ok(SentEvents { ids })
+        };
+        self.sending(id, call, caller)
+    }
+}
+
+/// An event makes no sense. The name is what the handler sees as the error's.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct InvalidEvent(String);
+
+struct Call {
+    /// `None` without any server.
+    shared: Option<Arc<Shared>>,
+    count: usize,
+    seed: EventIdSeed,
+}
+
+impl Call {
+    async fn make(self, body: Bytes) -> Result<Vec<String>, Failure> {
+        let Some(shared) = self.shared else {
+            return Ok((0..self.count).map(|_| Ulid::generate().to_string()).collect());
+        };
+        let sent = shared.client().send_events(body, self.count, &self.seed, Patience::Waited).await;
+        sent.map_err(|error| match error {
+            SendEventsError::NoKey => Failure::from(error).no_retry(),
+            SendEventsError::Api(error) => failure(error),
+        })
+    }
+}
+
+/// The request's body: a JSON array.
+fn batch<T: Serialize>(events: Vec<Event<T>>) -> Result<Bytes, String> {
+    let count = events.len();
+    if count > EVENTS {
+        return Err(format!("{count} events are too many for one call: at most {EVENTS} are allowed"));
+    }
+    let mut body = String::from("[");
+    for (index, event) in events.into_iter().enumerate() {
+        let json = event::to_wire(&event).map_err(|fault| {
+            let place = if count > 1 { format!(" (number {index}, counted from 0)") } else { String::new() };
+            format!("the event `{}`{place} cannot be sent: {fault}", event.name)
+        })?;
+        if index > 0 {
+            body.push(',');
+        }
+        body.push_str(&json);
+    }
+    body.push(']');
+    Ok(Bytes::from(body))
+}
+
+impl Future for SendEventStep {
+    type Output = Result<String, StepError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let SentEvents { ids } = ready!(Pin::new(&mut self.sending).poll(cx))?;
+        Poll::Ready(ids.into_iter().next().ok_or_else(|| {
+            let message = "the stored ids are empty: the step's type has changed while the run was in flight";
+            StepError::new(&*self.id, crate::wire::OpError::new("StepOutputNotDeserializable", message))
+        }))
+    }
+}
+
+impl Future for SendEventsStep {
+    type Output = Result<Vec<String>, StepError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.sending).poll(cx).map_ok(|sent| sent.ids)
+    }
+}
+
+impl fmt::Debug for SendEventStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendEventStep").field("sending", &self.sending).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for SendEventsStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendEventsStep").field("sending", &self.sending).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn the_body_is_the_recorded_array() {
+        // recordings/js-send-event.json, without its time
+        let body =
+            batch(vec![Event::new("test/sent", json!({"a": 1})), Event::new("b", Value::Null)]).unwrap();
+        assert_eq!(body, r#"[{"name":"test/sent","data":{"a":1}},{"name":"b","data":null}]"#);
+    }
+
+    #[tokio::test]
+    async fn without_a_server_ids_are_made_up() {
+        let step = Step::detached();
+        let event = |name: &str| Event::new(name, json!({}));
+        assert_eq!(step.send_event("one", event("a")).await.unwrap().len(), 26);
+        assert_eq!(step.send_events("two", vec![event("a"), event("b")]).await.unwrap().len(), 2);
+        assert_eq!(step.send_events::<Value>("none", Vec::new()).await.unwrap(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn an_event_that_makes_no_sense_fails_its_step() {
+        let step = Step::detached();
+        let error = step.send_event("one", Event::new("inngest/x", ())).await.unwrap_err();
+        assert_eq!((error.step_id(), error.name()), ("one", "InvalidEvent"));
+        assert!(error.message().contains("`inngest/x`"), "{error}");
+        let events = vec![Event::new("a", json!({})), Event::new("b", json!({"n": u64::MAX}))];
+        let error = step.send_events("two", events).await.unwrap_err();
+        assert!(error.message().contains("`b` (number 1") && error.message().contains("`data.n`"), "{error}");
+        let events = vec![Event::new("a", ()); EVENTS + 1];
+        assert!(step.send_events("three", events).await.unwrap_err().message().contains("5000"));
+    }
+
+    #[test]
+    fn seeds_are_a_steps_own_and_repeat_with_its_run() {
+        let step = Step::detached();
+        let seed = |id: &str| step.event_id_seed(&StepId::from(id), Location::caller()).to_string();
+        let (first, second, other) = (seed("a"), seed("a"), seed("b"));
+        assert!(first != second && first != other && second != other);
+        let millis = first.split(',').next().unwrap().parse::<u64>().unwrap();
+        assert!(millis > 1_700_000_000_000, "{first}");
+    }
+}

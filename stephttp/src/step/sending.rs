@@ -1,0 +1,51 @@
+//! What the steps share that send something from this process: a step that runs, over a call to Inngest.
+
+use std::panic::Location;
+use std::pin::Pin;
+
+use sha1::{Digest, Sha1};
+use ulid::Ulid;
+
+use super::{RunStep, Step, StepId};
+use crate::client::ApiError;
+use crate::error::{Failure, Retry};
+use crate::wire::EventIdSeed;
+
+/// A step's future, by a name of its own.
+pub(super) type Sending<T> = RunStep<Pin<Box<dyn Future<Output = Result<T, Failure>> + Send>>, T>;
+
+impl Step {
+    /// Runs a call as a step.
+    pub(super) fn sending<T>(
+        &self,
+        id: StepId,
+        call: impl Future<Output = Result<T, Failure>> + Send + 'static,
+        caller: &'static Location<'static>,
+    ) -> Sending<T> {
+        RunStep::new(self.run.clone(), id, Box::pin(call), caller)
+    }
+
+    /// The seed of the ids of what a step sends: the same in each of its attempts, different for each use of its id.
+    pub(super) fn event_id_seed(&self, id: &StepId, caller: &'static Location<'static>) -> EventIdSeed {
+        // A claim of its own counts the id's uses as the step's own claim does.
+        let own = StepId::from(format!("stephttp:event-id-seed:{id}"));
+        let key = self.run.claim(own, caller);
+        let run_id = self.run.id().to_string();
+        let digest = Sha1::digest(format!("{run_id}.{}", key.hash));
+        let mut entropy = [0; 10];
+        entropy.copy_from_slice(&digest[..10]);
+        // The run's start. What is 0 would not be taken for a seed.
+        let millis = Ulid::from_string(&run_id).map_or(1, |run_id| run_id.timestamp_ms().max(1));
+        EventIdSeed { millis, entropy }
+    }
+}
+
+/// A call's error as a step's failure: in the API's words, and retried if that can help.
+pub(super) fn failure(error: ApiError) -> Failure {
+    let retry = match error.delay() {
+        _ if !error.may_pass() => Retry::Never,
+        Some(delay) => Retry::After(delay),
+        None => Retry::Backoff,
+    };
+    Failure::from(error).with_retry(retry)
+}

@@ -1,0 +1,30 @@
+//! Signals: `POST /v1/signals`.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// `POST /v1/signals`: `{"signal":"approval/7","data":{"by":"Ada"}}`. 404 with `No signal found` when no run waits for it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SignalRequest<'a> {
+    /// The signal's name.
+    pub signal: Cow<'a, str>,
+    /// What the waiting run gets.
+    pub data: Cow<'a, RawValue>,
+}
+
+/// What `POST /v1/signals` answers, inside of an [`Envelope`](super::Envelope).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignalledRun {
+    /// The run that waited.
+    pub run_id: String,
+}
+
+/// What is stored for a wait that a signal ended, inside of the `data` wrapper: `{"data":{"s":1},"signal":"sig-js"}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
+pub struct ReceivedSignal<T> {
+    /// What was sent.
+    pub data: T,
+}
