@@ -12,13 +12,14 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::header::ACCEPT_ENCODING;
 use http::{Request, StatusCode};
+use tokio::time::Sleep;
 use tower_service::Service;
 
 use super::result::{self, Audience};
 use super::{CurrentRun, Dispatch, answer};
 use crate::client::{ApiError, Patience};
 use crate::provider::Shared;
-use crate::run::{Driven, Memo, Outstanding, Recorded, Run, RunId};
+use crate::run::{Driven, Held, Memo, Outstanding, Recorded, Run, RunId};
 use crate::wire::limits::{REENTRY_ANSWER_BYTES, REQUEST_BODY_BYTES};
 use crate::wire::{ApiResult, headers};
 
@@ -169,13 +170,21 @@ async fn drive<F: Future>(run: &Arc<Run>, mut handler: Pin<&mut F>) -> Driven<F:
             if run.has_unsent() {
                 run.checkpoint_in_background();
             }
-            if let Some(after) = run.held() {
-                let patience =
-                    patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(after * 2 + PATIENCE)));
-                if patience.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(Driven::Misused(HELD.to_owned()));
+            let held = run.held();
+            if held != patience.as_ref().map(|(held, _)| *held) {
+                patience = held.map(|held| (held, Box::pin(patience_with(held))));
+            }
+            if let Some((held, sleep)) = &mut patience
+                && sleep.as_mut().poll(cx).is_ready()
+            {
+                match held {
+                    Held::UntilDropped(_) => return Poll::Ready(Driven::Misused(HELD.to_owned())),
+                    Held::UntilReached => {
+                        tracing::warn!(run_id = %run.id(), "{UNREACHED}");
+                        run.pass_over();
+                        cx.waker().wake_by_ref();
+                    }
                 }
-            } else {
                 patience = None;
             }
         }
@@ -184,8 +193,17 @@ async fn drive<F: Future>(run: &Arc<Run>, mut handler: Pin<&mut F>) -> Driven<F:
     .await
 }
 
-/// How much longer than before a handler may hold a step that it is to drop.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a handler may take to do by itself what it did before.
+fn patience_with(held: Held) -> Sleep {
+    tokio::time::sleep(match held {
+        Held::UntilDropped(after) => after * 2 + Duration::from_secs(10),
+        Held::UntilReached => Duration::from_secs(5),
+    })
+}
+
+const UNREACHED: &str = "the handler does not come to a step that it came to in an earlier request, so the order of the \
+                         steps' results is no longer followed there: its code has changed while the run was in flight, \
+                         or does not do the same in each request";
 
 const HELD: &str = "the handler holds a step that it dropped in an earlier request, as `tokio::time::timeout` does, and \
                     does not drop it now: its code has changed while the run was in flight, or does not do the same in \

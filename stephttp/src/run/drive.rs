@@ -9,7 +9,7 @@ use super::Run;
 use super::handover::hidden;
 use super::order::Turn;
 use super::record::Recorded;
-use super::state::{Outstanding, State};
+use super::state::{Held, Outstanding, State};
 use super::steps::order_step;
 
 /// How often in a row a handler that wakes itself is polled again before it is given the next result all the same.
@@ -106,7 +106,8 @@ impl Run {
                 return Next::Poll;
             }
             Turn::Undecided => return Next::End(Driven::Undecided(propose(&state))),
-            Turn::Handler(after) => state.held = Some(after),
+            Turn::Handler(after) => state.held = Some(Held::UntilDropped(after)),
+            Turn::Unreached => state.held = Some(Held::UntilReached),
             Turn::Nobody => {}
         }
         let gated = state.open_gate();
@@ -123,7 +124,7 @@ impl Run {
             // Is the handler still interested in the steps that execute, or does it hold them while it waits for
             // something else? Then they will never end: what has begun is given up, and runs again.
             state.probing = true;
-            let waiting = state.order.waiting();
+            let waiting = state.order.wakers();
             drop(state);
             waiting.into_iter().for_each(Waker::wake);
             return Next::Poll;

@@ -26,7 +26,7 @@ use mode::Mode;
 pub(crate) use mode::START;
 pub(crate) use record::{Recorded, StepKey};
 pub use run_id::{InvalidRunId, RunId};
-pub(crate) use state::Outstanding;
+pub(crate) use state::{Held, Outstanding};
 pub(crate) use steps::{Begin, Ended, Executing, Place};
 
 use crate::checkpoint::Ledger;
@@ -168,9 +168,15 @@ impl Run {
         self.head.get()
     }
 
-    /// How long the handler held a step in an earlier request, that it then dropped by itself and now holds again.
-    pub(crate) fn held(&self) -> Option<Duration> {
+    /// What the handler must do by itself before it is given more results.
+    pub(crate) fn held(&self) -> Option<Held> {
         self.lock().held
+    }
+
+    /// The handler does not come to where it came in an earlier request.
+    pub(crate) fn pass_over(&self) {
+        self.lock().order.pass_over();
+        self.wakeup.notice();
     }
 
     /// The handler's body has begun: its extractors accepted the request.

@@ -2,14 +2,14 @@
 //!
 //! A handler is replayed from its start, and must come by the same way each time. So no step gives its result at its
 //! first poll: it is noted here, and when the handler can go no further, the results that are there are given, one at a
-//! time. Where only one step waits there is nothing to decide. Where several do, the choice is a *decision*; decisions
-//! are stored with the run (hidden steps `stephttp:order:0`, `:1`, …), and later requests follow them. That makes the
-//! winner of a `select!` the winner for ever.
+//! time. Where several steps wait, which is given is a *choice*. Once a run has made one, its order is stored with it, in
+//! hidden steps `stephttp:order:0`, `:1`, …, and later requests follow it: that makes the winner of a `select!` the
+//! winner for ever.
 //!
-//! A handler can also drop a step by itself, as `tokio::time::timeout` does. That is a decision too: later requests do
-//! not run that step again, but wait until the handler drops it.
+//! A handler can also drop a step by itself, as `tokio::time::timeout` does. That is a choice too: later requests do not
+//! run that step again, but wait until the handler drops it.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use super::ids::StepMap;
 use crate::wire::StepHash;
 
 /// A step's place here, from its first poll on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Slot(u32);
 
 /// See the module's documentation.
@@ -27,18 +27,22 @@ pub(super) struct Order {
     entries: Vec<Entry>,
     /// How many steps wait for their turn.
     waiting: usize,
-    /// Results that no stored decision is about, in the order in which they came.
+    /// Results in the order in which they came; those given meanwhile are passed over.
     resolved: VecDeque<Slot>,
-    /// Results that a stored decision is about, by its rank.
-    ranked: BTreeSet<(u32, Slot)>,
-    /// Steps that the handler will drop by itself, by the decision's rank.
-    drops: BTreeSet<(u32, Slot)>,
-    /// The stored decisions: their ranks, and how long the handler held what it dropped.
-    ranks: StepMap<(u32, Option<Duration>)>,
-    /// Decisions of this request.
-    decided: Vec<Decision>,
-    /// How many of those are stored, or on their way.
-    stored: usize,
+    /// The stored order, and how far it has been followed.
+    log: Vec<Decision>,
+    cursor: usize,
+    /// The steps in it that are to be dropped; few, if any.
+    dropped: Vec<StepHash>,
+    /// The steps here, when there is a stored order.
+    by_hash: StepMap<Slot>,
+    /// How many turns there were beyond the stored order, and how many of them are stored or on their way.
+    turns: u32,
+    stored: u32,
+    /// The first of them that was a choice and is not stored.
+    unstored_choice: Option<u32>,
+    /// Steps that the handler dropped by itself, with their turns.
+    drops: Vec<(u32, Decision)>,
 }
 
 #[derive(Debug)]
@@ -46,8 +50,10 @@ struct Entry {
     hash: StepHash,
     waker: Waker,
     phase: Phase,
-    /// How many decisions of this request had been made when the step was first polled.
-    decisions: u32,
+    /// How many turns there had been when the step was first polled.
+    entered: u32,
+    /// Its own turn, from 1; 0 before that, and for turns of the stored order.
+    turn: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,48 +79,37 @@ pub(super) enum Turn {
     Undecided,
     /// The handler's: it will drop a step by itself, as it did before after so long.
     Handler(Duration),
+    /// The handler's: it will come to a step by itself, as it did before.
+    Unreached,
 }
 
 impl Order {
-    /// Follows stored decisions. What has its result already is ranked anew.
-    pub(super) fn follow(&mut self, stored: Vec<Decision>) {
-        let rank = |(decision, rank): (Decision, u32)| match decision {
-            Decision::Given(hash) => (hash, (rank, None)),
-            Decision::Dropped(hash, after) => (hash, (rank, Some(after))),
+    /// Follows a stored order, of which this request may have come a part of the way.
+    pub(super) fn follow(&mut self, log: Vec<Decision>) {
+        let dropped = |decision: &Decision| match decision {
+            Decision::Given(_) => None,
+            Decision::Dropped(hash, _) => Some(*hash),
         };
-        self.ranks = stored.into_iter().zip(0..).map(rank).collect();
-        for slot in std::mem::take(&mut self.resolved) {
-            self.rank(slot);
+        self.dropped = log.iter().filter_map(dropped).collect();
+        self.log = log;
+        self.cursor = 0;
+        self.stored = self.turns;
+        self.unstored_choice = None;
+        if !self.log.is_empty() {
+            self.by_hash = self.entries.iter().zip(0..).map(|(entry, n)| (entry.hash, Slot(n))).collect();
         }
     }
 
     /// A step is polled for the first time.
     pub(super) fn enter(&mut self, hash: StepHash, waker: &Waker) -> Slot {
         let slot = Slot(u32::try_from(self.entries.len()).unwrap_or(u32::MAX));
-        let decisions = u32::try_from(self.decided.len()).unwrap_or(u32::MAX);
-        self.entries.push(Entry { hash, waker: waker.clone(), phase: Phase::Waiting, decisions });
+        let (phase, entered) = (Phase::Waiting, self.turns);
+        self.entries.push(Entry { hash, waker: waker.clone(), phase, entered, turn: 0 });
         self.waiting += 1;
-        if let Some((rank, Some(_))) = self.ranks.get(&hash) {
-            self.drops.insert((*rank, slot));
+        if !self.log.is_empty() {
+            self.by_hash.insert(hash, slot);
         }
         slot
-    }
-
-    /// Whether the handler is to drop this step by itself.
-    pub(super) fn is_to_be_dropped(&mut self, slot: Slot) -> bool {
-        let hash = self.entry(slot).hash;
-        matches!(self.ranks.get(&hash), Some((_, Some(_))))
-    }
-
-    /// The handler drops a step by itself, after so long.
-    pub(super) fn note_drop(&mut self, slot: Slot, after: Duration) {
-        let entry = self.entry(slot);
-        if entry.phase == Phase::Waiting {
-            let hash = entry.hash;
-            if !self.ranks.contains_key(&hash) {
-                self.decided.push(Decision::Dropped(hash, after));
-            }
-        }
     }
 
     pub(super) fn renew_waker(&mut self, slot: Slot, waker: &Waker) {
@@ -125,21 +120,17 @@ impl Order {
         self.entry(slot).waker.clone()
     }
 
+    /// Whether the stored order says that the handler drops this step by itself.
+    pub(super) fn is_to_be_dropped(&mut self, slot: Slot) -> bool {
+        let hash = self.entry(slot).hash;
+        self.dropped.contains(&hash)
+    }
+
     /// A step's result is there.
     pub(super) fn resolve(&mut self, slot: Slot) {
         if self.entry(slot).phase == Phase::Waiting {
             self.entry(slot).phase = Phase::Resolved;
-            self.rank(slot);
-        }
-    }
-
-    fn rank(&mut self, slot: Slot) {
-        let hash = self.entry(slot).hash;
-        match self.ranks.get(&hash) {
-            Some((rank, None)) => drop(self.ranked.insert((*rank, slot))),
-            // It came too late: the handler will have dropped it.
-            Some((_, Some(_))) => self.entry(slot).phase = Phase::Waiting,
-            None => self.resolved.push_back(slot),
+            self.resolved.push_back(slot);
         }
     }
 
@@ -147,83 +138,127 @@ impl Order {
         self.entry(slot).phase == Phase::Given
     }
 
-    /// A step's future was dropped, or has given its result.
-    pub(super) fn leave(&mut self, slot: Slot) {
-        let phase = std::mem::replace(&mut self.entry(slot).phase, Phase::Gone);
-        match phase {
+    /// A step's future was dropped, or has given its result. `by_handler` says how long after the request's begin the
+    /// handler dropped it, if it did so by itself.
+    pub(super) fn leave(&mut self, slot: Slot, by_handler: Option<Duration>) {
+        let entry = self.entry(slot);
+        let hash = entry.hash;
+        match std::mem::replace(&mut entry.phase, Phase::Gone) {
             Phase::Given | Phase::Gone => {}
-            Phase::Waiting => self.waiting -= 1,
-            Phase::Resolved => {
+            Phase::Waiting => {
                 self.waiting -= 1;
-                self.resolved.retain(|resolved| *resolved != slot);
-                self.ranked.retain(|(_, ranked)| *ranked != slot);
+                if let Some(after) = by_handler.filter(|_| self.is_beyond_log()) {
+                    let turn = self.next_turn(true);
+                    self.drops.push((turn, Decision::Dropped(hash, after)));
+                }
             }
+            Phase::Resolved => self.waiting -= 1,
         }
-        self.drops.retain(|(_, dropped)| *dropped != slot);
     }
 
-    /// Whose turn it is. `may_decide` allows to make a decision.
-    pub(super) fn turn(&mut self, may_decide: bool) -> Turn {
-        let drop = self.drops.first().copied();
-        if let Some((rank, slot)) = self.ranked.first().copied()
-            && drop.is_none_or(|(drop, _)| rank < drop)
-        {
-            self.ranked.pop_first();
-            return self.give(slot);
-        }
-        if let Some((_, slot)) = drop {
-            let hash = self.entry(slot).hash;
-            let after = self.ranks.get(&hash).and_then(|(_, after)| *after);
-            return Turn::Handler(after.unwrap_or_default());
-        }
-        let Some(slot) = self.resolved.front().copied() else { return Turn::Nobody };
-        if self.waiting > 1 {
-            if !may_decide {
-                return Turn::Undecided;
+    /// Whose turn it is. `may_choose` allows to make a choice.
+    pub(super) fn turn(&mut self, may_choose: bool) -> Turn {
+        while let Some(decision) = self.log.get(self.cursor) {
+            let (Decision::Given(hash) | Decision::Dropped(hash, _)) = decision;
+            let Some(slot) = self.by_hash.get(hash).copied() else { return Turn::Unreached };
+            let phase = self.entries[slot.0 as usize].phase;
+            match (decision, phase) {
+                (_, Phase::Given | Phase::Gone) => self.cursor += 1,
+                (Decision::Given(_), Phase::Resolved) => {
+                    self.cursor += 1;
+                    return self.give(slot, 0);
+                }
+                (Decision::Given(_), Phase::Waiting) => return Turn::Nobody,
+                (Decision::Dropped(_, after), Phase::Waiting | Phase::Resolved) => {
+                    return Turn::Handler(*after);
+                }
             }
-            let hash = self.entry(slot).hash;
-            self.decided.push(Decision::Given(hash));
         }
-        self.resolved.pop_front();
-        self.give(slot)
+        while let Some(slot) = self.resolved.front().copied() {
+            if self.entry(slot).phase == Phase::Resolved {
+                let is_choice = self.waiting > 1;
+                if is_choice && !may_choose {
+                    return Turn::Undecided;
+                }
+                self.resolved.pop_front();
+                let turn = self.next_turn(is_choice);
+                return self.give(slot, turn);
+            }
+            self.resolved.pop_front();
+        }
+        Turn::Nobody
     }
 
-    fn give(&mut self, slot: Slot) -> Turn {
+    /// The handler does not come to where the stored order says that it does.
+    pub(super) fn pass_over(&mut self) {
+        self.cursor += 1;
+    }
+
+    fn give(&mut self, slot: Slot, turn: u32) -> Turn {
         self.waiting -= 1;
         let entry = self.entry(slot);
-        entry.phase = Phase::Given;
+        (entry.phase, entry.turn) = (Phase::Given, turn);
         Turn::Give(entry.waker.clone())
     }
 
-    /// What a decision that has not been made could be: all results that are there.
+    fn next_turn(&mut self, is_choice: bool) -> u32 {
+        self.turns += 1;
+        if is_choice {
+            self.unstored_choice.get_or_insert(self.turns);
+        }
+        self.turns
+    }
+
+    fn is_beyond_log(&self) -> bool {
+        self.cursor >= self.log.len()
+    }
+
+    /// What could come next in the stored order: the turns that are not stored, and all results that are there.
     pub(super) fn proposal(&self) -> Vec<Decision> {
-        self.resolved.iter().map(|slot| Decision::Given(self.entries[slot.0 as usize].hash)).collect()
+        let results = self.resolved.iter().map(|slot| &self.entries[slot.0 as usize]);
+        let results = results.filter(|entry| entry.phase == Phase::Resolved);
+        let mut proposal = self.unstored();
+        proposal.extend(results.map(|entry| Decision::Given(entry.hash)));
+        proposal
     }
 
-    /// Whether a step may have come about by decisions that are not stored.
+    /// Whether a step may have come about by a choice that is not stored.
     pub(super) fn depends_on_unstored(&mut self, slot: Slot) -> bool {
-        self.entry(slot).decisions as usize > self.stored
+        let entered = self.entry(slot).entered;
+        self.unstored_choice.is_some_and(|choice| choice <= entered)
     }
 
-    /// The decisions that are not stored, to be stored now.
-    pub(super) fn take_unstored(&mut self) -> &[Decision] {
-        let from = std::mem::replace(&mut self.stored, self.decided.len());
-        &self.decided[from..]
+    /// The turns that are not stored, to be stored now; none when there was no choice among them.
+    pub(super) fn take_unstored(&mut self) -> Vec<Decision> {
+        if self.unstored_choice.take().is_none() {
+            return Vec::new();
+        }
+        let unstored = self.unstored();
+        self.stored = self.turns;
+        unstored
+    }
+
+    fn unstored(&self) -> Vec<Decision> {
+        let given = self.entries.iter().map(|entry| (entry.turn, Decision::Given(entry.hash)));
+        let turns = given.chain(self.drops.iter().copied()).filter(|(turn, _)| *turn > self.stored);
+        let mut turns: Vec<_> = turns.collect();
+        turns.sort_unstable_by_key(|(turn, _)| *turn);
+        turns.into_iter().map(|(_, decision)| decision).collect()
     }
 
     /// The wakers of all steps that have no result.
-    pub(super) fn waiting(&self) -> Vec<Waker> {
+    pub(super) fn wakers(&self) -> Vec<Waker> {
         let waiting = self.entries.iter().filter(|entry| entry.phase == Phase::Waiting);
         waiting.map(|entry| entry.waker.clone()).collect()
     }
 
-    /// Ends it; returns whom to wake: futures in tasks of their own, which would wait for ever.
-    pub(super) fn close(&mut self) -> impl Iterator<Item = Waker> + use<> {
-        self.resolved.clear();
-        self.ranked.clear();
-        std::mem::take(&mut self.entries).into_iter().filter_map(|entry| {
-            matches!(entry.phase, Phase::Waiting | Phase::Resolved).then_some(entry.waker)
-        })
+    /// Ends it; returns whom to wake: futures in tasks of their own, which would wait for ever. What was decided stays.
+    pub(super) fn close(&mut self) -> Vec<Waker> {
+        let waits = |entry: &&mut Entry| matches!(entry.phase, Phase::Waiting | Phase::Resolved);
+        let wakers = self.entries.iter_mut().filter(waits).map(|entry| entry.waker.clone()).collect();
+        // The others hold the run too.
+        self.entries.iter_mut().for_each(|entry| entry.waker = Waker::noop().clone());
+        wakers
     }
 
     fn entry(&mut self, slot: Slot) -> &mut Entry {

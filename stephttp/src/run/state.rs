@@ -41,8 +41,8 @@ pub(super) struct State {
     pub(super) gate: u64,
     /// The step that this request was made for, once the handler has come to it.
     pub(super) target: Option<Slot>,
-    /// The handler is to drop a step by itself, as it did after so long.
-    pub(super) held: Option<Duration>,
+    /// The order of the steps' results waits for the handler.
+    pub(super) held: Option<Held>,
     /// The handler's poll came because a result was given to it.
     pub(super) gave: bool,
     /// Only this request decides: no other one of the run is under way.
@@ -57,6 +57,15 @@ pub(super) struct State {
     pub(super) stale: bool,
     /// The handler's time is over: no step may be used any more.
     pub(super) closed: bool,
+}
+
+/// What the handler does by itself, if it does as it did in an earlier request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// It drops a step after so long.
+    UntilDropped(Duration),
+    /// It comes to a step.
+    UntilReached,
 }
 
 /// Something only Inngest can bring about.
@@ -131,10 +140,8 @@ impl State {
         if self.closed {
             return;
         }
-        if self.decides && !self.gave {
-            self.order.note_drop(slot, elapsed());
-        }
-        self.order.leave(slot);
+        let by_handler = self.decides && !self.gave;
+        self.order.leave(slot, by_handler.then(elapsed));
         self.gated.retain(|gated| *gated != slot);
         self.target.take_if(|target| *target == slot);
         self.outstanding.retain(|outstanding| {
@@ -179,6 +186,6 @@ impl State {
     pub(super) fn close(&mut self) -> (Vec<Outstanding>, Vec<Waker>) {
         self.closed = true;
         self.gated.clear();
-        (std::mem::take(&mut self.outstanding), self.order.close().collect())
+        (std::mem::take(&mut self.outstanding), self.order.close())
     }
 }

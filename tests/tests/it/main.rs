@@ -11,6 +11,7 @@ mod client_gone;
 mod interleavings;
 mod lifecycle;
 mod planning;
+mod property;
 mod races;
 mod remember;
 mod retries;
