@@ -10,10 +10,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub enum Clock {
     /// Time stands still while the app works and jumps to the next timer when it has answered. Timers fire in the
     /// order of their due times; those due at the same instant fire together. A re-entry that is never answered
-    /// therefore stops time.
+    /// therefore stops time, and so does a call to a third party or a stand-in function that does not end.
+    ///
+    /// A wait for an event or a signal times out at once, unless there is something to do before. A test that wants to
+    /// send the event first holds time: [`DevServer::hold_time`](crate::DevServer::hold_time).
     #[default]
     Skip,
-    /// Time moves only by [`DevServer::advance`](crate::DevServer::advance).
+    /// Time moves only by [`DevServer::advance`](crate::DevServer::advance). It does not wait for stand-in functions.
     Manual,
     /// The machine's time.
     Real,
@@ -27,6 +30,8 @@ pub(crate) struct Time {
     now: SystemTime,
     /// How far a manual clock may go.
     limit: SystemTime,
+    /// Whether a skipping clock stands still.
+    held: bool,
 }
 
 /// What to do about the earliest timer.
@@ -46,7 +51,7 @@ impl Time {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now =
             UNIX_EPOCH + Duration::from_millis(u64::try_from(since_epoch.as_millis()).unwrap_or_default());
-        Self { kind, now, limit: now }
+        Self { kind, now, limit: now, held: false }
     }
 
     pub(crate) fn kind(&self) -> Clock {
@@ -65,10 +70,20 @@ impl Time {
         match self.kind {
             Clock::Real => Timer::At(due),
             // A later timer must not overtake the work that an earlier one has begun.
-            Clock::Skip if quiet => self.move_to(due),
+            Clock::Skip if quiet && !self.held => self.move_to(due),
             Clock::Manual if quiet && due <= self.limit => self.move_to(due),
             Clock::Skip | Clock::Manual => Timer::Wait,
         }
+    }
+
+    /// Lets a skipping clock stand still, or go on.
+    pub(crate) fn hold(&mut self, held: bool) {
+        self.held = held;
+    }
+
+    /// Whether a skipping clock stands still.
+    pub(crate) fn held(&self) -> bool {
+        self.held && self.kind == Clock::Skip
     }
 
     fn move_to(&mut self, due: SystemTime) -> Timer {

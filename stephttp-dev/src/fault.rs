@@ -21,6 +21,10 @@ pub enum Call {
     Batch,
     /// `GET /v1/http/runs/{run}/output`
     Output,
+    /// `POST /e/{key}`
+    Events,
+    /// `POST /v1/signals`
+    Signals,
     /// Any other.
     Other,
 }
@@ -36,6 +40,8 @@ impl Call {
             ("GET", ["v0", "runs", _, "actions"]) => Self::Actions,
             ("GET", ["v0", "runs", _, "batch"]) => Self::Batch,
             ("GET", ["v1", "checkpoint", _, "output"] | ["v1", "http", "runs", _, "output"]) => Self::Output,
+            ("POST", ["e", _]) => Self::Events,
+            ("POST", ["v1", "signals"]) => Self::Signals,
             _ => Self::Other,
         }
     }

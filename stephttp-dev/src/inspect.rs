@@ -1,5 +1,6 @@
 //! What a test can look at: runs, steps, calls and dispatches.
 
+use std::fmt;
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -53,7 +54,7 @@ pub struct RunView {
     pub response: Option<ResponseView>,
     /// The event that began it.
     pub event: Value,
-    /// Re-entries that are scheduled or under way.
+    /// Re-entries that are scheduled or under way, and waits that have not ended.
     pub outstanding: usize,
 }
 
@@ -93,12 +94,48 @@ pub enum StepStatus {
     Planned,
     /// It waits for its time.
     Waiting,
+    /// It waits for an event.
+    WaitingForEvent,
+    /// It waits for a signal.
+    WaitingForSignal,
+    /// It waits for the function that it has invoked.
+    Invoking,
+    /// The server calls a third party for it.
+    Calling,
+    /// It waited for an event or a signal that did not come in time.
+    TimedOut,
     /// It failed and will be tried again.
     Retrying,
     /// It is done.
     Completed,
     /// It failed for good.
     Failed,
+}
+
+impl StepStatus {
+    /// Whether something from outside of the run can bring it on: an event, a signal, or a function's result.
+    #[must_use]
+    pub fn is_waiting(self) -> bool {
+        matches!(self, Self::WaitingForEvent | Self::WaitingForSignal | Self::Invoking)
+    }
+}
+
+/// An event that the server received.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct EventView {
+    /// The name.
+    pub name: String,
+    /// The data, as it is delivered.
+    pub data: Value,
+    /// The id: the sender's, or the server's own.
+    pub id: String,
+    /// When it happened, in milliseconds since the Unix epoch: as the sender said, or when it came.
+    pub ts: i64,
+    /// When it came, on the server's clock.
+    pub at: SystemTime,
+    /// Whether its id had been seen before; then nobody was woken by it.
+    pub duplicate: bool,
 }
 
 /// A response of an endpoint.
@@ -121,8 +158,8 @@ impl ResponseView {
     }
 }
 
-/// A call to the server's API.
-#[derive(Debug, Clone)]
+/// A call to the server's API. `Debug` leaves out what is secret in its body.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct ApiCall {
     /// Which call.
@@ -149,8 +186,9 @@ impl ApiCall {
     }
 }
 
-/// A re-entry: one request of the server to the app, and what came of it.
-#[derive(Debug, Clone)]
+/// A re-entry: one request of the server to the app, and what came of it. `Debug` leaves out what is secret in the
+/// answer.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Dispatch {
     /// The run.
@@ -191,4 +229,64 @@ impl Dispatch {
     pub fn response_json(&self) -> Value {
         serde_json::from_slice(&self.response_body).unwrap_or_default()
     }
+}
+
+impl fmt::Debug for ApiCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiCall")
+            .field("kind", &self.kind)
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("headers", &self.headers)
+            .field("body", &without_keys(&self.body))
+            .field("at", &self.at)
+            .field("status", &self.status)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Dispatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dispatch")
+            .field("run_id", &self.run_id)
+            .field("method", &self.method)
+            .field("uri", &self.uri)
+            .field("headers", &self.headers)
+            .field("body", &self.body)
+            .field("step_id", &self.step_id)
+            .field("generation", &self.generation)
+            .field("at", &self.at)
+            .field("superseded", &self.superseded)
+            .field("status", &self.status)
+            .field("response_headers", &self.response_headers)
+            .field("response_body", &without_keys(&self.response_body))
+            .field("error", &self.error)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A body with every `auth_key` blotted out. One that holds such a key and cannot be read is left out altogether.
+fn without_keys(body: &Bytes) -> String {
+    fn blot(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                for (name, field) in fields {
+                    if name == "auth_key" { *field = Value::from("***") } else { blot(field) }
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(blot),
+            _ => {}
+        }
+    }
+    let text = String::from_utf8_lossy(body);
+    if !text.contains("auth_key") {
+        return text.into_owned();
+    }
+    serde_json::from_slice(body).map_or_else(
+        |_| "(left out: it holds a key)".to_owned(),
+        |mut value| {
+            blot(&mut value);
+            value.to_string()
+        },
+    )
 }

@@ -50,28 +50,47 @@
 //! - [`DevServer`]: starting and stopping; looking at [runs](RunView), [calls](ApiCall) and [re-entries](Dispatch);
 //!   waiting for them without ever sleeping
 //! - [`Clock`]: how time goes by
+//! - [`DevServer::send_event`] and [`DevServer::send_signal`]: what comes from outside; [`DevServer::hold_time`], so that
+//!   it comes before a wait is over
+//! - [`DevServerBuilder::function`]: functions that steps invoke
 //! - [`Fault`] and [`Gate`]: what goes wrong on purpose
 //! - [`Violation`]: what went wrong by an SDK's mistake
 //! - [`Notice`]: what happens, for people
 //!
 //! # What it leaves out
 //!
-//! Events, signals, invocations, gateways and streaming; `Accept-Encoding` on re-entries. Operations of these kinds are
-//! refused, and noted as [`ViolationKind::UnsupportedOp`]. Delays that are only the real server's slowness (its queue
-//! takes some 100 ms for each re-entry, the output is looked for every 2 s) do not exist.
+//! - Streaming, deferred functions (`DeferAdd`, `DeferAbort`) and the old `Step` operation. Operations of these kinds are
+//!   refused, and noted as [`ViolationKind::UnsupportedOp`].
+//! - Functions that events trigger. Functions that steps invoke are stood in for by
+//!   [`DevServerBuilder::function`]; an endpoint that the server has seen can be invoked as well, unlike at the real
+//!   server, and that is noted as [`ViolationKind::InvokedEndpoint`].
+//! - The server's own events: nobody can wait for `inngest/http.request` or `inngest/function.finished`.
+//! - Some leniency of the real server's expressions: a missing key makes a condition fail, where the real server may
+//!   take it as `null`.
+//! - `Accept-Encoding` on re-entries and on calls to third parties.
+//! - Delays that are only the real server's slowness (its queue takes some 100 ms for each re-entry, the output is
+//!   looked for every 2 s).
+//!
+//! An event whose id has been seen wakes nobody. The real server's ids only keep functions from being triggered twice: a
+//! second event of one id wakes whoever waits by then. See [`EventView::duplicate`].
 
 mod api;
+mod builder;
 mod clock;
 mod engine;
 mod fault;
+mod function;
 mod inspect;
 mod notice;
 mod server;
 mod violation;
 
+pub use self::builder::DevServerBuilder;
 pub use self::clock::Clock;
 pub use self::fault::{Call, Fault, Gate};
-pub use self::inspect::{ApiCall, Dispatch, ResponseView, RunStatus, RunView, StepStatus, StepView};
+pub use self::inspect::{
+    ApiCall, Dispatch, EventView, ResponseView, RunStatus, RunView, StepStatus, StepView,
+};
 pub use self::notice::{Notice, Notices};
-pub use self::server::{DevServer, DevServerBuilder};
+pub use self::server::DevServer;
 pub use self::violation::{Violation, ViolationKind};

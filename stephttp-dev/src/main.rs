@@ -42,6 +42,9 @@ async fn serve(options: Options) -> Result<(), String> {
     if let Some(key) = options.signing_key {
         builder = builder.signing_key(key);
     }
+    if let Some(key) = options.event_key {
+        builder = builder.event_key(key);
+    }
     let server = builder.start().await.map_err(|error| format!("cannot serve on {address}: {error}"))?;
     let mut notices = server.subscribe();
     println!("stephttp-dev serves on {} (ctrl-c stops it)", server.url());

@@ -51,6 +51,76 @@ pub enum Notice {
         /// For how long.
         duration: Duration,
     },
+    /// The run waits for an event.
+    WaitingForEvent {
+        /// The run.
+        run_id: String,
+        /// The step's id as the user wrote it, or its hash.
+        step: String,
+        /// The event's name.
+        event: String,
+        /// For how long at most.
+        timeout: Duration,
+    },
+    /// The run waits for a signal.
+    WaitingForSignal {
+        /// The run.
+        run_id: String,
+        /// The step's id as the user wrote it, or its hash.
+        step: String,
+        /// The signal's name.
+        signal: String,
+        /// For how long at most.
+        timeout: Duration,
+    },
+    /// The run invokes a function.
+    Invoking {
+        /// The run.
+        run_id: String,
+        /// The step's id as the user wrote it, or its hash.
+        step: String,
+        /// The function's id.
+        function: String,
+    },
+    /// The server calls a third party for a step.
+    Calling {
+        /// The run.
+        run_id: String,
+        /// The step's id as the user wrote it, or its hash.
+        step: String,
+        /// Method and URL, without the query.
+        request: String,
+    },
+    /// What a step waited for has come.
+    Woken {
+        /// The run.
+        run_id: String,
+        /// The step's id as the user wrote it, or its hash.
+        step: String,
+    },
+    /// What a step waited for has not come in time.
+    TimedOut {
+        /// The run.
+        run_id: String,
+        /// The step's id as the user wrote it, or its hash.
+        step: String,
+    },
+    /// An event came in.
+    EventReceived {
+        /// The event's name.
+        name: String,
+        /// The event's id.
+        id: String,
+        /// Whether its id had been seen before.
+        duplicate: bool,
+    },
+    /// A signal came in.
+    SignalReceived {
+        /// The signal's name.
+        signal: String,
+        /// The run that got it; `None` when nobody waited for it.
+        run_id: Option<String>,
+    },
     /// The app is called.
     Reentering {
         /// The run.
@@ -91,6 +161,28 @@ impl fmt::Display for Notice {
             Self::StepPlanned { run_id, step } => write!(f, "{run_id} step {step} planned"),
             Self::Sleeping { run_id, step, duration } => {
                 write!(f, "{run_id} sleeping at {step} for {}", humantime::format_duration(*duration))
+            }
+            Self::WaitingForEvent { run_id, step, event, timeout } => {
+                let timeout = humantime::format_duration(*timeout);
+                write!(f, "{run_id} waiting at {step} for the event {event}, {timeout} at most")
+            }
+            Self::WaitingForSignal { run_id, step, signal, timeout } => {
+                let timeout = humantime::format_duration(*timeout);
+                write!(f, "{run_id} waiting at {step} for the signal {signal}, {timeout} at most")
+            }
+            Self::Invoking { run_id, step, function } => write!(f, "{run_id} invoking {function} at {step}"),
+            Self::Calling { run_id, step, request } => write!(f, "{run_id} calling at {step}: {request}"),
+            Self::Woken { run_id, step } => write!(f, "{run_id} step {step} has what it waited for"),
+            Self::TimedOut { run_id, step } => write!(f, "{run_id} step {step} timed out"),
+            Self::EventReceived { name, id, duplicate } => {
+                let again = if *duplicate { ", which had come before" } else { "" };
+                write!(f, "event {name} ({id}){again}")
+            }
+            Self::SignalReceived { signal, run_id: Some(run_id) } => {
+                write!(f, "signal {signal} for {run_id}")
+            }
+            Self::SignalReceived { signal, run_id: None } => {
+                write!(f, "signal {signal}, for which nobody waits")
             }
             Self::Reentering { run_id, request, step, generation } => {
                 write!(f, "{run_id} re-entering: {request}")?;

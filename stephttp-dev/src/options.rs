@@ -19,6 +19,7 @@ Options:
   --host ADDRESS            listen on this address (127.0.0.1)
   --retry-interval SECONDS  wait this long before every retry (5, 15, 30, 60, ...)
   --signing-key KEY         sign re-entries and require the key on API calls
+  --event-key KEY           require the key on events
   --help                    show this";
 
 #[derive(Debug, PartialEq, Eq)]
@@ -27,6 +28,7 @@ pub(crate) struct Options {
     pub(crate) host: IpAddr,
     pub(crate) retry_interval: Option<Duration>,
     pub(crate) signing_key: Option<String>,
+    pub(crate) event_key: Option<String>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -38,8 +40,13 @@ pub(crate) enum Asked {
 impl Options {
     pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Error> {
         use lexopt::Arg::{Long, Short};
-        let mut options =
-            Self { port: PORT, host: Ipv4Addr::LOCALHOST.into(), retry_interval: None, signing_key: None };
+        let mut options = Self {
+            port: PORT,
+            host: Ipv4Addr::LOCALHOST.into(),
+            retry_interval: None,
+            signing_key: None,
+            event_key: None,
+        };
         let mut parser = lexopt::Parser::from_iter(arguments);
         while let Some(argument) = parser.next()? {
             match argument {
@@ -49,6 +56,7 @@ impl Options {
                     options.retry_interval = Some(Duration::from_secs(parser.value()?.parse()?));
                 }
                 Long("signing-key") => options.signing_key = Some(parser.value()?.string()?),
+                Long("event-key") => options.event_key = Some(parser.value()?.string()?),
                 Long("help") | Short('h') => return Ok(Asked::Help),
                 other => return Err(other.unexpected()),
             }
@@ -69,13 +77,14 @@ mod tests {
     #[test]
     fn options_are_read_and_others_are_named() {
         let Asked::Serve(options) =
-            read(&["--port", "1", "--retry-interval=2", "--signing-key", "00"]).unwrap()
+            read(&["--port", "1", "--retry-interval=2", "--signing-key", "00", "--event-key", "k"]).unwrap()
         else {
             panic!("not help")
         };
         assert_eq!(options.port, 1);
         assert_eq!(options.retry_interval, Some(Duration::from_secs(2)));
         assert_eq!(options.signing_key.as_deref(), Some("00"));
+        assert_eq!(options.event_key.as_deref(), Some("k"));
         assert_eq!(read(&["-h"]), Ok(Asked::Help));
         assert!(read(&["--prot", "1"]).unwrap_err().contains("--prot"));
         assert!(read(&["--port", "many"]).is_err());

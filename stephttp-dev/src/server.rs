@@ -1,19 +1,19 @@
-//! The server: starting, stopping, looking, steering.
+//! The server: stopping, looking, steering.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use hyper_util::rt::TokioIo;
-use stephttp::signature::SigningKey;
-use tokio::net::{TcpListener, TcpStream};
+use serde::Serialize;
+use serde_json::Value;
 
-use crate::api::Api;
+use crate::builder::DevServerBuilder;
 use crate::clock::Clock;
-use crate::engine::{Backoff, Engine, Settings};
+use crate::engine::Engine;
 use crate::fault::{Call, Fault};
-use crate::inspect::{ApiCall, Dispatch, RunStatus, RunView};
+use crate::function::Function;
+use crate::inspect::{ApiCall, Dispatch, EventView, RunStatus, RunView};
 use crate::notice::Notices;
 use crate::violation::Violation;
 
@@ -23,114 +23,9 @@ use crate::violation::Violation;
 #[derive(Debug)]
 #[must_use = "the server stops when it is dropped"]
 pub struct DevServer {
-    engine: Arc<Engine>,
-    address: SocketAddr,
-    url: String,
-}
-
-/// How a server is to be started.
-#[derive(Debug, Clone)]
-#[must_use = "a builder does nothing until `start`"]
-pub struct DevServerBuilder {
-    clock: Clock,
-    host: IpAddr,
-    port: u16,
-    signing_key: Option<String>,
-    retry_interval: Option<Duration>,
-    registers: Vec<String>,
-    kept: Option<usize>,
-}
-
-impl Default for DevServerBuilder {
-    fn default() -> Self {
-        Self {
-            clock: Clock::default(),
-            host: Ipv4Addr::LOCALHOST.into(),
-            port: 0,
-            signing_key: None,
-            retry_interval: None,
-            registers: vec!["inngest:".to_owned(), "stephttp:".to_owned()],
-            kept: None,
-        }
-    }
-}
-
-impl DevServerBuilder {
-    /// How time goes by; [`Clock::Skip`] unless said otherwise.
-    pub fn clock(self, clock: Clock) -> Self {
-        Self { clock, ..self }
-    }
-
-    /// The address to listen on; 127.0.0.1 unless said otherwise.
-    pub fn host(self, host: IpAddr) -> Self {
-        Self { host, ..self }
-    }
-
-    /// The port to listen on; 0, which is any free one, unless said otherwise.
-    pub fn port(self, port: u16) -> Self {
-        Self { port, ..self }
-    }
-
-    /// The key by which re-entries are signed and which API calls must show. Without one nothing is signed and
-    /// everybody may call.
-    pub fn signing_key(self, key: impl Into<String>) -> Self {
-        Self { signing_key: Some(key.into()), ..self }
-    }
-
-    /// How long every retry waits, in place of the usual 5 s, 15 s, 30 s, and so on.
-    pub fn retry_interval(self, interval: Duration) -> Self {
-        Self { retry_interval: Some(interval), ..self }
-    }
-
-    /// Names steps by the beginning of their ids that several re-entries may save at once, to agree on the value that
-    /// was saved first: it is no violation when they are saved again. `inngest:` and `stephttp:` are such already.
-    pub fn write_once(mut self, prefix: impl Into<String>) -> Self {
-        self.registers.push(prefix.into());
-        self
-    }
-
-    /// How many calls and dispatches keep their bodies for [`DevServer::calls`] and [`DevServer::dispatches`]; all,
-    /// unless said otherwise.
-    pub fn keep(self, bodies: usize) -> Self {
-        Self { kept: Some(bodies), ..self }
-    }
-
-    /// Starts the server.
-    ///
-    /// # Errors
-    /// When the address cannot be listened on, or the signing key is none.
-    pub async fn start(self) -> io::Result<DevServer> {
-        let signing_key = self.signing_key.as_deref().map(SigningKey::parse).transpose();
-        let listener = TcpListener::bind((self.host, self.port)).await?;
-        let engine = Engine::start(Settings {
-            clock: self.clock,
-            backoff: Backoff { interval: self.retry_interval },
-            signing_key: signing_key.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?,
-            registers: self.registers,
-            kept: self.kept,
-        })?;
-        let address = listener.local_addr()?;
-        engine.spawn(accept(Arc::clone(&engine), listener));
-        Ok(DevServer { engine, address, url: format!("http://{address}") })
-    }
-}
-
-/// Takes connections, for ever.
-async fn accept(engine: Arc<Engine>, listener: TcpListener) {
-    let api = Api::new(Arc::clone(&engine));
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => engine.spawn(connection(api.clone(), stream)),
-            // Out of file descriptors, most likely: there may be some again soon.
-            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-        }
-    }
-}
-
-async fn connection(api: Api, stream: TcpStream) {
-    let service = hyper::service::service_fn(move |request| api.clone().serve(request));
-    // It fails when the peer goes away, and when a fault closes it: neither is of interest.
-    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) address: SocketAddr,
+    pub(crate) url: String,
 }
 
 impl Drop for DevServer {
@@ -193,6 +88,57 @@ impl DevServer {
             "only Clock::Manual can be advanced; this server has Clock::{clock:?}"
         );
         self.engine.advance(duration)
+    }
+
+    /// Stops a skipping clock: time stands still, but whatever is due now, or comes to be by an event or an answer, is
+    /// still done. A test that sends the event which a run waits for does so while time is held. Other clocks are not
+    /// affected.
+    pub fn hold_time(&self) {
+        self.engine.change(|state| state.work.time.hold(true));
+    }
+
+    /// Ends [`hold_time`](Self::hold_time).
+    pub fn release_time(&self) {
+        self.engine.change(|state| state.work.time.hold(false));
+    }
+
+    /// Stands in for a function from now on, as [`DevServerBuilder::function`] does.
+    pub fn function<F, R, E>(&self, id: impl Into<String>, handler: F)
+    where
+        F: Fn(Value) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Value, E>> + Send + 'static,
+        E: std::fmt::Display,
+    {
+        let (id, function) = (id.into(), Function::new(handler));
+        self.engine.change(|state| state.functions.insert(id, function));
+    }
+
+    /// Sends an event, as `POST /e/{key}` does; answers its id. Runs that wait for it have it when this returns.
+    ///
+    /// # Panics
+    /// When `data` is not an object in JSON, or the server refuses the name.
+    #[track_caller]
+    pub fn send_event(&self, name: &str, data: impl Serialize) -> String {
+        let data = match serde_json::to_value(data) {
+            Ok(Value::Object(data)) => data,
+            other => panic!("an event's data is an object, not {other:?}"),
+        };
+        match self.engine.change(|state| state.send_event(name, data)) {
+            Ok(id) => id,
+            Err(why) => panic!("the event `{name}` is refused: {why}"),
+        }
+    }
+
+    /// Sends a signal, as `POST /v1/signals` does; answers the run that waited for it.
+    ///
+    /// # Panics
+    /// When `data` cannot be written as JSON.
+    #[track_caller]
+    pub fn send_signal(&self, name: &str, data: impl Serialize) -> Option<String> {
+        match serde_json::to_string(&data) {
+            Ok(data) => self.engine.change(|state| state.signal(name, &data)),
+            Err(error) => panic!("a signal's data is JSON: {error}"),
+        }
     }
 
     /// Cancels a run, as `DELETE /v1/runs/{id}` does. The app is not told.
@@ -288,6 +234,25 @@ impl DevServer {
         self.engine.until(|state| state.log.dispatches.get(nth).filter(answered).cloned()).await
     }
 
+    /// All events so far, in the order of their arrival.
+    #[must_use]
+    pub fn events(&self) -> Vec<EventView> {
+        self.engine.read(|state| state.log.events.clone())
+    }
+
+    /// Waits until the n-th event has arrived; 1 is the first that ever came.
+    pub async fn wait_for_event(&self, n: usize) -> EventView {
+        let nth = n.saturating_sub(1);
+        self.engine.until(|state| state.log.events.get(nth).cloned()).await
+    }
+
+    /// Waits until a step waits for an event, a signal or a function. Its run may not have been created yet. With
+    /// [`Clock::Skip`] time has to be [held](Self::hold_time), or the wait may be over before anybody sees it.
+    pub async fn wait_for_waiting(&self, run_id: &str, step_id: &str) -> RunView {
+        let waits = |run: &RunView| run.step(step_id).is_some_and(|step| step.status.is_waiting());
+        self.wait_until(run_id, waits).await
+    }
+
     /// All runs, in the order of their creation.
     #[must_use]
     pub fn runs(&self) -> Vec<RunView> {
@@ -321,7 +286,8 @@ impl DevServer {
         self.engine.until(|state| state.view(run_id).filter(&condition)).await
     }
 
-    /// Waits until no re-entry is under way and none is planned: whatever has not ended by then hangs for ever.
+    /// Waits until no re-entry, call or function is under way and nothing is planned: whatever has not ended by then hangs
+    /// for ever. While time is [held](Self::hold_time), only what is due now is waited for.
     pub async fn idle(&self) {
         self.engine.until(|state| state.work.idle().then_some(())).await;
     }

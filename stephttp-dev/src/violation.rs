@@ -60,6 +60,24 @@ pub enum ViolationKind {
     MissingError,
     /// A sleep whose duration cannot be read, or is over 366 days.
     BadSleep,
+    /// A wait whose timeout cannot be read, or is over 366 days.
+    BadTimeout,
+    /// The `if` of a wait for an event is no CEL: in a re-entry's answer the run fails.
+    BadExpression,
+    /// An `if` in a checkpoint speaks of `event`, the run's own: the real server crashes.
+    EventInExpression,
+    /// An invocation without a payload: the real server crashes.
+    MissingPayload,
+    /// A wait for a signal for which another step waits already.
+    SignalConflict,
+    /// An operation in a checkpoint that the real server only logs an error for: nothing ever comes of it.
+    LostOperation,
+    /// An endpoint was invoked as a function: the real server calls it at the wrong URL.
+    InvokedEndpoint,
+    /// A body of a gateway's request that is not JSON: it is sent as a JSON string.
+    GatewayBodyNotJson,
+    /// An integer beyond 2^53: it is rounded.
+    LossyNumber,
     /// A step ran twice: it was reported again, from another request, with another time or with another value.
     StepRanTwice,
     /// Something was saved to a run that does not exist.

@@ -27,6 +27,7 @@ pub(super) fn routes() -> Router<Arc<Engine>> {
 async fn new_run(State(engine): State<Arc<Engine>>, body: Bytes) -> Response<Body> {
     match engine.new_run(&body) {
         Ok(created) => {
+            calls_made(&engine, created.ticket).await;
             let mut data =
                 json!({"fn_id": created.fn_id, "app_id": created.app_id, "run_id": created.run_id});
             if let Some(token) = created.token {
@@ -43,13 +44,21 @@ async fn new_run(State(engine): State<Arc<Engine>>, body: Bytes) -> Response<Bod
     }
 }
 
+/// Waits until third parties have been called: a checkpoint is answered after that.
+async fn calls_made(engine: &Engine, ticket: u64) {
+    engine.until(|state| (!state.tickets.is_open(ticket)).then_some(())).await;
+}
+
 async fn save_steps(
     State(engine): State<Arc<Engine>>,
     Path(path_id): Path<String>,
     body: Bytes,
 ) -> Response<Body> {
     match engine.save_steps(&path_id, &body) {
-        Ok(()) => respond::json(StatusCode::OK, ""),
+        Ok(ticket) => {
+            calls_made(&engine, ticket).await;
+            respond::json(StatusCode::OK, "")
+        }
         Err(StepsRefusal::Crash) => respond::json(StatusCode::INTERNAL_SERVER_ERROR, ""),
         Err(StepsRefusal::Unreadable(why)) => {
             respond::error(StatusCode::BAD_REQUEST, &format!("invalid request body: {why}"))

@@ -2,6 +2,7 @@
 
 mod auth;
 mod checkpoint;
+mod events;
 mod output;
 mod respond;
 mod runs;
@@ -49,9 +50,11 @@ impl Api {
         let router = Router::new()
             .merge(checkpoint::routes())
             .merge(runs::routes())
+            .merge(events::signal_routes())
             .layer(axum::middleware::from_fn_with_state(Arc::clone(&engine), auth::require))
-            // The output is protected by its token alone.
+            // The output is protected by its token alone, and events by their key.
             .merge(output::routes())
+            .merge(events::routes())
             .with_state(Arc::clone(&engine));
         Self { engine, router }
     }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::respond::{self, rfc3339};
 use super::run_id;
 use crate::engine::{Engine, Run};
-use crate::inspect::RunStatus;
+use crate::inspect::{RunStatus, StepStatus, StepView};
 
 pub(super) fn routes() -> Router<Arc<Engine>> {
     Router::new()
@@ -23,6 +23,7 @@ pub(super) fn routes() -> Router<Arc<Engine>> {
         .route("/v0/runs/{run_id}/batch", get(batch))
         .route("/v1/runs/{run_id}", get(run_v1).delete(cancel))
         .route("/api/v2/runs/{run_id}", get(run_v2))
+        .route("/api/v2/runs/{run_id}/trace", get(trace_v2))
         .route("/api/v2/runs", get(list_v2))
 }
 
@@ -124,6 +125,49 @@ async fn run_v2(
     }
 }
 
+/// A run's steps, in the order in which they were first reported.
+async fn trace_v2(
+    State(engine): State<Arc<Engine>>,
+    Path(id): Path<String>,
+    Query(view): Query<View>,
+) -> Response<Body> {
+    let known = run_id(&id).unwrap_or(id);
+    let found = engine.read(|state| {
+        let run = state.view(&known)?;
+        let steps: Vec<Value> = run.steps.iter().map(|step| span(step, view.include_output)).collect();
+        let root = json!({"name": "Run", "status": run.status.as_str().to_uppercase(), "children": steps});
+        let metadata = json!({ "fetchedAt": rfc3339(state.now()) });
+        Some(json!({"data": {"runId": run.id, "rootSpan": root}, "metadata": metadata}))
+    });
+    match found {
+        Some(body) => respond::json(StatusCode::OK, body.to_string()),
+        None => respond::error(StatusCode::NOT_FOUND, "Run not found"),
+    }
+}
+
+fn span(step: &StepView, include_output: bool) -> Value {
+    let op = match step.op.as_str() {
+        "Sleep" => "SLEEP",
+        "WaitForEvent" => "WAIT_FOR_EVENT",
+        "WaitForSignal" => "WAIT_FOR_SIGNAL",
+        "InvokeFunction" => "INVOKE",
+        "AIGateway" => "AI_GATEWAY",
+        _ => "RUN",
+    };
+    let status = match step.status {
+        StepStatus::Completed | StepStatus::TimedOut => "COMPLETED",
+        StepStatus::Failed => "FAILED",
+        StepStatus::Calling | StepStatus::Retrying => "RUNNING",
+        _ => "WAITING",
+    };
+    let mut span = json!({"name": step.id, "stepId": step.hash, "stepOp": op, "status": status});
+    if let Some(value) = step.value.as_ref().filter(|_| include_output) {
+        let key = if step.status == StepStatus::Failed { "error" } else { "data" };
+        span["output"] = json!({ key: value });
+    }
+    span
+}
+
 /// The latest runs first.
 async fn list_v2(State(engine): State<Arc<Engine>>, Query(view): Query<View>) -> Response<Body> {
     let body = engine.read(|state| {
@@ -139,7 +183,7 @@ async fn list_v2(State(engine): State<Arc<Engine>>, Query(view): Query<View>) ->
 fn describe(run: &Run, include_output: bool) -> Value {
     let mut data = json!({
         "id": run.id,
-        "app": {"id": run.event_data.get("domain").cloned().unwrap_or_default()},
+        "app": {"id": run.app},
         "function": {"id": run.function, "name": run.function},
         "status": run.status().as_str().to_uppercase(),
         "queuedAt": rfc3339(run.started_at),

@@ -46,7 +46,9 @@ struct StepsFields {
 
 impl Engine {
     /// `POST /v1/checkpoint/{run}/steps`.
-    pub(crate) fn save_steps(&self, path_id: &str, body: &Bytes) -> Result<(), StepsRefusal> {
+    ///
+    /// Answers the ticket by which calls to third parties are to be waited for.
+    pub(crate) fn save_steps(&self, path_id: &str, body: &Bytes) -> Result<u64, StepsRefusal> {
         self.change(|state| state.save_steps(path_id, body))
     }
 
@@ -57,30 +59,31 @@ impl Engine {
 }
 
 impl State {
-    fn save_steps(&mut self, path_id: &str, body: &Bytes) -> Result<(), StepsRefusal> {
+    fn save_steps(&mut self, path_id: &str, body: &Bytes) -> Result<u64, StepsRefusal> {
         let what = "POST /v1/checkpoint/{run}/steps";
         let (run_id, ops, fields) = self.read_steps(body, what).map_err(StepsRefusal::Unreadable)?;
         if ops.is_empty() {
-            return Ok(());
+            return Ok(self.tickets.next());
         }
-        if self.missing_error(&run_id, &ops) {
+        if self.crash(&run_id, &ops) {
             return Err(StepsRefusal::Crash);
         }
         self.check_ids(&run_id, path_id, fields.fn_id.as_deref(), fields.app_id.as_deref(), what);
-        self.checkpoint(&run_id, &ops);
-        Ok(())
+        Ok(self.checkpoint(&run_id, &ops))
     }
 
-    /// Takes operations from the first request.
-    pub(super) fn checkpoint(&mut self, run_id: &str, ops: &[IncomingOp]) {
+    /// Takes operations from the first request; answers the ticket of calls to third parties.
+    pub(super) fn checkpoint(&mut self, run_id: &str, ops: &[IncomingOp]) -> u64 {
+        let ticket = self.tickets.next();
         if self.running(run_id).is_some() {
-            self.apply(run_id, ops, By::Checkpoint, &Origin::FirstRequest);
+            self.apply(run_id, ops, By::Checkpoint, &Origin::FirstRequest, None, ticket);
         } else if self.runs.contains_key(run_id) {
             self.too_late(run_id, ops, &Origin::FirstRequest, None, true);
         } else {
             let message = "steps for a run that was never created: the server answers 200 and drops them";
             self.log.violation(ViolationKind::UnknownRun, Some(run_id), message);
         }
+        ticket
     }
 
     fn save_async(&mut self, path_id: &str, body: &Bytes) -> Result<(), (String, AsyncRefusal)> {
@@ -107,7 +110,7 @@ impl State {
             self.log.violation(ViolationKind::MissingDispatch, Some(&run_id), message);
             let origin = Origin::Dispatch(String::new());
             if self.running(&run_id).is_some() {
-                self.apply(&run_id, &ops, By::Async, &origin);
+                self.apply_async(&run_id, &ops, &origin);
             } else {
                 self.too_late(&run_id, &ops, &origin, None, true);
             }
@@ -125,12 +128,17 @@ impl State {
             );
             return Err((run_id, AsyncRefusal::Stale(message)));
         }
-        match self.apply(&run_id, &ops, By::Async, &origin) {
+        match self.apply_async(&run_id, &ops, &origin) {
             Applied::TooLarge => {
                 Err((run_id, AsyncRefusal::TooLarge("step output or run state is too large".to_owned())))
             }
-            Applied::Done | Applied::Retry(_) => Ok(()),
+            Applied::Done | Applied::Retry(_) | Applied::Fail { .. } => Ok(()),
         }
+    }
+
+    fn apply_async(&mut self, run_id: &str, ops: &[IncomingOp], origin: &Origin) -> Applied {
+        let ticket = self.tickets.next();
+        self.apply(run_id, ops, By::Async, origin, None, ticket)
     }
 
     /// Notes what is wrong about a save in the name of a dispatch that is not current. To be superseded is nobody's
@@ -199,15 +207,13 @@ impl State {
         self.log.violation(kind, Some(run_id), format!("{what}: {why}"));
     }
 
-    /// Whether a failed step lacks its error, at which the real server crashes.
-    pub(super) fn missing_error(&mut self, run_id: &str, ops: &[IncomingOp]) -> bool {
-        let missing =
-            ops.iter().find(|op| matches!(op.code, Code::StepError | Code::StepFailed) && op.error.is_none());
-        if let Some(op) = missing {
-            let message = format!("{} `{}` has no error: the server crashes", op.code.as_str(), op.label());
-            self.log.violation(ViolationKind::MissingError, Some(run_id), message);
-        }
-        missing.is_some()
+    /// Whether the real server crashes over operations in a checkpoint.
+    pub(super) fn crash(&mut self, run_id: &str, ops: &[IncomingOp]) -> bool {
+        let found = ops.iter().find_map(|op| Some((op, Self::crashes(op)?)));
+        let Some((op, (kind, what))) = found else { return false };
+        let message = format!("{} `{}` {what}: the server crashes", op.code.as_str(), op.label());
+        self.log.violation(kind, Some(run_id), message);
+        true
     }
 
     fn check_ids(

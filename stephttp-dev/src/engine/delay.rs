@@ -46,19 +46,46 @@ pub(crate) fn retry_after(value: &str) -> Option<Duration> {
     Some(wanted.clamp(CLIP.0, CLIP.1))
 }
 
+/// Why a wait cannot be that long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum BadWait {
+    Unreadable(String),
+    TooLong(String),
+}
+
+impl BadWait {
+    pub(crate) fn is_too_long(&self) -> bool {
+        matches!(self, Self::TooLong(_))
+    }
+}
+
+impl std::fmt::Display for BadWait {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unreadable(value) => write!(f, "`{value}` is neither a duration nor an instant"),
+            Self::TooLong(value) => write!(f, "`{value}` is over 366 days"),
+        }
+    }
+}
+
 /// Reads how long a sleep is: a duration such as `1d2h30m`, or the instant at which it ends.
-pub(crate) fn sleep(value: &str, now: SystemTime) -> Result<Duration, String> {
-    let duration = match duration(value) {
-        Some(duration) => duration,
-        None => instant(value)
-            .ok_or_else(|| format!("`{value}` is neither a duration nor an instant"))?
-            .duration_since(now)
-            .unwrap_or_default(),
-    };
+pub(crate) fn sleep(value: &str, now: SystemTime) -> Result<Duration, BadWait> {
+    let duration = wait(value, now)?;
     if duration > limits::WAIT {
-        return Err(format!("`{value}` is over 366 days"));
+        return Err(BadWait::TooLong(value.to_owned()));
     }
     Ok(duration)
+}
+
+/// Reads how long something is waited for, which may be longer than a year.
+pub(crate) fn wait(value: &str, now: SystemTime) -> Result<Duration, BadWait> {
+    match duration(value) {
+        Some(duration) => Ok(duration),
+        None => {
+            let end = instant(value).ok_or_else(|| BadWait::Unreadable(value.to_owned()))?;
+            Ok(end.duration_since(now).unwrap_or_default())
+        }
+    }
 }
 
 /// An instant in RFC 3339; offsets other than `Z` are not read.

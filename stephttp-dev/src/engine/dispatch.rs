@@ -12,6 +12,8 @@ use stephttp::wire::{headers, limits};
 
 use super::answer::{Answer, Verdict};
 use super::apply::{Applied, By};
+use super::flow::Ended;
+use super::op::IncomingOp;
 use super::run::{Ending, Origin};
 use super::work::{Job, JobKey, JobKind, Next};
 use super::{Engine, State};
@@ -35,6 +37,16 @@ struct Outgoing {
     url: String,
     headers: HeaderMap,
     body: Bytes,
+}
+
+/// What is to be done about a job when everything that its answer asked for has been done.
+#[derive(Debug)]
+pub(crate) struct Conclusion {
+    outgoing: Outgoing,
+    /// When a failed step wants to be tried again.
+    retry_after: Option<Duration>,
+    /// Whether the answer held no operations.
+    empty: bool,
 }
 
 impl Engine {
@@ -116,28 +128,23 @@ fn explain(error: &dyn std::error::Error) -> String {
 }
 
 impl State {
-    /// Notes that the sleep is over that a job is about.
-    fn wake_sleeper(&mut self, key: JobKey) {
-        let Some(Job { kind: JobKind::SleepEnd(hash), run_id, attempt: 0, .. }) = self.work.job(key).cloned()
-        else {
-            return;
-        };
-        if let Some(run) = self.runs.get_mut(&run_id) {
-            run.wake(&hash);
-        }
-    }
-
     fn begin_all(&mut self, jobs: &[JobKey], signing_key: Option<&SigningKey>) -> Vec<Outgoing> {
-        // All sleeps that end in this instant have ended before any of the re-entries goes out.
+        // All sleeps and waits that end in this instant have ended before any of the re-entries goes out.
+        let mut due = Vec::new();
         for key in jobs {
-            self.wake_sleeper(*key);
+            let Some(job) = self.work.job(*key) else { continue };
+            if matches!(job.kind, JobKind::Timeout(_)) {
+                self.time_out(*key);
+            } else if self.wake(*key) {
+                due.push(*key);
+            }
         }
         let mut outgoing = Vec::new();
-        for key in jobs {
+        for key in due {
             let twice = self.work.twice > 0;
             self.work.twice = self.work.twice.saturating_sub(1);
             for _ in 0..=usize::from(twice) {
-                outgoing.extend(self.begin(*key, signing_key));
+                outgoing.extend(self.begin(key, signing_key));
             }
         }
         outgoing
@@ -149,6 +156,7 @@ impl State {
         let job = self.work.job_mut(key)?;
         let run = self.runs.get(&job.run_id)?;
         job.generation += 1;
+        job.forced = run.force_plan;
         let request_id = ulid::Ulid::generate().to_string();
         let superseded = job.live.replace(request_id.clone());
         let step_id = if let JobKind::Planned(hash) = &job.kind { Some(hash.clone()) } else { None };
@@ -261,18 +269,57 @@ impl State {
                 let at = self.now();
                 self.end(run_id, Ending { status, at, reply, response, at_checkpoint: false });
             }
+            Verdict::Ops(ops) if !ops.is_empty() && ops.iter().all(IncomingOp::is_nothing) => {
+                self.work.finish(outgoing.job);
+                self.start_over(run_id, &job);
+                self.look_for_work(run_id, true);
+            }
             Verdict::Ops(ops) => {
                 let by = By::Answer { may_retry: attempts_left && !judged.no_retry };
-                match self.apply(run_id, &ops, by, &origin) {
-                    Applied::Done => {
-                        self.work.finish(outgoing.job);
-                        self.look_for_work(run_id, ops.is_empty());
-                    }
-                    Applied::Retry(reason) => self.retry_job(outgoing, &job, judged.retry_after, reason),
-                    Applied::TooLarge => self.end_raw(run_id, crate::RunStatus::Completed, Bytes::new()),
+                let ticket = self.tickets.next();
+                let applied = self.apply(run_id, &ops, by, &origin, Some(&job), ticket);
+                let (outgoing, empty) = (outgoing.clone(), ops.is_empty());
+                let conclusion = Conclusion { outgoing, retry_after: judged.retry_after, empty };
+                if let Some((applied, conclusion)) = self.tickets.after(ticket, applied, conclusion) {
+                    self.conclude(&conclusion, applied);
                 }
             }
         }
+    }
+
+    /// Does with a job what its answer has come to.
+    pub(super) fn conclude(&mut self, conclusion: &Conclusion, applied: Applied) {
+        let outgoing = &conclusion.outgoing;
+        let current =
+            self.work.job(outgoing.job).filter(|job| job.live.as_ref() == Some(&outgoing.request_id));
+        // The run may have ended, or the dispatch may have been superseded, while a third party was called.
+        let Some(job) = current.cloned() else { return };
+        let run_id = outgoing.run_id.as_str();
+        match applied {
+            Applied::Done => {
+                self.work.finish(outgoing.job);
+                self.look_for_work(run_id, conclusion.empty);
+            }
+            Applied::Retry(reason) => self.retry_job(outgoing, &job, conclusion.retry_after, reason),
+            Applied::Fail { name, message, stack } => {
+                let mut error = serde_json::json!({"error": message, "name": name, "message": message});
+                if !stack.is_empty() {
+                    error["stack"] = stack.into();
+                }
+                let output = serde_json::json!({ "error": error }).to_string();
+                self.end_raw(run_id, crate::RunStatus::Failed, output.into());
+            }
+            Applied::TooLarge => self.end_raw(run_id, crate::RunStatus::Completed, Bytes::new()),
+        }
+    }
+
+    /// Asks the app once more what comes next, after an answer that says nothing; but not twice after one step.
+    fn start_over(&mut self, run_id: &str, job: &Job) {
+        let Some(run) = self.runs.get(run_id) else { return };
+        let hash = run.last_saved.clone().unwrap_or_else(|| format!("redrive-{}", ulid::Ulid::generate()));
+        let (group, forced) = (job.group.as_deref(), job.forced);
+        let ended = Ended { hash: &hash, suffix: "", group, race: false, pending: false, forced };
+        self.discover(run_id, &ended);
     }
 
     /// Tries a job again, or leaves the run as it is when its attempts are used up.
@@ -298,12 +345,15 @@ impl State {
 
     /// Notes that a run has nothing more to do and yet has not ended.
     fn look_for_work(&mut self, run_id: &str, empty: bool) {
-        if self.running(run_id).is_some() && self.work.outstanding(run_id) == 0 {
+        if self.running(run_id).is_some_and(|run| run.pending.is_empty())
+            && self.work.outstanding(run_id) == 0
+        {
             let what = if empty { "`[]`" } else { "operations that lead to nothing new" };
             let message = format!(
                 "a re-entry was answered with {what} while nothing else is outstanding: the run hangs"
             );
             self.log.violation(ViolationKind::EmptyAnswer, Some(run_id), message);
         }
+        self.look_for_hang(run_id);
     }
 }

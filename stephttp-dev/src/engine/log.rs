@@ -3,7 +3,7 @@
 use tokio::sync::mpsc;
 
 use crate::fault::Call;
-use crate::inspect::{ApiCall, Dispatch};
+use crate::inspect::{ApiCall, Dispatch, EventView};
 use crate::notice::{Notice, Notices};
 use crate::violation::{Violation, ViolationKind};
 
@@ -11,10 +11,11 @@ use crate::violation::{Violation, ViolationKind};
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     pub(crate) calls: Vec<ApiCall>,
+    pub(crate) events: Vec<EventView>,
     pub(crate) dispatches: Vec<Dispatch>,
     pub(crate) violations: Vec<Violation>,
     subscribers: Vec<mpsc::UnboundedSender<Notice>>,
-    /// How many calls and dispatches keep their bodies; `None` for all.
+    /// How many calls, dispatches and events keep their bodies; `None` for all.
     kept: Option<usize>,
 }
 
@@ -51,6 +52,14 @@ impl Log {
             self.calls[old].body.clear();
         }
         self.calls.len() - 1
+    }
+
+    /// Adds an event.
+    pub(crate) fn event(&mut self, event: EventView) {
+        self.events.push(event);
+        if let Some(old) = self.kept.and_then(|kept| self.events.len().checked_sub(kept + 1)) {
+            self.events[old].data = serde_json::Value::Null;
+        }
     }
 
     /// Adds a dispatch; answers its place.

@@ -5,18 +5,30 @@
 
 mod answer;
 mod apply;
+mod call;
 mod checkpoint;
+mod complete;
+mod condition;
 mod delay;
 mod dispatch;
+mod errand;
+mod events;
+mod flow;
+mod gateway;
+mod invoke;
 mod log;
 mod new_run;
+mod number;
 mod op;
 mod result;
 mod run;
+mod steps;
+mod wait;
+mod waits;
 mod work;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use stephttp::signature::SigningKey;
@@ -25,13 +37,18 @@ use tokio::task::JoinSet;
 
 use crate::clock::{Clock, Time};
 use crate::fault::Fault;
+use crate::function::Function;
 use crate::inspect::{RunStatus, RunView};
 
+use self::call::Tickets;
 pub(crate) use self::checkpoint::{AsyncRefusal, StepsRefusal};
 pub(crate) use self::delay::Backoff;
+use self::errand::Errand;
+use self::invoke::Endpoint;
 use self::log::Log;
 pub(crate) use self::new_run::NewRunRefusal;
 pub(crate) use self::run::{Ending, Reply, Run};
+use self::wait::Waits;
 use self::work::{Next, Work};
 
 /// What a server was started with.
@@ -43,6 +60,10 @@ pub(crate) struct Settings {
     /// Ids of steps by which concurrent re-entries agree on a value; they may be saved more than once.
     pub(crate) registers: Vec<String>,
     pub(crate) kept: Option<usize>,
+    /// The one key for events; `None` when any will do.
+    pub(crate) event_key: Option<String>,
+    /// Stand-in functions by their ids.
+    pub(crate) functions: HashMap<String, Function>,
 }
 
 /// A running engine.
@@ -53,7 +74,12 @@ pub(crate) struct Engine {
     /// Told of every change of state.
     changed: watch::Sender<()>,
     wake: Notify,
+    /// Calls apps.
     http: reqwest::Client,
+    /// Calls third parties.
+    outside: reqwest::Client,
+    /// The engine itself, for tasks.
+    me: Weak<Self>,
     /// `None` once the engine has been stopped: tasks hold the engine, so none may begin after that.
     tasks: Mutex<Option<JoinSet<()>>>,
 }
@@ -71,21 +97,37 @@ pub(crate) struct State {
     pub(crate) down: bool,
     /// Each function's latest method, which is what re-entries use.
     methods: HashMap<String, http::Method>,
+    /// Endpoints by their slugs, as their latest requests showed them.
+    endpoints: HashMap<String, Endpoint>,
+    /// Stand-in functions by their ids.
+    pub(crate) functions: HashMap<String, Function>,
+    waits: Waits,
+    /// Ids of events that have come.
+    event_ids: HashSet<String>,
+    /// What is to be done as soon as the lock is free.
+    outbox: Vec<Errand>,
+    pub(crate) tickets: Tickets,
+    /// Runs and steps for which third parties are being called.
+    calling: Vec<(String, String)>,
     backoff: Backoff,
     registers: Vec<String>,
 }
 
 impl Engine {
     pub(crate) fn start(settings: Settings) -> std::io::Result<Arc<Self>> {
-        let http = reqwest::Client::builder()
-            // Redirects keep method and body here; that is done by hand.
-            .redirect(reqwest::redirect::Policy::none())
-            // The real server closes its connections, and a kept one could be closed under a request.
-            .pool_max_idle_per_host(0)
-            .timeout(Duration::from_secs(2 * 3_600))
-            .no_proxy()
-            .build()
-            .map_err(std::io::Error::other)?;
+        let client = |redirects| {
+            reqwest::Client::builder()
+                .redirect(redirects)
+                // The real server closes its connections, and a kept one could be closed under a request.
+                .pool_max_idle_per_host(0)
+                .timeout(Duration::from_secs(2 * 3_600))
+                .no_proxy()
+                .build()
+                .map_err(std::io::Error::other)
+        };
+        // An app's redirects keep method and body; that is done by hand.
+        let http = client(reqwest::redirect::Policy::none())?;
+        let outside = client(reqwest::redirect::Policy::default())?;
         let state = State {
             runs: HashMap::new(),
             order: Vec::new(),
@@ -94,15 +136,24 @@ impl Engine {
             faults: Vec::new(),
             down: false,
             methods: HashMap::new(),
+            endpoints: HashMap::new(),
+            functions: settings.functions.clone(),
+            waits: Waits::default(),
+            event_ids: HashSet::new(),
+            outbox: Vec::new(),
+            tickets: Tickets::default(),
+            calling: Vec::new(),
             backoff: settings.backoff,
             registers: settings.registers.clone(),
         };
-        let engine = Arc::new(Self {
+        let engine = Arc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
             settings,
             state: Mutex::new(state),
             changed: watch::Sender::new(()),
             wake: Notify::new(),
             http,
+            outside,
             tasks: Mutex::new(Some(JoinSet::new())),
         });
         engine.spawn(schedule(Arc::clone(&engine)));
@@ -135,9 +186,16 @@ impl Engine {
 
     /// Changes the state.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let result = change(&mut self.lock());
+        let mut state = self.lock();
+        let result = change(&mut state);
+        let errands = std::mem::take(&mut state.outbox);
+        drop(state);
         self.changed.send_replace(());
         self.wake.notify_one();
+        for errand in errands {
+            let Some(engine) = self.me.upgrade() else { break };
+            self.spawn(async move { engine.run_errand(errand).await });
+        }
         result
     }
 
@@ -181,9 +239,14 @@ impl State {
     pub(crate) fn end(&mut self, run_id: &str, ending: Ending) {
         let Some(run) = self.runs.get_mut(run_id).filter(|run| run.ending.is_none()) else { return };
         let status = ending.status;
+        let invoked = run.invoker.clone().map(|invoker| (invoker, ending.clone()));
         run.ending = Some(ending);
         self.work.drop_run(run_id);
+        self.waits.drop_run(run_id);
         self.log.notice(&crate::Notice::RunEnded { run_id: run_id.to_owned(), status });
+        if let Some((invoker, ending)) = invoked {
+            self.report_to_invoker(&invoker, &ending);
+        }
     }
 
     /// Cancels a run; nothing is told to the app.

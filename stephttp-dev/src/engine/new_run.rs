@@ -9,6 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use stephttp::wire::{StepHash, event, limits};
 
+use super::invoke::Endpoint;
 use super::op::{self, IncomingOp};
 use super::run::{OriginalRequest, Run};
 use super::{Engine, State};
@@ -29,6 +30,8 @@ pub(crate) struct Created {
     pub(crate) app_id: String,
     /// Only when there were operations.
     pub(crate) token: Option<String>,
+    /// By which calls to third parties are to be waited for.
+    pub(crate) ticket: u64,
 }
 
 /// Why no run was created.
@@ -93,7 +96,7 @@ impl State {
     fn new_run(&mut self, body: &Bytes) -> Result<Created, NewRunRefusal> {
         let new = self.read_new_run(body).ok_or(NewRunRefusal::Unreadable)?;
         self.check_new_run(&new);
-        if self.missing_error(&new.run_id, &new.ops) {
+        if self.crash(&new.run_id, &new.ops) {
             return Err(NewRunRefusal::Crash);
         }
         let function = name_function(&new.data);
@@ -102,10 +105,22 @@ impl State {
         let fn_id = uuid(&format!("fn:{domain}:{function}"));
         let method = self.read_method(&new.run_id, &fn_id, &function, &new.data);
         let (run_id, ops) = (new.run_id.clone(), new.ops.clone());
+        self.endpoints.insert(
+            function.clone(),
+            Endpoint {
+                function: function.clone(),
+                ids: (fn_id.clone(), app_id.clone()),
+                app: domain.to_owned(),
+                url: format!("{domain}{}", new.data.path.as_deref().unwrap_or_default()),
+                method: method.clone(),
+                retries: retries(new.retries),
+                request_version: new.request_version.unwrap_or(-1),
+            },
+        );
         self.create(new, method, (fn_id.clone(), app_id.clone()), function);
-        self.checkpoint(&run_id, &ops);
+        let ticket = self.checkpoint(&run_id, &ops);
         let token = self.runs.get(&run_id).filter(|_| !ops.is_empty()).map(|run| run.token.clone());
-        Ok(Created { run_id, fn_id, app_id, token })
+        Ok(Created { run_id, fn_id, app_id, token, ticket })
     }
 
     fn read_new_run(&mut self, body: &Bytes) -> Option<NewRun> {
@@ -156,12 +171,14 @@ impl State {
             return;
         }
         let restores = new.event.name.as_deref() == Some(event::HTTP_REQUEST);
+        let retries = retries(new.retries);
         let request = original_request(&new.data, method, new.body, restores);
-        let retries = new.retries.map_or(0, |retries| u32::try_from(retries).unwrap_or(DEFAULT_RETRIES));
+        let app = new.data.domain.clone().unwrap_or_default();
         let event = (new.event.name.unwrap_or_default(), new.event.data);
         let version = new.request_version.unwrap_or(-1);
-        let run =
+        let mut run =
             Run::new(run_id.clone(), ids, function.clone(), request, event, retries, version, self.now());
+        run.app = app;
         self.runs.insert(run_id.clone(), run);
         self.order.push(run_id.clone());
         self.log.notice(&Notice::RunCreated { run_id, function });
@@ -216,6 +233,10 @@ impl State {
         }
         method
     }
+}
+
+fn retries(wanted: Option<i64>) -> u32 {
+    wanted.map_or(0, |retries| u32::try_from(retries).unwrap_or(DEFAULT_RETRIES))
 }
 
 fn name_function(data: &EventData) -> String {

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use stephttp::wire::StepHash;
 
 /// One operation.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct IncomingOp {
     /// The hashed id; empty when missing.
     pub(crate) id: String,
@@ -34,6 +34,11 @@ pub(crate) enum Code {
     StepFailed,
     StepPlanned,
     Sleep,
+    WaitForEvent,
+    WaitForSignal,
+    InvokeFunction,
+    Gateway,
+    AiGateway,
     RunComplete,
     SyncRunComplete,
     DiscoveryRequest,
@@ -43,16 +48,7 @@ pub(crate) enum Code {
 
 impl Code {
     fn parse(name: &str) -> Option<Self> {
-        const UNSUPPORTED: [&str; 8] = [
-            "Step",
-            "WaitForEvent",
-            "WaitForSignal",
-            "InvokeFunction",
-            "Gateway",
-            "AIGateway",
-            "DeferAdd",
-            "DeferAbort",
-        ];
+        const UNSUPPORTED: [&str; 3] = ["Step", "DeferAdd", "DeferAbort"];
         Some(match name {
             "" | "None" => Self::None,
             "StepRun" => Self::StepRun,
@@ -60,6 +56,11 @@ impl Code {
             "StepFailed" => Self::StepFailed,
             "StepPlanned" => Self::StepPlanned,
             "Sleep" => Self::Sleep,
+            "WaitForEvent" => Self::WaitForEvent,
+            "WaitForSignal" => Self::WaitForSignal,
+            "InvokeFunction" => Self::InvokeFunction,
+            "Gateway" => Self::Gateway,
+            "AIGateway" => Self::AiGateway,
             "RunComplete" => Self::RunComplete,
             "SyncRunComplete" => Self::SyncRunComplete,
             "DiscoveryRequest" => Self::DiscoveryRequest,
@@ -75,6 +76,11 @@ impl Code {
             Self::StepFailed => "StepFailed",
             Self::StepPlanned => "StepPlanned",
             Self::Sleep => "Sleep",
+            Self::WaitForEvent => "WaitForEvent",
+            Self::WaitForSignal => "WaitForSignal",
+            Self::InvokeFunction => "InvokeFunction",
+            Self::Gateway => "Gateway",
+            Self::AiGateway => "AIGateway",
             Self::RunComplete => "RunComplete",
             Self::SyncRunComplete => "SyncRunComplete",
             Self::DiscoveryRequest => "DiscoveryRequest",
@@ -92,9 +98,23 @@ impl Code {
         matches!(self, Self::StepRun | Self::StepError | Self::StepFailed)
     }
 
-    /// Whether it leaves something to be done later.
+    /// Whether it leaves something to be done later, by the server or by the app.
     pub(crate) fn plans(self) -> bool {
-        matches!(self, Self::StepPlanned | Self::Sleep)
+        matches!(
+            self,
+            Self::StepPlanned
+                | Self::Sleep
+                | Self::WaitForEvent
+                | Self::WaitForSignal
+                | Self::InvokeFunction
+                | Self::Gateway
+                | Self::AiGateway
+        )
+    }
+
+    /// Whether it is taken before the others that came with it.
+    pub(crate) fn goes_first(self) -> bool {
+        self == Self::WaitForEvent
     }
 }
 
@@ -182,6 +202,21 @@ impl IncomingOp {
         }
     }
 
+    /// Whether `opts.parallelMode` asks the server to go on after this step, even while others are still open.
+    pub(crate) fn races(&self) -> bool {
+        matches!(self.opts.get("parallelMode").and_then(Value::as_str), Some("race" | "Race"))
+    }
+
+    /// Whether it is no operation at all.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.code == Code::None && self.id.is_empty()
+    }
+
+    /// Whether its error says that it must not be tried again.
+    pub(crate) fn no_retry(&self) -> bool {
+        self.error.as_ref().and_then(|error| error.get("noRetry")) == Some(&Value::Bool(true))
+    }
+
     /// Whether the id is one that the real server could have been meant to get.
     pub(crate) fn has_proper_id(&self) -> bool {
         StepHash::from_hex(&self.id).is_some_and(|hash| hash.to_string() == self.id)
@@ -206,6 +241,13 @@ impl IncomingOp {
     pub(crate) fn message(&self) -> String {
         let message = self.error.as_ref().and_then(|error| error.get("message")).and_then(Value::as_str);
         message.unwrap_or("no message").to_owned()
+    }
+}
+
+impl std::fmt::Debug for IncomingOp {
+    // Without options and data: they may hold keys.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IncomingOp").field("id", &self.id).field("code", &self.code).finish_non_exhaustive()
     }
 }
 
@@ -236,7 +278,8 @@ mod tests {
         assert_eq!(op(r#"{"op":"None"}"#).unwrap().code, Code::None);
         assert_eq!(op(r#"{"op":"StepRun","zzz":1,"timing":null}"#).unwrap().code, Code::StepRun);
         assert_eq!(op(r#"{"op":"Bogus"}"#).unwrap_err(), Unreadable::UnknownOp("Bogus".to_owned()));
-        assert_eq!(op(r#"{"op":"Gateway"}"#).unwrap_err(), Unreadable::Unsupported("Gateway"));
+        assert_eq!(op(r#"{"op":"Gateway"}"#).unwrap().code, Code::Gateway);
+        assert_eq!(op(r#"{"op":"DeferAdd"}"#).unwrap_err(), Unreadable::Unsupported("DeferAdd"));
         assert!(matches!(op(r#"{"op":"StepError","error":"boom"}"#), Err(Unreadable::Shape(_))));
         assert!(matches!(op("1"), Err(Unreadable::Shape(_))));
     }

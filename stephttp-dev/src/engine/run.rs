@@ -11,11 +11,12 @@ use super::op::{Code, IncomingOp};
 use crate::inspect::{ResponseView, RunStatus, RunView, StepStatus, StepView};
 
 /// A run.
-#[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) id: String,
     pub(crate) fn_id: String,
     pub(crate) app_id: String,
+    /// The endpoint's origin.
+    pub(crate) app: String,
     pub(crate) function: String,
     pub(crate) request: OriginalRequest,
     /// `event.data`, by which a repeated creation is known again.
@@ -33,12 +34,23 @@ pub(crate) struct Run {
     /// The state as `/actions` shows it: raw JSON by hashed id.
     pub(crate) memo: BTreeMap<String, String>,
     pub(crate) memo_bytes: usize,
-    /// Hashes of planned steps, sleeps and such that have been taken into account.
+    /// Names of jobs that have been made, most of them after steps' hashes: no name is used twice.
     pub(crate) scheduled: HashSet<String>,
     /// Of a group that was planned in a re-entry: what is not done yet.
     pub(crate) pending: HashSet<String>,
+    /// The step that was saved last.
+    pub(crate) last_saved: Option<String>,
+    /// The run and the step that invoked this one.
+    pub(crate) invoker: Option<(String, String)>,
     steps: Vec<StepRecord>,
     by_hash: HashMap<String, usize>,
+}
+
+impl std::fmt::Debug for Run {
+    // Without its state, which may hold keys.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Run").field("id", &self.id).field("ending", &self.ending).finish_non_exhaustive()
+    }
 }
 
 /// What a re-entry repeats of the first request.
@@ -130,6 +142,7 @@ impl Run {
             id,
             fn_id,
             app_id,
+            app: String::new(),
             function,
             request,
             event_data,
@@ -145,6 +158,8 @@ impl Run {
             memo_bytes: 0,
             scheduled: HashSet::new(),
             pending: HashSet::new(),
+            last_saved: None,
+            invoker: None,
             steps: Vec::new(),
             by_hash: HashMap::new(),
         }
@@ -187,16 +202,28 @@ impl Run {
         }
     }
 
-    /// Notes that a sleep is over.
-    pub(crate) fn wake(&mut self, hash: &str) {
-        if self.memo.insert(hash.to_owned(), "null".to_owned()).is_none() {
-            self.memo_bytes += 4;
+    /// Stores a step's value. What was stored before stays; answers whether nothing was.
+    pub(crate) fn keep(&mut self, hash: &str, raw: String) -> bool {
+        if self.memo.contains_key(hash) {
+            return false;
         }
+        self.memo_bytes += raw.len();
+        self.memo.insert(hash.to_owned(), raw);
         self.pending.remove(hash);
-        if let Some(record) = self.by_hash.get(hash).and_then(|index| self.steps.get_mut(*index)) {
-            record.view.status = StepStatus::Completed;
-            record.view.value = Some(Value::Null);
+        self.last_saved = Some(hash.to_owned());
+        true
+    }
+
+    /// Stores what a sleep or a wait has come to; answers whether nothing was stored before.
+    pub(crate) fn settle(&mut self, hash: &str, raw: String, status: StepStatus, shown: Value) -> bool {
+        if !self.keep(hash, raw) {
+            return false;
         }
+        if let Some(record) = self.by_hash.get(hash).and_then(|index| self.steps.get_mut(*index)) {
+            record.view.status = status;
+            record.view.value = Some(shown);
+        }
+        true
     }
 
     /// Whether a report that a step ran is news; remembers it.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::SystemTime;
 
-use crate::clock::{Time, Timer};
+use crate::clock::{Clock, Time, Timer};
 
 /// Jobs by age, so that those due at one instant go out in the order in which they were made.
 pub(crate) type JobKey = u64;
@@ -23,6 +23,12 @@ pub(crate) struct Job {
     pub(crate) retried: u32,
     /// `X-Request-Id` of the dispatch that is under way.
     pub(crate) live: Option<String>,
+    /// Whether the operation that made the job races with others of its group.
+    pub(crate) race: bool,
+    /// The group of a planned step: whichever of the group ends last asks for the one discovery of the group.
+    pub(crate) group: Option<String>,
+    /// Whether planning was forced when the latest dispatch began.
+    pub(crate) forced: bool,
 }
 
 /// Why a re-entry is made.
@@ -36,6 +42,31 @@ pub(crate) enum JobKind {
     Planned(String),
     /// To try again what failed in the first request.
     Retry,
+    /// A wait has lasted long enough. This is no re-entry in itself.
+    Timeout(String),
+}
+
+impl JobKind {
+    /// At one instant everything else comes before the end of a wait.
+    fn rank(&self) -> u8 {
+        u8::from(matches!(self, Self::Timeout(_)))
+    }
+}
+
+/// What a new job is to be.
+#[derive(Debug)]
+pub(crate) struct NewJob {
+    pub(crate) kind: JobKind,
+    pub(crate) due: SystemTime,
+    pub(crate) race: bool,
+    pub(crate) group: Option<String>,
+}
+
+impl NewJob {
+    /// A job that belongs to no group and does not race.
+    pub(crate) fn plain(kind: JobKind, due: SystemTime) -> Self {
+        Self { kind, due, race: false, group: None }
+    }
 }
 
 /// All jobs.
@@ -43,10 +74,14 @@ pub(crate) enum JobKind {
 pub(crate) struct Work {
     pub(crate) time: Time,
     jobs: HashMap<JobKey, Job>,
-    queue: BTreeSet<(SystemTime, JobKey)>,
+    queue: BTreeSet<(SystemTime, u8, JobKey)>,
     next_key: JobKey,
     /// Request ids of dispatches that are not answered, except for superseded ones.
     pub(crate) unanswered: HashSet<String>,
+    /// Calls to third parties that are under way.
+    pub(crate) calls: usize,
+    /// Stand-in functions that are at work.
+    pub(crate) functions: usize,
     /// Whether a test holds everything back.
     pub(crate) held: bool,
     /// How many of the next jobs are to be dispatched twice.
@@ -69,20 +104,39 @@ impl Work {
             queue: BTreeSet::new(),
             next_key: 0,
             unanswered: HashSet::new(),
+            calls: 0,
+            functions: 0,
             held: false,
             twice: 0,
         }
     }
 
     /// Plans a new job.
-    pub(crate) fn schedule(&mut self, run_id: &str, kind: JobKind, due: SystemTime) {
+    pub(crate) fn schedule(&mut self, run_id: &str, new: NewJob) {
         let key = self.next_key;
         self.next_key += 1;
-        let attempt = u32::from(kind == JobKind::Retry);
-        let id = ulid::Ulid::generate().to_string().to_lowercase().split_off(13);
-        let run_id = run_id.to_owned();
-        self.jobs.insert(key, Job { id, run_id, kind, generation: 0, attempt, retried: 0, live: None });
-        self.queue.insert((due, key));
+        self.queue.insert((new.due, new.kind.rank(), key));
+        let job = Job {
+            id: ulid::Ulid::generate().to_string().to_lowercase().split_off(13),
+            run_id: run_id.to_owned(),
+            generation: 0,
+            attempt: u32::from(new.kind == JobKind::Retry),
+            kind: new.kind,
+            retried: 0,
+            live: None,
+            race: new.race,
+            group: new.group,
+            forced: false,
+        };
+        self.jobs.insert(key, job);
+    }
+
+    /// Takes back the end of a wait that has ended otherwise.
+    pub(crate) fn drop_timeout(&mut self, run_id: &str, hash: &str) {
+        self.jobs.retain(|_, job| {
+            job.run_id != run_id || !matches!(&job.kind, JobKind::Timeout(other) if other == hash)
+        });
+        self.queue.retain(|(_, _, key)| self.jobs.contains_key(key));
     }
 
     /// Plans a job's retry.
@@ -91,7 +145,7 @@ impl Work {
             job.live = None;
             job.attempt += 1;
             job.retried += 1;
-            self.queue.insert((due, key));
+            self.queue.insert((due, job.kind.rank(), key));
         }
     }
 
@@ -124,7 +178,7 @@ impl Work {
     /// Drops everything that a run still has to do.
     pub(crate) fn drop_run(&mut self, run_id: &str) {
         self.jobs.retain(|_, job| job.run_id != run_id);
-        self.queue.retain(|(_, key)| self.jobs.contains_key(key));
+        self.queue.retain(|(_, _, key)| self.jobs.contains_key(key));
     }
 
     /// How many jobs a run has, waiting or under way.
@@ -132,20 +186,25 @@ impl Work {
         self.jobs.values().filter(|job| job.run_id == run_id).count()
     }
 
-    /// Takes what is due. Later timers wait until everything before them has been answered.
+    /// Takes what is due. Later timers wait until everything before them has been answered, and so does the end of a
+    /// wait.
     pub(crate) fn next(&mut self) -> Next {
         if self.held {
             return Next::Wait;
         }
-        let Some(&(due, _)) = self.queue.first() else { return Next::Wait };
-        match self.time.timer(due, self.unanswered.is_empty()) {
+        let Some(&(due, rank, _)) = self.queue.first() else { return Next::Wait };
+        let quiet = self.quiet();
+        if rank > 0 && !quiet && self.time.kind() != Clock::Real {
+            return Next::Wait;
+        }
+        match self.time.timer(due, quiet) {
             Timer::At(at) => Next::At(at),
             Timer::Wait => Next::Wait,
             Timer::Fire => {
                 let now = self.time.now();
                 let mut keys = Vec::new();
-                while let Some(&(due, key)) = self.queue.first() {
-                    if due > now {
+                while let Some(&(due, other, key)) = self.queue.first() {
+                    if due > now || other != rank {
                         break;
                     }
                     self.queue.pop_first();
@@ -156,13 +215,24 @@ impl Work {
         }
     }
 
-    /// Whether nothing is under way, and nothing will be before `limit`.
-    pub(crate) fn quiet_until(&self, limit: SystemTime) -> bool {
-        self.unanswered.is_empty() && (self.held || self.queue.first().is_none_or(|(due, _)| *due > limit))
+    /// Whether nothing is under way that time waits for. A manual clock is moved by hand, also past a function that is
+    /// still at work.
+    fn quiet(&self) -> bool {
+        let functions = if self.time.kind() == Clock::Skip { self.functions } else { 0 };
+        self.unanswered.is_empty() && self.calls + functions == 0
     }
 
-    /// Whether nothing is under way, and nothing is planned.
+    /// Whether nothing is under way, and nothing will be before `limit`.
+    pub(crate) fn quiet_until(&self, limit: SystemTime) -> bool {
+        self.quiet() && (self.held || self.queue.first().is_none_or(|(due, _, _)| *due > limit))
+    }
+
+    /// Whether nothing is under way, and nothing is planned for a time that comes by itself.
     pub(crate) fn idle(&self) -> bool {
-        self.unanswered.is_empty() && self.queue.is_empty()
+        let mut planned = self.queue.first();
+        if self.time.held() {
+            planned = planned.filter(|(due, _, _)| *due <= self.time.now());
+        }
+        self.unanswered.is_empty() && self.calls + self.functions == 0 && planned.is_none()
     }
 }

@@ -34,7 +34,7 @@ async fn a_new_run_that_cannot_be_read_is_refused() {
         (with("/event/data/domain", json!(1)), ViolationKind::UnreadableBody),
         (with("/retries", json!("3")), ViolationKind::UnreadableBody),
         (with("/steps", bogus), ViolationKind::UnknownOp),
-        (with("/steps", json!([{"op": "WaitForEvent"}])), ViolationKind::UnsupportedOp),
+        (with("/steps", json!([{"op": "DeferAdd"}])), ViolationKind::UnsupportedOp),
         (with("/steps", text_error), ViolationKind::UnreadableBody),
     ] {
         let before = kinds(&server).len();
@@ -240,4 +240,35 @@ async fn any_origin_is_allowed() {
     let got = client.send(preflight).await.unwrap();
     assert_eq!((got.status, got.header("access-control-max-age")), (200, "3600"));
     assert_eq!(client.get("/v1/runs/x").await.header("access-control-allow-origin"), "");
+}
+
+#[tokio::test]
+async fn a_trace_lists_the_steps_in_their_order() {
+    let wait = op_with("WaitForEvent", "wait", json!({"event": "e", "timeout": "1h"}));
+    let scene = Scene::new(
+        [step_run("first", "A"), wait, sleep("nap", "2h")],
+        [ops([step_failed("last")]), ops([planned_discovery()]), result(200, "")],
+    )
+    .await;
+    scene.server.wait_for_end(&scene.run_id).await;
+    let path = format!("/api/v2/runs/{}/trace?includeOutput=true", scene.run_id);
+    let trace = scene.client.get(&path).await.json();
+    let root = &trace["data"]["rootSpan"];
+    assert_eq!((&root["name"], &root["status"]), (&json!("Run"), &json!("COMPLETED")));
+    let children: Vec<_> = root["children"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|span| {
+            [&span["name"], &span["stepOp"], &span["status"]].map(|field| field.as_str().unwrap()).join(" ")
+        })
+        .collect();
+    assert_eq!(
+        children,
+        ["wait WAIT_FOR_EVENT COMPLETED", "first RUN COMPLETED", "nap SLEEP WAITING", "last RUN FAILED"]
+    );
+    assert_eq!(root["children"][1]["stepId"], hash("first"));
+    assert_eq!(root["children"][1]["output"], json!({"data": "A"}));
+    assert_eq!(root["children"][3]["output"]["error"]["message"], "bad last");
+    assert_eq!(scene.client.get("/api/v2/runs/nope/trace").await.status, 404);
 }

@@ -146,3 +146,68 @@ async fn a_port_that_is_taken_is_an_error() {
     let error = DevServer::builder().port(server.address().port()).start().await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
 }
+
+fn wait_op(timeout: &str) -> serde_json::Value {
+    op_with("WaitForEvent", "wait", serde_json::json!({"event": "e", "timeout": timeout}))
+}
+
+#[tokio::test]
+async fn at_one_instant_a_wait_ends_after_everything_else() {
+    let server = std::sync::Arc::new(DevServer::start().await.unwrap());
+    let client = Client::new(&server);
+    let watched = std::sync::Arc::clone(&server);
+    // What the sleep's end leads to can still send the event.
+    let app = App::start(move |reentry: Reentry| {
+        let server = std::sync::Arc::clone(&watched);
+        async move {
+            if reentry.n == 1 {
+                server.send_event("e", serde_json::json!({}));
+                return ops([wait_op("1h")]);
+            }
+            result(200, "")
+        }
+    })
+    .await;
+    let run_id = new_id();
+    client.create(&report(&run_id, &app.domain, [wait_op("1h"), sleep("s", "1h")])).await;
+    let run = server.wait_for_end(&run_id).await;
+    assert_eq!(run.step("wait").unwrap().status, stephttp_dev::StepStatus::Completed);
+    server.assert_no_violations();
+}
+
+#[tokio::test]
+async fn a_manual_clock_lets_waits_time_out_even_past_a_function_at_work() {
+    let builder = DevServer::builder().clock(Clock::Manual);
+    let server =
+        builder.function("never", |_| std::future::pending::<Result<_, String>>()).start().await.unwrap();
+    let client = Client::new(&server);
+    let app = App::answering([result(200, "")]).await;
+    let (waits, invokes) = (new_id(), new_id());
+    client.create(&report(&waits, &app.domain, [wait_op("1h")])).await;
+    let opts = serde_json::json!({"function_id": "never", "payload": {"data": {}}, "timeout": "2h"});
+    client.create(&report(&invokes, &app.domain, [op_with("InvokeFunction", "inv", opts)])).await;
+    server.advance(HOUR).await;
+    assert_eq!(server.run(&waits).unwrap().status, RunStatus::Completed);
+    assert_eq!(server.run(&invokes).unwrap().status, RunStatus::Running);
+    server.advance(HOUR).await;
+    let run = server.run(&invokes).unwrap();
+    assert_eq!(run.step("inv").unwrap().value.as_ref().unwrap()["name"], "InngestInvokeTimeoutError");
+    assert_eq!(run.status, RunStatus::Completed);
+}
+
+#[tokio::test]
+async fn time_that_is_held_goes_on_when_it_is_released() {
+    let server = DevServer::start().await.unwrap();
+    let client = Client::new(&server);
+    server.hold_time();
+    let started = server.now();
+    let app = App::answering([ops([step_run("p", 1)]), ops([sleep("s", "1h")]), result(200, "")]).await;
+    let run_id = new_id();
+    client.create(&report(&run_id, &app.domain, [planned("p")])).await;
+    // What is due now is done; what is due later is not.
+    server.idle().await;
+    assert_eq!((app.seen().len(), server.now()), (2, started));
+    server.release_time();
+    server.wait_for_end(&run_id).await;
+    assert_eq!(server.now(), started + HOUR);
+}

@@ -186,9 +186,9 @@ async fn anything_else_ends_the_run_with_its_body_as_the_output() {
         },
         Row {
             recording: "an operation that is not supported",
-            answer: Answer::new(206, r#"[{"id":"x","op":"WaitForEvent"}]"#),
+            answer: Answer::new(206, r#"[{"id":"x","op":"DeferAdd"}]"#),
             status: COMPLETED,
-            client: (200, JSON, r#"[{"id":"x","op":"WaitForEvent"}]"#.to_owned()),
+            client: (200, JSON, r#"[{"id":"x","op":"DeferAdd"}]"#.to_owned()),
             violations: &[ViolationKind::UnsupportedOp],
         },
     ] {

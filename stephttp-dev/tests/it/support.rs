@@ -143,6 +143,18 @@ fn op(code: &str, id: &str) -> Value {
     json!({"id": hash(id), "op": code, "name": id, "displayName": id, "userland": {"id": id}})
 }
 
+/// An operation with options.
+pub(crate) fn op_with(code: &str, id: &str, opts: Value) -> Value {
+    let mut op = op(code, id);
+    op["opts"] = opts;
+    op
+}
+
+/// Asks for a re-entry at once.
+pub(crate) fn planned_discovery() -> Value {
+    op("DiscoveryRequest", "go")
+}
+
 pub(crate) fn step_run(id: &str, data: impl Into<Value>) -> Value {
     let mut op = op("StepRun", id);
     op["data"] = data.into();
@@ -312,12 +324,64 @@ impl Scene {
         Self::with(App::answering(answers).await, |domain, run_id| report(run_id, domain, steps)).await
     }
 
-    pub(crate) async fn with(app: App, report: impl FnOnce(&str, &str) -> Value) -> Self {
+    /// One whose server's time is held from the beginning.
+    pub(crate) async fn held(
+        steps: impl IntoIterator<Item = Value>,
+        answers: impl IntoIterator<Item = Answer>,
+    ) -> Self {
         let server = DevServer::start().await.unwrap();
+        server.hold_time();
+        Self::on(server, App::answering(answers).await, |domain, run_id| report(run_id, domain, steps)).await
+    }
+
+    pub(crate) async fn with(app: App, report: impl FnOnce(&str, &str) -> Value) -> Self {
+        Self::on(DevServer::start().await.unwrap(), app, report).await
+    }
+
+    /// One on a server that runs already.
+    pub(crate) async fn on(server: DevServer, app: App, report: impl FnOnce(&str, &str) -> Value) -> Self {
         let client = Client::new(&server);
         let run_id = new_id();
         let token = client.create(&report(&app.domain, &run_id)).await;
         Self { server, client, app, run_id, token }
+    }
+
+    /// One whose app looks at the run's state as soon as a step has a value, and ends the run; until then it answers
+    /// with operations. Answers the value too.
+    pub(crate) async fn until_there_is(
+        server: DevServer,
+        id: &str,
+        retries: u32,
+        first: impl IntoIterator<Item = Value>,
+        then: Vec<Value>,
+    ) -> (Self, Value) {
+        let (client, id) = (Client::new(&server), hash(id));
+        let found = Arc::new(Mutex::new(Value::Null));
+        let finder = Arc::clone(&found);
+        let app = App::start(move |reentry: Reentry| {
+            let (client, id, then) = (client.clone(), id.clone(), then.clone());
+            let found = Arc::clone(&finder);
+            async move {
+                let state = client.actions(reentry.run_id()).await.json();
+                match state.get(&id) {
+                    None => ops(then),
+                    Some(value) => {
+                        *found.lock().unwrap() = value.clone();
+                        result(200, "x")
+                    }
+                }
+            }
+        })
+        .await;
+        let scene = Self::on(server, app, |domain, run_id| {
+            let mut report = report(run_id, domain, first);
+            report["retries"] = retries.into();
+            report
+        })
+        .await;
+        scene.server.wait_for_end(&scene.run_id).await;
+        let value = found.lock().unwrap().clone();
+        (scene, value)
     }
 
     /// The kinds of violations so far.
