@@ -7,11 +7,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::wire::StepHash;
 
-/// One decision. As JSON: `"<hash>"`, or `"-<hash>:<milliseconds>"` for a step that was dropped.
+/// One turn. As JSON: `"<hash>:<steps>"`, or `"-<hash>:<milliseconds>"` for a step that was dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decision {
-    /// This step's result was given while others waited.
-    Given(StepHash),
+    /// This step's result was given, when the handler had come to so many steps.
+    Given(StepHash, u32),
     /// The handler dropped this step by itself, so long after its request began.
     Dropped(StepHash, Duration),
 }
@@ -19,7 +19,7 @@ pub(crate) enum Decision {
 impl Serialize for Decision {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Given(hash) => hash.serialize(serializer),
+            Self::Given(hash, steps) => serializer.collect_str(&format_args!("{hash}:{steps}")),
             Self::Dropped(hash, after) => {
                 serializer.collect_str(&format_args!("-{hash}:{}", after.as_millis()))
             }
@@ -31,12 +31,13 @@ impl<'de> Deserialize<'de> for Decision {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let read = || {
-            let Some(dropped) = text.strip_prefix('-') else {
-                return StepHash::from_hex(&text).map(Self::Given);
-            };
-            let (hash, after) = dropped.split_once(':')?;
-            let after = Duration::from_millis(after.parse().ok()?);
-            StepHash::from_hex(hash).map(|hash| Self::Dropped(hash, after))
+            let (hash, number) = text.split_once(':')?;
+            Some(match hash.strip_prefix('-') {
+                None => Self::Given(StepHash::from_hex(hash)?, number.parse().ok()?),
+                Some(hash) => {
+                    Self::Dropped(StepHash::from_hex(hash)?, Duration::from_millis(number.parse().ok()?))
+                }
+            })
         };
         read().ok_or_else(|| D::Error::custom("not a decision about a step"))
     }
@@ -49,11 +50,11 @@ mod tests {
     #[test]
     fn decisions_come_back_as_they_were_stored() {
         let hash = StepHash::of("before");
-        let decisions = [Decision::Given(hash), Decision::Dropped(hash, Duration::from_millis(1_500))];
+        let decisions = [Decision::Given(hash, 3), Decision::Dropped(hash, Duration::from_millis(1_500))];
         let json = serde_json::to_string(&decisions).unwrap();
         assert_eq!(
             json,
-            r#"["51de2b835bd35a67eb32dbcd3d77d4b96e5aa39d","-51de2b835bd35a67eb32dbcd3d77d4b96e5aa39d:1500"]"#
+            r#"["51de2b835bd35a67eb32dbcd3d77d4b96e5aa39d:3","-51de2b835bd35a67eb32dbcd3d77d4b96e5aa39d:1500"]"#
         );
         assert_eq!(serde_json::from_str::<[Decision; 2]>(&json).unwrap(), decisions);
         assert!(serde_json::from_str::<Decision>(r#""-51de2b83:1""#).is_err());

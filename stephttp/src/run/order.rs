@@ -52,8 +52,9 @@ struct Entry {
     phase: Phase,
     /// How many turns there had been when the step was first polled.
     entered: u32,
-    /// Its own turn, from 1; 0 before that, and for turns of the stored order.
+    /// Its own turn, from 1; 0 before that, and for turns of the stored order. And how many steps were here by then.
     turn: u32,
+    steps: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +88,7 @@ impl Order {
     /// Follows a stored order, of which this request may have come a part of the way.
     pub(super) fn follow(&mut self, log: Vec<Decision>) {
         let dropped = |decision: &Decision| match decision {
-            Decision::Given(_) => None,
+            Decision::Given(..) => None,
             Decision::Dropped(hash, _) => Some(*hash),
         };
         self.dropped = log.iter().filter_map(dropped).collect();
@@ -104,7 +105,7 @@ impl Order {
     pub(super) fn enter(&mut self, hash: StepHash, waker: &Waker) -> Slot {
         let slot = Slot(u32::try_from(self.entries.len()).unwrap_or(u32::MAX));
         let (phase, entered) = (Phase::Waiting, self.turns);
-        self.entries.push(Entry { hash, waker: waker.clone(), phase, entered, turn: 0 });
+        self.entries.push(Entry { hash, waker: waker.clone(), phase, entered, turn: 0, steps: 0 });
         self.waiting += 1;
         if !self.log.is_empty() {
             self.by_hash.insert(hash, slot);
@@ -159,16 +160,20 @@ impl Order {
     /// Whose turn it is. `may_choose` allows to make a choice.
     pub(super) fn turn(&mut self, may_choose: bool) -> Turn {
         while let Some(decision) = self.log.get(self.cursor) {
-            let (Decision::Given(hash) | Decision::Dropped(hash, _)) = decision;
+            let (Decision::Given(hash, _) | Decision::Dropped(hash, _)) = decision;
             let Some(slot) = self.by_hash.get(hash).copied() else { return Turn::Unreached };
             let phase = self.entries[slot.0 as usize].phase;
             match (decision, phase) {
                 (_, Phase::Given | Phase::Gone) => self.cursor += 1,
-                (Decision::Given(_), Phase::Resolved) => {
+                // Something between two steps took longer than these did.
+                (Decision::Given(_, steps), Phase::Resolved) if self.entries.len() < *steps as usize => {
+                    return Turn::Unreached;
+                }
+                (Decision::Given(..), Phase::Resolved) => {
                     self.cursor += 1;
                     return self.give(slot, 0);
                 }
-                (Decision::Given(_), Phase::Waiting) => return Turn::Nobody,
+                (Decision::Given(..), Phase::Waiting) => return Turn::Nobody,
                 (Decision::Dropped(_, after), Phase::Waiting | Phase::Resolved) => {
                     return Turn::Handler(*after);
                 }
@@ -196,8 +201,9 @@ impl Order {
 
     fn give(&mut self, slot: Slot, turn: u32) -> Turn {
         self.waiting -= 1;
+        let steps = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
         let entry = self.entry(slot);
-        (entry.phase, entry.turn) = (Phase::Given, turn);
+        (entry.phase, entry.turn, entry.steps) = (Phase::Given, turn, steps);
         Turn::Give(entry.waker.clone())
     }
 
@@ -218,7 +224,8 @@ impl Order {
         let results = self.resolved.iter().map(|slot| &self.entries[slot.0 as usize]);
         let results = results.filter(|entry| entry.phase == Phase::Resolved);
         let mut proposal = self.unstored();
-        proposal.extend(results.map(|entry| Decision::Given(entry.hash)));
+        let steps = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        proposal.extend(results.map(|entry| Decision::Given(entry.hash, steps)));
         proposal
     }
 
@@ -239,7 +246,8 @@ impl Order {
     }
 
     fn unstored(&self) -> Vec<Decision> {
-        let given = self.entries.iter().map(|entry| (entry.turn, Decision::Given(entry.hash)));
+        let given = self.entries.iter();
+        let given = given.map(|entry| (entry.turn, Decision::Given(entry.hash, entry.steps)));
         let turns = given.chain(self.drops.iter().copied()).filter(|(turn, _)| *turn > self.stored);
         let mut turns: Vec<_> = turns.collect();
         turns.sort_unstable_by_key(|(turn, _)| *turn);
