@@ -101,15 +101,12 @@ impl Run {
             if state.order.is_to_be_dropped(slot) {
                 return self.noticed(Begin::Pending);
             }
-            if is_new && state.memo.contains(key.hash) {
+            if let Some(value) = state.memo.get(key.hash) {
+                if state.order.is_given(slot) {
+                    return Begin::Memoized(value);
+                }
                 state.order.resolve(slot);
                 return self.noticed(Begin::Pending);
-            }
-            if state.order.is_given(slot) {
-                return match state.memo.get(key.hash) {
-                    Some(value) => Begin::Memoized(value),
-                    None => Begin::Pending,
-                };
             }
             let planned = match mode {
                 Mode::Plans => true,
