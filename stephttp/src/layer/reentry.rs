@@ -279,6 +279,19 @@ fn unfit(run: &Run, message: &str) -> Response {
 
 /// The handler waits for Inngest: says for what.
 async fn suspend(run: &Arc<Run>, outstanding: Vec<Outstanding>) -> Response {
+    if let Some(discovery) = run.without_its_step() {
+        let message = "the handler does not come to the step that it had planned";
+        tracing::error!(
+            run_id = %run.id(),
+            "{message}: its code has changed while the run was in flight, or does not do the same in each request"
+        );
+        return match run.dispatch() {
+            Some(dispatch) if dispatch.may_ask_for_retry(run.opts().retries()) => {
+                answer::retry(StatusCode::INTERNAL_SERVER_ERROR, message)
+            }
+            _ => answer::operations(&[discovery], None),
+        };
+    }
     run.report_unclaimed();
     let handover = run.hand_over(outstanding);
     // Saved before the waits have an effect: the re-entries they bring must find it all.

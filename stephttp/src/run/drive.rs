@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use super::Run;
 use super::handover::hidden;
+use super::mode::Mode;
 use super::order::Turn;
 use super::record::Recorded;
 use super::state::{Held, Outstanding, State};
@@ -16,6 +17,10 @@ use super::steps::order_step;
 ///
 /// Combinators wake themselves once or twice to be fair; a step that is busy does it without end.
 const PATIENCE: u8 = 16;
+
+/// How often a handler is let alone before something is decided that other requests of the run must come to as well:
+/// what lies between its steps may have to give way to others.
+const SETTLING: u8 = 4;
 
 /// How a handler's time in this request ended.
 #[derive(Debug)]
@@ -95,6 +100,9 @@ impl Run {
         state.restless = 0;
         state.gave = false;
         state.held = None;
+        if !state.decides && state.order.goes_beyond_log() && self.settles(&mut state) {
+            return Next::Rest;
+        }
         // With the step that this request was made for the handler has come far enough.
         let decides = state.decides;
         let turn = if state.target.is_some() { Turn::Nobody } else { state.order.turn(decides) };
@@ -129,7 +137,27 @@ impl Run {
             waiting.into_iter().for_each(Waker::wake);
             return Next::Poll;
         }
+        if self.misses_its_step(&state) && self.settles(&mut state) {
+            return Next::Rest;
+        }
         Next::End(Driven::Suspended(self.close(state)))
+    }
+
+    /// Lets the handler alone for a moment, a few times.
+    fn settles(&self, state: &mut State) -> bool {
+        if state.settling == SETTLING {
+            state.settling = 0;
+            return false;
+        }
+        state.settling += 1;
+        self.wakeup.wake();
+        true
+    }
+
+    /// Whether the handler has not come to the step that this request was made for.
+    pub(super) fn misses_its_step(&self, state: &State) -> bool {
+        let Some(Mode::Runs(step)) = self.mode() else { return false };
+        state.target.is_none() && !state.answering && !state.memo.contains(step)
     }
 
     /// Whether this thread polls this run's handler: a step in a task of its own does not.

@@ -55,10 +55,24 @@ impl Run {
         {
             context.push(hidden(StepKey::hidden(FAILED), &failing.hash()));
         }
+        if called_back > 1 && !self.plans() {
+            let plan = |op: Recorded| if op.is_done_when_told() { op.into_plan() } else { op };
+            ops = ops.into_iter().map(plan).collect();
+        }
         if called_back > 1 || self.plans() {
             ops = ops.into_iter().map(Recorded::race).collect();
         }
         Handover { context, ops, retry_after }
+    }
+
+    /// What a request for one step answers when its handler does not come to that step: to be called back anew. The step
+    /// itself is named only once.
+    pub(crate) fn without_its_step(&self) -> Option<Recorded> {
+        let Some(Mode::Runs(step)) = self.mode().filter(|_| self.misses_its_step(&self.lock())) else {
+            return None;
+        };
+        let key = StepKey::hidden(format!("{DISCOVER}:{step}"));
+        Some(Recorded::ask(key, OpCode::DiscoveryRequest, OpOpts::default()).race())
     }
 
     /// What a re-entry answers when finished steps could not be saved: they go before the operations that it would have

@@ -50,7 +50,7 @@ impl Memo {
             match stored.outcome::<Vec<Decision>>() {
                 Ok(Ok(more)) => decisions.extend(more),
                 _ => {
-                    tracing::error!(step = %order_step(n).id, "the stored order of a run's steps cannot be read")
+                    tracing::error!(step = %order_step(n).id, "the stored order of a run's steps cannot be read");
                 }
             }
         }

@@ -219,6 +219,11 @@ impl Order {
         self.cursor >= self.log.len()
     }
 
+    /// Whether a result is there for a turn beyond the stored order.
+    pub(super) fn goes_beyond_log(&self) -> bool {
+        self.is_beyond_log() && !self.resolved.is_empty()
+    }
+
     /// What could come next in the stored order: the turns that are not stored, and all results that are there.
     pub(super) fn proposal(&self) -> Vec<Decision> {
         let results = self.resolved.iter().map(|slot| &self.entries[slot.0 as usize]);

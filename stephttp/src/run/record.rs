@@ -22,17 +22,19 @@ pub(crate) struct StepKey {
     pub(crate) id: Cow<'static, str>,
     pub(crate) index: u32,
     pub(crate) hash: StepHash,
+    /// For the dashboard: which tool it is, when the operation does not say.
+    pub(crate) step_type: Option<&'static str>,
 }
 
 impl StepKey {
     pub(crate) fn new(id: StepId, index: u32, hash: StepHash) -> Self {
-        Self { id: id.into_text(), index, hash }
+        Self { id: id.into_text(), index, hash, step_type: None }
     }
 
     /// A step that the SDK adds for itself.
     pub(crate) fn hidden(id: impl Into<Cow<'static, str>>) -> Self {
         let id = id.into();
-        Self { hash: StepHash::of(&id), id, index: 0 }
+        Self { hash: StepHash::of(&id), id, index: 0, step_type: None }
     }
 }
 
@@ -68,8 +70,14 @@ impl Recorded {
     /// The run's end.
     pub(crate) fn complete(result: &ApiResult<'_>) -> Result<Self, serde_json::Error> {
         let data = serde_json::value::to_raw_value(result)?;
-        let key = StepKey { id: Cow::Borrowed(COMPLETE), index: 0, hash: COMPLETE_HASH };
+        let key = StepKey { id: Cow::Borrowed(COMPLETE), index: 0, hash: COMPLETE_HASH, step_type: None };
         Ok(Self { key, op: OpCode::RunComplete, opts: None, data: Some(data), error: None, timing: None })
+    }
+
+    fn opts(&self) -> Option<OpOpts<'_>> {
+        let opts = self.opts.as_deref().cloned();
+        let Some(step_type) = self.key.step_type else { return opts };
+        Some(OpOpts { step_type: Some(step_type.into()), ..opts.unwrap_or_default() })
     }
 
     /// Has the server call back when this is done, whatever else is not.
@@ -80,13 +88,26 @@ impl Recorded {
 
     /// Whether the server must not get this with the first request's checkpoints: should it fail there, the run hangs.
     pub(crate) fn is_for_reentries(&self) -> bool {
+        let opts = self.opts.as_ref();
         match self.op {
             OpCode::Gateway | OpCode::AiGateway => true,
-            OpCode::WaitForSignal => {
-                self.opts.as_ref().and_then(|opts| opts.conflict.as_deref()) != Some("replace")
+            OpCode::WaitForSignal => opts.and_then(|opts| opts.conflict.as_deref()) != Some("replace"),
+            // There is no triggering event yet that it could be about; the server crashes.
+            OpCode::WaitForEvent => {
+                opts.and_then(|opts| opts.expression.as_deref()).is_some_and(|text| text.contains("event."))
             }
             _ => false,
         }
+    }
+
+    /// Whether the server does this while it takes the answer, and once more each time that it is told of it.
+    pub(crate) fn is_done_when_told(&self) -> bool {
+        matches!(self.op, OpCode::Gateway | OpCode::AiGateway)
+    }
+
+    /// The plan of telling this in a re-entry of its own.
+    pub(crate) fn into_plan(self) -> Self {
+        Self::planned(self.key)
     }
 
     pub(crate) fn hash(&self) -> StepHash {
@@ -120,7 +141,7 @@ impl Recorded {
             userland: name.clone().map(|id| Userland { id, index }),
             display_name: name.clone(),
             name,
-            opts: self.opts.as_deref().cloned(),
+            opts: self.opts(),
             data: self.data.as_deref().map(Cow::Borrowed),
             error: self.error.as_deref().cloned(),
             timing: self.timing,
@@ -133,5 +154,6 @@ fn opts_size(opts: &OpOpts<'_>) -> usize {
     let raw = |value: &Option<Cow<'_, RawValue>>| value.as_ref().map_or(0, |value| value.get().len());
     let text = |value: &Option<Cow<'_, str>>| value.as_ref().map_or(0, |value| value.len());
     let headers = opts.headers.iter().flatten().map(|(name, value)| name.len() + value.len() + 6);
-    raw(&opts.payload) + raw(&opts.body) + text(&opts.url) + text(&opts.expression) + headers.sum::<usize>()
+    let texts = [&opts.url, &opts.expression, &opts.event, &opts.signal, &opts.function_id];
+    raw(&opts.payload) + raw(&opts.body) + texts.map(text).iter().sum::<usize>() + headers.sum::<usize>()
 }

@@ -49,6 +49,8 @@ pub(super) struct State {
     pub(super) decides: bool,
     /// How often in a row the handler had woken itself when it could have been given a result.
     pub(super) restless: u8,
+    /// How often in a row it has been let alone, to come to where it comes by itself.
+    pub(super) settling: u8,
     /// The request's answer is known: nothing new begins.
     pub(super) answering: bool,
     /// A step was misused in a way that its own type cannot report.

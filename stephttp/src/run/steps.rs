@@ -189,9 +189,25 @@ impl Run {
                 format!("a run has at most {RUN_STEPS} steps; `{}` is one more", key.id)
             });
         } else {
-            state.await_inngest(slot, OutstandingKind::Wait, op());
+            self.ask(&mut state, slot, key, op());
         }
         self.noticed(Poll::Pending)
+    }
+
+    /// Notes what a wait asks of Inngest. What the server does as soon as it is told, each time, is planned like a step
+    /// when several re-entries could tell it.
+    fn ask(&self, state: &mut State, slot: Slot, key: &StepKey, op: Recorded) {
+        match self.mode() {
+            Some(Mode::Runs(step)) if step == key.hash => {
+                state.answering = true;
+                state.target = Some(slot);
+                state.await_inngest(slot, OutstandingKind::Answer(None), op);
+            }
+            Some(Mode::Plans | Mode::Runs(_)) if op.is_done_when_told() => {
+                state.await_inngest(slot, OutstandingKind::Planned, op.into_plan());
+            }
+            _ => state.await_inngest(slot, OutstandingKind::Wait, op),
+        }
     }
 
     /// Whether it is the turn of a step that has ended. Otherwise its waker is noted.

@@ -56,6 +56,14 @@ impl<F, T> RunStep<F, T> {
         Self { future, run, place: Place::default(), stage }
     }
 
+    /// Says to the dashboard which tool the step is.
+    pub(super) fn of_type(mut self, step_type: &'static str) -> Self {
+        if let Stage::New(key) = &mut self.stage {
+            key.step_type = Some(step_type);
+        }
+        self
+    }
+
     /// Says which id the step had in earlier versions of the program, so that runs in flight find what it came to then.
     ///
     /// A result that is stored under the new id wins. Of an id that is used several times the same use is meant: the

@@ -120,7 +120,7 @@ impl Step {
             };
             Ok(SentEvents { ids })
         };
-        self.sending(id, call, caller)
+        self.sending(id, call, "step.sendEvent", caller)
     }
 }
 

@@ -20,9 +20,11 @@ impl Step {
         &self,
         id: StepId,
         call: impl Future<Output = Result<T, Failure>> + Send + 'static,
+        step_type: &'static str,
         caller: &'static Location<'static>,
     ) -> Sending<T> {
-        RunStep::new(self.run.clone(), id, Box::pin(call), caller)
+        let call: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(call);
+        RunStep::new(self.run.clone(), id, call, caller).of_type(step_type)
     }
 
     /// The seed of the ids of what a step sends: the same in each of its attempts, different for each use of its id.

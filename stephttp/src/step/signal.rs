@@ -148,7 +148,7 @@ impl Step {
             }
             Ok(Sent { run_id })
         };
-        SendSignalStep { sending: self.sending(id.into(), call, Location::caller()) }
+        SendSignalStep { sending: self.sending(id.into(), call, "step.sendSignal", Location::caller()) }
     }
 }
 

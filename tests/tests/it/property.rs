@@ -187,26 +187,31 @@ fn check(program: &Program, outcome: &Value) -> Result<(), String> {
 async fn try_program(program: &Program) -> Result<(), String> {
     let stage = Stage::new();
     let world = World::of(stage.app(post(interpret))).await;
-    let response = world.post("/").json(program).send().await.map_err(|error| error.to_string())?;
-    let response = if response.status() == 303 { world.follow(response).await } else { response };
-    let (status, text) = (response.status(), response.text().await.map_err(|error| error.to_string())?);
-    let run = world.ended().await;
-    let describe = || {
-        let mut story = format!("{status} {text}\n");
-        for call in world.inngest.calls() {
-            story += &format!("{:?} {:?} {}\n", call.kind, call.status, call.json()["steps"]);
-        }
-        for dispatch in world.inngest.dispatches() {
-            let (status, answer) = (dispatch.status, dispatch.response_json());
-            story += &format!("re-entry for {:?}: {status:?} {answer}\n", dispatch.step_id);
-        }
-        story + &format!("{:?}\n{:?}", stage.effects.all(), world.inngest.violations())
+    let lived = async {
+        let response = world.post("/").json(program).send().await.expect("the app answers");
+        let response = if response.status() == 303 { world.follow(response).await } else { response };
+        (response.status(), response.text().await.expect("the body is whole"), world.ended().await)
     };
+    let lived = tokio::time::timeout(Duration::from_secs(5), lived).await;
+    let story = || tell(&world, &stage.effects);
+    let (status, text, run) = lived.map_err(|_| format!("it hangs\n{}", story()))?;
     if status != 200 || run.status != RunStatus::Completed || !world.inngest.violations().is_empty() {
-        return Err(describe());
+        return Err(format!("{status} {text}\n{}", story()));
     }
     let outcome = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-    check(program, &outcome).map_err(|wrong| format!("{wrong}\n{}", describe()))
+    check(program, &outcome).map_err(|wrong| format!("{wrong}\n{}", story()))
+}
+
+/// What happened, for a failure's message.
+fn tell(world: &World, effects: &Effects) -> String {
+    let calls = world.inngest.calls().into_iter();
+    let calls = calls.map(|call| format!("{:?} {:?} {}", call.kind, call.status, call.json()["steps"]));
+    let reentries = world.inngest.dispatches().into_iter().map(|dispatch| {
+        let (status, answer) = (dispatch.status, dispatch.response_json());
+        format!("re-entry for {:?}: {status:?} {answer}", dispatch.step_id)
+    });
+    let rest = [format!("{:?}", effects.all()), format!("{:?}", world.inngest.violations())];
+    calls.chain(reentries).chain(rest).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -218,53 +223,9 @@ fn random_programs_come_to_what_they_say() {
     let seed: Vec<u8> = seed.to_le_bytes().repeat(4);
     let config = Config { cases, max_shrink_iters: 60, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed));
-    let outcome = runner.run(&programs(), |program| {
-        let tried = async { tokio::time::timeout(Duration::from_secs(4), try_program(&program)).await };
-        match runtime.block_on(tried) {
-            Ok(outcome) => outcome.map_err(TestCaseError::fail),
-            Err(_) => Err(TestCaseError::fail("it hangs")),
-        }
-    });
+    let outcome = runner
+        .run(&programs(), |program| runtime.block_on(try_program(&program)).map_err(TestCaseError::fail));
     if let Err(failure) = outcome {
         panic!("{failure}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn debug_one() {
-    let Ok(text) = std::env::var("PROGRAM") else { return };
-    let program: Program = serde_json::from_str(&text).unwrap();
-    for round in 0..3000 {
-        let stage = Stage::new();
-        let world = World::of(stage.app(post(interpret))).await;
-        let all = async {
-            let response = world.post("/").json(&program).send().await.unwrap();
-            let response = if response.status() == 303 { world.follow(response).await } else { response };
-            let status = response.status();
-            (status == 200, response.text().await.unwrap())
-        };
-        let out = tokio::time::timeout(Duration::from_secs(10), all).await;
-        if let Ok((true, _)) = out {
-            continue;
-        }
-        eprintln!("round {round} {out:?}");
-        for call in world.inngest.calls() {
-            eprintln!("{:?} {} {}", call.kind, call.status.map_or(0, |s| s.as_u16()), call.json()["steps"]);
-        }
-        for d in world.inngest.dispatches() {
-            eprintln!(
-                "dispatch {:?} gen {} => {:?} {}",
-                d.step_id,
-                d.generation,
-                d.status,
-                d.response_json()
-            );
-        }
-        for step in &world.inngest.runs()[0].steps {
-            eprintln!("{} {} {:?} {:?}", &step.hash[..8], step.id, step.status, step.value);
-        }
-        eprintln!("{:#?}", world.inngest.violations());
-        eprintln!("{:?}", stage.effects.all());
-        break;
     }
 }

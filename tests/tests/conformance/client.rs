@@ -1,0 +1,107 @@
+//! The client of a scenario.
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::http::{HeaderMap, StatusCode};
+use bytes::Bytes;
+use reqwest::redirect::Policy;
+use tokio::sync::watch;
+
+use crate::scenario::Visit;
+use crate::stage::VISIT;
+
+/// Speaks for clients, and for everybody else who calls a server in these tests.
+pub(crate) static HTTP: LazyLock<reqwest::Client> = LazyLock::new(|| {
+    let builder = reqwest::Client::builder().redirect(Policy::none()).no_proxy();
+    // A kept connection may belong to a process that has died.
+    builder.pool_max_idle_per_host(0).build().expect("a client")
+});
+
+/// What a client finally received.
+#[derive(Debug)]
+pub(crate) struct Received {
+    /// The name under which the app knows the request that was answered.
+    pub(crate) visit: String,
+    pub(crate) at_once: bool,
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// Makes a visit; says in `handed_over` which run goes on without it.
+///
+/// A client whose connection breaks, or who is told to come back later, does what clients do: it sends its request again,
+/// up to `repeats` times.
+pub(crate) async fn make(
+    visit: &Visit,
+    origin: &str,
+    handed_over: &watch::Sender<Option<String>>,
+    repeats: usize,
+) -> Result<Received, String> {
+    let mut last = String::new();
+    for _ in 0..=repeats {
+        match once(visit, origin, handed_over).await {
+            // Unless that is what the scenario is about.
+            Ok(received)
+                if received.status == StatusCode::SERVICE_UNAVAILABLE && visit.answer.status != 503 =>
+            {
+                last = format!("503 {}", String::from_utf8_lossy(&received.body));
+            }
+            Ok(received) => return Ok(received),
+            Err(error) => last = error,
+        }
+    }
+    Err(format!("after {repeats} repetitions the client gets: {last}"))
+}
+
+async fn once(
+    visit: &Visit,
+    origin: &str,
+    handed_over: &watch::Sender<Option<String>>,
+) -> Result<Received, String> {
+    static VISITS: AtomicUsize = AtomicUsize::new(0);
+    let name = VISITS.fetch_add(1, Ordering::Relaxed).to_string();
+    let url = format!("{origin}{}", visit.path);
+    let mut request = HTTP.request(visit.method.clone(), url).header(VISIT, &name);
+    for (header, value) in &visit.headers {
+        request = request.header(*header, *value);
+    }
+    if let Some(content_type) = visit.content_type {
+        request = request.header("content-type", content_type).body(visit.body.clone());
+    }
+    let mut response = request.send().await.map_err(|error| explain(&error))?;
+    let at_once = response.status() != StatusCode::SEE_OTHER;
+    if !at_once {
+        let location = response.headers()["location"].to_str().map_err(|error| error.to_string())?.to_owned();
+        handed_over.send_replace(run_in(&location));
+        response = output(&location, visit).await?;
+    }
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body = response.bytes().await.map_err(|error| explain(&error))?;
+    Ok(Received { visit: name, at_once, status, headers, body })
+}
+
+/// The output of a run that was handed over.
+async fn output(location: &str, visit: &Visit) -> Result<reqwest::Response, String> {
+    loop {
+        let response = HTTP.get(location).send().await.map_err(|error| explain(&error))?;
+        // A real server stores a run's status before its output: for a moment there is an end without an output.
+        let premature = response.status() == StatusCode::OK && response.content_length() == Some(0);
+        if !premature || visit.answer.body.is_empty() {
+            return Ok(response);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+}
+
+/// `…/v1/http/runs/{run}/output?token=…`
+fn run_in(location: &str) -> Option<String> {
+    Some(location.split("/runs/").nth(1)?.split('/').next()?.to_owned())
+}
+
+/// An error with its causes.
+pub(crate) fn explain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

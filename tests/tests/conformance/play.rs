@@ -1,0 +1,113 @@
+//! Plays a scenario once, and looks at what comes of it.
+
+use std::time::Duration;
+
+use axum::Router;
+use futures_util::future::try_join_all;
+use inngest::{Provider, SetupOpts};
+use tokio::sync::watch;
+
+use crate::inngest::Inngest;
+use crate::scenario::{Scenario, Visit};
+use crate::script::Actor;
+use crate::stage::Stage;
+use crate::{check, client};
+
+/// How long a scenario may take.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Plays a scenario; the error says what is not as it must be.
+pub(crate) async fn play(scenario: &Scenario, inngest: Inngest) -> Result<(), String> {
+    let stage = stage_of(scenario).await;
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+    let origin = format!("http://{}", listener.local_addr().expect("an address"));
+    let (app, provider) = app_of(scenario, &stage, SetupOpts::new(&origin).dev_server(inngest.url()));
+    let server = tokio::spawn(async move { axum::serve(listener, app).await });
+    let story = async {
+        inngest.warm_up(scenario, &origin).await?;
+        let (handed_over, run) = watch::channel(None);
+        let clients =
+            (0..scenario.clients).map(|_| visit(&scenario.visit, &stage, &origin, &inngest, &handed_over));
+        let actor = Actor { stage: &stage, origin: &origin, inngest: &inngest, repeats: None };
+        tokio::try_join!(try_join_all(clients), actor.follow(&scenario.deeds, run))?;
+        provider.wait(Duration::from_secs(30)).await.map_err(|error| format!("not delivered: {error}"))
+    };
+    let outcome =
+        tokio::time::timeout(LIMIT, story).await.unwrap_or_else(|_| Err("it does not end".to_owned()));
+    server.abort();
+    match &inngest {
+        Inngest::Dev(engine) if !engine.violations().is_empty() => {
+            let violations =
+                engine.violations().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+            Err(format!("{}\nviolations:\n{violations}", outcome.err().unwrap_or_default()))
+        }
+        Inngest::Dev(engine) => outcome.map_err(|error| format!("{error}\n{}", story_of(engine))),
+        Inngest::Real(_) => outcome,
+    }
+}
+
+/// The state of a scenario's app, with its third party at work.
+pub(crate) async fn stage_of(scenario: &Scenario) -> Stage {
+    let stage = Stage::new();
+    if let Some(app) = &scenario.third_party {
+        let (origin, _server) = stephttp_tests::serve(app.clone()).await;
+        stage.set_third_party(origin);
+    }
+    stage
+}
+
+/// The app of a scenario, as one process has it.
+pub(crate) fn app_of(scenario: &Scenario, stage: &Stage, opts: SetupOpts) -> (Router, Provider) {
+    let provider = Provider::setup(opts).expect("the options are good");
+    (scenario.app.clone().with_state(stage.clone()).layer(provider.layer()), provider)
+}
+
+/// Makes a visit, and checks what comes of it.
+pub(crate) async fn visit(
+    visit: &Visit,
+    stage: &Stage,
+    origin: &str,
+    inngest: &Inngest,
+    handed_over: &watch::Sender<Option<String>>,
+) -> Result<(), String> {
+    let received = client::make(visit, origin, handed_over, 0).await?;
+    check::answer(&visit.answer, &received)?;
+    let run = stage.run_of(&received.visit);
+    let Some(expected) = &visit.run else { return Ok(()) };
+    let run = run.ok_or("the handler has not noted its run: it needs `Effects`")?;
+    let seen = inngest.ended(&run, expected).await?;
+    check::run(expected, &seen, &stage.effects_of(&run))
+}
+
+/// What happened, for whoever has to find out why.
+pub(crate) fn story_of(engine: &stephttp_dev::DevServer) -> String {
+    use std::fmt::Write as _;
+
+    let mut story = String::from("what happened:");
+    for run in engine.runs() {
+        let _ = write!(story, "\n  run {} is {:?}, {} outstanding", run.id, run.status, run.outstanding);
+        for step in &run.steps {
+            let value = step.value.as_ref().map(ToString::to_string).unwrap_or_default();
+            let value: String = value.chars().take(80).collect();
+            let _ = write!(
+                story,
+                "\n    {:?} `{}` {:?} ×{} {value}",
+                step.status, step.id, step.op, step.attempts
+            );
+        }
+    }
+    for call in engine.calls() {
+        let body: String = String::from_utf8_lossy(&call.body).chars().take(300).collect();
+        let _ = write!(story, "\n  {} {} {:?} {body}", call.method, call.path, call.status);
+    }
+    for dispatch in engine.dispatches() {
+        let body: String = String::from_utf8_lossy(&dispatch.response_body).chars().take(300).collect();
+        let (step, generation) = (&dispatch.step_id, dispatch.generation);
+        let _ = write!(
+            story,
+            "\n  re-entry {step:?} generation {generation}: {:?} {body} {:?}",
+            dispatch.status, dispatch.error
+        );
+    }
+    story
+}

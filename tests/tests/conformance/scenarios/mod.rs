@@ -1,0 +1,41 @@
+//! All scenarios, by what they are about.
+
+mod calls;
+mod combining;
+mod concurrency;
+mod errors;
+mod events;
+mod handover;
+mod payloads;
+mod racing;
+mod replay;
+mod signals;
+mod tools;
+
+use std::time::Duration;
+
+use crate::scenario::Scenario;
+
+/// A pause that a real server can keep, too.
+const NAP: Duration = Duration::from_secs(1);
+
+/// How long a run may wait for what a script does meanwhile: it does not come to that.
+const LONG: Duration = Duration::from_secs(3_600);
+
+/// Every scenario.
+pub(crate) fn all() -> Vec<Scenario> {
+    let families = [
+        tools::all(),
+        events::all(),
+        signals::all(),
+        calls::all(),
+        combining::all(),
+        racing::all(),
+        errors::all(),
+        replay::all(),
+        payloads::all(),
+        handover::all(),
+        concurrency::all(),
+    ];
+    families.into_iter().flatten().collect()
+}

@@ -1,0 +1,159 @@
+//! The wire between an app and its Inngest, on which calls can get lost.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::body::Body;
+use axum::http::{Request, Response, StatusCode};
+use futures_util::future::BoxFuture;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::client::{HTTP, explain};
+
+/// What becomes of one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Passes,
+    /// It is answered with a 500 and goes no further.
+    Fails,
+    /// The connection is closed, and it goes no further.
+    CutBefore,
+    /// It is processed, and the connection is closed.
+    CutAfter,
+    /// Whoever made the call dies of it; it goes no further.
+    DeathBefore,
+    /// It is processed, and whoever made it dies.
+    DeathAfter,
+}
+
+/// Who decides about the calls.
+pub(super) trait Fates: Send + Sync + 'static {
+    /// The fate of the n-th call, from 1.
+    fn of_call(&self, nth: usize) -> Fate;
+
+    /// The call has come to its end.
+    fn ended(&self);
+
+    /// The caller dies; returns when it has.
+    fn death(self: Arc<Self>) -> BoxFuture<'static, ()>;
+
+    /// A call will be processed whose caller dies then: what it leads to waits until [`death`](Self::death) has come.
+    fn prepare_death(&self);
+}
+
+/// A wire; dropping it cuts it.
+pub(super) struct Wire {
+    pub(super) url: String,
+    task: JoinHandle<()>,
+}
+
+/// The connection ends without an answer.
+#[derive(Debug)]
+struct Cut(String);
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Cut {}
+
+impl Wire {
+    /// A wire to the server at `inngest`.
+    pub(super) async fn to(inngest: &str, fates: Arc<impl Fates>) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let (inngest, calls) = (Arc::<str>::from(inngest), Arc::new(AtomicUsize::new(0)));
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (inngest, fates, calls) = (inngest.clone(), fates.clone(), calls.clone());
+                let service = hyper::service::service_fn(move |request| {
+                    // In a task of its own: the death of the caller ends the connection, and must not end this.
+                    let call = tokio::spawn(carry(request, inngest.clone(), fates.clone(), calls.clone()));
+                    async { call.await.unwrap_or_else(|error| Err(Cut(error.to_string()))) }
+                });
+                let connection = hyper::server::conn::http1::Builder::new();
+                tokio::spawn(connection.serve_connection(TokioIo::new(stream), service));
+            }
+        });
+        Self { url, task }
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn carry(
+    request: Request<Incoming>,
+    inngest: Arc<str>,
+    fates: Arc<impl Fates>,
+    calls: Arc<AtomicUsize>,
+) -> Result<Response<Body>, Cut> {
+    // The client's waiting for its output is no call of the app's.
+    if request.uri().path().ends_with("/output") {
+        return forward(request, &inngest).await;
+    }
+    let fate = fates.of_call(calls.fetch_add(1, Ordering::SeqCst) + 1);
+    let outcome = meet(fate, request, &inngest, &fates).await;
+    fates.ended();
+    outcome
+}
+
+async fn meet(
+    fate: Fate,
+    request: Request<Incoming>,
+    inngest: &str,
+    fates: &Arc<impl Fates>,
+) -> Result<Response<Body>, Cut> {
+    let cut = || Err(Cut("the wire is cut".to_owned()));
+    match fate {
+        Fate::Passes => forward(request, inngest).await,
+        Fate::Fails => {
+            let mut response = Response::new(Body::from(r#"{"error":"on purpose","status":500}"#));
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            Ok(response)
+        }
+        Fate::CutBefore => cut(),
+        Fate::CutAfter => {
+            forward(request, inngest).await?;
+            cut()
+        }
+        Fate::DeathBefore => {
+            fates.clone().death().await;
+            cut()
+        }
+        Fate::DeathAfter => {
+            fates.prepare_death();
+            forward(request, inngest).await?;
+            fates.clone().death().await;
+            cut()
+        }
+    }
+}
+
+async fn forward(request: Request<Incoming>, inngest: &str) -> Result<Response<Body>, Cut> {
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await.map_err(|error| Cut(explain(&error)))?.to_bytes();
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let mut call = HTTP.request(parts.method, format!("{inngest}{path}")).body(body);
+    for (name, value) in parts.headers.iter().filter(|(name, _)| *name != "host" && *name != "content-length")
+    {
+        call = call.header(name, value);
+    }
+    let answer = call.send().await.map_err(|error| Cut(explain(&error)))?;
+    let mut response = Response::builder().status(answer.status());
+    for (name, value) in answer.headers().iter().filter(|(name, _)| *name != "transfer-encoding") {
+        response = response.header(name, value);
+    }
+    let body = answer.bytes().await.map_err(|error| Cut(explain(&error)))?;
+    response.body(Body::from(body)).map_err(|error| Cut(error.to_string()))
+}
