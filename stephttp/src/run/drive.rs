@@ -1,7 +1,7 @@
 //! Polling a handler until it answers or only Inngest can bring it forward.
 
 use std::cell::Cell;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -17,10 +17,6 @@ use super::steps::order_step;
 ///
 /// Combinators wake themselves once or twice to be fair; a step that is busy does it without end.
 const PATIENCE: u8 = 16;
-
-/// How often a handler is let alone before something is decided that other requests of the run must come to as well:
-/// what lies between its steps may have to give way to others.
-const SETTLING: u8 = 4;
 
 /// How a handler's time in this request ended.
 #[derive(Debug)]
@@ -42,6 +38,8 @@ pub(crate) enum Driven<T> {
 enum Next<T> {
     Poll,
     Rest,
+    /// Rest, but not for long: whoever gives way to others comes first.
+    GiveWay,
     End(Driven<T>),
 }
 
@@ -58,11 +56,11 @@ impl Run {
     ) -> Poll<Driven<F::Output>> {
         self.wakeup.begin(cx.waker());
         let waker = Waker::from(self.clone());
-        let mut cx = Context::from_waker(&waker);
+        let mut handler_cx = Context::from_waker(&waker);
         loop {
             self.wakeup.reset();
             let polling = Polling::begin(self);
-            let poll = handler.as_mut().poll(&mut cx);
+            let poll = handler.as_mut().poll(&mut handler_cx);
             drop(polling);
             if let Poll::Ready(output) = poll {
                 return Poll::Ready(Driven::Answered(output));
@@ -71,6 +69,12 @@ impl Run {
             match next {
                 Next::Poll => {}
                 Next::Rest => {
+                    self.wakeup.rest();
+                    return Poll::Pending;
+                }
+                Next::GiveWay => {
+                    // It has its effect with its first poll: the task is woken after all that have given way before.
+                    let _ = pin!(tokio::task::yield_now()).poll(cx);
                     self.wakeup.rest();
                     return Poll::Pending;
                 }
@@ -100,8 +104,8 @@ impl Run {
         state.restless = 0;
         state.gave = false;
         state.held = None;
-        if !state.decides && state.order.goes_beyond_log() && self.settles(&mut state) {
-            return Next::Rest;
+        if !state.decides && state.order.goes_beyond_log() && state.settles() {
+            return Next::GiveWay;
         }
         // With the step that this request was made for the handler has come far enough.
         let decides = state.decides;
@@ -137,21 +141,10 @@ impl Run {
             waiting.into_iter().for_each(Waker::wake);
             return Next::Poll;
         }
-        if self.misses_its_step(&state) && self.settles(&mut state) {
-            return Next::Rest;
+        if self.misses_its_step(&state) && state.settles() {
+            return Next::GiveWay;
         }
         Next::End(Driven::Suspended(self.close(state)))
-    }
-
-    /// Lets the handler alone for a moment, a few times.
-    fn settles(&self, state: &mut State) -> bool {
-        if state.settling == SETTLING {
-            state.settling = 0;
-            return false;
-        }
-        state.settling += 1;
-        self.wakeup.wake();
-        true
     }
 
     /// Whether the handler has not come to the step that this request was made for.

@@ -90,7 +90,17 @@ pub(crate) enum OutstandingKind {
     Answer(Option<Duration>),
 }
 
+/// How often a handler is let alone before something is decided that other requests of the run must come to as well:
+/// what lies between its steps may give way to others.
+const SETTLING: u8 = 4;
+
 impl State {
+    /// Lets the handler alone for a moment, a few times.
+    pub(super) fn settles(&mut self) -> bool {
+        self.settling = (self.settling + 1) % (SETTLING + 1);
+        self.settling != 0
+    }
+
     pub(super) fn claim(&mut self, id: &StepId) -> (StepHash, u32) {
         self.ids.claim(id)
     }
