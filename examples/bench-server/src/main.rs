@@ -2,7 +2,8 @@
 //!
 //! ```sh
 //! cargo build --release -p stephttp-bench
-//! INNGEST_DEV=http://127.0.0.1:9100 target/release/stephttp-bench 3000 10    # PORT N
+//! INNGEST_DEV=http://127.0.0.1:9100 target/release/stephttp-bench 3000 10           # PORT N
+//! INNGEST_DEV=http://127.0.0.1:9100 target/release/stephttp-bench 3000 10 joined    # all at once
 //! curl http://127.0.0.1:3000/run
 //! ```
 //!
@@ -16,6 +17,7 @@ use axum::extract::State;
 use axum::routing::any;
 use axum::serve::ListenerExt;
 use axum::{Json, Router};
+use futures_util::future::try_join_all;
 use inngest::{Failure, Provider, SetupOpts, Step, StepError};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
@@ -35,12 +37,22 @@ struct Answer {
     last: Option<User>,
 }
 
+#[derive(Clone, Copy)]
+struct Work {
+    n: u32,
+    joined: bool,
+}
+
 async fn user(id: u32) -> Result<User, Failure> {
     Ok(User { id, name: format!("user-{id}"), ok: true })
 }
 
 #[inngest::api_fn(id = "bench")]
-async fn run(State(n): State<u32>, step: Step) -> Result<Json<Answer>, StepError> {
+async fn run(State(Work { n, joined }): State<Work>, step: Step) -> Result<Json<Answer>, StepError> {
+    if joined {
+        let users = try_join_all((0..n).map(|i| step.run(format!("step-{i}"), user(i)))).await?;
+        return Ok(Json(Answer { ok: true, n, last: users.into_iter().next_back() }));
+    }
     let mut last = None;
     for i in 0..n {
         last = Some(step.run(format!("step-{i}"), user(i)).await?);
@@ -52,12 +64,13 @@ async fn run(State(n): State<u32>, step: Step) -> Result<Json<Answer>, StepError
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let (Some(port), Some(steps)) = (args.next(), args.next()) else {
-        return Err("usage: stephttp-bench PORT N".into());
+        return Err("usage: stephttp-bench PORT N [joined]".into());
     };
-    let (port, steps): (u16, u32) = (port.parse()?, steps.parse()?);
+    let port: u16 = port.parse()?;
+    let work = Work { n: steps.parse()?, joined: args.next().is_some_and(|how| how == "joined") };
 
     let inngest = Provider::setup(SetupOpts::new(format!("http://127.0.0.1:{port}")))?;
-    let app = Router::new().route("/run", any(run)).layer(inngest.layer()).with_state(steps);
+    let app = Router::new().route("/run", any(run)).layer(inngest.layer()).with_state(work);
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     let listener = listener.tap_io(|connection| {
         // Only a matter of latency.

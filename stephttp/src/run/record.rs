@@ -74,10 +74,12 @@ impl Recorded {
         Ok(Self { key, op: OpCode::RunComplete, opts: None, data: Some(data), error: None, timing: None })
     }
 
-    fn opts(&self) -> Option<OpOpts<'_>> {
-        let opts = self.opts.as_deref().cloned();
-        let Some(step_type) = self.key.step_type else { return opts };
-        Some(OpOpts { step_type: Some(step_type.into()), ..opts.unwrap_or_default() })
+    fn opts(&self) -> Option<Box<OpOpts<'_>>> {
+        let mut opts = self.opts.clone();
+        if let Some(step_type) = self.key.step_type {
+            opts.get_or_insert_default().step_type = Some(step_type.into());
+        }
+        opts
     }
 
     /// Has the server call back when this is done, whatever else is not.

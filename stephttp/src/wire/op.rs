@@ -34,7 +34,7 @@ pub struct Op<'a> {
     pub userland: Option<Userland<'a>>,
     /// Parameters of the operation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub opts: Option<OpOpts<'a>>,
+    pub opts: Option<Box<OpOpts<'a>>>,
     /// A step's output, or the run's result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Cow<'a, RawValue>>,

@@ -7,6 +7,8 @@ mod attribute;
 mod bad_input;
 mod bad_steps;
 mod bodies;
+mod calls;
+mod changed_code;
 mod client_gone;
 mod interleavings;
 mod lifecycle;

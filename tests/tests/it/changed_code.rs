@@ -1,0 +1,89 @@
+//! Code that changes while runs are in flight.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::routing::post;
+use inngest::{Step, StepError};
+use stephttp_tests::{Logs, Stage, World};
+
+#[inngest::api_fn(id = "changed-code-removed")]
+async fn loses_a_step(State(stage): State<Stage>, step: Step) -> Result<&'static str, StepError> {
+    if stage.effects.happen("began") == 1 {
+        step.run("old", async { Ok(stage.effects.happen("old")) }).await?;
+    }
+    step.sleep("one", Duration::from_secs(60)).await;
+    step.sleep("two", Duration::from_secs(60)).await;
+    Ok("done")
+}
+
+#[tokio::test]
+async fn a_finished_step_that_the_handler_does_not_come_to_is_logged_once() {
+    let logs = Logs::collect();
+    let stage = Stage::new();
+    let world = World::of(stage.app(post(loses_a_step))).await;
+    let response = world.post("/").send().await.unwrap();
+    assert_eq!(world.follow(response).await.text().await.unwrap(), "done");
+    let run = world.ended().await;
+    let logged = logs.lines_with(&["WARN", &run.id, "did not come to", "count=1"]);
+    assert_eq!(logged.len(), 1, "{logged:?}");
+    world.assert_clean();
+}
+
+#[inngest::api_fn(id = "changed-code-renamed")]
+async fn renames_a_step(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
+    let charges = |name: &'static str| {
+        let stage = stage.clone();
+        async move { Ok::<_, inngest::Failure>(format!("{name} {}", stage.effects.happen(name))) }
+    };
+    let mut charged = Vec::new();
+    let is_old = stage.effects.happen("began") == 1;
+    for _ in 0..2 {
+        charged.push(if is_old {
+            step.run("charge", charges("old")).await?
+        } else {
+            step.run("charge-card", charges("new")).renamed_from("charge").await?
+        });
+    }
+    step.sleep("pause", Duration::from_secs(60)).await;
+    // There was no third under the old id.
+    if !is_old {
+        charged.push(step.run("charge-card", charges("new")).renamed_from("charge").await?);
+    }
+    Ok(charged.join(", "))
+}
+
+#[tokio::test]
+async fn a_renamed_step_finds_what_it_came_to_under_its_old_id() {
+    let logs = Logs::collect();
+    let stage = Stage::new();
+    let world = World::of(stage.app(post(renames_a_step))).await;
+    let response = world.post("/").send().await.unwrap();
+    assert_eq!(world.follow(response).await.text().await.unwrap(), "old 1, old 2, new 1");
+    let run = world.ended().await;
+    assert!(logs.lines_with(&["WARN", &run.id, "did not come to"]).is_empty());
+    world.assert_clean();
+}
+
+#[inngest::api_fn(id = "changed-code-planned", retries = 1)]
+async fn loses_a_planned_step(State(stage): State<Stage>, step: Step) -> Result<&'static str, StepError> {
+    let branch = async |name: &str, seconds| {
+        step.sleep(name, Duration::from_secs(seconds)).await;
+        if stage.effects.happen(name) == 1 {
+            step.run(format!("after {name}"), async { Ok(stage.effects.happen("after")) }).await?;
+        }
+        Ok::<_, StepError>(())
+    };
+    tokio::try_join!(branch("a", 10), branch("b", 20))?;
+    Ok("done")
+}
+
+/// What was planned is named by Inngest once, and is not there any more: the run goes on without it.
+#[tokio::test]
+async fn a_planned_step_that_is_gone_does_not_hold_the_run() {
+    let stage = Stage::new();
+    let world = World::of(stage.app(post(loses_a_planned_step))).await;
+    let response = world.post("/").send().await.unwrap();
+    assert_eq!(world.follow(response).await.text().await.unwrap(), "done");
+    assert_eq!(stage.effects.count("after"), 0);
+}
