@@ -68,6 +68,49 @@
 //! A step "at Inngest" costs this process nothing while it lasts; in the first request it redirects the client to the run's
 //! result.
 //!
+//! # Combining steps
+//!
+//! Steps are futures, so they combine as futures do: [`tokio::join!`] and `try_join!`, `join_all`, `FuturesUnordered`,
+//! [`tokio::select!`], [`tokio::time::timeout`], nested as you like.
+//!
+//! ```
+//! # use std::time::Duration;
+//! # use stephttp::{Event, Failure, Step, StepError};
+//! # async fn rate(_: &str) -> Result<f64, Failure> { Ok(1.08) }
+//! # #[derive(serde::Deserialize)] struct Approval { by: String }
+//! #[stephttp::api_fn(id = "transfer")]
+//! async fn transfer(step: Step) -> Result<String, StepError> {
+//!     // Both run in this process, at the same time.
+//!     let (buy, sell) = tokio::try_join!(step.run("buy", rate("EUR")), step.run("sell", rate("USD")))?;
+//!     // Inngest is asked for both waits; which one is over first is decided once.
+//!     tokio::select! {
+//!         approval = step.wait_for_event::<Approval>("approval", "bank/approved") => match approval? {
+//!             Some(approval) => Ok(format!("{} at {}", approval.data.by, buy / sell)),
+//!             None => Ok("nobody cared for a year".to_owned()),
+//!         },
+//!         () = step.sleep("deadline", Duration::from_secs(86_400)) => Ok("too late".to_owned()),
+//!     }
+//! }
+//! # #[tokio::main(flavor = "current_thread")] async fn main() { transfer(Step::detached()).await.unwrap(); }
+//! ```
+//!
+//! - **What runs in this process runs together**, in the first request and in later ones; nobody is redirected for it.
+//! - **Waits in several branches are handed over together.** From then on several re-entries of the run can be under way
+//!   at once, so it *plans*: each further step is named by Inngest and runs in a re-entry of its own, once.
+//! - **A race is decided once.** The order in which steps give their results is stored with the run as soon as it
+//!   matters (in hidden steps `stephttp:order:…`, visible in the dashboard), and every later request follows it: the
+//!   winner of a `select!` stays the winner, and `FuturesUnordered` gives its results in the same order. A step whose
+//!   time was up in `timeout` is not run again.
+//! - **A loser is dropped.** What it had asked of Inngest may still come; nobody looks at it. A step of it that had been
+//!   planned may still run.
+//! - **An id that is used several times** is numbered in the order of the calls: see [`StepId`].
+//! - **Work between steps that waits** (a query outside of any step, say) is not remembered, so a race between it and a
+//!   step may end otherwise the next time: put it into a step.
+//! - **`timeout` around a wait** has no effect while nothing else goes on: the process does not wait. Use the wait's own
+//!   `timeout`.
+//! - **A step that has begun and is held, but not polled,** while the handler waits for Inngest, is given up with the
+//!   handler, and begins anew in a later request.
+//!
 //! # What to know
 //!
 //! - **A handler runs more than once.** After a wait or a retry it begins again; finished steps give what they gave

@@ -64,9 +64,9 @@ use outcome::Outcomes;
 /// }
 /// ```
 ///
-/// Steps that are polled together run together: use [`tokio::join!`], `try_join_all` and the like. Between steps a
-/// handler should do only what gives the same result each time it is done: after a wait it runs again from its start,
-/// with finished steps remembered.
+/// Steps that are polled together run together: use [`tokio::join!`], [`tokio::select!`] and the like (see
+/// [Combining steps](crate#combining-steps)). Between steps a handler should do only what gives the same result each time
+/// it is done: after a wait it runs again from its start, with finished steps remembered.
 ///
 /// It needs [`Provider::layer`](crate::Provider::layer) on the route; without it, requests are answered with a 500 that
 /// says so. In a unit test, call the handler with [`Step::detached`].
@@ -75,8 +75,9 @@ use outcome::Outcomes;
 /// handed over, in a task that was spawned from it, panics in that task.
 ///
 /// # Cancellation
-/// Dropping a step's future before it ends cancels its code like any other future; the step is then not stored, and
-/// runs again if a later request comes to it.
+/// Dropping a step's future before it ends cancels its code like any other future, and the step is not stored. A step
+/// that the handler drops by itself, as `timeout` does, is not run by later requests of the run either; one that is dropped
+/// because the run is handed over runs again.
 ///
 /// A client that goes away does not stop a run that has begun a step: the handler goes on in the background, and its
 /// result is recorded. Before the first step, the handler is dropped like any other.
