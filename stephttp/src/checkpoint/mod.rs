@@ -27,6 +27,9 @@ use crate::wire::{ApiResult, CheckpointRun, OpCode};
 /// How long a handler waits for room in the backlog before what its own run has gathered is sent to make room, rather than with the run's end.
 const WAIT_BEFORE_SENDING: Duration = Duration::from_millis(100);
 
+/// How long operations gather, at least, before they are sent again.
+const WAIT_AFTER_FAILURE: Duration = Duration::from_millis(500);
+
 /// What a finished run takes besides its steps' operations while it waits to be reported, about.
 const FINISHED_RUN_BYTES: usize = 4 * 1024;
 
@@ -37,6 +40,8 @@ pub(crate) struct Ledger {
     created: tokio::sync::Mutex<Option<CheckpointRun>>,
     /// A task is sending what gathers.
     sending: AtomicBool,
+    /// The last call that nobody waited for has failed.
+    failing: AtomicBool,
     /// Bytes that the backlog holds for this run.
     charged: AtomicUsize,
     /// The run's operations were dropped.
@@ -83,7 +88,9 @@ enum Batch {
 impl Run {
     /// Runs after the time in which operations gather.
     pub(crate) fn linger(&self) -> tokio::time::Sleep {
-        tokio::time::sleep(self.shared().map_or(Duration::ZERO, |shared| shared.settings().linger))
+        let linger = self.shared().map_or(Duration::ZERO, |shared| shared.settings().linger);
+        let failing = self.ledger.failing.load(Ordering::Relaxed);
+        tokio::time::sleep(if failing { linger.max(WAIT_AFTER_FAILURE) } else { linger })
     }
 
     /// Runs a future in a task that [`Provider::wait`](crate::Provider::wait) waits for.
@@ -107,12 +114,14 @@ impl Run {
                 outcome = run.send(Batch::Finished, Patience::Once).await;
             }
             run.ledger.sending.store(false, Ordering::Release);
+            run.ledger.failing.store(outcome.is_err(), Ordering::Relaxed);
             match outcome {
                 // Something may have gathered just before the flag was lowered.
                 Ok(()) if run.has_unsent_finished() => run.checkpoint_in_background(),
                 Ok(()) => {}
-                // Tried again when more has gathered, and at the latest when the handler ends.
+                // Tried again after a while, and at the latest when the handler ends.
                 Err(error) => {
+                    run.notice_failed_checkpoint();
                     tracing::debug!(run_id = %run.id(), error = error.report(), "a checkpoint failed");
                 }
             }

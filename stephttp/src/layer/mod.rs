@@ -7,6 +7,7 @@
 
 mod answer;
 mod dispatch;
+mod driving;
 mod first;
 mod handing_over;
 mod reentry;

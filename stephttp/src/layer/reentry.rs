@@ -1,10 +1,9 @@
 //! Inngest's call back: the handler runs again, with finished steps remembered.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::MatchedPath;
@@ -12,14 +11,14 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::header::ACCEPT_ENCODING;
 use http::{Request, StatusCode};
-use tokio::time::Sleep;
 use tower_service::Service;
 
+use super::driving::drive;
 use super::result::{self, Audience};
 use super::{CurrentRun, Dispatch, answer};
 use crate::client::{ApiError, Patience};
 use crate::provider::Shared;
-use crate::run::{Driven, Held, Memo, Outstanding, Recorded, Run, RunId};
+use crate::run::{Driven, Memo, Outstanding, Recorded, Run, RunId};
 use crate::wire::limits::{REENTRY_ANSWER_BYTES, REQUEST_BODY_BYTES};
 use crate::wire::{ApiResult, headers};
 
@@ -160,54 +159,6 @@ fn not_fetched(error: &ApiError, dispatch: &Dispatch, retries: u8) -> Response {
     let message = "the run's finished steps could not be fetched";
     retry_or_fail(dispatch, retries, StatusCode::SERVICE_UNAVAILABLE, message)
 }
-
-/// Drives the handler, and saves its steps as they end.
-async fn drive<F: Future>(run: &Arc<Run>, mut handler: Pin<&mut F>) -> Driven<F::Output> {
-    let mut patience = None;
-    std::future::poll_fn(|cx| {
-        let driven = run.poll_handler(handler.as_mut(), cx);
-        if driven.is_pending() {
-            if run.has_unsent() {
-                run.checkpoint_in_background();
-            }
-            let held = run.held();
-            if held != patience.as_ref().map(|(held, _)| *held) {
-                patience = held.map(|held| (held, Box::pin(patience_with(held))));
-            }
-            if let Some((held, sleep)) = &mut patience
-                && sleep.as_mut().poll(cx).is_ready()
-            {
-                match held {
-                    Held::UntilDropped(_) => return Poll::Ready(Driven::Misused(HELD.to_owned())),
-                    Held::UntilReached => {
-                        tracing::warn!(run_id = %run.id(), "{UNREACHED}");
-                        run.pass_over();
-                        cx.waker().wake_by_ref();
-                    }
-                }
-                patience = None;
-            }
-        }
-        driven
-    })
-    .await
-}
-
-/// How long a handler may take to do by itself what it did before.
-fn patience_with(held: Held) -> Sleep {
-    tokio::time::sleep(match held {
-        Held::UntilDropped(after) => after * 2 + Duration::from_secs(10),
-        Held::UntilReached => Duration::from_secs(5),
-    })
-}
-
-const UNREACHED: &str = "the handler does not come to a step that it came to in an earlier request, so the order of the \
-                         steps' results is no longer followed there: its code has changed while the run was in flight, \
-                         or does not do the same in each request";
-
-const HELD: &str = "the handler holds a step that it dropped in an earlier request, as `tokio::time::timeout` does, and \
-                    does not drop it now: its code has changed while the run was in flight, or does not do the same in \
-                    each request";
 
 /// Ends the use of steps also when Inngest's connection breaks off and the re-entry is dropped: the run holds wakers
 /// that hold the run.

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::Run;
-use super::handover::hidden;
 use super::mode::Mode;
 use super::order::Turn;
 use super::record::Recorded;
 use super::state::{Held, Outstanding, State};
-use super::steps::order_step;
+use super::stored_order::propose;
 
 /// How often in a row a handler that wakes itself is polled again before it is given the next result all the same.
 ///
@@ -179,11 +178,6 @@ impl Drop for Polling {
     fn drop(&mut self) {
         POLLED.set(self.outer);
     }
-}
-
-/// A hidden step that holds a decision, if it is the first to be stored.
-fn propose(state: &State) -> Recorded {
-    hidden(order_step(state.orders), &state.order.proposal())
 }
 
 /// The waker that handlers are polled with.

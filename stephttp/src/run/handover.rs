@@ -8,7 +8,7 @@ use super::Run;
 use super::mode::{DISCOVER, FAILED, Mode, PLANS};
 use super::record::{Recorded, StepKey};
 use super::state::{Outstanding, OutstandingKind};
-use super::steps::store_order;
+use super::stored_order::store_order;
 use crate::remember;
 use crate::wire::limits::REENTRY_ANSWER_BYTES;
 use crate::wire::{OpCode, OpOpts};

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::decision::Decision;
 use super::ids::StepMap;
-use super::steps::order_step;
+use super::stored_order::order_step;
 use crate::wire::limits::RUN_STEPS;
 use crate::wire::{OpError, StepHash};
 

@@ -2,6 +2,7 @@
 
 mod decision;
 mod drive;
+mod executing;
 mod handover;
 mod ids;
 mod memo;
@@ -11,6 +12,7 @@ mod record;
 mod run_id;
 mod state;
 mod steps;
+mod stored_order;
 mod unclaimed;
 mod wakeup;
 
@@ -21,13 +23,14 @@ use std::task::Waker;
 use std::time::{Duration, Instant, SystemTime};
 
 pub(crate) use drive::Driven;
+pub(crate) use executing::Executing;
 pub(crate) use memo::{Memo, Memoized};
 use mode::Mode;
 pub(crate) use mode::START;
 pub(crate) use record::{Recorded, StepKey};
 pub use run_id::{InvalidRunId, RunId};
 pub(crate) use state::{Held, Outstanding};
-pub(crate) use steps::{Begin, Ended, Executing, Place};
+pub(crate) use steps::{Begin, Ended, Place};
 
 use crate::checkpoint::Ledger;
 use crate::function::FnOpts;
@@ -255,6 +258,13 @@ impl Run {
 
     pub(crate) fn put_back(&self, ops: Vec<Recorded>) {
         self.lock().put_back(ops);
+    }
+
+    /// A first request's operations could not be sent: its driver has to see to it, also when its handler does nothing.
+    pub(crate) fn notice_failed_checkpoint(&self) {
+        if self.is_first() {
+            self.wakeup.notice();
+        }
     }
 
     /// Inngest has superseded this dispatch: stop.

@@ -3,21 +3,21 @@
 use std::panic::Location;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
-use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::value::RawValue;
 
-use super::handover::hidden;
+use super::executing::Executing;
 use super::memo::Memoized;
 use super::mode::Mode;
 use super::order::Slot;
 use super::record::{Recorded, StepKey, WRAPPER_BYTES};
 use super::state::{OutstandingKind, State};
+use super::stored_order::store_order;
 use super::{Origin, Run};
 use crate::error::Retry;
 use crate::step::StepId;
 use crate::wire::limits::{RUN_STATE_BYTES, RUN_STEPS, STEP_OUTPUT_BYTES};
-use crate::wire::{OpCode, OpError, StepHash, Timing};
+use crate::wire::{OpCode, OpError, StepHash};
 
 /// A step's place in the run between its polls.
 #[derive(Debug, Default, Clone, Copy)]
@@ -89,7 +89,7 @@ impl Run {
     /// Decides what a step that runs code does.
     pub(crate) fn begin(self: &Arc<Self>, key: &StepKey, place: &mut Place, waker: &Waker) -> Begin {
         if self.is_detached() {
-            return Begin::Execute(Executing { run: self.clone(), started: Instant::now(), counted: None });
+            return Begin::Execute(Executing::detached(self.clone()));
         }
         let mut state = self.open(&key.id);
         let is_new = place.slot.is_none();
@@ -143,11 +143,7 @@ impl Run {
         {
             return Begin::Backpressure;
         }
-        let counted = if self.is_being_polled() { Counted::Here } else { Counted::Elsewhere };
-        state.executing += 1;
-        state.executing_elsewhere += usize::from(counted == Counted::Elsewhere);
-        drop(state);
-        Begin::Execute(Executing { run: self.clone(), started: Instant::now(), counted: Some(counted) })
+        Begin::Execute(Executing::begin(self.clone(), &mut state))
     }
 
     /// A step's future was polled and has not ended.
@@ -345,75 +341,6 @@ impl Run {
             used_too_late(id, None);
         }
         state
-    }
-}
-
-/// Lets the decisions of this request be stored with what is sent next.
-pub(super) fn store_order(state: &mut State) {
-    if state.steps() >= RUN_STEPS {
-        tracing::warn!("a run is at its limit of {RUN_STEPS} steps: the order of its steps is not stored");
-        return;
-    }
-    let decisions = state.order.take_unstored();
-    if !decisions.is_empty() {
-        let op = hidden(order_step(state.orders), &decisions);
-        state.orders += 1;
-        state.record(op);
-    }
-}
-
-/// The n-th hidden step that holds decisions.
-pub(super) fn order_step(n: usize) -> StepKey {
-    StepKey::hidden(format!("stephttp:order:{n}"))
-}
-
-/// A step's future is under way: while one is, the run is not suspended.
-#[derive(Debug)]
-pub(crate) struct Executing {
-    run: Arc<Run>,
-    started: Instant,
-    /// Whether the run counts on it.
-    counted: Option<Counted>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Counted {
-    Here,
-    /// In a task of its own.
-    Elsewhere,
-}
-
-impl Executing {
-    fn timing(&self) -> Timing {
-        let nanoseconds = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        let (start, clock) = self.run.began;
-        let started = start + self.started.saturating_duration_since(clock);
-        Timing {
-            start_ns: nanoseconds(started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()),
-            duration_ns: nanoseconds(self.started.elapsed()),
-        }
-    }
-
-    fn end(&mut self, state: &mut State) {
-        let counted = self.counted.take();
-        state.executing -= usize::from(counted.is_some());
-        state.executing_elsewhere -= usize::from(counted == Some(Counted::Elsewhere));
-    }
-}
-
-impl Drop for Executing {
-    fn drop(&mut self) {
-        if self.counted.is_none() {
-            return;
-        }
-        let run = self.run.clone();
-        let mut state = run.lock();
-        self.end(&mut state);
-        let may_suspend = state.executing == 0 && !state.outstanding.is_empty();
-        drop(state);
-        if may_suspend {
-            run.wakeup.notice();
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::mode::{DISCOVER, FAILED, Mode, PLANS, START};
 use super::record::StepKey;
-use super::steps::order_step;
+use super::stored_order::order_step;
 use super::{Run, RunId};
 use crate::remember;
 use crate::wire::StepHash;

@@ -275,3 +275,31 @@ async fn after_a_lost_answer_operations_do_not_rely_on_creating_the_run_again() 
     assert_eq!(stage.effects.all(), ["one", "two"]);
     world.assert_clean();
 }
+
+#[inngest::api_fn(id = "interleavings-long-step")]
+async fn stays_in_a_long_step(State(stage): State<Stage>, step: Step) -> Result<&'static str, StepError> {
+    step.run("short", async { Ok(stage.effects.happen("short")) }).await?;
+    step.run("long", async {
+        stage.door.pass().await;
+        Ok(())
+    })
+    .await?;
+    Ok("done")
+}
+
+/// Should the process die in the long step, the short one is known.
+#[tokio::test]
+async fn a_failed_checkpoint_is_sent_again_while_the_handler_does_nothing() {
+    let stage = Stage::new();
+    let world = eager(&stage, post(stays_in_a_long_step)).await;
+    world.inngest.inject(Fault::on(Call::NewRun).nth(1).respond(500));
+    let sent_again = async {
+        world.inngest.wait_for_run().await;
+        stage.door.open();
+    };
+    let (response, ()) = tokio::join!(world.post("/").send(), sent_again);
+    assert_eq!(response.unwrap().text().await.unwrap(), "done");
+    world.ended().await;
+    assert_eq!(world.inngest.calls_of(Call::NewRun).len(), 2);
+    world.assert_clean();
+}

@@ -1,0 +1,58 @@
+//! Driving a re-entry's handler.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::Sleep;
+
+use crate::run::{Driven, Held, Run};
+
+/// Drives the handler, and saves its steps as they end.
+pub(super) async fn drive<F: Future>(run: &Arc<Run>, mut handler: Pin<&mut F>) -> Driven<F::Output> {
+    let mut patience = None;
+    std::future::poll_fn(|cx| {
+        let driven = run.poll_handler(handler.as_mut(), cx);
+        if driven.is_pending() {
+            if run.has_unsent() {
+                run.checkpoint_in_background();
+            }
+            let held = run.held();
+            if held != patience.as_ref().map(|(held, _)| *held) {
+                patience = held.map(|held| (held, Box::pin(patience_with(held))));
+            }
+            if let Some((held, sleep)) = &mut patience
+                && sleep.as_mut().poll(cx).is_ready()
+            {
+                match held {
+                    Held::UntilDropped(_) => return Poll::Ready(Driven::Misused(HELD.to_owned())),
+                    Held::UntilReached => {
+                        tracing::warn!(run_id = %run.id(), "{UNREACHED}");
+                        run.pass_over();
+                        cx.waker().wake_by_ref();
+                    }
+                }
+                patience = None;
+            }
+        }
+        driven
+    })
+    .await
+}
+
+/// How long a handler may take to do by itself what it did before.
+fn patience_with(held: Held) -> Sleep {
+    tokio::time::sleep(match held {
+        Held::UntilDropped(after) => after * 2 + Duration::from_secs(10),
+        Held::UntilReached => Duration::from_secs(5),
+    })
+}
+
+const UNREACHED: &str = "the handler does not come to a step that it came to in an earlier request, so the order of the \
+                         steps' results is no longer followed there: its code has changed while the run was in flight, \
+                         or does not do the same in each request";
+
+const HELD: &str = "the handler holds a step that it dropped in an earlier request, as `tokio::time::timeout` does, and \
+                    does not drop it now: its code has changed while the run was in flight, or does not do the same in \
+                    each request";

@@ -1,0 +1,71 @@
+//! A step's future while it is under way.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::Run;
+use super::state::State;
+use crate::wire::Timing;
+
+/// A step's future is under way: while one is, the run is not suspended.
+#[derive(Debug)]
+pub(crate) struct Executing {
+    run: Arc<Run>,
+    started: Instant,
+    /// Whether the run counts on it.
+    counted: Option<Counted>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    Here,
+    /// In a task of its own.
+    Elsewhere,
+}
+
+impl Executing {
+    /// Without Inngest there is nothing to count.
+    pub(super) fn detached(run: Arc<Run>) -> Self {
+        Self { run, started: Instant::now(), counted: None }
+    }
+
+    /// It begins, in the handler's own task or in another.
+    pub(super) fn begin(run: Arc<Run>, state: &mut State) -> Self {
+        let counted = if run.is_being_polled() { Counted::Here } else { Counted::Elsewhere };
+        state.executing += 1;
+        state.executing_elsewhere += usize::from(counted == Counted::Elsewhere);
+        Self { run, started: Instant::now(), counted: Some(counted) }
+    }
+
+    pub(super) fn timing(&self) -> Timing {
+        let nanoseconds = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let (start, clock) = self.run.began;
+        let started = start + self.started.saturating_duration_since(clock);
+        Timing {
+            start_ns: nanoseconds(started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()),
+            duration_ns: nanoseconds(self.started.elapsed()),
+        }
+    }
+
+    pub(super) fn end(&mut self, state: &mut State) {
+        let counted = self.counted.take();
+        state.executing -= usize::from(counted.is_some());
+        state.executing_elsewhere -= usize::from(counted == Some(Counted::Elsewhere));
+    }
+}
+
+impl Drop for Executing {
+    fn drop(&mut self) {
+        if self.counted.is_none() {
+            return;
+        }
+        let run = self.run.clone();
+        let mut state = run.lock();
+        self.end(&mut state);
+        let may_suspend = state.executing == 0 && !state.outstanding.is_empty();
+        drop(state);
+        if may_suspend {
+            run.wakeup.notice();
+        }
+    }
+}
