@@ -204,7 +204,7 @@ impl Order {
         let steps = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
         let entry = self.entry(slot);
         (entry.phase, entry.turn, entry.steps) = (Phase::Given, turn, steps);
-        Turn::Give(entry.waker.clone())
+        Turn::Give(std::mem::replace(&mut entry.waker, Waker::noop().clone()))
     }
 
     fn next_turn(&mut self, is_choice: bool) -> u32 {

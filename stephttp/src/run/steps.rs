@@ -95,16 +95,17 @@ impl Run {
         let is_new = place.slot.is_none();
         let slot = *place.slot.get_or_insert_with(|| state.order.enter(key.hash, waker));
         if !is_new {
+            if state.order.is_given(slot) {
+                place.slot = None;
+                return state.memo.get(key.hash).map_or(Begin::Pending, Begin::Memoized);
+            }
             state.order.renew_waker(slot, waker);
         }
         if let Some(mode) = self.mode() {
             if state.order.is_to_be_dropped(slot) {
                 return self.noticed(Begin::Pending);
             }
-            if let Some(value) = state.memo.get(key.hash) {
-                if state.order.is_given(slot) {
-                    return Begin::Memoized(value);
-                }
+            if state.memo.contains(key.hash) {
                 state.order.resolve(slot);
                 return self.noticed(Begin::Pending);
             }
@@ -170,9 +171,12 @@ impl Run {
         }
         let mut state = self.open(&key.id);
         if let Some(slot) = place.slot {
-            state.order.renew_waker(slot, waker);
-            let given = state.order.is_given(slot).then(|| state.memo.get(key.hash)).flatten();
-            return given.map_or(Poll::Pending, |value| Poll::Ready(Some(value)));
+            if !state.order.is_given(slot) {
+                state.order.renew_waker(slot, waker);
+                return Poll::Pending;
+            }
+            place.slot = None;
+            return state.memo.get(key.hash).map_or(Poll::Pending, |value| Poll::Ready(Some(value)));
         }
         let slot = state.order.enter(key.hash, waker);
         place.slot = Some(slot);
@@ -207,10 +211,11 @@ impl Run {
     }
 
     /// Whether it is the turn of a step that has ended. Otherwise its waker is noted.
-    pub(crate) fn poll_turn(&self, key: &StepKey, place: &Place, waker: &Waker) -> Poll<()> {
+    pub(crate) fn poll_turn(&self, key: &StepKey, place: &mut Place, waker: &Waker) -> Poll<()> {
         let mut state = self.open(&key.id);
         let Some(slot) = place.slot else { return Poll::Ready(()) };
         if state.order.is_given(slot) {
+            place.slot = None;
             return Poll::Ready(());
         }
         state.order.renew_waker(slot, waker);

@@ -37,7 +37,7 @@ impl Step {
     ///
     /// The call is made by this process, to Inngest's event API, with the
     /// [event key](crate::SetupOpts::event_key). It is a step like [`run`](Self::run): once its end is saved, the event is
-    /// not sent again. A step that is tried again sends it under the same id, which Inngest takes once.
+    /// not sent again. A step that is tried again sends it under the same id, for which Inngest starts a function once.
     ///
     /// ```
     /// use serde::Serialize;
