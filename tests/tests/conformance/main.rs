@@ -40,8 +40,8 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a ru
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    let real = std::env::var("INNGEST_DEV").ok().filter(|url| !url.is_empty());
-    let real = real.map(|url| reqwest::Url::parse(&url).expect("INNGEST_DEV is the URL of a dev server"));
+    // A mere `1`, which is dev mode for an app, names no server.
+    let real = std::env::var("INNGEST_DEV").ok().and_then(|url| reqwest::Url::parse(&url).ok());
     let at_once = if real.is_some() { REAL_AT_ONCE } else { DEV_AT_ONCE };
     arguments.test_threads = arguments.test_threads.or(Some(at_once));
     let talks = !arguments.list && arguments.filter.is_none();
