@@ -27,7 +27,7 @@ pub fn typed<F: Future<Output: TypedOutput>>(future: F) -> F {
 /// What a bare async block in a step must give.
 #[diagnostic::on_unimplemented(
     message = "an async block given to `step.run` must give `Result<_, Failure>`, not `{Self}`",
-    label = "write `Ok(value?)`, or `.map_err(Failure::from)`"
+    label = "write `Ok(value?)`, or `.map_err(Failure::from)`; for a text, `.map_err(Failure::new)`"
 )]
 pub trait TypedOutput {}
 

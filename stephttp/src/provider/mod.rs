@@ -53,6 +53,7 @@ impl Provider {
         } else {
             tracing::info!(%api, origin = %settings.origin(None), "checkpoints go to Inngest");
         }
+        warn_of_missing_event_key(&settings);
         let keys = Keys::new(settings.signing_key.as_ref(), settings.signing_key_fallback.as_ref());
         let client = ApiClient::new(settings.base_url.clone(), keys, settings.env.clone())
             .map_err(|error| SetupError::Tls(error.to_string()))?
@@ -119,6 +120,21 @@ impl Shared {
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// Says early what a step would say after others have had their effects.
+fn warn_of_missing_event_key(settings: &Settings) {
+    let sends = |function: &&function::Registration| {
+        function.steps().iter().any(|step| step.kind() == function::StepKind::SendEvent)
+    };
+    if settings.event_api.is_none()
+        && let Some(function) = function::registered().find(sends)
+    {
+        tracing::warn!(
+            function = function.function(),
+            "it sends events, which fails without an event key: set INNGEST_EVENT_KEY, or SetupOpts::event_key"
+        );
     }
 }
 

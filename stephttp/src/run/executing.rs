@@ -1,5 +1,6 @@
 //! A step's future while it is under way.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -51,6 +52,36 @@ impl Executing {
         let counted = self.counted.take();
         state.executing -= usize::from(counted.is_some());
         state.executing_elsewhere -= usize::from(counted == Some(Counted::Elsewhere));
+    }
+}
+
+thread_local! {
+    /// The address of the run whose step this thread polls.
+    static POLLED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// While a step's future is polled.
+pub(crate) struct InStep {
+    outer: usize,
+}
+
+impl Executing {
+    /// Begins to poll the step's future.
+    pub(crate) fn enter(&self) -> InStep {
+        InStep { outer: POLLED.replace(Arc::as_ptr(&self.run).addr()) }
+    }
+}
+
+impl Drop for InStep {
+    fn drop(&mut self) {
+        POLLED.set(self.outer);
+    }
+}
+
+impl Run {
+    /// Whether this thread polls one of the run's steps.
+    pub(super) fn is_executing_here(&self) -> bool {
+        POLLED.get() == std::ptr::from_ref(self).addr()
     }
 }
 

@@ -14,6 +14,7 @@ mod state;
 mod steps;
 mod stored_order;
 mod unclaimed;
+mod virtual_time;
 mod wakeup;
 
 use std::fmt;
@@ -39,6 +40,7 @@ use crate::provider::Shared;
 use crate::remember::Remembered;
 use crate::wire::{OpCode, StepHash};
 use state::State;
+use virtual_time::VirtualTime;
 use wakeup::Wakeup;
 
 /// What one request's layer, extractors and steps share.
@@ -68,7 +70,7 @@ enum Origin {
     /// Inngest's call back.
     Reentry(Box<Reentry>),
     /// No layer: steps run inline.
-    Detached,
+    Detached(VirtualTime),
 }
 
 /// What is known of a run when Inngest calls back.
@@ -96,7 +98,7 @@ impl Run {
     }
 
     pub(crate) fn detached() -> Self {
-        Self::new(Origin::Detached)
+        Self::new(Origin::Detached(VirtualTime::default()))
     }
 
     fn new(origin: Origin) -> Self {
@@ -129,14 +131,14 @@ impl Run {
         match &self.origin {
             Origin::First(shared) => Some(shared),
             Origin::Reentry(reentry) => Some(&reentry.shared),
-            Origin::Detached => None,
+            Origin::Detached(_) => None,
         }
     }
 
     fn reentered(&self) -> Option<&Reentry> {
         match &self.origin {
             Origin::Reentry(reentry) => Some(reentry),
-            Origin::First(_) | Origin::Detached => None,
+            Origin::First(_) | Origin::Detached(_) => None,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::panic::Location;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use serde_json::value::RawValue;
 
@@ -13,6 +14,7 @@ use super::order::Slot;
 use super::record::{Recorded, StepKey, WRAPPER_BYTES};
 use super::state::{OutstandingKind, State};
 use super::stored_order::store_order;
+use super::virtual_time::Ticket;
 use super::{Origin, Run};
 use crate::error::Retry;
 use crate::step::StepId;
@@ -26,6 +28,8 @@ pub(crate) struct Place {
     slot: Option<Slot>,
     /// The gate as it was then.
     gate: u64,
+    /// Without Inngest.
+    ticket: Ticket,
 }
 
 /// What a step does when it is polled.
@@ -65,8 +69,24 @@ impl Run {
             drop(state);
             used_too_late(id.as_str(), Some(caller));
         }
+        if self.is_executing_here() {
+            let fault = format!(
+                "the step `{id}` (at {caller}) was begun inside of another step: a step holds no steps. Take it out, and \
+                 await it before or after; several steps go into a function that takes `&Step`"
+            );
+            if self.is_detached() {
+                drop(state);
+                panic!("{fault}");
+            }
+            state.fault.get_or_insert(fault);
+        }
         let (hash, index) = state.claim(&id);
         StepKey::new(id, index, hash)
+    }
+
+    /// One more use of an id that belongs to a step, beside the step's own.
+    pub(crate) fn claim_beside(&self, id: &StepId) -> StepHash {
+        self.lock().claim(id).0
     }
 
     /// Lets a step take the outcome that is stored under an id that it had before.
@@ -158,16 +178,18 @@ impl Run {
         }
     }
 
-    /// A wait's stored outcome, or what it asks of Inngest is noted. `None` without any Inngest.
+    /// A wait's stored outcome, or what it asks of Inngest is noted. Without any Inngest it gives `None`, when those that
+    /// last less are over.
     pub(crate) fn poll_wait(
         &self,
         key: &StepKey,
         place: &mut Place,
         waker: &Waker,
+        lasts: Duration,
         op: impl FnOnce() -> Recorded,
     ) -> Poll<Option<Memoized>> {
-        if self.is_detached() {
-            return Poll::Ready(None);
+        if let Origin::Detached(time) = &self.origin {
+            return time.poll(&mut place.ticket, lasts, waker).map(|()| None);
         }
         let mut state = self.open(&key.id);
         if let Some(slot) = place.slot {
@@ -226,11 +248,13 @@ impl Run {
     pub(crate) fn forget(&self, place: &Place) {
         if let Some(slot) = place.slot {
             self.lock().forget(slot, || self.elapsed());
+        } else if let Origin::Detached(time) = &self.origin {
+            time.forget(&place.ticket);
         }
     }
 
     pub(crate) fn is_detached(&self) -> bool {
-        matches!(self.origin, Origin::Detached)
+        matches!(self.origin, Origin::Detached(_))
     }
 
     pub(crate) fn is_first(&self) -> bool {

@@ -90,7 +90,7 @@ pub struct Step {
 
 impl Step {
     /// A step runner without any server, for unit tests: steps run inline, once, and are not stored; sleeps are over
-    /// at once; a failed step is not retried, so the handler gets its error.
+    /// at once, in the order in which they would be; a failed step is not retried, so the handler gets its error.
     ///
     /// Nothing that is waited for comes: `wait_for_event` and `wait_for_signal` give `None`. Events and signals are not
     /// sent; `send_event` gives a made-up id, `send_signal` gives `None`. `invoke`, `fetch` and `ai_infer` fail: give them,
@@ -127,6 +127,8 @@ impl Step {
     ///
     /// A failure is retried by Inngest, as often as the endpoint's `retries` say: the client is redirected to the
     /// run's result, and the handler begins again, with finished steps remembered.
+    ///
+    /// **Steps do not nest**: a future that uses the run's `Step` fails the run (a 500, whose cause is logged).
     ///
     /// `T` owns its data and is both `Serialize` and `DeserializeOwned`: `String`, not `&str` (of which the compiler says
     /// that "implementation of `Deserialize` is not general enough").

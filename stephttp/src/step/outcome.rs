@@ -34,6 +34,11 @@ impl StepOutcome {
         Self(Kind::TimedOut)
     }
 
+    /// Whether anything comes, if only a failure.
+    pub(super) fn comes(&self) -> bool {
+        self.0 != Kind::TimedOut
+    }
+
     /// The value, `None` for a timeout.
     pub(super) fn into_value(self) -> Result<Option<Value>, OpError> {
         match self.0 {

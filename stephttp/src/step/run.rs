@@ -123,8 +123,11 @@ where
                 }
                 Stage::Executing(key, executing) => {
                     // On a panic in here the guard is dropped with `stage`, so the run does not count on this step.
+                    let in_step = executing.enter();
                     *this.stage = Stage::Executing(key, executing);
-                    let Poll::Ready(output) = this.future.as_mut().poll(cx) else {
+                    let output = this.future.as_mut().poll(cx);
+                    drop(in_step);
+                    let Poll::Ready(output) = output else {
                         run.still_executing(place, cx.waker());
                         return Poll::Pending;
                     };

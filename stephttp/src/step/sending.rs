@@ -28,12 +28,12 @@ impl Step {
     }
 
     /// The seed of the ids of what a step sends: the same in each of its attempts, different for each use of its id.
-    pub(super) fn event_id_seed(&self, id: &StepId, caller: &'static Location<'static>) -> EventIdSeed {
+    pub(super) fn event_id_seed(&self, id: &StepId) -> EventIdSeed {
         // A claim of its own counts the id's uses as the step's own claim does.
         let own = StepId::from(format!("stephttp:event-id-seed:{id}"));
-        let key = self.run.claim(own, caller);
+        let hash = self.run.claim_beside(&own);
         let run_id = self.run.id().to_string();
-        let digest = Sha1::digest(format!("{run_id}.{}", key.hash));
+        let digest = Sha1::digest(format!("{run_id}.{hash}"));
         let mut entropy = [0; 10];
         entropy.copy_from_slice(&digest[..10]);
         // The run's start. What is 0 would not be taken for a seed.

@@ -101,6 +101,7 @@ impl Step {
         if signal.is_empty() {
             wait.misuse("InvalidSignal", "the name of the signal to wait for is empty");
         }
+        wait.lasts(limits::WAIT);
         let conflict = SignalConflict::default();
         WaitForSignalStep { wait, signal, timeout: limits::WAIT, conflict, data: PhantomData }
     }
@@ -172,7 +173,7 @@ fn request(signal: &str, data: &impl Serialize) -> Result<Bytes, String> {
 impl<T> WaitForSignalStep<T> {
     /// How long to wait: 366 days unless set, which is also the most.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.wait.check_timeout(timeout);
+        self.wait.lasts(timeout);
         self.timeout = timeout;
         self
     }

@@ -23,7 +23,7 @@ enum State {
     /// The run ends with the fault that has been reported.
     Misused,
     /// Until then, as the wire says it.
-    Asleep { key: StepKey, place: Place, until: String },
+    Asleep { key: StepKey, place: Place, lasts: Duration, until: String },
 }
 
 impl SleepStep {
@@ -64,7 +64,9 @@ impl SleepStep {
                 run.misuse(format!("{fault} (at {caller})"));
                 State::Misused
             }
-            None => State::Asleep { key: run.claim(id, caller), place: Place::default(), until },
+            None => {
+                State::Asleep { key: run.claim(id, caller), place: Place::default(), lasts: length, until }
+            }
         };
         Self { run, state }
     }
@@ -75,9 +77,9 @@ impl Future for SleepStep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Self { run, state } = &mut *self;
-        let State::Asleep { key, place, until } = state else { return Poll::Pending };
+        let State::Asleep { key, place, lasts, until } = state else { return Poll::Pending };
         let op = || Recorded::ask(key.clone(), OpCode::Sleep, OpOpts::sleep(until.clone()));
-        run.poll_wait(key, place, cx.waker(), op).map(drop)
+        run.poll_wait(key, place, cx.waker(), *lasts, op).map(drop)
     }
 }
 

@@ -18,6 +18,8 @@ use crate::wire::{OpError, limits};
 pub(super) struct Wait {
     run: Arc<Run>,
     outcomes: Option<Arc<Outcomes>>,
+    /// How long it lasts when nothing comes.
+    lasts: Duration,
     state: State,
 }
 
@@ -52,7 +54,7 @@ impl Wait {
             },
             None => State::Waiting(step.run.claim(id, caller), Place::default()),
         };
-        Self { run: step.run.clone(), outcomes: step.outcomes.clone(), state }
+        Self { run: step.run.clone(), outcomes: step.outcomes.clone(), lasts: Duration::ZERO, state }
     }
 
     /// What the arguments have wrong; the first fault counts.
@@ -62,14 +64,17 @@ impl Wait {
         }
     }
 
+    /// How long it lasts when nothing comes.
+    pub(super) fn lasts(&mut self, timeout: Duration) {
+        self.lasts = timeout;
+        self.check_timeout(timeout);
+    }
+
     /// Refuses a timeout that Inngest would not take.
     pub(super) fn check_timeout(&mut self, timeout: Duration) {
         if timeout > limits::WAIT {
             let days = timeout.as_secs() / 86_400;
-            self.misuse(
-                "InvalidTimeout",
-                format!("the timeout is {days} days and more; the most is 366 days"),
-            );
+            self.misuse("InvalidTimeout", format!("the timeout is over {days} days; the most is 366"));
         }
     }
 
@@ -89,11 +94,12 @@ impl Wait {
             }
             State::Done => panic!("a step was polled after it had ended"),
         };
-        let waited = match self.run.poll_wait(key, place, cx.waker(), || op(key.clone())) {
+        let given = self.outcomes.as_ref().and_then(|outcomes| outcomes.of(key));
+        // What a test gives comes at once.
+        let lasts = if given.as_ref().is_some_and(StepOutcome::comes) { Duration::ZERO } else { self.lasts };
+        let waited = match self.run.poll_wait(key, place, cx.waker(), lasts, || op(key.clone())) {
             Poll::Ready(Some(value)) => Waited::Stored(key.clone(), value),
-            Poll::Ready(None) => {
-                Waited::Detached(key.clone(), self.outcomes.as_ref().and_then(|outcomes| outcomes.of(key)))
-            }
+            Poll::Ready(None) => Waited::Detached(key.clone(), given),
             Poll::Pending => return Poll::Pending,
         };
         self.run.forget(place);

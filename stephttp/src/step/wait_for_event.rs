@@ -86,6 +86,7 @@ impl Step {
         event: impl Into<String>,
     ) -> WaitForEventStep<T> {
         let mut wait = Wait::new(self, id.into(), Location::caller());
+        wait.lasts(limits::WAIT);
         let name = event.into();
         if name.is_empty() {
             wait.misuse("InvalidEventName", "the name of the event to wait for is empty");
@@ -97,7 +98,7 @@ impl Step {
 impl<T> WaitForEventStep<T> {
     /// How long to wait: 366 days unless set, which is also the most.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.wait.check_timeout(timeout);
+        self.wait.lasts(timeout);
         self.timeout = timeout;
         self
     }

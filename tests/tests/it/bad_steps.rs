@@ -12,7 +12,7 @@ use inngest::{Failure, Step, StepError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use stephttp_dev::{RunStatus, StepStatus};
-use stephttp_tests::{Stage, World};
+use stephttp_tests::{Logs, Stage, World};
 use tokio::task::JoinHandle;
 
 const PAUSE: Duration = Duration::from_secs(86_400);
@@ -303,4 +303,33 @@ async fn a_step_that_a_spawned_task_waits_for_when_the_run_is_handed_over_panics
 #[tokio::test]
 async fn a_step_that_a_spawned_task_begins_after_the_handler_has_answered_panics_there() {
     assert_stray_panics(Stray::default(), post(stray_outlives), &["`late`", file!()]).await;
+}
+
+#[inngest::api_fn(id = "bad-steps-nested")]
+async fn nests_a_step(step: Step) -> Result<(), StepError> {
+    step.run("outer", async {
+        step.sleep("inner", Duration::from_secs(1)).await;
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_step_inside_of_another_is_refused_at_once() {
+    let logs = Logs::collect();
+    let world = World::of(Router::new().route("/", post(nests_a_step))).await;
+    let response = world.post("/").send().await.unwrap();
+    assert_eq!(response.status(), 500);
+    logs.assert_line_with(&[
+        "ERROR",
+        "the step `inner` (at tests/tests/it/bad_steps.rs",
+        "inside of another step",
+    ]);
+    world.assert_clean();
+}
+
+#[tokio::test]
+#[should_panic(expected = "was begun inside of another step")]
+async fn a_step_inside_of_another_is_refused_without_a_server_too() {
+    let _ = nests_a_step(Step::detached()).await;
 }

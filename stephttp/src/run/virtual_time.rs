@@ -1,0 +1,62 @@
+//! Time for runs without Inngest: what is waited for is over in the order in which it would be, at once.
+
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+/// After so many polls a wait is over whatever else waits: the others may be held without being polled.
+const PATIENCE: u32 = 1_000;
+
+/// The waits of one run.
+#[derive(Debug, Default)]
+pub(super) struct VirtualTime(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    now: Duration,
+    /// When each of them is over, and the order in which they began.
+    waits: Vec<(Duration, u32)>,
+    begun: u32,
+}
+
+/// One wait's place among them.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Ticket {
+    wait: Option<(Duration, u32)>,
+    polls: u32,
+}
+
+impl VirtualTime {
+    /// Polls a wait that lasts so long. It is not over at its first poll: others that begin with it may be over before.
+    pub(super) fn poll(&self, ticket: &mut Ticket, lasts: Duration, waker: &Waker) -> Poll<()> {
+        if lasts.is_zero() {
+            return Poll::Ready(());
+        }
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ticket.polls += 1;
+        if let Some(wait) = ticket.wait {
+            if state.waits.iter().min() == Some(&wait) || ticket.polls > PATIENCE {
+                state.now = state.now.max(wait.0);
+                state.waits.retain(|other| *other != wait);
+                ticket.wait = None;
+                return Poll::Ready(());
+            }
+        } else {
+            let wait = (state.now.saturating_add(lasts), state.begun);
+            state.begun += 1;
+            state.waits.push(wait);
+            ticket.wait = Some(wait);
+        }
+        drop(state);
+        // The handler's own tasks come first.
+        let _ = std::pin::pin!(tokio::task::yield_now()).poll(&mut Context::from_waker(waker));
+        Poll::Pending
+    }
+
+    /// A wait was dropped.
+    pub(super) fn forget(&self, ticket: &Ticket) {
+        if let Some(wait) = ticket.wait {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).waits.retain(|other| *other != wait);
+        }
+    }
+}
