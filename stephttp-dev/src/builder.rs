@@ -17,6 +17,9 @@ use crate::engine::{Backoff, Engine, Settings};
 use crate::function::Function;
 use crate::server::DevServer;
 
+/// How long tests wait for something, unless said otherwise.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// How a server is to be started.
 #[derive(Debug, Clone)]
 #[must_use = "a builder does nothing until `start`"]
@@ -30,6 +33,7 @@ pub struct DevServerBuilder {
     kept: Option<usize>,
     event_key: Option<String>,
     functions: HashMap<String, Function>,
+    patience: Duration,
 }
 
 impl Default for DevServerBuilder {
@@ -44,6 +48,7 @@ impl Default for DevServerBuilder {
             kept: None,
             event_key: None,
             functions: HashMap::new(),
+            patience: PATIENCE,
         }
     }
 }
@@ -88,6 +93,13 @@ impl DevServerBuilder {
         Self { kept: Some(bodies), ..self }
     }
 
+    /// How long, in real time, the server's waiting functions wait for something before they panic and say how things
+    /// stand: [`DevServer::wait_for_end`] and its like, [`DevServer::idle`] and [`DevServer::advance`]. 30 s unless said
+    /// otherwise; with [`Duration::MAX`] they wait for ever.
+    pub fn patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
     /// The one key with which events may be sent. Without one any key will do.
     pub fn event_key(self, key: impl Into<String>) -> Self {
         Self { event_key: Some(key.into()), ..self }
@@ -98,6 +110,8 @@ impl DevServerBuilder {
     /// It gets the payload's `data`, without what the real server adds to that under `_inngest`. It runs in a task of its
     /// own, and [`Clock::Skip`] stands still meanwhile. An error is the last there is: it is not tried again. So is a
     /// panic.
+    ///
+    /// A step that invokes anything else fails with the real server's words: `could not find function with ID: <id>`.
     pub fn function<F, R, E>(mut self, id: impl Into<String>, handler: F) -> Self
     where
         F: Fn(Value) -> R + Send + Sync + 'static,
@@ -123,6 +137,7 @@ impl DevServerBuilder {
             kept: self.kept,
             event_key: self.event_key,
             functions: self.functions,
+            patience: self.patience,
         })?;
         let address = listener.local_addr()?;
         engine.spawn(accept(Arc::clone(&engine), listener));

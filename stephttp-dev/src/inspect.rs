@@ -59,10 +59,12 @@ pub struct RunView {
 }
 
 impl RunView {
-    /// The step of this id, as the user wrote it; its first use, if there are several.
+    /// The step of this id, as the user wrote it; its first use, if there are several. `id:1` is the second use of `id`,
+    /// `id:2` the third, and so on.
     #[must_use]
     pub fn step(&self, id: &str) -> Option<&StepView> {
-        self.steps.iter().find(|step| step.id == id)
+        let later = || self.steps.iter().find(|step| step.index > 0 && step.label() == id);
+        self.steps.iter().find(|step| step.id == id).or_else(later)
     }
 }
 
@@ -84,6 +86,17 @@ pub struct StepView {
     pub value: Option<Value>,
     /// How often it was reported as run, successfully or not.
     pub attempts: u32,
+}
+
+impl StepView {
+    /// What people call it: its id and its use, or its hash.
+    pub(crate) fn label(&self) -> String {
+        match (self.id.as_str(), self.index) {
+            ("", _) => self.hash.clone(),
+            (id, 0) => id.to_owned(),
+            (id, index) => format!("{id}:{index}"),
+        }
+    }
 }
 
 /// How a step is doing.
@@ -136,6 +149,8 @@ pub struct EventView {
     pub at: SystemTime,
     /// Whether its id had been seen before; then nobody was woken by it.
     pub duplicate: bool,
+    /// How many steps it woke.
+    pub woken: usize,
 }
 
 /// A response of an endpoint.

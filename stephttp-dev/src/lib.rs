@@ -45,10 +45,56 @@
 //! # }
 //! ```
 //!
+//! # An event before its timeout
+//!
+//! Time is skipped, so a wait for an event times out at once, unless time is held before the request. The client follows
+//! the redirect to the run's output, which is there when the run has ended: until then the client has to be a task.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use axum::{Router, routing::post};
+//! use serde_json::{Value, json};
+//! use stephttp::{Provider, SetupOpts, Step, StepError};
+//! use stephttp_dev::DevServer;
+//!
+//! #[stephttp::api_fn(id = "settle")]
+//! async fn settle(step: Step) -> Result<&'static str, StepError> {
+//!     let day = Duration::from_secs(86_400);
+//!     let settled = step.wait_for_event::<Value>("settlement", "bank/settled").timeout(day).await?;
+//!     Ok(if settled.is_some() { "settled" } else { "not within a day" })
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = DevServer::start().await?;
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! let origin = format!("http://{}", listener.local_addr()?);
+//! let inngest = Provider::setup(SetupOpts::new(&origin).dev_server(server.url()))?;
+//! let app = Router::new().route("/settle", post(settle)).layer(inngest.layer());
+//! tokio::spawn(axum::serve(listener, app).into_future());
+//!
+//! server.hold_time();
+//! let request = reqwest::Client::new().post(format!("{origin}/settle"));
+//! let client = tokio::spawn(async move { request.send().await?.text().await });
+//! let run = server.wait_for_run().await;
+//! server.wait_for_waiting(&run.id, "settlement").await;
+//! server.send_event("bank/settled", json!({"cents": 990}));
+//! server.release_time();
+//!
+//! assert_eq!(client.await??, "settled");
+//! server.assert_no_violations();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! To let a deadline pass instead, start the server by `DevServer::builder().clock(Clock::Manual)` and
+//! [advance](DevServer::advance) its time.
+//!
 //! # What is in it
 //!
 //! - [`DevServer`]: starting and stopping; looking at [runs](RunView), [calls](ApiCall) and [re-entries](Dispatch);
-//!   waiting for them without ever sleeping
+//!   waiting for them without ever sleeping, and [not for ever](DevServerBuilder::patience)
 //! - [`Clock`]: how time goes by
 //! - [`DevServer::send_event`] and [`DevServer::send_signal`]: what comes from outside; [`DevServer::hold_time`], so that
 //!   it comes before a wait is over

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +11,7 @@ use serde_json::Value;
 
 use crate::builder::DevServerBuilder;
 use crate::clock::Clock;
-use crate::engine::Engine;
+use crate::engine::{Engine, State};
 use crate::fault::{Call, Fault};
 use crate::function::Function;
 use crate::inspect::{ApiCall, Dispatch, EventView, RunStatus, RunView};
@@ -72,14 +73,14 @@ impl DevServer {
     /// What time it is on the server's clock.
     #[must_use]
     pub fn now(&self) -> SystemTime {
-        self.engine.read(crate::engine::State::now)
+        self.engine.read(State::now)
     }
 
     /// Moves a manual clock on by `duration`, releasing everything that becomes due in its order. Returns when all of
     /// it has been answered, and whatever became due by the answers too.
     ///
     /// # Panics
-    /// When the clock is not [`Clock::Manual`].
+    /// When the clock is not [`Clock::Manual`], or it takes longer than [patience](DevServerBuilder::patience) lasts.
     #[track_caller]
     pub fn advance(&self, duration: Duration) -> impl Future<Output = ()> + Send + '_ {
         let clock = self.engine.read(|state| state.work.time.kind());
@@ -87,7 +88,16 @@ impl DevServer {
             clock == Clock::Manual,
             "only Clock::Manual can be advanced; this server has Clock::{clock:?}"
         );
-        self.engine.advance(duration)
+        let caller = Location::caller();
+        async move {
+            let what = format!("the time to be moved on by {duration:?} and all that is due by then");
+            let target = self.engine.change(|state| state.work.time.allow(duration));
+            let quiet = |state: &State| state.work.quiet_until(target).then_some(());
+            self.awaited(caller, what.clone(), quiet).await;
+            self.engine.change(|state| state.work.time.reach(target));
+            // What is due now that time has come exactly there.
+            self.awaited(caller, what, quiet).await;
+        }
     }
 
     /// Stops a skipping clock: time stands still, but whatever is due now, or comes to be by an event or an answer, is
@@ -210,9 +220,14 @@ impl DevServer {
     }
 
     /// Waits until the n-th call of a kind has arrived; 1 is the first that ever came.
-    pub async fn wait_for_call(&self, kind: Call, n: usize) -> ApiCall {
-        let nth = n.saturating_sub(1);
-        self.engine.until(|state| state.log.calls_of(kind).nth(nth).cloned()).await
+    ///
+    /// # Panics
+    /// When it does not come while [patience](DevServerBuilder::patience) lasts.
+    #[track_caller]
+    pub fn wait_for_call(&self, kind: Call, n: usize) -> impl Future<Output = ApiCall> {
+        let (what, nth) = (format!("call {n} of the kind {kind:?}"), n.saturating_sub(1));
+        let look = move |state: &State| state.log.calls_of(kind).nth(nth).cloned();
+        self.awaited(Location::caller(), what, look)
     }
 
     /// All re-entries so far, in the order in which they were sent.
@@ -222,16 +237,26 @@ impl DevServer {
     }
 
     /// Waits until the n-th re-entry has been sent; 1 is the first that ever was.
-    pub async fn wait_for_dispatch(&self, n: usize) -> Dispatch {
-        let nth = n.saturating_sub(1);
-        self.engine.until(|state| state.log.dispatches.get(nth).cloned()).await
+    ///
+    /// # Panics
+    /// When it does not come while [patience](DevServerBuilder::patience) lasts.
+    #[track_caller]
+    pub fn wait_for_dispatch(&self, n: usize) -> impl Future<Output = Dispatch> {
+        let (what, nth) = (format!("re-entry {n}"), n.saturating_sub(1));
+        let look = move |state: &State| state.log.dispatches.get(nth).cloned();
+        self.awaited(Location::caller(), what, look)
     }
 
     /// Waits until the n-th re-entry has been answered, or has failed to be; 1 is the first that ever was sent.
-    pub async fn wait_for_answer(&self, n: usize) -> Dispatch {
-        let nth = n.saturating_sub(1);
+    ///
+    /// # Panics
+    /// When it does not come while [patience](DevServerBuilder::patience) lasts.
+    #[track_caller]
+    pub fn wait_for_answer(&self, n: usize) -> impl Future<Output = Dispatch> {
+        let (what, nth) = (format!("the answer to re-entry {n}"), n.saturating_sub(1));
         let answered = |dispatch: &&Dispatch| dispatch.status.is_some() || dispatch.error.is_some();
-        self.engine.until(|state| state.log.dispatches.get(nth).filter(answered).cloned()).await
+        let look = move |state: &State| state.log.dispatches.get(nth).filter(answered).cloned();
+        self.awaited(Location::caller(), what, look)
     }
 
     /// All events so far, in the order of their arrival.
@@ -241,16 +266,34 @@ impl DevServer {
     }
 
     /// Waits until the n-th event has arrived; 1 is the first that ever came.
-    pub async fn wait_for_event(&self, n: usize) -> EventView {
-        let nth = n.saturating_sub(1);
-        self.engine.until(|state| state.log.events.get(nth).cloned()).await
+    ///
+    /// # Panics
+    /// When it does not come while [patience](DevServerBuilder::patience) lasts.
+    #[track_caller]
+    pub fn wait_for_event(&self, n: usize) -> impl Future<Output = EventView> {
+        let (what, nth) = (format!("event {n}"), n.saturating_sub(1));
+        let look = move |state: &State| state.log.events.get(nth).cloned();
+        self.awaited(Location::caller(), what, look)
     }
 
     /// Waits until a step waits for an event, a signal or a function. Its run may not have been created yet. With
-    /// [`Clock::Skip`] time has to be [held](Self::hold_time), or the wait may be over before anybody sees it.
-    pub async fn wait_for_waiting(&self, run_id: &str, step_id: &str) -> RunView {
-        let waits = |run: &RunView| run.step(step_id).is_some_and(|step| step.status.is_waiting());
-        self.wait_until(run_id, waits).await
+    /// [`Clock::Skip`] time has to be [held](Self::hold_time), or the wait may be over before anybody sees it. A step is
+    /// named as in [`RunView::step`].
+    ///
+    /// # Panics
+    /// At once when the step or its run is over. When the step does not wait while
+    /// [patience](DevServerBuilder::patience) lasts.
+    #[track_caller]
+    pub fn wait_for_waiting(&self, run_id: &str, step_id: &str) -> impl Future<Output = RunView> {
+        let (caller, what) = (Location::caller(), format!("run {run_id} to wait in `{step_id}`"));
+        let look = move |state: &State| state.waits_in(run_id, step_id);
+        let waits = self.awaited(caller, what, look);
+        async move {
+            match waits.await {
+                Ok(run) => run,
+                Err(why) => panic!("{why} (Awaited at {caller}.)"),
+            }
+        }
     }
 
     /// All runs, in the order of their creation.
@@ -266,30 +309,74 @@ impl DevServer {
     }
 
     /// Waits for the first run.
-    pub async fn wait_for_run(&self) -> RunView {
-        self.wait_for_runs(1).await
+    ///
+    /// # Panics
+    /// When it does not come while [patience](DevServerBuilder::patience) lasts.
+    #[track_caller]
+    pub fn wait_for_run(&self) -> impl Future<Output = RunView> {
+        self.wait_for_runs(1)
     }
 
     /// Waits until there are `n` runs; answers the n-th.
-    pub async fn wait_for_runs(&self, n: usize) -> RunView {
-        let nth = n.saturating_sub(1);
-        self.engine.until(|state| state.view(state.order.get(nth)?)).await
+    ///
+    /// # Panics
+    /// When it does not come while [patience](DevServerBuilder::patience) lasts.
+    #[track_caller]
+    pub fn wait_for_runs(&self, n: usize) -> impl Future<Output = RunView> {
+        let (what, nth) = (format!("run {n}"), n.saturating_sub(1));
+        self.awaited(Location::caller(), what, move |state| state.view(state.order.get(nth)?))
     }
 
     /// Waits until a run has ended. It may not have been created yet.
-    pub async fn wait_for_end(&self, run_id: &str) -> RunView {
-        self.wait_until(run_id, |run| run.status != RunStatus::Running).await
+    ///
+    /// # Panics
+    /// When it does not end while [patience](DevServerBuilder::patience) lasts.
+    #[track_caller]
+    pub fn wait_for_end(&self, run_id: &str) -> impl Future<Output = RunView> {
+        let what = format!("run {run_id} to end");
+        let look = move |state: &State| state.view(run_id).filter(|run| run.status != RunStatus::Running);
+        self.awaited(Location::caller(), what, look)
     }
 
     /// Waits until a run is as `condition` wants it. It may not have been created yet.
-    pub async fn wait_until(&self, run_id: &str, condition: impl Fn(&RunView) -> bool) -> RunView {
-        self.engine.until(|state| state.view(run_id).filter(&condition)).await
+    ///
+    /// # Panics
+    /// When it does not become so while [patience](DevServerBuilder::patience) lasts.
+    #[track_caller]
+    pub fn wait_until(
+        &self,
+        run_id: &str,
+        condition: impl Fn(&RunView) -> bool,
+    ) -> impl Future<Output = RunView> {
+        let what = format!("run {run_id} to be as the condition wants it");
+        self.awaited(Location::caller(), what, move |state| state.view(run_id).filter(&condition))
     }
 
     /// Waits until no re-entry, call or function is under way and nothing is planned: whatever has not ended by then hangs
     /// for ever. While time is [held](Self::hold_time), only what is due now is waited for.
-    pub async fn idle(&self) {
-        self.engine.until(|state| state.work.idle().then_some(())).await;
+    ///
+    /// # Panics
+    /// When something is still under way or planned once [patience](DevServerBuilder::patience) is over.
+    #[track_caller]
+    pub fn idle(&self) -> impl Future<Output = ()> {
+        let what = "nothing to be under way or planned".to_owned();
+        self.awaited(Location::caller(), what, |state| state.work.idle().then_some(()))
+    }
+
+    /// What a look at the state finds, in the end. `caller` and `what` are for people whose patience is over.
+    async fn awaited<T>(
+        &self,
+        caller: &Location<'_>,
+        what: String,
+        look: impl FnMut(&State) -> Option<T>,
+    ) -> T {
+        match self.engine.while_patient(look).await {
+            Ok(found) => found,
+            Err(standing) => {
+                let patience = self.engine.settings.patience;
+                panic!("waited {patience:?} for {what}, in vain (awaited at {caller}). {standing}")
+            }
+        }
     }
 
     /// The notices from now on.

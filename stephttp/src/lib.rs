@@ -108,6 +108,8 @@
 //!   step may end otherwise the next time: put it into a step.
 //! - **`timeout` around a wait** has no effect while nothing else goes on: the process does not wait. Use the wait's own
 //!   `timeout`.
+//! - **A step must not wait for another** of its run, through a channel, say: in a run that plans they run in different
+//!   requests.
 //! - **A step that has begun and is held, but not polled,** while the handler waits for Inngest, is given up with the
 //!   handler, and begins anew in a later request.
 //!
@@ -135,7 +137,7 @@
 //! # Limits
 //!
 //! Inngest drops silently what exceeds its limits, so this crate refuses it first, with an error that names the limit:
-//! 4 MiB a step's output, 32 MiB of outputs and 1,000 steps a run, about 3 MiB a request's body that is to be handed
+//! 4 MiB a step's output, 32 MiB of outputs and 1,000 steps a run (a few hidden ones of waits and races included), about 3 MiB a request's body that is to be handed
 //! over, 8 MiB the response of a run that was handed over. See [`wire::limits`].
 
 #[doc(hidden)]

@@ -218,7 +218,7 @@ async fn what_makes_no_sense_is_never_sent() {
 /// Which of them comes first, without a server.
 async fn first(step: Step) -> &'static str {
     tokio::select! {
-        event = step.wait_for_event::<serde_json::Value>("event", "a/b").timeout(Duration::from_secs(60)) => {
+        event = step.wait_for_event::<Value>("event", "a/b").timeout(Duration::from_secs(60)) => {
             if event.unwrap().is_some() { "event" } else { "timeout" }
         }
         () = step.sleep("short", Duration::from_secs(30)) => "sleep",
@@ -230,7 +230,7 @@ async fn first(step: Step) -> &'static str {
 async fn without_a_server_waits_are_over_in_the_order_in_which_they_would_be() {
     for _ in 0..50 {
         assert_eq!(first(Step::detached()).await, "sleep");
-        assert_eq!(first(Step::detached_with([("event", serde_json::json!({}))])).await, "event");
+        assert_eq!(first(Step::detached_with([("event", json!({}))])).await, "event");
         assert_eq!(
             first(Step::detached_with([("event", stephttp::StepOutcome::timed_out())])).await,
             "sleep"

@@ -125,7 +125,7 @@ async fn run_v2(
     }
 }
 
-/// A run's steps, in the order in which they were first reported.
+/// A run's steps, in the order in which they were taken: of what came together, waits for events come first.
 async fn trace_v2(
     State(engine): State<Arc<Engine>>,
     Path(id): Path<String>,
@@ -133,9 +133,9 @@ async fn trace_v2(
 ) -> Response<Body> {
     let known = run_id(&id).unwrap_or(id);
     let found = engine.read(|state| {
-        let run = state.view(&known)?;
-        let steps: Vec<Value> = run.steps.iter().map(|step| span(step, view.include_output)).collect();
-        let root = json!({"name": "Run", "status": run.status.as_str().to_uppercase(), "children": steps});
+        let run = state.runs.get(&known)?;
+        let steps: Vec<Value> = run.steps().map(|step| span(step, view.include_output)).collect();
+        let root = json!({"name": "Run", "status": run.status().as_str().to_uppercase(), "children": steps});
         let metadata = json!({ "fetchedAt": rfc3339(state.now()) });
         Some(json!({"data": {"runId": run.id, "rootSpan": root}, "metadata": metadata}))
     });

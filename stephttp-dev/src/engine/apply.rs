@@ -81,6 +81,7 @@ impl State {
     ) -> Applied {
         let end = ops.iter().find(|op| op.code.ends());
         let Some(run) = self.runs.get_mut(run_id) else { return Applied::Done };
+        ops.iter().for_each(|op| run.came(op));
         let forced = job.map_or(run.force_plan, |job| job.forced);
         let new_group = match by {
             By::Async => None,

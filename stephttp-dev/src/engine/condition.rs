@@ -24,6 +24,8 @@ const STACK: usize = 256 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Condition {
     program: Program,
+    /// The expression itself.
+    pub(crate) text: String,
     /// The server puts in the run's event only for an expression with this text in it.
     about_event: bool,
 }
@@ -46,7 +48,7 @@ impl Condition {
                 return Err(format!("undeclared reference to `{name}`"));
             }
         }
-        Ok(Self { program, about_event: speaks_of_event(text) })
+        Ok(Self { program, text: text.to_owned(), about_event: speaks_of_event(text) })
     }
 
     /// Whether an incoming event fulfils it. What cannot be evaluated is not fulfilled.

@@ -110,10 +110,8 @@ impl State {
             event["v"] = version.into();
         }
         self.log.notice(&Notice::EventReceived { name: name.clone(), id: id.clone(), duplicate });
-        self.log.event(EventView { name, data, id, ts, at: now, duplicate });
-        if !duplicate {
-            self.wake_by_event(&event);
-        }
+        let woken = if duplicate { 0 } else { self.wake_by_event(&event) };
+        self.log.event(EventView { name, data, id, ts, at: now, duplicate, woken });
         Ok(internal)
     }
 }

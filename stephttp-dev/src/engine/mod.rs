@@ -22,14 +22,16 @@ mod number;
 mod op;
 mod result;
 mod run;
+mod standing;
 mod steps;
 mod wait;
 mod waits;
 mod work;
 
 use std::collections::{HashMap, HashSet};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use stephttp::signature::SigningKey;
 use tokio::sync::{Notify, watch};
@@ -64,6 +66,8 @@ pub(crate) struct Settings {
     pub(crate) event_key: Option<String>,
     /// Stand-in functions by their ids.
     pub(crate) functions: HashMap<String, Function>,
+    /// How long tests wait for something.
+    pub(crate) patience: Duration,
 }
 
 /// A running engine.
@@ -211,13 +215,18 @@ impl Engine {
         }
     }
 
-    /// Moves a manual clock.
-    pub(crate) async fn advance(&self, duration: Duration) {
-        let target = self.change(|state| state.work.time.allow(duration));
-        self.until(|state| state.work.quiet_until(target).then_some(())).await;
-        self.change(|state| state.work.time.reach(target));
-        // What is due now that time has come exactly there.
-        self.until(|state| state.work.quiet_until(target).then_some(())).await;
+    /// Waits until a look at the state finds something, but no longer than patience lasts; answers how things stand then.
+    pub(crate) async fn while_patient<T>(&self, look: impl FnMut(&State) -> Option<T>) -> Result<T, String> {
+        let (began, mut found) = (Instant::now(), pin!(self.until(look)));
+        loop {
+            let left = self.settings.patience.saturating_sub(began.elapsed());
+            match tokio::time::timeout(left, &mut found).await {
+                Ok(found) => return Ok(found),
+                Err(_) if left.is_zero() => return Err(self.read(State::standing)),
+                // A runtime whose time is paused is no measure of patience.
+                Err(_) => {}
+            }
+        }
     }
 }
 

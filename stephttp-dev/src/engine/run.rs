@@ -44,6 +44,8 @@ pub(crate) struct Run {
     pub(crate) invoker: Option<(String, String)>,
     steps: Vec<StepRecord>,
     by_hash: HashMap<String, usize>,
+    /// By hashed ids, in which order operations first came. It is not always that in which they are taken.
+    places: HashMap<String, usize>,
 }
 
 impl std::fmt::Debug for Run {
@@ -162,6 +164,7 @@ impl Run {
             invoker: None,
             steps: Vec::new(),
             by_hash: HashMap::new(),
+            places: HashMap::new(),
         }
     }
 
@@ -169,8 +172,15 @@ impl Run {
         self.ending.as_ref().map_or(RunStatus::Running, |ending| ending.status)
     }
 
+    /// Remembers when an operation first came, before or after others.
+    pub(crate) fn came(&mut self, op: &IncomingOp) {
+        let next = self.places.len();
+        self.places.entry(op.id.clone()).or_insert(next);
+    }
+
     /// The record of an operation's step; made if it is new.
     fn record(&mut self, op: &IncomingOp) -> &mut StepRecord {
+        self.came(op);
         let index = *self.by_hash.entry(op.id.clone()).or_insert_with(|| {
             self.steps.push(StepRecord {
                 view: StepView {
@@ -246,12 +256,8 @@ impl Run {
 
     /// What people call a step.
     pub(crate) fn label(&self, hash: &str) -> String {
-        match self.by_hash.get(hash).map(|index| &self.steps[*index].view) {
-            Some(view) if view.id.is_empty() => hash.to_owned(),
-            Some(view) if view.index > 0 => format!("{}:{}", view.id, view.index),
-            Some(view) => view.id.clone(),
-            None => hash.to_owned(),
-        }
+        let step = self.by_hash.get(hash).map(|index| &self.steps[*index].view);
+        step.map_or_else(|| hash.to_owned(), StepView::label)
     }
 
     /// `{"<hash>":<value>,…}`, as `/actions` answers it.
@@ -271,13 +277,20 @@ impl Run {
         })
     }
 
+    /// The steps, in the order in which they were taken.
+    pub(crate) fn steps(&self) -> impl Iterator<Item = &StepView> {
+        self.steps.iter().map(|record| &record.view)
+    }
+
     pub(crate) fn view(&self, outstanding: usize) -> RunView {
         let raw = self.ending.as_ref().map(|ending| ending.reply.raw().clone()).unwrap_or_default();
+        let mut steps: Vec<StepView> = self.steps().cloned().collect();
+        steps.sort_by_key(|step| self.places.get(&step.hash));
         RunView {
             id: self.id.clone(),
             function: self.function.clone(),
             status: self.status(),
-            steps: self.steps.iter().map(|record| record.view.clone()).collect(),
+            steps,
             output: String::from_utf8_lossy(&raw).into_owned(),
             response: self.ending.as_ref().and_then(|ending| ending.response.clone()),
             event: self.event(),

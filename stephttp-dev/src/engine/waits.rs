@@ -173,8 +173,8 @@ impl State {
         }
     }
 
-    /// Wakes every step that waits for such an event, in the order in which they began to wait.
-    pub(super) fn wake_by_event(&mut self, event: &Value) {
+    /// Wakes every step that waits for such an event, in the order in which they began to wait; answers how many.
+    pub(super) fn wake_by_event(&mut self, event: &Value) -> usize {
         let name = event.get("name").and_then(Value::as_str).unwrap_or_default();
         let mut woken = Vec::new();
         for (key, wait) in self.waits.iter() {
@@ -184,11 +184,13 @@ impl State {
                 woken.push(key);
             }
         }
+        let count = woken.len();
         for key in woken {
             if let Some(wait) = self.waits.take(key) {
                 self.settle(&wait, event.to_string(), StepStatus::Completed, "-event", event.clone());
             }
         }
+        count
     }
 
     /// Sends a signal, whose payload is raw JSON; answers the run that got it.

@@ -17,6 +17,7 @@ mod invoke;
 mod lifecycle;
 mod limits;
 mod parallel;
+mod patience;
 mod race;
 mod retries;
 mod signals;

@@ -201,6 +201,9 @@ impl Run {
         outstanding: Vec<Outstanding>,
     ) -> Result<String, ApiError> {
         let handover = self.hand_over(outstanding);
+        if let Some(reason) = self.over_limit(&handover) {
+            return Err(ApiError::TooManySteps(reason));
+        }
         let waits = handover.ops.len();
         self.put_back(handover.context);
         handover.ops.into_iter().for_each(|op| self.record(op));

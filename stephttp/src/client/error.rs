@@ -30,6 +30,9 @@ pub(crate) enum ApiError {
     /// Too much waited to be sent, for too long.
     #[error("too much waited for Inngest, for too long: the run's operations were dropped")]
     Dropped,
+    /// The run has too many steps to go on.
+    #[error("{0}")]
+    TooManySteps(String),
     /// A run was created without a token for its output.
     #[error("Inngest gave no token for the run's output")]
     NoToken,

@@ -20,7 +20,7 @@ pub(super) async fn drive<F: Future>(run: &Arc<Run>, mut handler: Pin<&mut F>) -
             }
             let held = run.held();
             if held != patience.as_ref().map(|(held, _)| *held) {
-                patience = held.map(|held| (held, Box::pin(patience_with(held))));
+                patience = held.map(|held| (held, Box::pin(patience_with(run, held))));
             }
             if let Some((held, sleep)) = &mut patience
                 && sleep.as_mut().poll(cx).is_ready()
@@ -42,10 +42,11 @@ pub(super) async fn drive<F: Future>(run: &Arc<Run>, mut handler: Pin<&mut F>) -
 }
 
 /// How long a handler may take to do by itself what it did before.
-fn patience_with(held: Held) -> Sleep {
+fn patience_with(run: &Run, held: Held) -> Sleep {
+    let patience = run.shared().map_or(Duration::ZERO, |shared| shared.settings().replay_patience);
     tokio::time::sleep(match held {
-        Held::UntilDropped(after) => after * 2 + Duration::from_secs(10),
-        Held::UntilReached => Duration::from_secs(5),
+        Held::UntilDropped(after) => after.saturating_mul(2) + patience,
+        Held::UntilReached => patience,
     })
 }
 

@@ -43,6 +43,11 @@ async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Response {
         }
         Err(error) => {
             tracing::error!(run_id = %run.id(), error = error.report(), "the run could not be handed over to Inngest");
+            if let ApiError::TooManySteps(reason) = &error {
+                // Trying again would not help.
+                let message = format!("the request cannot be carried on: {reason}");
+                return give_up(&run, answer::error(StatusCode::INTERNAL_SERVER_ERROR, &message));
+            }
             let message = match error {
                 error if error.is_refused_key() => "Inngest refused this server; try again later",
                 ApiError::Answer(_) | ApiError::NoToken => {

@@ -18,7 +18,7 @@ use super::result::{self, Audience};
 use super::{CurrentRun, Dispatch, answer};
 use crate::client::{ApiError, Patience};
 use crate::provider::Shared;
-use crate::run::{Driven, Memo, Outstanding, Recorded, Run, RunId};
+use crate::run::{Decision, Driven, Memo, Outstanding, Recorded, Run, RunId, Unfinished};
 use crate::wire::limits::{REENTRY_ANSWER_BYTES, REQUEST_BODY_BYTES};
 use crate::wire::{ApiResult, headers};
 
@@ -126,6 +126,7 @@ where
 /// Has all requests of the run agree on which step's result comes first: the server keeps the first order that is saved,
 /// and everybody reads back which it was. The error is the answer to give instead.
 async fn decide(run: &Arc<Run>, proposal: Recorded) -> Result<(), Response> {
+    let known = run.stored_orders();
     run.put_back(vec![proposal]);
     match save(run).await {
         Saved::All => {}
@@ -139,8 +140,21 @@ async fn decide(run: &Arc<Run>, proposal: Recorded) -> Result<(), Response> {
         not_fetched(&error, dispatch, retries)
     })?;
     run.learn(memo);
+    if run.stored_orders() == known {
+        // What was just saved is not there: this would go on without end.
+        tracing::warn!(run_id = %run.id(), "Inngest does not show the order of steps that it has taken");
+        let retries = if run.is_entered() { run.opts().retries() } else { 0 };
+        return Err(not_fetched(
+            &ApiError::Answer("an older state of the run".to_owned()),
+            dispatch,
+            retries,
+        ));
+    }
     Ok(())
 }
+
+/// How often it is tried to store a decision that other requests of the run store others before.
+const DECISIONS: usize = 16;
 
 /// What is stored of a run by now.
 async fn fetch_memo(shared: &Shared, run_id: RunId) -> Result<Memo, ApiError> {
@@ -228,23 +242,50 @@ fn unfit(run: &Run, message: &str) -> Response {
     answer::failed(message)
 }
 
+/// The handler dropped the step that this request was made for: later requests must not run it either.
+async fn give_up(run: &Arc<Run>, dropped: Decision) -> Response {
+    for _ in 0..DECISIONS {
+        let Some(proposal) = run.propose_drop(dropped) else { break };
+        if let Err(answer) = decide(run, proposal).await {
+            return answer;
+        }
+    }
+    answer::operations(&[run.discovery()], None)
+}
+
+/// The handler has not come to the step that this request was made for. Inngest does not name it again, so should the
+/// handler come to it later, the run must not wait for it.
+async fn miss(run: &Arc<Run>, missed: Recorded) -> Response {
+    let message = "the handler does not come to the step that it had planned";
+    tracing::error!(
+        run_id = %run.id(),
+        "{message}: its code has changed while the run was in flight, or does not do the same in each request"
+    );
+    if run.dispatch().is_some_and(|dispatch| dispatch.may_ask_for_retry(run.opts().retries())) {
+        return answer::retry(StatusCode::INTERNAL_SERVER_ERROR, message);
+    }
+    run.put_back(vec![missed]);
+    let discovery = vec![run.discovery()];
+    let ops = match save(run).await {
+        Saved::All => discovery,
+        Saved::Stale => return stale(),
+        Saved::Not => run.unsaved_with(discovery),
+    };
+    answer::operations(&ops, None)
+}
+
 /// The handler waits for Inngest: says for what.
 async fn suspend(run: &Arc<Run>, outstanding: Vec<Outstanding>) -> Response {
-    if let Some(discovery) = run.without_its_step() {
-        let message = "the handler does not come to the step that it had planned";
-        tracing::error!(
-            run_id = %run.id(),
-            "{message}: its code has changed while the run was in flight, or does not do the same in each request"
-        );
-        return match run.dispatch() {
-            Some(dispatch) if dispatch.may_ask_for_retry(run.opts().retries()) => {
-                answer::retry(StatusCode::INTERNAL_SERVER_ERROR, message)
-            }
-            _ => answer::operations(&[discovery], None),
-        };
+    match run.without_its_step() {
+        Some(Unfinished::Dropped(dropped)) => return give_up(run, dropped).await,
+        Some(Unfinished::Missed(missed)) => return miss(run, missed).await,
+        None => {}
     }
     run.report_unclaimed();
     let handover = run.hand_over(outstanding);
+    if let Some(message) = run.over_limit(&handover) {
+        return unfit(run, &message);
+    }
     // Saved before the waits have an effect: the re-entries they bring must find it all.
     run.put_back(handover.context);
     let ops = match save(run).await {

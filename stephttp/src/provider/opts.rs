@@ -46,6 +46,7 @@ pub struct SetupOpts {
     pub(super) linger: Option<Duration>,
     pub(super) backlog_bytes: Option<usize>,
     pub(super) backlog_wait: Option<Duration>,
+    pub(super) replay_patience: Option<Duration>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,6 +164,15 @@ impl SetupOpts {
         self.backlog_wait = Some(wait);
         self
     }
+
+    /// How long a later request of a run waits for its handler to come to a step that it came to before, when something
+    /// that is no step lies in between (a query, say): 5 seconds unless set. Then the order of steps that is stored with the
+    /// run is no longer followed there, and a step that was to run is given up.
+    #[must_use]
+    pub fn replay_patience(mut self, patience: Duration) -> Self {
+        self.replay_patience = Some(patience);
+        self
+    }
 }
 
 impl fmt::Debug for SetupOpts {
@@ -181,6 +191,7 @@ impl fmt::Debug for SetupOpts {
             .field("linger", &self.linger)
             .field("backlog_bytes", &self.backlog_bytes)
             .field("backlog_wait", &self.backlog_wait)
+            .field("replay_patience", &self.replay_patience)
             .finish()
     }
 }

@@ -17,6 +17,7 @@ const DEV_SERVER: &str = "http://127.0.0.1:8288";
 const LINGER: Duration = Duration::from_millis(500);
 const BACKLOG_BYTES: usize = 4 * 1024 * 1024;
 const BACKLOG_WAIT: Duration = Duration::from_secs(10);
+const REPLAY_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a provider goes by.
 pub(crate) struct Settings {
@@ -29,6 +30,7 @@ pub(crate) struct Settings {
     pub(crate) linger: Duration,
     pub(super) backlog_bytes: usize,
     pub(crate) backlog_wait: Duration,
+    pub(crate) replay_patience: Duration,
 }
 
 #[derive(Debug)]
@@ -104,6 +106,7 @@ impl Settings {
             linger: opts.linger.unwrap_or(LINGER),
             backlog_bytes: opts.backlog_bytes.unwrap_or(BACKLOG_BYTES).max(1),
             backlog_wait: opts.backlog_wait.unwrap_or(BACKLOG_WAIT),
+            replay_patience: opts.replay_patience.unwrap_or(REPLAY_PATIENCE),
         })
     }
 

@@ -11,6 +11,7 @@ use super::order::Turn;
 use super::record::Recorded;
 use super::state::{Held, Outstanding, State};
 use super::stored_order::propose;
+use crate::wire::limits::RUN_STEPS;
 
 /// How often in a row a handler that wakes itself is polled again before it is given the next result all the same.
 ///
@@ -61,6 +62,7 @@ impl Run {
             let polling = Polling::begin(self);
             let poll = handler.as_mut().poll(&mut handler_cx);
             drop(polling);
+            self.wakeup.look();
             if let Poll::Ready(output) = poll {
                 return Poll::Ready(Driven::Answered(output));
             }
@@ -116,10 +118,18 @@ impl Run {
                 waker.wake();
                 return Next::Poll;
             }
+            Turn::Undecided if state.steps() >= RUN_STEPS => {
+                let fault =
+                    format!("a run has at most {RUN_STEPS} steps, and the order of its steps needs one more");
+                self.close(state);
+                return Next::End(Driven::Misused(fault));
+            }
             Turn::Undecided => return Next::End(Driven::Undecided(propose(&state))),
             Turn::Handler(after) => state.held = Some(Held::UntilDropped(after)),
-            Turn::Unreached => state.held = Some(Held::UntilReached),
-            Turn::Nobody => {}
+            Turn::Unreached if state.order.withholds() || !state.outstanding.is_empty() => {
+                state.held = Some(Held::UntilReached);
+            }
+            Turn::Unreached | Turn::Nobody => {}
         }
         let gated = state.open_gate();
         if !gated.is_empty() {
@@ -140,8 +150,9 @@ impl Run {
             waiting.into_iter().for_each(Waker::wake);
             return Next::Poll;
         }
-        if self.misses_its_step(&state) && state.settles() {
-            return Next::GiveWay;
+        if self.misses_its_step(&state) && !state.gave_up {
+            state.held = Some(Held::UntilReached);
+            return Next::Rest;
         }
         Next::End(Driven::Suspended(self.close(state)))
     }
@@ -149,7 +160,10 @@ impl Run {
     /// Whether the handler has not come to the step that this request was made for.
     pub(super) fn misses_its_step(&self, state: &State) -> bool {
         let Some(Mode::Runs(step)) = self.mode() else { return false };
-        state.target.is_none() && !state.answering && !state.memo.contains(step)
+        state.target.is_none()
+            && state.target_dropped.is_none()
+            && !state.answering
+            && !state.memo.contains(step)
     }
 
     /// Whether this thread polls this run's handler: a step in a task of its own does not.

@@ -24,6 +24,15 @@ enum Counted {
     Elsewhere,
 }
 
+impl Counted {
+    fn begin(run: &Run, state: &mut State) -> Self {
+        let counted = if run.is_being_polled() { Self::Here } else { Self::Elsewhere };
+        state.executing += 1;
+        state.executing_elsewhere += usize::from(counted == Self::Elsewhere);
+        counted
+    }
+}
+
 impl Executing {
     /// Without Inngest there is nothing to count.
     pub(super) fn detached(run: Arc<Run>) -> Self {
@@ -32,10 +41,16 @@ impl Executing {
 
     /// It begins, in the handler's own task or in another.
     pub(super) fn begin(run: Arc<Run>, state: &mut State) -> Self {
-        let counted = if run.is_being_polled() { Counted::Here } else { Counted::Elsewhere };
-        state.executing += 1;
-        state.executing_elsewhere += usize::from(counted == Counted::Elsewhere);
-        Self { run, started: Instant::now(), counted: Some(counted) }
+        let counted = Some(Counted::begin(&run, state));
+        Self { run, started: Instant::now(), counted }
+    }
+
+    /// Its future may have been moved to another task.
+    pub(super) fn recount(&mut self, state: &mut State) {
+        if self.counted.is_some() {
+            self.end(state);
+            self.counted = Some(Counted::begin(&self.run, state));
+        }
     }
 
     pub(super) fn timing(&self) -> Timing {
@@ -93,7 +108,7 @@ impl Drop for Executing {
         let run = self.run.clone();
         let mut state = run.lock();
         self.end(&mut state);
-        let may_suspend = state.executing == 0 && !state.outstanding.is_empty();
+        let may_suspend = !state.outstanding.is_empty();
         drop(state);
         if may_suspend {
             run.wakeup.notice();

@@ -5,13 +5,14 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Run;
+use super::decision::Decision;
 use super::mode::{DISCOVER, FAILED, Mode, PLANS};
 use super::record::{Recorded, StepKey};
 use super::state::{Outstanding, OutstandingKind};
-use super::stored_order::store_order;
+use super::stored_order::{order_step, store_order};
 use crate::remember;
-use crate::wire::limits::REENTRY_ANSWER_BYTES;
-use crate::wire::{OpCode, OpOpts};
+use crate::wire::limits::{REENTRY_ANSWER_BYTES, RUN_STEPS};
+use crate::wire::{OpCode, OpOpts, StepHash};
 
 /// Room in an answer for the step that says that the run plans.
 const PLANS_BYTES: usize = 1024;
@@ -65,14 +66,42 @@ impl Run {
         Handover { context, ops, retry_after }
     }
 
-    /// What a request for one step answers when its handler does not come to that step: to be called back anew. The step
-    /// itself is named only once.
-    pub(crate) fn without_its_step(&self) -> Option<Recorded> {
-        let Some(Mode::Runs(step)) = self.mode().filter(|_| self.misses_its_step(&self.lock())) else {
-            return None;
+    /// What a request for one step has to say when its handler has not brought that step to an end.
+    pub(crate) fn without_its_step(&self) -> Option<Unfinished> {
+        let Some(Mode::Runs(step)) = self.mode() else { return None };
+        let state = self.lock();
+        if let Some(dropped) = state.target_dropped {
+            return Some(Unfinished::Dropped(dropped));
+        }
+        self.misses_its_step(&state).then(|| Unfinished::Missed(missed(step)))
+    }
+
+    /// Asks to be called back, for once more to find out what comes next: the step that a request was made for is named
+    /// only once.
+    pub(crate) fn discovery(&self) -> Recorded {
+        let suffix = match self.mode() {
+            Some(Mode::Runs(step)) => format!(":{step}"),
+            _ => String::new(),
         };
-        let key = StepKey::hidden(format!("{DISCOVER}:{step}"));
-        Some(Recorded::ask(key, OpCode::DiscoveryRequest, OpOpts::default()).race())
+        let key = StepKey::hidden(format!("{DISCOVER}{suffix}"));
+        Recorded::ask(key, OpCode::DiscoveryRequest, OpOpts::default()).race()
+    }
+
+    /// A hidden step that says that the handler dropped a step by itself, if it is the next in the order.
+    pub(crate) fn propose_drop(&self, dropped: Decision) -> Option<Recorded> {
+        let state = self.lock();
+        (!state.order.has(dropped)).then(|| hidden(order_step(state.orders), &[dropped]))
+    }
+
+    /// Says what is wrong when a run's hidden steps take it over the limit, at which Inngest ends it without an error.
+    pub(crate) fn over_limit(&self, handover: &Handover) -> Option<String> {
+        let steps = self.lock().steps() + handover.context.len();
+        (steps > RUN_STEPS).then(|| {
+            format!(
+                "the run has {steps} steps, hidden ones that this crate adds for its waits and races included; the most \
+                 is {RUN_STEPS}"
+            )
+        })
     }
 
     /// What a re-entry answers when finished steps could not be saved: they go before the operations that it would have
@@ -100,6 +129,24 @@ impl Run {
     fn count_failures(&self) -> usize {
         self.lock().failed_steps
     }
+}
+
+/// Why a request for one step ends without that step's end.
+#[derive(Debug)]
+pub(crate) enum Unfinished {
+    /// The handler dropped it.
+    Dropped(Decision),
+    /// The handler did not come to it; with what says so to later requests.
+    Missed(Recorded),
+}
+
+/// A hidden step that says that a planned step was not found when it was to run. Inngest does not name it again.
+fn missed(step: StepHash) -> Recorded {
+    hidden(missed_step(step), &true)
+}
+
+pub(super) fn missed_step(step: StepHash) -> StepKey {
+    StepKey::hidden(format!("stephttp:missed:{step}"))
 }
 
 /// A step that the SDK adds for itself.

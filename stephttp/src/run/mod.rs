@@ -23,8 +23,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant, SystemTime};
 
+pub(crate) use decision::Decision;
 pub(crate) use drive::Driven;
 pub(crate) use executing::Executing;
+pub(crate) use handover::Unfinished;
 pub(crate) use memo::{Memo, Memoized};
 use mode::Mode;
 pub(crate) use mode::START;
@@ -173,6 +175,11 @@ impl Run {
         self.head.get()
     }
 
+    /// How many hidden steps hold the order of the run's steps.
+    pub(crate) fn stored_orders(&self) -> usize {
+        self.lock().orders
+    }
+
     /// What the handler must do by itself before it is given more results.
     pub(crate) fn held(&self) -> Option<Held> {
         self.lock().held
@@ -180,7 +187,13 @@ impl Run {
 
     /// The handler does not come to where it came in an earlier request.
     pub(crate) fn pass_over(&self) {
-        self.lock().order.pass_over();
+        let mut state = self.lock();
+        if self.misses_its_step(&state) && !state.order.withholds() {
+            state.gave_up = true;
+        } else {
+            state.order.pass_over();
+        }
+        drop(state);
         self.wakeup.notice();
     }
 

@@ -27,11 +27,15 @@ pub(super) struct Order {
     entries: Vec<Entry>,
     /// How many steps wait for their turn.
     waiting: usize,
+    /// How many left without having given a result: whether they were ever polled may differ from request to request.
+    lost: usize,
     /// Results in the order in which they came; those given meanwhile are passed over.
     resolved: VecDeque<Slot>,
     /// The stored order, and how far it has been followed.
     log: Vec<Decision>,
     cursor: usize,
+    /// The handler has not come to where it should have: what it does not come to any more is passed over at once.
+    astray: bool,
     /// The steps in it that are to be dropped; few, if any.
     dropped: Vec<StepHash>,
     /// The steps here, when there is a stored order.
@@ -121,6 +125,11 @@ impl Order {
         self.entry(slot).waker.clone()
     }
 
+    /// The decision that a step was dropped.
+    pub(super) fn dropped(&mut self, slot: Slot, after: Duration) -> Decision {
+        Decision::Dropped(self.entry(slot).hash, after)
+    }
+
     /// Whether the stored order says that the handler drops this step by itself.
     pub(super) fn is_to_be_dropped(&mut self, slot: Slot) -> bool {
         let hash = self.entry(slot).hash;
@@ -146,27 +155,38 @@ impl Order {
         let hash = entry.hash;
         match std::mem::replace(&mut entry.phase, Phase::Gone) {
             Phase::Given | Phase::Gone => {}
-            Phase::Waiting => {
+            Phase::Waiting | Phase::Resolved => {
                 self.waiting -= 1;
+                self.lost += 1;
                 if let Some(after) = by_handler.filter(|_| self.is_beyond_log()) {
                     let turn = self.next_turn(true);
                     self.drops.push((turn, Decision::Dropped(hash, after)));
                 }
             }
-            Phase::Resolved => self.waiting -= 1,
         }
+    }
+
+    /// Steps that are here, or have given their result.
+    fn steps(&self) -> u32 {
+        u32::try_from(self.entries.len() - self.lost).unwrap_or(u32::MAX)
     }
 
     /// Whose turn it is. `may_choose` allows to make a choice.
     pub(super) fn turn(&mut self, may_choose: bool) -> Turn {
         while let Some(decision) = self.log.get(self.cursor) {
             let (Decision::Given(hash, _) | Decision::Dropped(hash, _)) = decision;
-            let Some(slot) = self.by_hash.get(hash).copied() else { return Turn::Unreached };
+            let Some(slot) = self.by_hash.get(hash).copied() else {
+                if self.astray && self.withholds() {
+                    self.cursor += 1;
+                    continue;
+                }
+                return Turn::Unreached;
+            };
             let phase = self.entries[slot.0 as usize].phase;
             match (decision, phase) {
                 (_, Phase::Given | Phase::Gone) => self.cursor += 1,
                 // Something between two steps took longer than these did.
-                (Decision::Given(_, steps), Phase::Resolved) if self.entries.len() < *steps as usize => {
+                (Decision::Given(_, steps), Phase::Resolved) if self.steps() < *steps && !self.astray => {
                     return Turn::Unreached;
                 }
                 (Decision::Given(..), Phase::Resolved) => {
@@ -194,14 +214,30 @@ impl Order {
         Turn::Nobody
     }
 
-    /// The handler does not come to where the stored order says that it does.
+    /// The handler does not come to where the stored order says that it does, nor to what follows there.
     pub(super) fn pass_over(&mut self) {
-        self.cursor += 1;
+        self.astray = true;
+        let reached = |decision: &Decision| match decision {
+            Decision::Given(hash, _) | Decision::Dropped(hash, _) => self.by_hash.contains_key(hash),
+        };
+        while self.log.get(self.cursor).is_some_and(|decision| !reached(decision)) {
+            self.cursor += 1;
+        }
+    }
+
+    /// Whether a result is there that has not had its turn.
+    pub(super) fn withholds(&self) -> bool {
+        self.entries.iter().any(|entry| entry.phase == Phase::Resolved)
+    }
+
+    /// Whether the stored order has this decision.
+    pub(super) fn has(&self, decision: Decision) -> bool {
+        self.log.contains(&decision)
     }
 
     fn give(&mut self, slot: Slot, turn: u32) -> Turn {
         self.waiting -= 1;
-        let steps = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        let steps = self.steps();
         let entry = self.entry(slot);
         (entry.phase, entry.turn, entry.steps) = (Phase::Given, turn, steps);
         Turn::Give(std::mem::replace(&mut entry.waker, Waker::noop().clone()))
@@ -229,7 +265,7 @@ impl Order {
         let results = self.resolved.iter().map(|slot| &self.entries[slot.0 as usize]);
         let results = results.filter(|entry| entry.phase == Phase::Resolved);
         let mut proposal = self.unstored();
-        let steps = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        let steps = self.steps();
         proposal.extend(results.map(|entry| Decision::Given(entry.hash, steps)));
         proposal
     }

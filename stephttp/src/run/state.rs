@@ -3,6 +3,7 @@
 use std::task::Waker;
 use std::time::Duration;
 
+use super::decision::Decision;
 use super::ids::UsedIds;
 use super::memo::Memo;
 use super::order::{Order, Slot};
@@ -41,6 +42,10 @@ pub(super) struct State {
     pub(super) gate: u64,
     /// The step that this request was made for, once the handler has come to it.
     pub(super) target: Option<Slot>,
+    /// That step was dropped by the handler itself.
+    pub(super) target_dropped: Option<Decision>,
+    /// The handler does not come to that step.
+    pub(super) gave_up: bool,
     /// The order of the steps' results waits for the handler.
     pub(super) held: Option<Held>,
     /// The handler's poll came because a result was given to it.
@@ -152,10 +157,17 @@ impl State {
         if self.closed {
             return;
         }
-        let by_handler = self.decides && !self.gave;
-        self.order.leave(slot, by_handler.then(elapsed));
+        if self.target == Some(slot) {
+            self.target = None;
+            if !self.gave && !self.answering {
+                self.target_dropped = Some(self.order.dropped(slot, elapsed()));
+            }
+            self.order.leave(slot, None);
+        } else {
+            let by_handler = self.decides && !self.gave;
+            self.order.leave(slot, by_handler.then(elapsed));
+        }
         self.gated.retain(|gated| *gated != slot);
-        self.target.take_if(|target| *target == slot);
         self.outstanding.retain(|outstanding| {
             outstanding.slot != slot || matches!(outstanding.kind, OutstandingKind::Answer(_))
         });

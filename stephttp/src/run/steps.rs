@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 
 use super::executing::Executing;
+use super::handover::missed_step;
 use super::memo::Memoized;
 use super::mode::Mode;
 use super::order::Slot;
@@ -94,7 +95,7 @@ impl Run {
         let mut state = self.lock();
         let old = StepHash::of_repeated(old.as_str(), key.index);
         let is_stored = |hash| state.memo.contains(hash) || self.mode() == Some(Mode::Runs(hash));
-        if is_stored(old) && !is_stored(key.hash) {
+        if is_stored(old) && !is_stored(key.hash) && !state.ids.contains(old) {
             key.hash = old;
             state.ids.note(old);
         }
@@ -136,6 +137,15 @@ impl Run {
             };
             if planned {
                 if is_new {
+                    if state.memo.contains(missed_step(key.hash).hash) {
+                        state.fault.get_or_insert_with(|| {
+                            format!(
+                                "the step `{}` was planned, and not found when it was to run: the handler does not do \
+                                 the same in each request, or waits long for something that is no step",
+                                key.id
+                            )
+                        });
+                    }
                     state.await_inngest(slot, OutstandingKind::Planned, Recorded::planned(key.clone()));
                 }
                 return self.noticed(Begin::Pending);
@@ -168,9 +178,10 @@ impl Run {
     }
 
     /// A step's future was polled and has not ended.
-    pub(crate) fn still_executing(&self, place: &Place, waker: &Waker) {
+    pub(crate) fn still_executing(&self, place: &Place, waker: &Waker, executing: &mut Executing) {
         if let Some(slot) = place.slot {
             let mut state = self.lock();
+            executing.recount(&mut state);
             if !state.closed {
                 state.order.renew_waker(slot, waker);
                 state.polled += 1;

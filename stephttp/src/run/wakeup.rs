@@ -11,6 +11,8 @@ use std::task::Waker;
 #[derive(Debug, Default)]
 pub(super) struct Wakeup {
     woken: AtomicBool,
+    /// There is something new for the driver to look at.
+    noticed: AtomicBool,
     /// The driver is at work: it looks at everything before it rests, so its task need not be woken.
     driving: AtomicBool,
     task: Mutex<Option<Waker>>,
@@ -30,9 +32,14 @@ impl Wakeup {
     /// The driver rests, having looked at everything. What has happened since wakes it.
     pub(super) fn rest(&self) {
         self.driving.store(false, Ordering::SeqCst);
-        if self.woken.load(Ordering::SeqCst) {
+        if self.woken.load(Ordering::SeqCst) || self.noticed.load(Ordering::SeqCst) {
             self.wake_task();
         }
+    }
+
+    /// The driver looks at everything that has been noticed.
+    pub(super) fn look(&self) {
+        self.noticed.store(false, Ordering::SeqCst);
     }
 
     /// The handler can go on.
@@ -43,6 +50,7 @@ impl Wakeup {
 
     /// There is something for the driver to look at, but nothing for the handler to go on with.
     pub(super) fn notice(&self) {
+        self.noticed.store(true, Ordering::SeqCst);
         if !self.driving.load(Ordering::SeqCst) {
             self.wake_task();
         }
@@ -62,5 +70,39 @@ impl Wakeup {
 
     pub(super) fn is_woken(&self) -> bool {
         self.woken.load(Ordering::SeqCst)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::task::Wake;
+
+    use super::*;
+
+    struct Flag(AtomicBool);
+
+    impl Wake for Flag {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn what_happens_between_the_drivers_look_and_its_rest_wakes_it() {
+        let flag = Arc::new(Flag(AtomicBool::new(false)));
+        let wakeup = Wakeup::default();
+        wakeup.begin(&Waker::from(flag.clone()));
+        wakeup.reset();
+        wakeup.notice();
+        wakeup.look();
+        wakeup.rest();
+        assert!(!flag.0.load(Ordering::SeqCst), "what it has looked at");
+        wakeup.begin(&Waker::from(flag.clone()));
+        wakeup.look();
+        // In another thread, say.
+        wakeup.notice();
+        wakeup.rest();
+        assert!(flag.0.load(Ordering::SeqCst));
     }
 }

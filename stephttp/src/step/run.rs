@@ -127,13 +127,14 @@ where
                     *this.stage = Stage::Executing(key, executing);
                     let output = this.future.as_mut().poll(cx);
                     drop(in_step);
-                    let Poll::Ready(output) = output else {
-                        run.still_executing(place, cx.waker());
-                        return Poll::Pending;
-                    };
                     let Stage::Executing(key, mut executing) = std::mem::replace(this.stage, Stage::Done)
                     else {
                         unreachable!("the stage was set above")
+                    };
+                    let Poll::Ready(output) = output else {
+                        run.still_executing(place, cx.waker(), &mut executing);
+                        *this.stage = Stage::Executing(key, executing);
+                        return Poll::Pending;
                     };
                     *this.stage = end(run, key, place, &mut executing, output);
                 }

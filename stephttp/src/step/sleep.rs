@@ -23,7 +23,14 @@ enum State {
     /// The run ends with the fault that has been reported.
     Misused,
     /// Until then, as the wire says it.
-    Asleep { key: StepKey, place: Place, lasts: Duration, until: String },
+    /// It is over.
+    Over,
+    Asleep {
+        key: StepKey,
+        place: Place,
+        lasts: Duration,
+        until: String,
+    },
 }
 
 impl SleepStep {
@@ -77,9 +84,17 @@ impl Future for SleepStep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Self { run, state } = &mut *self;
-        let State::Asleep { key, place, lasts, until } = state else { return Poll::Pending };
+        let (key, place, lasts, until) = match state {
+            State::Asleep { key, place, lasts, until } => (key, place, lasts, until),
+            State::Over => return Poll::Ready(()),
+            State::Misused => return Poll::Pending,
+        };
         let op = || Recorded::ask(key.clone(), OpCode::Sleep, OpOpts::sleep(until.clone()));
-        run.poll_wait(key, place, cx.waker(), *lasts, op).map(drop)
+        let poll = run.poll_wait(key, place, cx.waker(), *lasts, op).map(drop);
+        if poll.is_ready() {
+            *state = State::Over;
+        }
+        poll
     }
 }
 

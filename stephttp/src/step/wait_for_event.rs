@@ -121,10 +121,13 @@ impl<T> WaitForEventStep<T> {
     /// `async.data.amount > 100`. Several conditions must all hold.
     ///
     /// An expression that Inngest could not compile would leave the run waiting for ever, so that it is read here first.
+    /// Refused are also fields that no event has (`async.date`) and what can be neither true nor false, such as a sum.
     ///
-    /// `event` is the request that began the run, as Inngest knows it: `event.data.method`, `event.data.path`. Inngest
-    /// compares a text as it is written, escape sequences included: keep to texts that need none, and never paste in what
-    /// a client sent; [`matching`](Self::matching) is for that.
+    /// `event` is the request that began the run, as Inngest knows it: `event.data.method`, `event.data.path`. It has no
+    /// other data, so that `event.data.order == async.data.order` is refused: write `.matching("data.order", &order)`.
+    ///
+    /// Inngest compares a text as it is written, escape sequences included: keep to texts that need none, and never paste
+    /// in what a client sent; [`matching`](Self::matching) is for that.
     pub fn filter(mut self, expression: impl Into<String>) -> Self {
         let expression = expression.into();
         match cel::check(&expression) {
@@ -216,6 +219,9 @@ mod tests {
         let error = wait().filter("async.data.id = 1").await.unwrap_err();
         assert_eq!((error.step_id(), error.name()), ("wait", "InvalidExpression"));
         assert!(error.message().contains("`async.data.id = 1`"), "{error}");
+        let error = wait().filter("event.data.order == async.data.order").await.unwrap_err();
+        assert_eq!(error.name(), "InvalidExpression");
+        assert!(error.message().contains(".matching(\"data.order\", &order)"), "{error}");
         let error = wait().matching("order_id", 1).await.unwrap_err();
         assert_eq!(error.name(), "InvalidExpression");
         let error = wait().timeout(limits::WAIT + Duration::from_nanos(1)).await.unwrap_err();

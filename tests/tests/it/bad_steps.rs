@@ -333,3 +333,25 @@ async fn a_step_inside_of_another_is_refused_at_once() {
 async fn a_step_inside_of_another_is_refused_without_a_server_too() {
     let _ = nests_a_step(Step::detached()).await;
 }
+
+#[inngest::api_fn(id = "bad-steps-hidden")]
+async fn fills_the_run_and_waits(step: Step) -> Result<(), StepError> {
+    for n in 0..RUN_STEPS - 3 {
+        step.run(format!("step {n}"), async { Ok(()) }).await?;
+    }
+    tokio::join!(step.sleep("a", PAUSE), step.sleep("b", PAUSE));
+    Ok(())
+}
+
+/// With the steps that waits and races need for themselves it would be one too many, at which Inngest ends a run without
+/// a word.
+#[tokio::test]
+async fn hidden_steps_beyond_the_limit_fail_the_run_with_a_reason() {
+    let logs = Logs::collect();
+    let world = World::of(Router::new().route("/", post(fills_the_run_and_waits))).await;
+    let response = world.post("/").send().await.unwrap();
+    assert_eq!(world.follow(response).await.status(), 500);
+    assert_eq!(world.ended().await.status, RunStatus::Failed);
+    logs.assert_line_with(&["ERROR", "a run has at most 1000 steps"]);
+    world.assert_clean();
+}

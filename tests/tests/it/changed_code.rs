@@ -82,8 +82,26 @@ async fn loses_a_planned_step(State(stage): State<Stage>, step: Step) -> Result<
 #[tokio::test]
 async fn a_planned_step_that_is_gone_does_not_hold_the_run() {
     let stage = Stage::new();
-    let world = World::of(stage.app(post(loses_a_planned_step))).await;
+    let world = World::builder()
+        .opts(|opts, url| opts.dev_server(url).replay_patience(Duration::from_millis(20)))
+        .start(stage.app(post(loses_a_planned_step)))
+        .await;
     let response = world.post("/").send().await.unwrap();
     assert_eq!(world.follow(response).await.text().await.unwrap(), "done");
     assert_eq!(stage.effects.count("after"), 0);
+}
+
+#[inngest::api_fn(id = "changed-code-both")]
+async fn has_old_and_new(step: Step) -> Result<String, StepError> {
+    let old = step.run("price", async { Ok("old".to_owned()) }).await?;
+    step.sleep("pause", Duration::from_secs(60)).await;
+    let new = step.run("new-price", async { Ok("new".to_owned()) }).renamed_from("price").await?;
+    Ok(format!("{old} {new}"))
+}
+
+#[tokio::test]
+async fn a_step_does_not_take_what_another_step_of_the_handler_came_to() {
+    let world = World::of(axum::Router::new().route("/", post(has_old_and_new))).await;
+    let response = world.post("/").send().await.unwrap();
+    assert_eq!(world.follow(response).await.text().await.unwrap(), "old new");
 }

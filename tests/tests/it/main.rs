@@ -6,6 +6,7 @@ mod api_down_later;
 mod attribute;
 mod bad_input;
 mod bad_steps;
+mod between_steps;
 mod bodies;
 mod calls;
 mod changed_code;

@@ -38,16 +38,7 @@ pub(super) fn is_known(name: &str) -> bool {
     matches!(name, "event" | "async" | "vars" | "map" | "null_type") || TYPES.contains(&name)
 }
 
-/// Functions and macros that are called by themselves.
-pub(super) fn is_function(name: &str) -> bool {
-    const CEL: [&str; 5] = ["duration", "has", "matches", "size", "timestamp"];
-    // Added by the server: pkg/expressions/exprenv/overloads.go
-    const INNGEST: [&str; 8] =
-        ["b64decode", "date", "json_parse", "lowercase", "now", "now_minus", "now_plus", "uppercase"];
-    CEL.contains(&name) || INNGEST.contains(&name) || (TYPES.contains(&name) && name != "list")
-}
-
 /// Macros that bind a name, their first argument: `items.exists(item, item.price > 10)`.
 pub(super) fn binds(method: &str) -> bool {
-    matches!(method, "all" | "exists" | "exists_one" | "map" | "filter")
+    matches!(method, "all" | "exists" | "exists_one" | "existsOne" | "map" | "filter")
 }
