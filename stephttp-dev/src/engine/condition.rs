@@ -12,7 +12,7 @@ static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 const NAMES: [&str; 3] = ["async", "event", "vars"];
 
 /// Macros that bring names of their own.
-const MACROS: [&str; 5] = [".all(", ".exists(", ".exists_one(", ".map(", ".filter("];
+const MACROS: [&str; 6] = [".all(", ".exists(", ".exists_one(", ".existsOne(", ".map(", ".filter("];
 
 /// How long an expression may be, and how deep its brackets and signs may go: the parser goes down with each of them,
 /// and a stack that is too small for it ends the process.

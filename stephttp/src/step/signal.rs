@@ -20,7 +20,7 @@ use crate::error::{Failure, StepError};
 use crate::run::{Recorded, RunId, StepKey};
 use crate::wire::{OpCode, OpOpts, ReceivedSignal, SignalRequest, duration, limits};
 
-/// What becomes of two runs that wait for the same signal.
+/// What becomes of two waits for the same signal, in two runs or in one: a wait that lost a `select!` still counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SignalConflict {

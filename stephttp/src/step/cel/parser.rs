@@ -13,7 +13,14 @@ const CALCULATED: Gives = Gives::Never("the result of a calculation");
 const DEPTH: usize = 100;
 
 pub(super) fn check(expression: &str) -> Result<(), Fault> {
-    let mut parser = Parser { text: expression, at: 0, next: (Token::End, 0), depth: 0, bound: Vec::new() };
+    let mut parser = Parser {
+        text: expression,
+        at: 0,
+        next: (Token::End, 0),
+        depth: 0,
+        bound: Vec::new(),
+        event_at: None,
+    };
     parser.advance()?;
     if parser.next.0 == Token::End {
         return Err(Fault::new(0, "it is empty"));
@@ -21,7 +28,15 @@ pub(super) fn check(expression: &str) -> Result<(), Fault> {
     let start = parser.at;
     let gives = parser.expression()?;
     match (parser.next.0, gives) {
-        (Token::End, Gives::Perhaps) => Ok(()),
+        (Token::End, Gives::Perhaps) => match parser.event_at {
+            // The server looks for this text, and puts the run's own event in nowhere else.
+            Some(at) if !expression.contains("event.") => {
+                let problem = "Inngest knows the run's own event only as `event.`: write `event.data.…`, with a dot and \
+                               without a space";
+                Err(Fault::new(at, problem))
+            }
+            _ => Ok(()),
+        },
         (Token::End, Gives::Never(what)) => {
             let problem = format!(
                 "it gives {what}, never a yes or a no: write a condition, such as `async.data.amount > 100`"
@@ -40,6 +55,8 @@ struct Parser<'a> {
     depth: usize,
     /// The names that macros have bound.
     bound: Vec<&'a str>,
+    /// Where the run's own event is named.
+    event_at: Option<usize>,
 }
 
 impl<'a> Parser<'a> {
@@ -214,12 +231,15 @@ impl<'a> Parser<'a> {
         Ok((gives, Place::Any))
     }
 
-    fn name(&self, name: &str, at: usize) -> Result<(Gives, Place), Fault> {
+    fn name(&mut self, name: &str, at: usize) -> Result<(Gives, Place), Fault> {
         if self.bound.contains(&name) {
             return Ok((Gives::Perhaps, Place::Any));
         }
         if is_known(name) {
             let place = Place::named(name);
+            if place == Place::Event {
+                self.event_at.get_or_insert(at);
+            }
             let gives = if place == Place::Any { Gives::Perhaps } else { Gives::Never("a whole event") };
             return Ok((gives, place));
         }

@@ -159,6 +159,8 @@ fn a_field_that_no_event_has_is_refused() {
         ("event['data'][\"order id\"] == 1", "`event.data` has no `order id`"),
         ("event.order == 1", "`event` has no `order`: `event` is the HTTP request"),
         ("has(event.data.order)", "`event.data` has no `order`"),
+        ("event['data']['ip'] == 'x'", "only as `event.`"),
+        ("event .data.ip == async.data.ip", "only as `event.`"),
     ] {
         refused(expression, problem);
     }
