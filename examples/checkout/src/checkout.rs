@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use inngest::{Step, StepError};
+use axum::http::StatusCode;
+use inngest::{Event, Step, StepError};
 use serde::{Deserialize, Serialize};
 
 use crate::shop::Shop;
@@ -20,9 +21,20 @@ pub(crate) struct Receipt {
     pub(crate) item: String,
     pub(crate) charge: String,
     pub(crate) parcel: String,
+    pub(crate) delivered_to: Option<String>,
 }
 
-/// Takes an order: charges the card, leaves the customer some time for second thoughts, ships, and mails a receipt.
+/// What the carrier reports.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Delivered {
+    pub(crate) parcel: String,
+    pub(crate) to: String,
+}
+
+const DELIVERED: &str = "carrier/parcel.delivered";
+
+/// Takes an order: charges the card, leaves the customer some time for second thoughts, ships, waits until the parcel is
+/// there, and mails a receipt.
 #[inngest::api_fn(id = "checkout", retries = 3)]
 pub(crate) async fn checkout(
     State(shop): State<Shop>,
@@ -35,7 +47,23 @@ pub(crate) async fn checkout(
     step.sleep("cool-off", Duration::from_secs(3)).await;
 
     let parcel = step.run("ship", shop.ship(&order.item)).await?;
+    let delivered = step
+        .wait_for_event::<Delivered>("delivery", DELIVERED)
+        .matching("data.parcel", &parcel)
+        .timeout(Duration::from_secs(60))
+        .await?;
     step.run("send-receipt", shop.send_receipt(&charge)).await?;
 
-    Ok(Json(Receipt { item: order.item, charge, parcel }))
+    let delivered_to = delivered.map(|event| event.data.to);
+    Ok(Json(Receipt { item: order.item, charge, parcel, delivered_to }))
+}
+
+/// Takes the carrier's reports, and lets the orders go on that wait for them.
+#[inngest::api_fn(id = "carrier-report", retries = 3)]
+pub(crate) async fn carrier_report(
+    step: Step,
+    Json(delivered): Json<Delivered>,
+) -> Result<StatusCode, StepError> {
+    step.send_event("tell-orders", Event::new(DELIVERED, delivered)).await?;
+    Ok(StatusCode::ACCEPTED)
 }

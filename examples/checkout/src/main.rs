@@ -66,7 +66,7 @@ async fn run(once: bool) -> Result<(), BoxError> {
     }
     let inngest = Provider::setup(opts)?;
 
-    let shop = Shop::default();
+    let shop = Shop::new(&here);
     let app = app(shop.clone()).layer(inngest.layer());
     let server = tokio::spawn(axum::serve(listener, app).into_future());
 
@@ -87,6 +87,7 @@ async fn run(once: bool) -> Result<(), BoxError> {
 fn app(shop: Shop) -> Router {
     Router::new()
         .route("/checkout", post(checkout::checkout))
+        .route("/carrier", post(checkout::carrier_report))
         .layer(axum::middleware::from_fn(story::tell_of_request))
         .with_state(shop)
 }

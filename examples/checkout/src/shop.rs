@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use inngest::Failure;
 
-#[derive(Debug, Clone, Default)]
+use crate::checkout::Delivered;
+
+#[derive(Debug, Clone)]
 pub(crate) struct Shop {
     done: Arc<Done>,
+    /// Where the carrier reports.
+    reports: Arc<str>,
 }
 
 /// How often each thing was done.
@@ -19,6 +24,10 @@ pub(crate) struct Done {
 }
 
 impl Shop {
+    pub(crate) fn new(here: &str) -> Self {
+        Self { done: Arc::default(), reports: format!("{here}/carrier").into() }
+    }
+
     pub(crate) fn done(&self) -> &Done {
         &self.done
     }
@@ -39,12 +48,23 @@ impl Shop {
             return Err(Failure::new("the carrier does not answer"));
         }
         println!("  app      step ship runs: the {item} is on its way");
-        Ok(format!("parcel-{}", attempt / 2))
+        let parcel = format!("parcel-{}", attempt / 2);
+        tokio::spawn(deliver(self.reports.clone(), parcel.clone()));
+        Ok(parcel)
     }
 
     pub(crate) async fn send_receipt(&self, charge: &str) -> Result<(), Failure> {
         self.done.receipts.fetch_add(1, Ordering::Relaxed);
         println!("  app      step send-receipt runs: receipt for {charge} mailed");
         Ok(())
+    }
+}
+
+/// The carrier: takes its time, and reports.
+async fn deliver(reports: Arc<str>, parcel: String) {
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let delivered = Delivered { parcel, to: "the neighbour".to_owned() };
+    if let Err(error) = reqwest::Client::new().post(&*reports).json(&delivered).send().await {
+        println!("  carrier  could not report: {error}");
     }
 }

@@ -1,5 +1,6 @@
 //! Tells what happens, for people who see it for the first time.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use axum::extract::Request;
@@ -23,24 +24,25 @@ pub(crate) async fn tell_of_request(request: Request, next: Next) -> Response {
 pub(crate) fn tell_what_inngest_does(engine: &DevServer) {
     let mut notices = engine.subscribe();
     tokio::spawn(async move {
-        // One order at a time in the demonstration; those of several clients are told in one stream.
-        let mut remembered = Vec::<String>::new();
+        let mut runs = HashMap::<String, Vec<String>>::new();
         while let Some(notice) = notices.next().await {
             match notice {
-                Notice::RunCreated { run_id, .. } => {
-                    remembered.clear();
-                    println!("  inngest  run {run_id} begins");
-                }
-                Notice::StepSaved { step, .. } => {
+                Notice::RunCreated { run_id, .. } => println!("  inngest  run {run_id} begins"),
+                Notice::StepSaved { run_id, step } => {
                     println!("  inngest  step {step} is saved");
-                    remembered.push(step);
+                    runs.entry(run_id).or_default().push(step);
                 }
-                Notice::Sleeping { step, duration, .. } => {
+                Notice::Sleeping { run_id, step, duration } => {
                     println!("  inngest  sleeps for {} (step {step})", seconds(duration));
-                    remembered.push(step);
+                    runs.entry(run_id).or_default().push(step);
                 }
-                Notice::Reentering { .. } => {
-                    println!("  inngest  calls back; remembered: {}", remembered.join(", "));
+                Notice::Woken { run_id, step } => {
+                    println!("  inngest  what step {step} waited for is there");
+                    runs.entry(run_id).or_default().push(step);
+                }
+                Notice::Reentering { run_id, .. } => {
+                    let remembered = runs.entry(run_id).or_default().join(", ");
+                    println!("  inngest  calls back; remembered: {remembered}");
                 }
                 Notice::RetryScheduled { after, reason, .. } => {
                     println!("  inngest  will try again in {}: {reason}", seconds(after));

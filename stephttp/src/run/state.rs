@@ -11,7 +11,7 @@ use super::record::Recorded;
 use crate::step::StepId;
 use crate::wire::{OpCode, StepHash};
 
-/// Guarded by the run's lock, which is never held while user code runs.
+/// Guarded by the run's lock, which is never held while a handler or a step is polled.
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) ids: UsedIds,
