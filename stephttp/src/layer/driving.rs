@@ -27,7 +27,7 @@ pub(super) async fn drive<F: Future>(run: &Arc<Run>, mut handler: Pin<&mut F>) -
             {
                 match held {
                     Held::UntilDropped(_) => return Poll::Ready(Driven::Misused(HELD.to_owned())),
-                    Held::UntilReached => {
+                    Held::UntilReached(_) => {
                         tracing::warn!(run_id = %run.id(), "{UNREACHED}");
                         run.pass_over();
                         cx.waker().wake_by_ref();
@@ -46,7 +46,7 @@ fn patience_with(run: &Run, held: Held) -> Sleep {
     let patience = run.shared().map_or(Duration::ZERO, |shared| shared.settings().replay_patience);
     tokio::time::sleep(match held {
         Held::UntilDropped(after) => after.saturating_mul(2) + patience,
-        Held::UntilReached => patience,
+        Held::UntilReached(_) => patience,
     })
 }
 

@@ -245,6 +245,9 @@ fn unfit(run: &Run, message: &str) -> Response {
 /// The handler dropped the step that this request was made for: later requests must not run it either.
 async fn give_up(run: &Arc<Run>, dropped: Decision) -> Response {
     for _ in 0..DECISIONS {
+        if run.is_full() {
+            return unfit(run, "the run has 1,000 steps, and the order of its steps needs one more");
+        }
         let Some(proposal) = run.propose_drop(dropped) else { break };
         if let Err(answer) = decide(run, proposal).await {
             return answer;

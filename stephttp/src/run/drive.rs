@@ -127,7 +127,7 @@ impl Run {
             Turn::Undecided => return Next::End(Driven::Undecided(propose(&state))),
             Turn::Handler(after) => state.held = Some(Held::UntilDropped(after)),
             Turn::Unreached if state.order.withholds() || !state.outstanding.is_empty() => {
-                state.held = Some(Held::UntilReached);
+                state.held = Some(Held::UntilReached(state.order.progress()));
             }
             Turn::Unreached | Turn::Nobody => {}
         }
@@ -151,7 +151,7 @@ impl Run {
             return Next::Poll;
         }
         if self.misses_its_step(&state) && !state.gave_up {
-            state.held = Some(Held::UntilReached);
+            state.held = Some(Held::UntilReached(state.order.progress()));
             return Next::Rest;
         }
         Next::End(Driven::Suspended(self.close(state)))

@@ -90,7 +90,7 @@ impl Run {
     /// A hidden step that says that the handler dropped a step by itself, if it is the next in the order.
     pub(crate) fn propose_drop(&self, dropped: Decision) -> Option<Recorded> {
         let state = self.lock();
-        (!state.order.has(dropped)).then(|| hidden(order_step(state.orders), &[dropped]))
+        (!state.order.has_drop_of(dropped)).then(|| hidden(order_step(state.orders), &[dropped]))
     }
 
     /// Says what is wrong when a run's hidden steps take it over the limit, at which Inngest ends it without an error.

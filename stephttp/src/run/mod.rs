@@ -40,6 +40,7 @@ use crate::function::FnOpts;
 use crate::layer::{Dispatch, RequestBody, RequestHead};
 use crate::provider::Shared;
 use crate::remember::Remembered;
+use crate::wire::limits::RUN_STEPS;
 use crate::wire::{OpCode, StepHash};
 use state::State;
 use virtual_time::VirtualTime;
@@ -175,6 +176,11 @@ impl Run {
         self.head.get()
     }
 
+    /// Whether no further step can be stored.
+    pub(crate) fn is_full(&self) -> bool {
+        self.lock().steps() >= RUN_STEPS
+    }
+
     /// How many hidden steps hold the order of the run's steps.
     pub(crate) fn stored_orders(&self) -> usize {
         self.lock().orders
@@ -188,11 +194,10 @@ impl Run {
     /// The handler does not come to where it came in an earlier request.
     pub(crate) fn pass_over(&self) {
         let mut state = self.lock();
-        if self.misses_its_step(&state) && !state.order.withholds() {
-            state.gave_up = true;
-        } else {
-            state.order.pass_over();
-        }
+        let before = state.order.progress();
+        state.order.pass_over();
+        let went_on = state.order.progress() > before;
+        state.gave_up |= self.misses_its_step(&state) && !(went_on && state.order.withholds());
         drop(state);
         self.wakeup.notice();
     }

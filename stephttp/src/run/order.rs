@@ -230,9 +230,14 @@ impl Order {
         self.entries.iter().any(|entry| entry.phase == Phase::Resolved)
     }
 
-    /// Whether the stored order has this decision.
-    pub(super) fn has(&self, decision: Decision) -> bool {
-        self.log.contains(&decision)
+    /// Grows whenever the handler comes further.
+    pub(super) fn progress(&self) -> usize {
+        self.cursor + self.entries.len()
+    }
+
+    /// Whether the stored order says that this step is dropped, whenever that was.
+    pub(super) fn has_drop_of(&self, decision: Decision) -> bool {
+        matches!(decision, Decision::Dropped(hash, _) if self.dropped.contains(&hash))
     }
 
     fn give(&mut self, slot: Slot, turn: u32) -> Turn {

@@ -71,8 +71,8 @@ pub(super) struct State {
 pub(crate) enum Held {
     /// It drops a step after so long.
     UntilDropped(Duration),
-    /// It comes to a step.
-    UntilReached,
+    /// It comes to a step; with how far it has come.
+    UntilReached(usize),
 }
 
 /// Something only Inngest can bring about.

@@ -124,6 +124,10 @@ impl Run {
         }
         if let Some(mode) = self.mode() {
             if state.order.is_to_be_dropped(slot) {
+                if mode == Mode::Runs(key.hash) {
+                    // An earlier attempt of this request stored that.
+                    state.target_dropped = Some(state.order.dropped(slot, Duration::ZERO));
+                }
                 return self.noticed(Begin::Pending);
             }
             if state.memo.contains(key.hash) {

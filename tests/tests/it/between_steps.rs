@@ -133,7 +133,9 @@ async fn a_timeout_around_a_planned_step_is_remembered() {
     let world = World::of(stage.app(post(gives_up_a_planned_step))).await;
     assert_eq!(answer(&world).await, "given up");
     assert_eq!(stage.effects.count("slow begins"), 1);
-    world.ended().await;
+    let run = world.ended().await;
+    let orders = run.steps.iter().filter(|step| step.id.starts_with("stephttp:order:")).count();
+    assert!(orders <= 5, "{:?}", run.steps);
     world.assert_clean();
 }
 
@@ -221,4 +223,68 @@ async fn a_step_that_moves_to_a_task_after_it_has_begun_runs_once() {
     assert_eq!(stage.effects.count("slow"), 1, "{:?}", stage.effects.all());
     world.ended().await;
     world.assert_clean();
+}
+
+#[inngest::api_fn(id = "between-changed", retries = 0)]
+async fn changes_after_it_has_planned(
+    State(stage): State<Stage>,
+    step: Step,
+) -> Result<&'static str, StepError> {
+    if stage.effects.count("changed") == 0 {
+        begin_to_plan(&step).await;
+        stage.effects.happen("changed");
+        step.run("gone", async { Ok::<_, Failure>(()) }).await?;
+    }
+    step.sleep("other", SECOND).await;
+    Ok("done")
+}
+
+/// Neither the step that the request is made for nor what the stored order says is there any more.
+#[tokio::test]
+async fn a_handler_that_has_changed_altogether_is_not_waited_for_for_ever() {
+    let stage = Stage::new();
+    let world = World::builder()
+        .opts(|opts, url| opts.dev_server(url).replay_patience(Duration::from_millis(20)))
+        .start(stage.app(post(changes_after_it_has_planned)))
+        .await;
+    assert_eq!(answer(&world).await, "done");
+}
+
+#[inngest::api_fn(id = "between-slow-chain", retries = 0)]
+async fn chains_slow_work(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
+    let chain = async {
+        for n in 0..4 {
+            // Work that is no step, and takes its time.
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let _ = step.run(format!("chain {n}"), async { Ok::<_, Failure>(()) }).await;
+        }
+        stage.door.open();
+        "chain"
+    };
+    let slow = async {
+        let after_the_chain = async {
+            stage.door.pass().await;
+            Ok::<_, Failure>(())
+        };
+        let _ = step.run("slow", after_the_chain).await;
+        "slow"
+    };
+    let mut both: FuturesUnordered<_> = [chain.boxed(), slow.boxed()].into_iter().collect();
+    let mut order = Vec::new();
+    while let Some(one) = both.next().await {
+        order.push(one);
+    }
+    step.sleep("pause", SECOND).await;
+    Ok(order.join(", "))
+}
+
+/// Each piece of work has the patience for itself.
+#[tokio::test]
+async fn patience_begins_anew_when_the_handler_comes_further() {
+    let stage = Stage::new();
+    let world = World::builder()
+        .opts(|opts, url| opts.dev_server(url).replay_patience(Duration::from_secs(1)))
+        .start(stage.app(post(chains_slow_work)))
+        .await;
+    assert_eq!(answer(&world).await, "chain, slow");
 }
