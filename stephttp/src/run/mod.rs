@@ -85,9 +85,7 @@ struct Reentry {
 
 impl Run {
     pub(crate) fn first(shared: Arc<Shared>) -> Self {
-        let run = Self::new(Origin::First(shared));
-        run.lock().decides = true;
-        run
+        Self::new(Origin::First(shared))
     }
 
     pub(crate) fn reentry(shared: Arc<Shared>, dispatch: Dispatch, memo: Memo) -> Self {
@@ -96,7 +94,6 @@ impl Run {
         let run = Self::new(Origin::Reentry(Box::new(Reentry { shared, dispatch, mode })));
         run.id.get_or_init(|| run_id);
         run.learn(memo);
-        run.lock().decides = matches!(mode, Mode::RunsOn | Mode::Retries);
         run
     }
 
@@ -105,6 +102,11 @@ impl Run {
     }
 
     fn new(origin: Origin) -> Self {
+        let decides = match &origin {
+            Origin::First(_) => true,
+            Origin::Reentry(reentry) => matches!(reentry.mode, Mode::RunsOn | Mode::Retries),
+            Origin::Detached(_) => false,
+        };
         Self {
             origin,
             began: (SystemTime::now(), Instant::now()),
@@ -114,7 +116,7 @@ impl Run {
             body: RequestBody::default(),
             remembered: Remembered::default(),
             ledger: Ledger::default(),
-            state: Mutex::default(),
+            state: Mutex::new(State { decides, ..State::default() }),
             wakeup: Wakeup::default(),
             entered: AtomicBool::new(false),
         }

@@ -37,7 +37,7 @@ pub(super) struct State {
     /// That poll was made to find out.
     pub(super) probing: bool,
     /// Steps that start once all stored results have been given.
-    gated: Vec<Slot>,
+    pub(super) gated: Vec<Slot>,
     /// How often the gate has been opened.
     pub(super) gate: u64,
     /// The step that this request was made for, once the handler has come to it.
