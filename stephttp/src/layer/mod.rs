@@ -2,7 +2,7 @@
 //!
 //! - [`service`] tells Inngest's re-entries from other requests;
 //! - [`first`] takes a client's request through: handler, checkpoints, response or handing over;
-//! - [`reentry`] does the same for Inngest's call back;
+//! - [`reentry`] does the same for Inngest's call back, whose handler [`driving`] takes as far as it goes;
 //! - [`request_body`] and [`response_body`] keep what passes through.
 
 mod answer;

@@ -105,13 +105,13 @@ impl Run {
         state.restless = 0;
         state.gave = false;
         state.held = None;
-        if !state.decides && state.order.goes_beyond_log() && state.settles() {
+        // With the step that this request was made for the handler has come far enough.
+        let has_target = state.target.is_some();
+        let decides = state.decides;
+        if !has_target && !decides && state.order.goes_beyond_log() && state.settles() {
             return Next::GiveWay;
         }
-        // With the step that this request was made for the handler has come far enough.
-        let decides = state.decides;
-        let turn = if state.target.is_some() { Turn::Nobody } else { state.order.turn(decides) };
-        match turn {
+        match if has_target { Turn::Nobody } else { state.order.turn(decides) } {
             Turn::Give(waker) => {
                 state.gave = true;
                 drop(state);
