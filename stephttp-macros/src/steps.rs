@@ -283,11 +283,13 @@ fn holds_step(value: &[TokenTree], known: &[String]) -> bool {
 }
 
 impl StepCall {
-    /// `krate::__private::step_meta("charge-card", *b"..", krate::StepKind::Run)`
+    /// `krate::__private::step_meta("charge-card", *b"..", krate::StepKind::Run, file!(), line!())`
     pub(crate) fn meta(&self, krate: &Path) -> TokenStream {
         let id = Literal::string(&self.id.value());
         let hash = hash(&self.id.value(), Span::call_site());
         let kind = Ident::new(self.method.kind, Span::call_site()).into_token_stream();
-        quote!(#krate::__private::step_meta(#id, #hash, #krate::StepKind::#kind))
+        let place = self.id.span();
+        let place = quote_spanned!(place=> ::core::file!(), ::core::line!());
+        quote!(#krate::__private::step_meta(#id, #hash, #krate::StepKind::#kind, #place))
     }
 }

@@ -35,8 +35,14 @@ impl<T> TypedOutput for Result<T, Failure> {}
 
 /// A row of [`ApiFn::STEPS`].
 #[must_use]
-pub const fn step_meta(id: &'static str, hash: [u8; 20], kind: StepKind) -> StepMeta {
-    StepMeta::new(id, StepHash::from_bytes(hash), kind)
+pub const fn step_meta(
+    id: &'static str,
+    hash: [u8; 20],
+    kind: StepKind,
+    file: &'static str,
+    line: u32,
+) -> StepMeta {
+    StepMeta::new(id, StepHash::from_bytes(hash), kind, file, line)
 }
 
 /// What is submitted to the inventory.

@@ -158,7 +158,9 @@ pub mod wire;
 pub use checkpoint::Undelivered;
 pub use error::{Failure, ResultExt, StepError};
 pub use event::Event;
-pub use function::{ApiFn, FnOpts, Registration, StepKind, StepMeta, registered};
+pub use function::{
+    ApiFn, AsyncResponse, FnOpts, Registration, RunOutput, StepKind, StepMeta, Track, registered,
+};
 pub use layer::{DurableLayer, DurableService, ResponseFuture};
 pub use provider::{Provider, SetupError, SetupOpts};
 pub use remember::{Fault, Remember, RememberRejection};

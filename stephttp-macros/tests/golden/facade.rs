@@ -21,6 +21,8 @@ impl platform::durable::ApiFn for facade {
             "a",
             *b"\x86\xF7\xE47\xFA\xA5\xA7\xFC\xE1]\x1D\xDC\xB9\xEA\xEA\xEA7vg\xB8",
             platform::durable::StepKind::Run,
+            ::core::file!(),
+            ::core::line!(),
         ),
     ];
 }

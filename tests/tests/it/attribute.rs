@@ -66,7 +66,7 @@ async fn axum_takes_it() {
 
 #[test]
 fn what_is_known_at_compile_time() {
-    assert_eq!(strict::shadowed::OPTS, FnOpts::new("attribute-strict").with_retries(0));
+    assert_eq!((strict::shadowed::OPTS.id(), strict::shadowed::OPTS.retries()), ("attribute-strict", 0));
     assert!(strict::shadowed::STEPS.is_empty());
     assert_eq!(strict::nested::OPTS.retries(), FnOpts::DEFAULT_RETRIES);
     let steps: Vec<_> =

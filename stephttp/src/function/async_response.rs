@@ -1,0 +1,80 @@
+//! What a client gets when its run is handed over to Inngest.
+
+use std::fmt;
+use std::pin::Pin;
+
+use axum::response::Response;
+use http::request::Parts;
+
+use crate::run::RunId;
+
+/// What a client gets when its run is handed over to Inngest: its request is answered before the handler has ended.
+///
+/// Set by the `async_response` option of [`#[api_fn]`](macro@crate::api_fn).
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum AsyncResponse {
+    /// 303 to the run's output at Inngest, where it is waited for.
+    Redirect,
+    /// 303 to a URL of the application's.
+    RedirectTo(fn(&RunOutput) -> String),
+    /// 200 with JSON: `{"run_id": "01J…", "token": "eyJ…"}`. The token allows reading the run's output for an hour.
+    Token,
+    /// Whatever the application makes of it.
+    Custom(fn(Parts, RunOutput) -> CustomResponse),
+}
+
+/// The answer of [`AsyncResponse::Custom`].
+pub(crate) type CustomResponse = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+impl fmt::Debug for AsyncResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Redirect => "Redirect",
+            Self::RedirectTo(_) => "RedirectTo(..)",
+            Self::Token => "Token",
+            Self::Custom(_) => "Custom(..)",
+        })
+    }
+}
+
+/// Where the output of a run will be.
+#[derive(Clone)]
+pub struct RunOutput {
+    run_id: RunId,
+    token: String,
+    url: String,
+}
+
+impl RunOutput {
+    #[expect(dead_code, reason = "the layer makes it in the next commit")]
+    pub(crate) fn new(run_id: RunId, token: String, url: String) -> Self {
+        Self { run_id, token, url }
+    }
+
+    /// The run.
+    #[must_use]
+    pub fn run_id(&self) -> RunId {
+        self.run_id
+    }
+
+    /// Allows reading the run's output, and nothing else, for an hour. Keep it out of logs.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Where Inngest gives the output to whoever has the token, which is part of it. A GET request waits there until the
+    /// run has ended.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+/// Without the token.
+impl fmt::Debug for RunOutput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunOutput").field("run_id", &self.run_id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,88 @@
+//! What is known of an endpoint at compile time.
+
+mod async_response;
+mod opts;
+mod step_meta;
+
+use std::fmt;
+
+pub use async_response::{AsyncResponse, RunOutput};
+pub use opts::{FnOpts, Track};
+pub use step_meta::{StepKind, StepMeta};
+
+/// An endpoint annotated with [`#[api_fn]`](macro@crate::api_fn).
+///
+/// The attribute implements it on an empty enum that has the function's name:
+///
+/// ```
+/// use stephttp::{ApiFn, Step, StepError};
+///
+/// #[stephttp::api_fn(id = "greet", retries = 5)]
+/// async fn greet(step: Step) -> Result<String, StepError> {
+///     step.run("name", async { Ok("Ada".to_owned()) }).await
+/// }
+///
+/// assert_eq!(greet::OPTS.id(), "greet");
+/// assert_eq!(greet::OPTS.retries(), 5);
+/// assert_eq!(greet::STEPS[0].id(), "name");
+/// ```
+pub trait ApiFn {
+    /// The options given to the attribute.
+    const OPTS: FnOpts;
+    /// The steps with a literal id in the function's body, in the order of the source.
+    const STEPS: &'static [StepMeta];
+}
+
+/// An endpoint that is linked into this program.
+#[derive(Clone, Copy)]
+pub struct Registration {
+    pub(crate) opts: FnOpts,
+    pub(crate) steps: &'static [StepMeta],
+    pub(crate) function: &'static str,
+    pub(crate) file: &'static str,
+    pub(crate) line: u32,
+}
+
+impl Registration {
+    /// Its options.
+    #[must_use]
+    pub fn opts(&self) -> FnOpts {
+        self.opts
+    }
+
+    /// Its steps with a literal id.
+    #[must_use]
+    pub fn steps(&self) -> &'static [StepMeta] {
+        self.steps
+    }
+
+    /// The function's path, such as `shop::orders::create_order`.
+    #[must_use]
+    pub fn function(&self) -> &'static str {
+        self.function
+    }
+
+    /// Where the function is written, as `file:line`.
+    #[must_use]
+    pub fn location(&self) -> String {
+        format!("{}:{}", self.file, self.line)
+    }
+}
+
+impl fmt::Debug for Registration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registration")
+            .field("id", &self.opts.id())
+            .field("function", &self.function)
+            .field("location", &self.location())
+            .finish_non_exhaustive()
+    }
+}
+
+inventory::collect!(Registration);
+
+/// Every endpoint annotated with [`#[api_fn]`](macro@crate::api_fn) that is linked into this program, in no
+/// particular order.
+pub fn registered() -> impl Iterator<Item = &'static Registration> {
+    inventory::iter::<Registration>.into_iter()
+}

@@ -1,0 +1,155 @@
+//! An endpoint's options.
+
+use std::time::Duration;
+
+use super::AsyncResponse;
+
+/// An endpoint's options.
+#[derive(Debug, Clone, Copy)]
+pub struct FnOpts {
+    id: &'static str,
+    retries: u8,
+    omit_request_body: bool,
+    omit_response_body: bool,
+    async_response: Option<AsyncResponse>,
+    track: Track,
+    sync_only: bool,
+    max_request_time: Option<Duration>,
+}
+
+/// Which requests of an endpoint are recorded as runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Track {
+    /// Those that run a step.
+    #[default]
+    WithSteps,
+    /// All that reach the handler.
+    Always,
+}
+
+impl FnOpts {
+    /// How often a failed step is retried when nothing else is said.
+    pub const DEFAULT_RETRIES: u8 = 3;
+
+    /// Options with the given id and the defaults.
+    #[must_use]
+    pub const fn new(id: &'static str) -> Self {
+        Self {
+            id,
+            retries: Self::DEFAULT_RETRIES,
+            omit_request_body: false,
+            omit_response_body: false,
+            async_response: None,
+            track: Track::WithSteps,
+            sync_only: false,
+            max_request_time: None,
+        }
+    }
+
+    /// How often a failed step is retried: the first attempt is not counted. At most 20.
+    #[must_use]
+    pub const fn with_retries(mut self, retries: u8) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// Whether Inngest is not given the request's body. A re-entry has an empty one then.
+    #[must_use]
+    pub const fn with_omit_request_body(mut self, omit: bool) -> Self {
+        self.omit_request_body = omit;
+        self
+    }
+
+    /// Whether Inngest is not given the response's body. A client that was sent to the run's output finds an empty one
+    /// there.
+    #[must_use]
+    pub const fn with_omit_response_body(mut self, omit: bool) -> Self {
+        self.omit_response_body = omit;
+        self
+    }
+
+    /// What a client gets when its run is handed over to Inngest.
+    #[must_use]
+    pub const fn with_async_response(mut self, response: AsyncResponse) -> Self {
+        self.async_response = Some(response);
+        self
+    }
+
+    /// Which requests are recorded as runs.
+    #[must_use]
+    pub const fn with_track(mut self, track: Track) -> Self {
+        self.track = track;
+        self
+    }
+
+    /// Says that the endpoint always answers in its first request: its steps are not retried, and none waits.
+    #[must_use]
+    pub const fn with_sync_only(mut self, sync_only: bool) -> Self {
+        self.sync_only = sync_only;
+        self
+    }
+
+    /// After how much time a first request hands its run over before it begins another step.
+    #[must_use]
+    pub const fn with_max_request_time(mut self, time: Duration) -> Self {
+        self.max_request_time = Some(time);
+        self
+    }
+
+    /// The id by which Inngest knows the endpoint. Changing it makes it another function there.
+    #[must_use]
+    pub const fn id(&self) -> &'static str {
+        self.id
+    }
+
+    /// How often a failed step is retried, the first attempt not counted. An endpoint that is
+    /// [`sync_only`](Self::is_sync_only) retries nothing.
+    #[must_use]
+    pub const fn retries(&self) -> u8 {
+        if self.sync_only { 0 } else { self.retries }
+    }
+
+    /// Whether Inngest is not given the request's body.
+    #[must_use]
+    pub const fn omits_request_body(&self) -> bool {
+        self.omit_request_body
+    }
+
+    /// Whether Inngest is not given the response's body.
+    #[must_use]
+    pub const fn omits_response_body(&self) -> bool {
+        self.omit_response_body
+    }
+
+    /// What a client gets when its run is handed over; `None`: nothing was said.
+    #[must_use]
+    pub const fn async_response(&self) -> Option<AsyncResponse> {
+        self.async_response
+    }
+
+    /// Which requests are recorded as runs.
+    #[must_use]
+    pub const fn track(&self) -> Track {
+        self.track
+    }
+
+    /// Whether the endpoint always answers in its first request.
+    #[must_use]
+    pub const fn is_sync_only(&self) -> bool {
+        self.sync_only
+    }
+
+    /// After how much time a first request hands its run over before it begins another step; `None`: never for that.
+    #[must_use]
+    pub const fn max_request_time(&self) -> Option<Duration> {
+        self.max_request_time
+    }
+}
+
+/// For a handler without the attribute: Inngest names it `<METHOD> <path>`.
+impl Default for FnOpts {
+    fn default() -> Self {
+        Self::new("")
+    }
+}
