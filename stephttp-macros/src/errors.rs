@@ -11,6 +11,10 @@ use syn::Attribute;
 pub(crate) struct Errors(Vec<syn::Error>);
 
 impl Errors {
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -5,11 +5,11 @@ mod errors;
 mod expand;
 mod item;
 mod krate;
+mod nearest;
 mod steps;
 #[cfg(test)]
 mod tests;
 mod tokens;
-mod typed;
 mod validate;
 
 use proc_macro2::TokenStream;

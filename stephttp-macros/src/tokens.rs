@@ -1,6 +1,7 @@
 //! Small questions about token trees.
 
-use proc_macro2::{Delimiter, Group, Ident, Spacing, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Literal, Spacing, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::{Lit, LitStr};
 
 pub(crate) fn is_punct(token: &TokenTree, mark: char) -> bool {
@@ -35,6 +36,19 @@ pub(crate) fn as_ident(token: &TokenTree) -> Option<Ident> {
         TokenTree::Ident(ident) => Some(ident),
         _ => None,
     }
+}
+
+/// Any literal.
+pub(crate) fn as_literal(token: &TokenTree) -> Option<Literal> {
+    match peel(token) {
+        TokenTree::Literal(literal) => Some(literal),
+        _ => None,
+    }
+}
+
+/// Whether it is a string, be it one with a suffix.
+pub(crate) fn is_text(literal: &Literal) -> bool {
+    matches!(Lit::new(literal.clone()), Lit::Str(_))
 }
 
 /// A string literal, raw or not. One with a suffix is left to rustc.
@@ -79,4 +93,12 @@ pub(crate) fn turbofish(tokens: &[TokenTree]) -> usize {
             matches!(token, TokenTree::Punct(p) if p.as_char() == '-' && p.spacing() == Spacing::Joint);
     }
     0
+}
+
+/// Whether the word `name` is anywhere in `tokens`.
+pub(crate) fn mentions(tokens: impl ToTokens, name: &str) -> bool {
+    tokens.into_token_stream().into_iter().any(|token| match &token {
+        TokenTree::Group(group) => mentions(group.stream(), name),
+        token => is_ident(token, name),
+    })
 }

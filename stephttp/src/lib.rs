@@ -150,6 +150,7 @@ mod function;
 mod layer;
 mod provider;
 mod remember;
+mod replayable;
 mod run;
 pub mod signature;
 mod step;
@@ -164,11 +165,12 @@ pub use function::{
 pub use layer::{DurableLayer, DurableService, ResponseFuture};
 pub use provider::{Provider, SetupError, SetupOpts};
 pub use remember::{Fault, Remember, RememberRejection};
+pub use replayable::Replayable;
 pub use run::{InvalidRunId, RunId};
 pub use step::{
     AiInferStep, FetchRequest, FetchStep, Inference, InvokeStep, MissingLayer, RunStep, SendEventStep,
-    SendEventsStep, SendSignalStep, SignalConflict, SleepStep, Step, StepId, StepOutcome, WaitForEventStep,
-    WaitForSignalStep,
+    SendEventsStep, SendSignalStep, SignalConflict, SleepStep, Step, StepId, StepOutcome, Storable,
+    WaitForEventStep, WaitForSignalStep,
 };
 
 /// Makes an axum handler durable.

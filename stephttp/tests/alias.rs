@@ -4,9 +4,10 @@ use stephttp as inngest;
 use stephttp::{ApiFn, Step, StepError};
 
 #[inngest::api_fn(id = "alias", retries = 1)]
-async fn aliased(step: Step) -> Result<u32, StepError> {
+async fn aliased(step: Step) -> Result<String, StepError> {
     let one = step.run("one", async { Ok("1".parse::<u32>()?) }).await?;
-    step.run("two", async { if one == 1 { double(one).await } else { double(0).await } }).await
+    let two = step.run("two", async { if one == 1 { double(one).await } else { double(0).await } }).await?;
+    Ok(two.to_string())
 }
 
 async fn double(n: u32) -> Result<u32, std::num::TryFromIntError> {
@@ -15,7 +16,7 @@ async fn double(n: u32) -> Result<u32, std::num::TryFromIntError> {
 
 #[tokio::test]
 async fn a_program_may_import_the_crate_under_another_name() {
-    assert_eq!(aliased(Step::detached()).await.unwrap(), 2);
+    assert_eq!(aliased(Step::detached()).await.unwrap(), "2");
     assert_eq!(aliased::OPTS.retries(), 1);
     assert_eq!(aliased::STEPS.len(), 2);
 }

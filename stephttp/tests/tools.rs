@@ -100,7 +100,8 @@ async fn call(url: &str, reentry: bool) -> (StatusCode, Value) {
 #[stephttp::api_fn(id = "sends")]
 async fn sends(step: Step) -> Result<Json<Value>, StepError> {
     let one = step.send_event("tell", Event::new("a/b", json!({"n": 1}))).await?;
-    let two = step.send_events("tell", vec![Event::new("a/c", ()), Event::new("a/d", ())]).await?;
+    let two =
+        step.send_events(String::from("tell"), vec![Event::new("a/c", ()), Event::new("a/d", ())]).await?;
     let none = step.send_events::<Value>("none", Vec::new()).await?;
     let run = step.send_signal("resume", "nobody", json!({"by": "Ada"})).await?;
     Ok(Json(json!([one, two, none, run.is_none()])))

@@ -5,5 +5,5 @@
 #[test]
 fn mistakes_are_explained() {
     let tests = trybuild::TestCases::new();
-    tests.compile_fail("tests/ui/*.rs");
+    tests.compile_fail("tests/ui/*/*.rs");
 }

@@ -1,6 +1,15 @@
 // #[api_fn(id = "gated")]
 #[cfg(feature = "orders")]
 #[expect(unused_variables)]
+/**
+
+| Durable endpoint | |
+|-|-|
+| id | `gated` |
+| steps | none with a literal id |
+| retries | the default |
+| stored at Inngest | request body, results of steps, response body; for requests that run a step |
+*/
 async fn gated(step: Step) {
     ::inngest::__private::enter::<gated>(&step);
 }
@@ -14,6 +23,12 @@ impl ::inngest::ApiFn for gated {
     const OPTS: ::inngest::FnOpts = ::inngest::FnOpts::new("gated");
     const STEPS: &'static [::inngest::StepMeta] = &[];
 }
+#[cfg(feature = "orders")]
+const _: fn() = || {
+    #[allow(unused_imports)]
+    use ::inngest::__private::probe::methods::*;
+    (&&&&&&::inngest::__private::Probe::<Step>::NEW).kind().last::<Step>();
+};
 #[cfg(feature = "orders")]
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < gated >

@@ -1,4 +1,14 @@
 // #[api_fn(id = "facade", crate = platform::durable)]
+/**
+
+| Durable endpoint | |
+|-|-|
+| id | `facade` |
+| steps | `a` |
+| retries | the default |
+| stored at Inngest | request body, results of steps, response body; for requests that run a step |
+| answer when handed over | the provider's default |
+*/
 async fn facade(step: Step) {
     platform::durable::__private::enter::<facade>(&step);
     step.run(
@@ -26,6 +36,12 @@ impl platform::durable::ApiFn for facade {
         ),
     ];
 }
+const _: fn() = || {
+    #[allow(unused_imports)]
+    use platform::durable::__private::probe::methods::*;
+    (&&&&&&platform::durable::__private::Probe::<Step>::NEW).kind().last::<Step>();
+    (&&&&&platform::durable::__private::Probe::<Step>::NEW).replays();
+};
 platform::durable::__private::inventory::submit! {
     platform::durable::__private::registration:: < facade >
     (::core::concat!(::core::module_path!(), "::facade"), ::core::file!(),

@@ -1,4 +1,14 @@
 // #[api_fn(id = "tools")]
+/**
+
+| Durable endpoint | |
+|-|-|
+| id | `tools` |
+| steps | `settlement` (wait_for_event), `tell` (send_event), `tell-all` (send_events), `score` (invoke), `approval` (wait_for_signal), `resume` (send_signal), `page` (fetch), `ask` (ai_infer) |
+| retries | the default |
+| stored at Inngest | request body, results of steps, response body; for requests that run a step |
+| answer when handed over | the provider's default |
+*/
 async fn tools(step: Step) -> Result<(), StepError> {
     ::inngest::__private::enter::<tools>(&step);
     let settled = step
@@ -148,6 +158,15 @@ impl ::inngest::ApiFn for tools {
         ),
     ];
 }
+const _: fn() = || {
+    #[allow(unused_imports)]
+    use ::inngest::__private::probe::methods::*;
+    (&&&&&&::inngest::__private::Probe::<Step>::NEW).kind().last::<Step>();
+    (&&&&&::inngest::__private::Probe::<Step>::NEW).replays();
+    (&&&&::inngest::__private::Probe::<(Result<(), StepError>, ())>::NEW).half_answer();
+    (&&&&::inngest::__private::Probe::<(Result<(), StepError>, StepError)>::NEW)
+        .half_answer();
+};
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < tools >
     (::core::concat!(::core::module_path!(), "::tools"), ::core::file!(),

@@ -1,6 +1,16 @@
 // #[api_fn(id = "create-order", retries = 3)]
 /// Creates an order.
 #[tracing::instrument]
+/**
+
+| Durable endpoint | |
+|-|-|
+| id | `create-order` |
+| steps | `charge-card`, `sum`, `cool-off` (sleep), `midnight` (sleep_until) |
+| retries | 3 for each step |
+| stored at Inngest | request body, results of steps, response body; for requests that run a step |
+| answer when handed over | the provider's default |
+*/
 pub async fn create_order(
     State(shop): State<Shop>,
     step: Step,
@@ -81,6 +91,26 @@ impl ::inngest::ApiFn for create_order {
         ),
     ];
 }
+const _: fn() = || {
+    #[allow(unused_imports)]
+    use ::inngest::__private::probe::methods::*;
+    (&&&&&&::inngest::__private::Probe::<State<Shop>>::NEW)
+        .kind()
+        .before_last::<State<Shop>>();
+    (&&&&&::inngest::__private::Probe::<State<Shop>>::NEW).replays();
+    (&&&&&&::inngest::__private::Probe::<Step>::NEW).kind().before_last::<Step>();
+    (&&&&&::inngest::__private::Probe::<Step>::NEW).replays();
+    (&&&&&&::inngest::__private::Probe::<Json<Cart>>::NEW).kind().last::<Json<Cart>>();
+    (&&&&&::inngest::__private::Probe::<Json<Cart>>::NEW).replays();
+    (&&&&::inngest::__private::Probe::<
+        (Result<Json<Receipt>, StepError>, Json<Receipt>),
+    >::NEW)
+        .half_answer();
+    (&&&&::inngest::__private::Probe::<
+        (Result<Json<Receipt>, StepError>, StepError),
+    >::NEW)
+        .half_answer();
+};
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < create_order >
     (::core::concat!(::core::module_path!(), "::create_order"), ::core::file!(),

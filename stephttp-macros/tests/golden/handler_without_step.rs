@@ -1,4 +1,13 @@
 // #[api_fn(id = "health")]
+/**
+
+| Durable endpoint | |
+|-|-|
+| id | `health` |
+| steps | none with a literal id |
+| retries | the default |
+| stored at Inngest | request body, response body; for requests that run a step |
+*/
 async fn health() -> &'static str {
     "ok"
 }
@@ -10,6 +19,11 @@ impl ::inngest::ApiFn for health {
     const OPTS: ::inngest::FnOpts = ::inngest::FnOpts::new("health");
     const STEPS: &'static [::inngest::StepMeta] = &[];
 }
+const _: fn() = || {
+    #[allow(unused_imports)]
+    use ::inngest::__private::probe::methods::*;
+    (&&&::inngest::__private::Probe::<&'static str>::NEW).answer();
+};
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < health >
     (::core::concat!(::core::module_path!(), "::health"), ::core::file!(),

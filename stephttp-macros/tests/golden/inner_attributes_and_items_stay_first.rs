@@ -1,5 +1,14 @@
 // #[api_fn(id = "first")]
 #[allow(clippy::items_after_statements)]
+/**
+
+| Durable endpoint | |
+|-|-|
+| id | `first` |
+| steps | none with a literal id |
+| retries | the default |
+| stored at Inngest | request body, results of steps, response body; for requests that run a step |
+*/
 async fn first(step: Step) -> Result<(), Error>
 where
     Shop: Send,
@@ -18,6 +27,13 @@ impl ::inngest::ApiFn for first {
     const OPTS: ::inngest::FnOpts = ::inngest::FnOpts::new("first");
     const STEPS: &'static [::inngest::StepMeta] = &[];
 }
+const _: fn() = || {
+    #[allow(unused_imports)]
+    use ::inngest::__private::probe::methods::*;
+    (&&&&&&::inngest::__private::Probe::<Step>::NEW).kind().last::<Step>();
+    (&&&&::inngest::__private::Probe::<(Result<(), Error>, ())>::NEW).half_answer();
+    (&&&&::inngest::__private::Probe::<(Result<(), Error>, Error)>::NEW).half_answer();
+};
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < first >
     (::core::concat!(::core::module_path!(), "::first"), ::core::file!(),

@@ -1,4 +1,14 @@
 // #[api_fn(id = "type")]
+/**
+
+| Durable endpoint | |
+|-|-|
+| id | `type` |
+| steps | none with a literal id |
+| retries | the default |
+| stored at Inngest | request body, results of steps, response body; for requests that run a step |
+| answer when handed over | the provider's default |
+*/
 async fn r#type(mut step: Step) {
     ::inngest::__private::enter::<r#type>(&step);
     use_up(&mut step);
@@ -11,6 +21,12 @@ impl ::inngest::ApiFn for r#type {
     const OPTS: ::inngest::FnOpts = ::inngest::FnOpts::new("type");
     const STEPS: &'static [::inngest::StepMeta] = &[];
 }
+const _: fn() = || {
+    #[allow(unused_imports)]
+    use ::inngest::__private::probe::methods::*;
+    (&&&&&&::inngest::__private::Probe::<Step>::NEW).kind().last::<Step>();
+    (&&&&&::inngest::__private::Probe::<Step>::NEW).replays();
+};
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < r#type >
     (::core::concat!(::core::module_path!(), "::type"), ::core::file!(),

@@ -1,4 +1,13 @@
 // #[api_fn(id = "underscored")]
+/**
+
+| Durable endpoint | |
+|-|-|
+| id | `underscored` |
+| steps | none with a literal id |
+| retries | the default |
+| stored at Inngest | request body, results of steps, response body; for requests that run a step |
+*/
 async fn underscored(_step: Step) {
     #[allow(clippy::used_underscore_binding)]
     ::inngest::__private::enter::<underscored>(&_step);
@@ -11,6 +20,11 @@ impl ::inngest::ApiFn for underscored {
     const OPTS: ::inngest::FnOpts = ::inngest::FnOpts::new("underscored");
     const STEPS: &'static [::inngest::StepMeta] = &[];
 }
+const _: fn() = || {
+    #[allow(unused_imports)]
+    use ::inngest::__private::probe::methods::*;
+    (&&&&&&::inngest::__private::Probe::<Step>::NEW).kind().last::<Step>();
+};
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < underscored >
     (::core::concat!(::core::module_path!(), "::underscored"), ::core::file!(),

@@ -1,4 +1,13 @@
 // #[api_fn(id = "unnamed")]
+/**
+
+| Durable endpoint | |
+|-|-|
+| id | `unnamed` |
+| steps | none with a literal id |
+| retries | the default |
+| stored at Inngest | request body, results of steps, response body; for requests that run a step |
+*/
 pub(crate) async fn unnamed(hidden_step: inngest::Step) {
     ::inngest::__private::enter::<unnamed>(&hidden_step);
 }
@@ -10,6 +19,13 @@ impl ::inngest::ApiFn for unnamed {
     const OPTS: ::inngest::FnOpts = ::inngest::FnOpts::new("unnamed");
     const STEPS: &'static [::inngest::StepMeta] = &[];
 }
+const _: fn() = || {
+    #[allow(unused_imports)]
+    use ::inngest::__private::probe::methods::*;
+    (&&&&&&::inngest::__private::Probe::<inngest::Step>::NEW)
+        .kind()
+        .last::<inngest::Step>();
+};
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < unnamed >
     (::core::concat!(::core::module_path!(), "::unnamed"), ::core::file!(),

@@ -6,6 +6,7 @@ mod step_meta;
 
 use std::fmt;
 
+pub(crate) use async_response::CustomResponse;
 pub use async_response::{AsyncResponse, RunOutput};
 pub use opts::{FnOpts, Track};
 pub use step_meta::{StepKind, StepMeta};

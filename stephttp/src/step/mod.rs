@@ -14,6 +14,7 @@ mod send_event;
 mod sending;
 mod signal;
 mod sleep;
+mod storable;
 mod wait;
 mod wait_for_event;
 
@@ -26,8 +27,6 @@ use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 pub use ai_infer::AiInferStep;
 pub use fetch::FetchStep;
@@ -40,6 +39,7 @@ pub use run::RunStep;
 pub use send_event::{SendEventStep, SendEventsStep};
 pub use signal::{SendSignalStep, SignalConflict, WaitForSignalStep};
 pub use sleep::SleepStep;
+pub use storable::Storable;
 pub use wait_for_event::WaitForEventStep;
 
 use crate::error::Failure;
@@ -130,8 +130,8 @@ impl Step {
     ///
     /// **Steps do not nest**: a future that uses the run's `Step` fails the run (a 500, whose cause is logged).
     ///
-    /// `T` owns its data and is both `Serialize` and `DeserializeOwned`: `String`, not `&str` (of which the compiler says
-    /// that "implementation of `Deserialize` is not general enough").
+    /// `T` is [`Storable`]: it owns its data and is both `Serialize` and `DeserializeOwned`: `String`, not `&str` (of
+    /// which the compiler says that "implementation of `Deserialize` is not general enough").
     ///
     /// In a function annotated with [`#[api_fn]`](macro@crate::api_fn), `?` works in a bare async block. In a helper
     /// function that takes a `&Step`, name the error: `Ok::<_, Failure>(value)`. For an error that is a mere text, write
@@ -151,7 +151,7 @@ impl Step {
     #[track_caller]
     pub fn run<T, E, F>(&self, id: impl Into<StepId>, future: F) -> RunStep<F, T>
     where
-        T: Serialize + DeserializeOwned,
+        T: Storable,
         E: Into<Failure>,
         F: Future<Output = Result<T, E>>,
     {

@@ -7,12 +7,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
-use super::StepId;
+use super::{StepId, Storable};
 use crate::error::{Failure, Retry, StepError};
-use crate::run::{Begin, Ended, Executing, Place, Run, StepKey};
+use crate::run::{Begin, Ended, Executing, Memoized, Place, Run, StepKey};
 use crate::wire::OpError;
 
 pin_project! {
@@ -24,6 +23,7 @@ pin_project! {
         run: Arc<Run>,
         place: Place,
         stage: Stage<T>,
+        form: Form<T>,
     }
 
     impl<F, T> PinnedDrop for RunStep<F, T> {
@@ -47,13 +47,25 @@ enum Stage<T> {
     Done,
 }
 
+/// How the output is stored and read. As functions, so that only the step's making demands `T: Storable`, and a type
+/// that is not is one error instead of a second one at `.await`.
+struct Form<T> {
+    store: Store<T>,
+    recall: fn(&Run, &StepKey, &Memoized) -> Result<T, StepError>,
+}
+
+type Store<T> = fn(&T) -> Result<(Box<RawValue>, T), OpError>;
+
 impl<F, T> RunStep<F, T> {
-    pub(super) fn new(run: Arc<Run>, id: StepId, future: F, caller: &'static Location<'static>) -> Self {
+    pub(super) fn new(run: Arc<Run>, id: StepId, future: F, caller: &'static Location<'static>) -> Self
+    where
+        T: Storable,
+    {
         let stage = match id.fault() {
             Some(fault) => Stage::Misused(id, fault),
             None => Stage::New(run.claim(id, caller)),
         };
-        Self { future, run, place: Place::default(), stage }
+        Self { future, run, place: Place::default(), stage, form: Form { store, recall } }
     }
 
     /// Says to the dashboard which tool the step is.
@@ -87,7 +99,6 @@ impl<F, T> RunStep<F, T> {
 
 impl<T, E, F> Future for RunStep<F, T>
 where
-    T: Serialize + DeserializeOwned,
     E: Into<Failure>,
     F: Future<Output = Result<T, E>>,
 {
@@ -103,7 +114,7 @@ where
                     return Poll::Ready(Err(refused(run, id.as_str(), error)));
                 }
                 Stage::New(key) => match run.begin(&key, place, cx.waker()) {
-                    Begin::Memoized(value) => return Poll::Ready(recall(run, &key, value.outcome())),
+                    Begin::Memoized(value) => return Poll::Ready((this.form.recall)(run, &key, &value)),
                     Begin::Refused(error) => return Poll::Ready(Err(refused(run, &key.id, error))),
                     Begin::Execute(executing) => *this.stage = Stage::Executing(key, executing),
                     Begin::Backpressure => {
@@ -136,7 +147,7 @@ where
                         *this.stage = Stage::Executing(key, executing);
                         return Poll::Pending;
                     };
-                    *this.stage = end(run, key, place, &mut executing, output);
+                    *this.stage = end(run, key, place, &mut executing, output, this.form.store);
                 }
                 Stage::Ended(key, outcome) => {
                     if run.poll_turn(&key, place, cx.waker()).is_pending() {
@@ -164,9 +175,9 @@ fn end<T, E>(
     place: &Place,
     executing: &mut Executing,
     output: Result<T, E>,
+    store: Store<T>,
 ) -> Stage<T>
 where
-    T: Serialize + DeserializeOwned,
     E: Into<Failure>,
 {
     let unkept = |error: OpError| {
@@ -194,9 +205,7 @@ where
 }
 
 /// A value's stored form, and the value that comes out of it.
-fn store<T: Serialize + DeserializeOwned>(
-    value: &T,
-) -> Result<(Box<serde_json::value::RawValue>, T), OpError> {
+fn store<T: Storable>(value: &T) -> Result<(Box<RawValue>, T), OpError> {
     let json = serde_json::value::to_raw_value(value).map_err(|error| {
         let message = format!(
             "the step's output, a `{}`, cannot be written as JSON: {error}",
@@ -215,12 +224,8 @@ fn store<T: Serialize + DeserializeOwned>(
 }
 
 /// An earlier request's outcome.
-fn recall<T>(
-    run: &Run,
-    key: &StepKey,
-    outcome: Result<Result<T, OpError>, serde_json::Error>,
-) -> Result<T, StepError> {
-    match outcome {
+fn recall<T: Storable>(run: &Run, key: &StepKey, memoized: &Memoized) -> Result<T, StepError> {
+    match memoized.outcome::<T>() {
         Ok(outcome) => outcome.map_err(|error| StepError::new(key.id.clone(), error)),
         Err(error) => {
             let message = format!(

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use sha1::{Digest, Sha1};
 use ulid::Ulid;
 
-use super::{RunStep, Step, StepId};
+use super::{RunStep, Step, StepId, Storable};
 use crate::client::ApiError;
 use crate::error::{Failure, Retry};
 use crate::wire::EventIdSeed;
@@ -16,7 +16,7 @@ pub(super) type Sending<T> = RunStep<Pin<Box<dyn Future<Output = Result<T, Failu
 
 impl Step {
     /// Runs a call as a step.
-    pub(super) fn sending<T>(
+    pub(super) fn sending<T: Storable>(
         &self,
         id: StepId,
         call: impl Future<Output = Result<T, Failure>> + Send + 'static,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use futures_util::future::BoxFuture;
-use inngest::{Failure, MissingLayer, Step};
+use inngest::{Failure, MissingLayer, Replayable, Step};
 
 /// The header by which a visit is known in the app.
 pub(crate) const VISIT: &str = "x-visit";
@@ -135,6 +135,9 @@ impl Effects {
         self.stage.0.third_party.get().expect("the scenario has a third party")
     }
 }
+
+/// It reads a query.
+impl Replayable for Effects {}
 
 impl FromRequestParts<Stage> for Effects {
     type Rejection = MissingLayer;

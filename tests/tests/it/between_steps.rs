@@ -40,7 +40,7 @@ async fn begin_to_plan(step: &Step) {
 #[inngest::api_fn(id = "between-query", retries = 0)]
 async fn queries_before_a_planned_step(
     State(stage): State<Stage>,
-    headers: HeaderMap,
+    #[not_replayed] headers: HeaderMap,
     step: Step,
 ) -> Result<&'static str, StepError> {
     let waits = async {

@@ -37,7 +37,7 @@ struct Seen {
 async fn echo(
     method: Method,
     OriginalUri(uri): OriginalUri,
-    headers: HeaderMap,
+    #[not_replayed] headers: HeaderMap,
     step: Step,
     body: Bytes,
 ) -> Result<Json<[Seen; 2]>, StepError> {
@@ -167,7 +167,7 @@ async fn a_body_that_the_handler_does_not_read_is_kept_too() {
 }
 
 #[inngest::api_fn(id = "bodies-unread-step-first")]
-async fn unread_step_first(step: Step, _headers: HeaderMap) -> &'static str {
+async fn unread_step_first(step: Step, #[not_replayed] _headers: HeaderMap) -> &'static str {
     step.sleep("pause", PAUSE).await;
     "done"
 }
@@ -183,7 +183,11 @@ async fn a_body_that_is_not_read_is_kept_wherever_the_step_stands_among_the_argu
 }
 
 #[inngest::api_fn(id = "bodies-unread-slow")]
-async fn unread_slow(State(stage): State<Stage>, step: Step, _headers: HeaderMap) -> Result<(), StepError> {
+async fn unread_slow(
+    State(stage): State<Stage>,
+    step: Step,
+    #[not_replayed] _headers: HeaderMap,
+) -> Result<(), StepError> {
     step.run("meet", async {
         stage.door.pass().await;
         Ok(())

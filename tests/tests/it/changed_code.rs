@@ -32,6 +32,7 @@ async fn a_finished_step_that_the_handler_does_not_come_to_is_logged_once() {
 
 #[inngest::api_fn(id = "changed-code-renamed")]
 async fn renames_a_step(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
+    const CHARGE_CARD: &str = "charge-card";
     let charges = |name: &'static str| {
         let stage = stage.clone();
         async move { Ok::<_, inngest::Failure>(format!("{name} {}", stage.effects.happen(name))) }
@@ -42,13 +43,13 @@ async fn renames_a_step(State(stage): State<Stage>, step: Step) -> Result<String
         charged.push(if is_old {
             step.run("charge", charges("old")).await?
         } else {
-            step.run("charge-card", charges("new")).renamed_from("charge").await?
+            step.run(CHARGE_CARD, charges("new")).renamed_from("charge").await?
         });
     }
     step.sleep("pause", Duration::from_secs(60)).await;
     // There was no third under the old id.
     if !is_old {
-        charged.push(step.run("charge-card", charges("new")).renamed_from("charge").await?);
+        charged.push(step.run(CHARGE_CARD, charges("new")).renamed_from("charge").await?);
     }
     Ok(charged.join(", "))
 }

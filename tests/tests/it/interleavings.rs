@@ -9,6 +9,7 @@ use axum::routing::{get, post};
 use inngest::{Failure, Step, StepError};
 use stephttp_dev::{Call, Fault, Gate, RunStatus};
 use stephttp_tests::{Stage, World};
+use tokio::task::JoinHandle;
 
 /// A world whose app sends what has gathered at once.
 async fn eager(stage: &Stage, route: axum::routing::MethodRouter<Stage>) -> World {
@@ -118,13 +119,17 @@ async fn steps_are_stored_before_anything_calls_back() {
     world.assert_clean();
 }
 
+/// Which the attribute would refuse in the handler itself.
+fn in_a_task(step: Step, stage: Stage) -> JoinHandle<Result<usize, StepError>> {
+    tokio::spawn(async move {
+        step.run("in a task", async move { Ok::<_, Failure>(stage.effects.happen("task")) }).await
+    })
+}
+
 #[inngest::api_fn(id = "interleavings-spawned")]
 async fn awaits_a_task(State(stage): State<Stage>, step: Step) -> Result<&'static str, StepError> {
     step.sleep("nap", Duration::from_secs(1)).await;
-    let task = tokio::spawn({
-        let step = step.clone();
-        async move { step.run("in a task", async move { Ok::<_, Failure>(stage.effects.happen("task")) }).await }
-    });
+    let task = in_a_task(step, stage);
     task.await.unwrap()?;
     Ok("done")
 }

@@ -102,10 +102,11 @@ async fn same_ids(State(stage): State<Stage>, step: Step) -> Result<String, Step
         let drawn = stage.effects.happen("draw");
         Ok::<_, Failure>(format!("{branch}{drawn}"))
     };
+    const DRAW: &str = "draw";
     let branch = async |name: &str| {
-        let first = step.run("draw", draw(name)).await?;
+        let first = step.run(DRAW, draw(name)).await?;
         step.sleep("pause", Duration::from_secs(1)).await;
-        let second = step.run("draw", draw(name)).await?;
+        let second = step.run(DRAW, draw(name)).await?;
         Ok::<_, StepError>(format!("{first} {second}"))
     };
     let (x, y) = tokio::try_join!(branch("x"), branch("y"))?;

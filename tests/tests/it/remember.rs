@@ -128,7 +128,7 @@ async fn values_of_one_type_are_told_apart_by_their_order_in_every_reentry() {
 }
 
 #[inngest::api_fn(id = "remember-forgot")]
-async fn forgot(State(stage): State<Stage>, user: AuthUser, step: Step) -> String {
+async fn forgot(State(stage): State<Stage>, #[not_replayed] user: AuthUser, step: Step) -> String {
     stage.effects.happen("entered");
     step.sleep("pause", PAUSE).await;
     user.name

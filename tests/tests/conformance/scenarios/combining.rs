@@ -216,10 +216,12 @@ async fn joins_in_a_row(step: Step, effects: Effects) -> Result<&'static str, St
 /// The first two come in the first request, the third in a re-entry: all are told apart.
 #[inngest::api_fn(id = "combining-duplicate-ids")]
 async fn duplicate_ids(step: Step, effects: Effects) -> Result<String, StepError> {
-    let one = step.run("dup", effects.gives("first", "first".to_owned())).await?;
-    let two = step.run("dup", effects.gives("second", "second".to_owned())).await?;
+    // The attribute compares literal ids alone.
+    const DUP: &str = "dup";
+    let one = step.run(DUP, effects.gives("first", "first".to_owned())).await?;
+    let two = step.run(DUP, effects.gives("second", "second".to_owned())).await?;
     step.sleep("nap", NAP).await;
-    let three = step.run("dup", effects.gives("third", "third".to_owned())).await?;
+    let three = step.run(DUP, effects.gives("third", "third".to_owned())).await?;
     Ok(format!("{one} {two} {three}"))
 }
 

@@ -129,7 +129,7 @@ struct Seen {
 async fn echo(
     method: Method,
     OriginalUri(uri): OriginalUri,
-    headers: HeaderMap,
+    #[not_replayed] headers: HeaderMap,
     step: Step,
     _effects: Effects,
     body: Bytes,

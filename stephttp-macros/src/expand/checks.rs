@@ -1,0 +1,125 @@
+//! What only the compiler knows: whether types are extractors, answers, and the same in a re-entry.
+//!
+//! Each check is a call of a function in `stephttp::__private` with the user's type, in a closure that is never
+//! called. Its bound fails with words of ours, at the type.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{GenericArgument, Ident, Path, PathArguments, ReturnType, Type, spanned::Spanned};
+
+use crate::{args::Warning, krate, tokens::mentions, validate::Endpoint};
+
+/// `const _: fn() = || { .. };`
+pub(super) fn of(endpoint: &Endpoint) -> TokenStream {
+    let Endpoint { krate, cfgs, .. } = endpoint;
+    let arguments = arguments(endpoint);
+    let answer = answer(endpoint);
+    let warnings = warnings(endpoint);
+    if arguments.is_empty() && answer.is_empty() && warnings.is_empty() {
+        return TokenStream::new();
+    }
+    let traits = (!arguments.is_empty() || !answer.is_empty())
+        .then(|| quote!(#[allow(unused_imports)] use #krate::__private::probe::methods::*;));
+    quote! {
+        #(#cfgs)*
+        const _: fn() = || {
+            #traits
+            #arguments
+            #answer
+            #warnings
+        };
+    }
+}
+
+fn arguments(endpoint: &Endpoint) -> TokenStream {
+    let Some(arguments) = &endpoint.arguments else { return TokenStream::new() };
+    let last = arguments.len().checked_sub(1);
+    let checks = arguments.iter().enumerate().map(|(number, (ty, not_replayed))| {
+        let (span, krate) = place(ty, &endpoint.krate);
+        let kind = method("kind", only_generic(ty).unwrap_or(ty));
+        let kind = quote_spanned!(span=> (&&&&&&#krate::__private::Probe::<#ty>::NEW).#kind());
+        let omitted = endpoint.reentered && endpoint.opts.omit_request_body && !not_replayed;
+        let order = match (Some(number) == last, omitted) {
+            (false, _) => method("before_last", ty),
+            (true, true) => method("last_without_body", ty),
+            (true, false) => method("last", ty),
+        };
+        let order = quote_spanned!(span=> #kind.#order::<#ty>(););
+        let replay = (endpoint.reentered && !not_replayed).then(|| {
+            let replays = method("replays", ty);
+            quote_spanned!(span=> (&&&&&#krate::__private::Probe::<#ty>::NEW).#replays();)
+        });
+        quote!(#order #replay)
+    });
+    checks.collect()
+}
+
+fn answer(endpoint: &Endpoint) -> TokenStream {
+    let ReturnType::Type(_, ty) = &endpoint.sig.output else { return TokenStream::new() };
+    // Neither can be named here.
+    if endpoint.arguments.is_none() || mentions(ty, "impl") || matches!(**ty, Type::Never(_)) {
+        return TokenStream::new();
+    }
+    if let Some(halves) = halves(ty) {
+        let checks = halves.map(|half| {
+            let (span, krate) = place(half, &endpoint.krate);
+            let half_answer = method("half_answer", half);
+            quote_spanned!(span=> (&&&&#krate::__private::Probe::<(#ty, #half)>::NEW).#half_answer();)
+        });
+        return checks.into_iter().collect();
+    }
+    let (span, krate) = place(ty, &endpoint.krate);
+    let answer = method("answer", ty);
+    quote_spanned!(span=> (&&&#krate::__private::Probe::<#ty>::NEW).#answer();)
+}
+
+/// A method's name as if it were the user's, at the type: rustc reports a bound that fails there.
+fn method(name: &str, ty: &Type) -> Ident {
+    Ident::new(name, ty.span())
+}
+
+/// `A` and `B` of `Result<A, B>`.
+fn halves(ty: &Type) -> Option<[&Type; 2]> {
+    let (name, generics) = last_segment(ty)?;
+    match (name == "Result", &generics[..]) {
+        (true, [value, error]) => Some([value, error]),
+        _ => None,
+    }
+}
+
+/// `T` of `Json<T>`.
+fn only_generic(ty: &Type) -> Option<&Type> {
+    match last_segment(ty)?.1[..] {
+        [only] => Some(only),
+        _ => None,
+    }
+}
+
+fn last_segment(ty: &Type) -> Option<(&Ident, Vec<&Type>)> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last()?;
+    let PathArguments::AngleBracketed(generics) = &last.arguments else { return None };
+    let types = generics.args.iter().filter_map(|arg| match arg {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    });
+    Some((&last.ident, types.collect()))
+}
+
+/// Calls of deprecated functions: there is no other way to warn.
+fn warnings(endpoint: &Endpoint) -> TokenStream {
+    let warnings = endpoint.volatile.iter().map(|volatile| {
+        let (span, krate) = (volatile.place, krate::located_at(&endpoint.krate, volatile.place));
+        match volatile.warning {
+            Warning::Clock => quote_spanned!(span=> #krate::__private::differs_on_replay::clock();),
+            Warning::Random => quote_spanned!(span=> #krate::__private::differs_on_replay::random();),
+        }
+    });
+    warnings.collect()
+}
+
+/// Where to say it, and the crate's path there.
+fn place(ty: &Type, krate: &Path) -> (Span, TokenStream) {
+    let span = Span::call_site().located_at(ty.span());
+    (span, krate::located_at(krate, span))
+}

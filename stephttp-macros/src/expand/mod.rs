@@ -1,0 +1,129 @@
+//! The validated model to tokens. Nothing here can fail.
+//!
+//! Every path is absolute and every attribute is built in, so that nothing in the user's scope, a missing prelude
+//! included, can change what this means.
+
+mod checks;
+mod doc_table;
+mod opts;
+
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use quote::quote;
+use syn::ext::IdentExt;
+
+use crate::{
+    args::Track,
+    item::Body,
+    tokens::{as_group, is_ident, is_punct, regroup},
+    validate::Endpoint,
+};
+
+/// The function, and beside it what makes it known.
+pub(crate) fn endpoint(endpoint: &Endpoint) -> TokenStream {
+    let mut tokens = function(endpoint);
+    tokens.extend(marker(endpoint));
+    tokens.extend(api_fn_impl(endpoint));
+    tokens.extend(checks::of(endpoint));
+    // A function with a mistake is not registered: a setup check that fails on it would be a second error.
+    if endpoint.sound {
+        tokens.extend(registration(endpoint));
+    }
+    tokens
+}
+
+/// ```text
+/// async fn create_order(step: Step) -> R { #![inner] body }
+/// // to
+/// async fn create_order(step: Step) -> R { #![inner] krate::__private::enter::<create_order>(&step); body }
+/// ```
+fn function(endpoint: &Endpoint) -> TokenStream {
+    let Endpoint { krate, attrs, vis, sig, body, step, .. } = endpoint;
+    let Body { braces, inner_attrs, tokens } = body;
+    let name = &sig.ident;
+    let enter = step.as_ref().map(|step| {
+        // The user asked not to use it, and does not.
+        let lint =
+            step.to_string().starts_with('_').then(|| quote!(#[allow(clippy::used_underscore_binding)]));
+        quote!(#lint #krate::__private::enter::<#name>(&#step);)
+    });
+    let enter = enter.or_else(|| {
+        let always = endpoint.opts.track == Track::Always;
+        always.then(|| quote!(#krate::__private::enter_without_step::<#name>();))
+    });
+    // A body that begins with `use ..;` has it after a statement now.
+    let lint = (enter.is_some() && starts_with_item(tokens))
+        .then(|| quote!(#[allow(clippy::items_after_statements)]));
+    let body = regroup(braces, quote!(#inner_attrs #enter #tokens));
+    let table = doc_table::of(endpoint);
+    quote!(#lint #(#attrs)* #table #vis #sig #body)
+}
+
+/// `pub enum create_order {}`
+///
+/// Functions and types have different namespaces, so the handler and its type share a name: `&create_order` is the
+/// handler, `<create_order as ApiFn>::OPTS` its options, and one `use` brings both.
+fn marker(endpoint: &Endpoint) -> TokenStream {
+    let Endpoint { cfgs, vis, sig, .. } = endpoint;
+    let name = &sig.ident;
+    quote! {
+        #(#cfgs)*
+        #[allow(non_camel_case_types)]
+        #[doc(hidden)]
+        #vis enum #name {}
+    }
+}
+
+/// `impl krate::ApiFn for create_order { const OPTS: .. = ..; const STEPS: .. = ..; }`
+fn api_fn_impl(endpoint: &Endpoint) -> TokenStream {
+    let Endpoint { krate, cfgs, sig, calls, .. } = endpoint;
+    let name = &sig.ident;
+    let opts = opts::of(&endpoint.opts, krate);
+    let steps = calls.iter().filter_map(|call| call.meta(krate));
+    quote! {
+        #(#cfgs)*
+        #[automatically_derived]
+        impl #krate::ApiFn for #name {
+            const OPTS: #krate::FnOpts = #opts;
+            const STEPS: &'static [#krate::StepMeta] = &[#(#steps),*];
+        }
+    }
+}
+
+/// Hands the function to `stephttp::registered()`, with the place to name when two functions have one id.
+fn registration(endpoint: &Endpoint) -> TokenStream {
+    let Endpoint { krate, cfgs, sig, .. } = endpoint;
+    let name = &sig.ident;
+    let path = format!("::{}", name.unraw());
+    quote! {
+        #(#cfgs)*
+        #krate::__private::inventory::submit! {
+            #krate::__private::registration::<#name>(
+                ::core::concat!(::core::module_path!(), #path),
+                ::core::file!(),
+                ::core::line!(),
+            )
+        }
+    }
+}
+
+/// Whether the first statement is an item.
+fn starts_with_item(body: &TokenStream) -> bool {
+    const ITEMS: &[&str] =
+        &["use", "fn", "const", "static", "struct", "enum", "impl", "trait", "type", "mod", "pub"];
+    let tokens: Vec<TokenTree> = body.clone().into_iter().collect();
+    let mut rest = &tokens[..];
+    while let [hash, brackets, after @ ..] = rest
+        && is_punct(hash, '#')
+        && as_group(brackets, Delimiter::Bracket).is_some()
+    {
+        rest = after;
+    }
+    match rest {
+        [word, block, ..] if is_ident(word, "const") && as_group(block, Delimiter::Brace).is_some() => false,
+        [word, next, ..] if is_ident(word, "async") || is_ident(word, "unsafe") => {
+            ITEMS.iter().any(|item| is_ident(next, item))
+        }
+        [word, ..] => ITEMS.iter().any(|item| is_ident(word, item)),
+        [] => false,
+    }
+}

@@ -1,0 +1,74 @@
+//! The options as a constant expression; only what was given is written down.
+
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{Path, spanned::Spanned};
+
+use crate::{
+    args::{AsyncResponse, Track},
+    krate,
+    validate::Opts,
+};
+
+/// `krate::FnOpts::new("create-order").with_retries(3)`
+pub(super) fn of(opts: &Opts, krate: &Path) -> TokenStream {
+    let Opts {
+        id,
+        retries,
+        omit_request_body,
+        omit_response_body,
+        async_response,
+        track,
+        sync_only,
+        max_request_time,
+    } = opts;
+    let mut tokens = quote!(#krate::FnOpts::new(#id));
+    if let Some(retries) = retries {
+        let retries = Literal::u8_unsuffixed(*retries);
+        tokens.extend(quote!(.with_retries(#retries)));
+    }
+    if *omit_request_body {
+        tokens.extend(quote!(.with_omit_request_body(true)));
+    }
+    if *omit_response_body {
+        tokens.extend(quote!(.with_omit_response_body(true)));
+    }
+    if let Some(response) = async_response {
+        let response = self::async_response(response, krate);
+        tokens.extend(quote!(.with_async_response(#response)));
+    }
+    if *track == Track::Always {
+        tokens.extend(quote!(.with_track(#krate::Track::Always)));
+    }
+    if *sync_only {
+        tokens.extend(quote!(.with_sync_only(true)));
+    }
+    if let Some(time) = max_request_time {
+        let millis = Literal::u64_unsuffixed(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        tokens.extend(quote!(.with_max_request_time(::core::time::Duration::from_millis(#millis))));
+    }
+    tokens
+}
+
+/// What is wrong with the user's function is said at its path. The closures' arguments have names that it cannot mean.
+fn async_response(response: &AsyncResponse, krate: &Path) -> TokenStream {
+    let hidden = |name: &str| Ident::new(name, Span::mixed_site());
+    match response {
+        AsyncResponse::Redirect => quote!(#krate::AsyncResponse::Redirect),
+        AsyncResponse::Token => quote!(#krate::AsyncResponse::Token),
+        AsyncResponse::RedirectTo(path) => {
+            let span = Span::call_site().located_at(path.span());
+            let door = krate::located_at(krate, span);
+            let output = hidden("output");
+            let call = quote_spanned!(span=> #door::__private::redirect_url(#path, #output));
+            quote!(#krate::AsyncResponse::RedirectTo(|#output| #call))
+        }
+        AsyncResponse::Custom(path) => {
+            let span = Span::call_site().located_at(path.span());
+            let door = krate::located_at(krate, span);
+            let (parts, output) = (hidden("parts"), hidden("output"));
+            let call = quote_spanned!(span=> #door::__private::custom_response(#path, #parts, #output));
+            quote!(#krate::AsyncResponse::Custom(|#parts, #output| #call))
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Steps where none can be.
+
+use proc_macro2::{Delimiter, Group, Literal, TokenStream, TokenTree};
+
+use super::{Place, call::Call};
+use crate::{
+    errors::Errors,
+    tokens::{as_group, is_ident, is_punct, turbofish},
+};
+
+/// Functions that poll a future elsewhere than in the handler.
+const SPAWNERS: &[&str] = &[
+    "spawn",
+    "spawn_local",
+    "spawn_blocking",
+    "spawn_on",
+    "spawn_local_on",
+    "spawn_blocking_on",
+    "spawn_pinned",
+];
+
+/// The place of the arguments of `tokio::spawn(..)` and its like, if its name is at `at`, and the name.
+pub(super) fn spawn_args(tokens: &[TokenTree], at: usize) -> Option<(usize, String)> {
+    let name = SPAWNERS.iter().find(|name| is_ident(&tokens[at], name))?;
+    let args_at = at + 1 + turbofish(&tokens[at + 1..]);
+    as_group(tokens.get(args_at)?, Delimiter::Parenthesis)?;
+    Some((args_at, (*name).to_owned()))
+}
+
+/// `(|| ..)`, `(move || ..)`
+pub(super) fn is_closure(args: &Group) -> bool {
+    let first = args.stream().into_iter().find(|token| !is_ident(token, "move"));
+    first.is_some_and(|token| is_punct(&token, '|'))
+}
+
+/// `call` begins at `at`.
+pub(super) fn report_call(
+    call: &Call<'_>,
+    tokens: &[TokenTree],
+    at: usize,
+    place: &Place,
+    errors: &mut Errors,
+) {
+    if let Some(outer) = &place.in_step {
+        errors.on(
+            call.name,
+            format_args!(
+                "a step inside the step {outer}: its result would be kept twice, and a retry of the outer step could \
+                 not tell that it has run; call it before that step, and give the outer step its value"
+            ),
+        );
+    }
+    if let Some(spawned) = &place.spawned
+        && (spawned.later || !call.chain.awaited)
+    {
+        report_spawn(call.name, &spawned.by, errors);
+    }
+    if is_dropped(call, tokens, at, place) {
+        let whole: TokenStream = tokens[at..=call.args_at].iter().cloned().collect();
+        errors.on(whole, "this step is never awaited, so it never runs: write `.await` after it");
+    }
+}
+
+pub(super) fn report_spawn(place: &TokenTree, by: &str, errors: &mut Errors) {
+    errors.on(
+        place,
+        format_args!(
+            "a step inside `{by}(..)`: the run ends, or is handed over, with the handler and does not know of other \
+             tasks; run steps in the handler itself, several at once with `tokio::join!`, and start what needs a task \
+             or a thread inside of a step"
+        ),
+    );
+}
+
+pub(super) fn report_id(literal: &Literal, errors: &mut Errors) {
+    errors.on(literal, "a step's id is a text: write one that says what the step does, as \"charge-card\"");
+}
+
+/// `step.run(..);` and `let _ = step.run(..);`
+fn is_dropped(call: &Call<'_>, tokens: &[TokenTree], at: usize, place: &Place) -> bool {
+    let begins_statement = match &tokens[..at] {
+        [.., word, underscore, equals] if is_punct(equals, '=') => {
+            is_ident(word, "let") && is_ident(underscore, "_")
+        }
+        [.., before] => is_punct(before, ';') || as_group(before, Delimiter::Brace).is_some(),
+        [] => true,
+    };
+    call.chain.dropped && place.is_block && begins_statement
+}

@@ -1,0 +1,335 @@
+//! Finds the step calls in a body and rewrites them: tokens to tokens, nothing is parsed.
+//!
+//! A literal id is hashed here, so that it costs nothing at run time, and is listed in `ApiFn::STEPS`. Calls are
+//! recognised by their receiver's name, also inside closures and macros such as `join!`. A call that is missed still
+//! works: its id is hashed at run time, it is not in the list, and its mistakes are found when it runs.
+
+mod binding;
+mod branches;
+mod call;
+mod misuse;
+mod typed;
+mod volatile;
+
+use proc_macro2::{Delimiter, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+use sha1::{Digest, Sha1};
+use syn::{LitStr, Path, spanned::Spanned};
+
+use self::{
+    binding::Binding,
+    branches::{Branches, Level},
+    call::{Call, Method},
+};
+use crate::{
+    errors::Errors,
+    krate,
+    tokens::{as_group, as_literal, as_string, is_ident, is_punct, is_text, regroup},
+};
+
+pub(crate) use self::{call::unbound, volatile::Volatile};
+
+/// A step call in the source.
+pub(crate) struct StepCall {
+    /// A literal id.
+    pub(crate) id: Option<LitStr>,
+    pub(crate) renamed_from: Option<LitStr>,
+    pub(crate) method: &'static Method,
+    /// The method's name.
+    pub(crate) place: Span,
+    pub(crate) branches: Branches,
+}
+
+/// What a body has in it.
+pub(crate) struct Body {
+    pub(crate) tokens: TokenStream,
+    /// In source order.
+    pub(crate) calls: Vec<StepCall>,
+    /// Where the `Step` is given to something else, which may run steps of any kind.
+    pub(crate) escape: Option<Span>,
+    pub(crate) volatile: Vec<Volatile>,
+}
+
+/// Rewrites the calls on `step` in `body`, and reports what is wrong with where they stand.
+pub(crate) fn rewrite(body: TokenStream, step: &Ident, krate: &Path, errors: &mut Errors) -> Body {
+    let mut scanner = Scanner {
+        krate,
+        errors,
+        known: vec![step.to_string()],
+        constructs: 0,
+        calls: Vec::new(),
+        escape: None,
+        volatile: Vec::new(),
+    };
+    let place = Place { is_block: true, ..Place::default() };
+    let tokens = scanner.stream(body.clone(), &place).unwrap_or(body);
+    let Scanner { calls, escape, volatile, .. } = scanner;
+    Body { tokens, calls, escape, volatile }
+}
+
+/// SHA-1 of the id, as Inngest computes it, as `*b"..."`.
+fn hash(id: &str, span: Span) -> TokenStream {
+    let mut literal = Literal::byte_string(&Sha1::digest(id.as_bytes()));
+    literal.set_span(span);
+    let mut star = Punct::new('*', Spacing::Alone);
+    star.set_span(span);
+    quote!(#star #literal)
+}
+
+struct Scanner<'a> {
+    krate: &'a Path,
+    errors: &'a mut Errors,
+    /// The names that hold a `Step` here.
+    known: Vec<String>,
+    constructs: usize,
+    calls: Vec<StepCall>,
+    escape: Option<Span>,
+    volatile: Vec<Volatile>,
+}
+
+/// What is around some tokens.
+#[derive(Clone, Default)]
+struct Place {
+    branches: Branches,
+    /// The tokens are statements.
+    is_block: bool,
+    /// They are the arms of this `match`.
+    arms_of: Option<usize>,
+    /// They are the arguments of a step call.
+    is_argument: bool,
+    /// They are the arguments of the step that has this id, as written, and that takes a future.
+    argument_of: Option<String>,
+    /// They are in that future.
+    in_step: Option<String>,
+    /// They are given to a function that starts a task or a thread.
+    spawned: Option<Spawned>,
+}
+
+#[derive(Clone)]
+struct Spawned {
+    by: String,
+    /// They run in the task, and not before it is started.
+    later: bool,
+}
+
+impl Scanner<'_> {
+    /// `None`: nothing to change. The original is kept then, because a rebuilt group loses its braces' own spans.
+    fn stream(&mut self, stream: TokenStream, place: &Place) -> Option<TokenStream> {
+        let outside = self.known.clone();
+        let tokens: Vec<TokenTree> = stream.into_iter().collect();
+        let changed = self.tokens(&tokens, place);
+        self.known = outside;
+        changed.map(TokenStream::from_iter)
+    }
+
+    /// Every token of `tokens` becomes exactly one token of the result.
+    fn tokens(&mut self, tokens: &[TokenTree], place: &Place) -> Option<Vec<TokenTree>> {
+        let mut out: Vec<TokenTree> = tokens.to_vec();
+        let mut changed = false;
+        let mut binding = None;
+        let level = Level::read(tokens);
+        let first_construct = self.constructs;
+        self.constructs += tokens.len();
+        let mut place = place.clone();
+        let around = place.branches.clone();
+        let mut arm = 0;
+        let mut spawn = None;
+        let mut at = 0;
+        while at < tokens.len() {
+            binding = Binding::read(&tokens[at..], &self.known).or(binding);
+            if is_punct(&tokens[at], ';') {
+                self.apply(binding.take());
+            }
+            if let Some(construct) = place.arms_of
+                && branches::begins_arm(tokens, at)
+            {
+                arm += 1;
+                place.branches = around.within(construct, arm);
+            }
+            spawn = misuse::spawn_args(tokens, at).or(spawn);
+
+            let call = Call::read(tokens, at, &self.known);
+            let (group_at, new) = match (&call, &tokens[at]) {
+                (Some(call), _) => {
+                    misuse::report_call(call, tokens, at, &place, self.errors);
+                    (call.args_at, self.call(call, &place))
+                }
+                (None, TokenTree::Group(group)) => {
+                    let mut inner = place.within(tokens, at, spawn.as_ref());
+                    if let Some((construct, number)) = level.branch(at) {
+                        inner.branches = place.branches.within(first_construct + construct, number);
+                    }
+                    inner.arms_of = level.is_match(at).then_some(first_construct + at);
+                    (at, self.stream(group.stream(), &inner).map(|new| regroup(group, new)))
+                }
+                (None, _) => {
+                    self.other(tokens, at, binding.as_ref(), &place);
+                    (at, None)
+                }
+            };
+            if let Some(new) = new {
+                out[group_at] = new;
+                changed = true;
+            }
+            at = group_at + 1;
+        }
+        changed.then_some(out)
+    }
+
+    fn apply(&mut self, binding: Option<Binding>) {
+        let Some(Binding { name, is_step }) = binding else { return };
+        self.known.retain(|known| *known != name);
+        if is_step {
+            self.known.push(name);
+        }
+    }
+
+    /// A token that begins no call.
+    fn other(&mut self, tokens: &[TokenTree], at: usize, binding: Option<&Binding>, place: &Place) {
+        if !place.is_argument
+            && let Some(volatile) = Volatile::read(tokens, at)
+        {
+            self.volatile.push(volatile);
+        }
+        let renames = binding.is_some_and(|binding| binding.is_step);
+        if renames || !call::is_known(tokens, at, &self.known) || call::is_harmless_use(&tokens[at + 1..]) {
+            return;
+        }
+        self.escape.get_or_insert(tokens[at].span());
+        if let Some(spawned) = &place.spawned {
+            misuse::report_spawn(&tokens[at], &spawned.by, self.errors);
+        }
+    }
+
+    /// ```text
+    /// step.run("sum", async { .. })
+    ///         ^ to ^
+    ///         (krate::__private::step_id("sum", *b".."), krate::__private::typed(async { .. }))
+    /// ```
+    fn call(&mut self, call: &Call<'_>, place: &Place) -> Option<TokenTree> {
+        let tokens: Vec<TokenTree> = call.args.stream().into_iter().collect();
+        let id = match &tokens[..] {
+            [id] => Some(id),
+            [id, comma, ..] if is_punct(comma, ',') => Some(id),
+            _ => None,
+        };
+        let literal = id.and_then(as_literal);
+        let id = id.and_then(as_string);
+        let bad = literal.filter(|literal| id.is_none() && !is_text(literal));
+        if let Some(literal) = &bad {
+            misuse::report_id(literal, self.errors);
+        }
+        self.calls.push(StepCall {
+            id: id.clone(),
+            renamed_from: call.chain.renamed_from.clone(),
+            method: call.method,
+            place: call.name.span(),
+            branches: place.branches.clone(),
+        });
+
+        // One to one, so that places in the new tokens are places in the old.
+        let outside = self.known.clone();
+        let scanned = self.tokens(&tokens, &place.of_arguments(call, tokens.first()));
+        self.known = outside;
+        // What is no text is reported here alone: rustc sees a good one.
+        let written = id.or_else(|| bad.map(|literal| LitStr::new("step", literal.span())));
+        let mut changed = written.is_some() || scanned.is_some();
+        let mut args = scanned.unwrap_or(tokens);
+
+        if call.method.takes_future && !call.fixes_error {
+            changed |= self.fix_error_type(&mut args);
+        }
+        let mut out = TokenStream::new();
+        let mut args = args.into_iter();
+        if let Some(id) = &written {
+            args.next();
+            out.extend(self.step_id(id));
+        }
+        out.extend(args);
+        changed.then(|| regroup(call.args, out))
+    }
+
+    /// Spanned at the literal: a hover, or an error about the argument, stays on what the user wrote.
+    fn step_id(&self, id: &LitStr) -> TokenStream {
+        let span = Span::call_site().located_at(id.span());
+        let krate = krate::located_at(self.krate, span);
+        let hash = hash(&id.value(), span);
+        quote_spanned!(span=> #krate::__private::step_id(#id, #hash))
+    }
+
+    /// `"sum", async { .. }` to `"sum", krate::__private::typed(async { .. })`
+    ///
+    /// Looks from the end, because an id that is no literal may have commas of its own.
+    fn fix_error_type(&self, args: &mut Vec<TokenTree>) -> bool {
+        let end = args.len() - args.last().map_or(0, |last| usize::from(is_punct(last, ',')));
+        let Some(start) = args[..end].iter().rposition(|token| is_punct(token, ',')).map(|comma| comma + 1)
+        else {
+            return false;
+        };
+        let future = &args[start..end];
+        if !typed::async_block(future).is_some_and(typed::is_open) {
+            return false;
+        }
+        let krate = self.krate;
+        let span = Span::call_site().located_at(TokenStream::from_iter(future.to_vec()).span());
+        let typed = quote_spanned!(span=> #krate::__private::typed(#(#future)*));
+        args.splice(start..end, typed);
+        true
+    }
+}
+
+impl Place {
+    /// What is around the tokens of the group at `at`.
+    fn within(&self, tokens: &[TokenTree], at: usize, spawn: Option<&(usize, String)>) -> Self {
+        let mut inner = self.clone();
+        let before = &tokens[..at];
+        let braces = as_group(&tokens[at], Delimiter::Brace).is_some();
+        inner.is_block = braces && !before.last().is_some_and(|token| is_punct(token, '!'));
+        let is_async = match before {
+            [.., first, second] if is_ident(second, "move") => is_ident(first, "async"),
+            [.., last] => is_ident(last, "async"),
+            [] => false,
+        };
+        if braces && is_async {
+            // Only this is polled with the step; `charge(step.run(..).await?)` runs one after the other.
+            inner.in_step = self.argument_of.clone().or_else(|| self.in_step.clone());
+            if let Some(spawned) = &mut inner.spawned {
+                spawned.later = true;
+            }
+        }
+        if let (Some((args_at, by)), TokenTree::Group(args)) = (spawn, &tokens[at])
+            && *args_at == at
+        {
+            inner.spawned = Some(Spawned { by: by.clone(), later: misuse::is_closure(args) });
+        }
+        inner
+    }
+
+    /// What is around the arguments of `call`.
+    fn of_arguments(&self, call: &Call<'_>, id: Option<&TokenTree>) -> Self {
+        let mut inner = self.clone();
+        inner.is_block = false;
+        inner.is_argument = true;
+        inner.arms_of = None;
+        if call.method.takes_future {
+            inner.argument_of = Some(id.map(ToString::to_string).unwrap_or_default());
+        }
+        inner
+    }
+}
+
+impl StepCall {
+    /// `krate::__private::step_meta("charge-card", *b"..", krate::StepKind::Run, file!(), line!())`
+    pub(crate) fn meta(&self, krate: &Path) -> Option<TokenStream> {
+        let id = self.id.as_ref()?;
+        let text = Literal::string(&id.value());
+        let hash = hash(&id.value(), Span::call_site());
+        let kind = Ident::new(self.method.kind, Span::call_site()).into_token_stream();
+        let place = quote_spanned!(id.span()=> ::core::file!(), ::core::line!());
+        let renamed = self.renamed_from.as_ref().map(|old| {
+            let old = Literal::string(&old.value());
+            quote!(.with_renamed_from(#old))
+        });
+        Some(quote!(#krate::__private::step_meta(#text, #hash, #krate::StepKind::#kind, #place)#renamed))
+    }
+}

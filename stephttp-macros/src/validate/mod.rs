@@ -1,0 +1,142 @@
+//! Checks that need more than one piece at once, and the model that has passed them.
+
+mod function_id;
+mod hand_over;
+mod signature;
+mod step_argument;
+mod step_calls;
+
+use std::time::Duration;
+
+use syn::{Attribute, FnArg, Ident, Path, Signature, Type, Visibility};
+
+use crate::{
+    args::{Args, AsyncResponse, Track, Warning},
+    errors::Errors,
+    item::{Body, Item},
+    krate::{self, FindCrate},
+    steps::{self, StepCall, Volatile},
+};
+
+/// An annotated function that can be expanded. Where the user's was at fault this is the good case of it, so that the
+/// rest of the program sees what it will see once the fault is mended.
+pub(crate) struct Endpoint {
+    pub(crate) krate: Path,
+    pub(crate) cfgs: Vec<Attribute>,
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) sig: Signature,
+    pub(crate) body: Body,
+    pub(crate) opts: Opts,
+    /// The argument that holds the `Step`.
+    pub(crate) step: Option<Ident>,
+    pub(crate) calls: Vec<StepCall>,
+    /// The handler can run again for the same run.
+    pub(crate) reentered: bool,
+    pub(crate) volatile: Vec<Volatile>,
+    /// The arguments' types, if axum can call the function; each with whether its value may differ in a re-entry.
+    pub(crate) arguments: Option<Vec<(Type, bool)>>,
+    /// Nothing was at fault.
+    pub(crate) sound: bool,
+}
+
+/// The options, as far as they are good.
+pub(crate) struct Opts {
+    pub(crate) id: String,
+    pub(crate) retries: Option<u8>,
+    pub(crate) omit_request_body: bool,
+    pub(crate) omit_response_body: bool,
+    pub(crate) async_response: Option<AsyncResponse>,
+    pub(crate) track: Track,
+    pub(crate) sync_only: bool,
+    pub(crate) max_request_time: Option<Duration>,
+}
+
+/// `None`: only the function itself can be emitted, as it was.
+pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors) -> Option<Endpoint> {
+    let Args {
+        id,
+        retries,
+        omit_request_body,
+        omit_response_body,
+        async_response,
+        track,
+        sync_only,
+        max_request_time,
+        allow,
+        krate,
+        places,
+        incomplete,
+    } = args;
+    let cfgs = item.cfgs();
+    let Item { attrs, vis, mut sig, mut body } = item;
+
+    let id = function_id::function_id(id, incomplete, &sig.ident, errors);
+    let krate = krate::resolve(krate, find, errors);
+    let mut opts = Opts {
+        id,
+        retries: None,
+        omit_request_body: omit_request_body.good().unwrap_or_default(),
+        omit_response_body: omit_response_body.good().unwrap_or_default(),
+        async_response: async_response.good(),
+        track: track.good().unwrap_or(Track::WithSteps),
+        sync_only: sync_only.good().unwrap_or_default(),
+        max_request_time: max_request_time.good(),
+    };
+    hand_over::conflicts(&opts, &retries, &places, errors);
+    opts.retries = retries.good();
+
+    let before = errors.len();
+    let is_method = signature::signature(&mut sig, errors);
+    let step = step_argument::step_argument(&mut sig, errors);
+    let arguments = arguments(&mut sig);
+    let arguments = (errors.len() == before).then_some(arguments);
+    let krate = krate.filter(|_| !is_method)?;
+    let step = step.or_else(|| step_argument::missing_step(&mut sig, &body, &krate, errors));
+
+    let scanned = step.as_ref().map(|step| {
+        let mut scanned = steps::rewrite(body.tokens.clone(), step, &krate, errors);
+        body.tokens = std::mem::take(&mut scanned.tokens);
+        scanned
+    });
+    hand_over::idle_options(&opts, scanned.as_ref(), &places, errors);
+    let reentered = scanned.as_ref().is_some_and(|body| hand_over::can_be_reentered(&opts, body));
+    let (calls, mut volatile) = scanned.map(|body| (body.calls, body.volatile)).unwrap_or_default();
+    step_calls::ids(&calls, errors);
+    if opts.sync_only {
+        hand_over::waits(&calls, errors);
+    }
+    let allowed: Vec<Warning> = allow.good().unwrap_or_default();
+    volatile.retain(|volatile| reentered && !allowed.contains(&volatile.warning));
+
+    let sound = errors.is_empty();
+    Some(Endpoint {
+        krate,
+        cfgs,
+        attrs,
+        vis,
+        sig,
+        body,
+        opts,
+        step,
+        calls,
+        reentered,
+        volatile,
+        arguments,
+        sound,
+    })
+}
+
+/// Takes `#[not_replayed]` off the arguments that have it.
+fn arguments(sig: &mut Signature) -> Vec<(Type, bool)> {
+    let typed = sig.inputs.iter_mut().filter_map(|arg| match arg {
+        FnArg::Typed(arg) => Some(arg),
+        FnArg::Receiver(_) => None,
+    });
+    let argument = |arg: &mut syn::PatType| {
+        let before = arg.attrs.len();
+        arg.attrs.retain(|attr| !attr.path().is_ident("not_replayed"));
+        ((*arg.ty).clone(), arg.attrs.len() < before)
+    };
+    typed.map(argument).collect()
+}

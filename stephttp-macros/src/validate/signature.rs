@@ -1,0 +1,84 @@
+//! The signature that axum can call.
+
+use syn::{FnArg, GenericParam, Safety, Signature, Token, Type};
+
+use crate::{errors::Errors, tokens::mentions};
+
+/// How many arguments axum takes.
+const MAX_ARGUMENTS: usize = 16;
+
+/// Reports what axum cannot call and mends what can be mended. Returns whether this is a method.
+pub(super) fn signature(sig: &mut Signature, errors: &mut Errors) -> bool {
+    if let Some(keyword) = sig.constness.take() {
+        errors.on(keyword, "a handler cannot be `const`: it waits for its steps; remove `const`");
+    }
+    if let Safety::Unsafe(keyword) = std::mem::take(&mut sig.safety) {
+        errors.on(
+            keyword,
+            "a handler cannot be `unsafe`: axum calls it for anybody's request; remove `unsafe`",
+        );
+    }
+    if let Some(abi) = sig.abi.take() {
+        errors.on(abi, "a handler cannot be `extern`: axum calls it as a Rust function; remove this");
+    }
+    if sig.asyncness.is_none() {
+        errors
+            .on(sig.fn_token, "a handler must be `async`, because it waits for its steps: write `async fn`");
+        sig.asyncness = Some(Token![async](sig.fn_token.span));
+    }
+    if let Some(variadic) = sig.variadic.take() {
+        errors.on(
+            variadic,
+            "a handler cannot take `...`: axum gives it one value for each argument; remove this",
+        );
+    }
+    if !sig.generics.params.is_empty() {
+        let only_lifetimes =
+            sig.generics.params.iter().all(|param| matches!(param, GenericParam::Lifetime(_)));
+        errors.on(
+            &sig.generics,
+            if only_lifetimes {
+                "a handler cannot have lifetimes: what it takes is made for it and owned by it; remove them"
+            } else {
+                "handlers cannot be generic: axum needs one concrete function; write the types themselves"
+            },
+        );
+    }
+    for (number, arg) in sig.inputs.iter().enumerate() {
+        if let FnArg::Typed(arg) = arg {
+            argument(&arg.ty, errors);
+        }
+        if number == MAX_ARGUMENTS {
+            errors.on(
+                arg,
+                format_args!(
+                    "a handler takes at most {MAX_ARGUMENTS} arguments in axum; put several into one struct that \
+                     derives `FromRequestParts`"
+                ),
+            );
+        }
+    }
+    let receiver = sig.receiver();
+    if let Some(receiver) = receiver {
+        errors.on(
+            receiver,
+            "a handler cannot have `self`: axum calls a free function; move it out of the `impl` and take what it \
+             needs as `State(..)`",
+        );
+    }
+    receiver.is_some()
+}
+
+fn argument(ty: &Type, errors: &mut Errors) {
+    match ty {
+        Type::Reference(ty) => errors.on(
+            ty,
+            "a handler cannot borrow: what it takes is made for it and owned by it; remove the `&`",
+        ),
+        ty if mentions(ty, "impl") => errors.on(
+            ty,
+            "a handler's argument cannot be `impl ..`: axum needs one concrete function; write the type itself",
+        ),
+        _ => {}
+    }
+}

@@ -1,0 +1,84 @@
+//! The argument that holds the `Step`.
+
+use proc_macro2::Span;
+use syn::{FnArg, Ident, Pat, PatIdent, PatType, Path, PathArguments, Signature, Type, parse_quote};
+
+use crate::{errors::Errors, item::Body, steps};
+
+/// Finds the argument that holds the `Step`, and gives it a name if it has none.
+pub(super) fn step_argument(sig: &mut Signature, errors: &mut Errors) -> Option<Ident> {
+    let mut typed: Vec<&mut PatType> = sig.inputs.iter_mut().filter_map(typed_argument).collect();
+    // An alias hides the type's name; the argument's own name is then the best hint there is.
+    let by_name = !typed.iter().any(|arg| is_step(&arg.ty));
+    typed.retain(|arg| if by_name { is_called_step(arg) } else { is_step(&arg.ty) });
+
+    let mut typed = typed.into_iter();
+    let step = typed.next()?;
+    for other in typed {
+        errors.on(
+            &other.ty,
+            "a handler has one `Step`; remove this one, and clone the other where you need two",
+        );
+    }
+    match &mut *step.pat {
+        Pat::Ident(pat) => Some(pat.ident.clone()),
+        Pat::Wild(wild) => {
+            // The user cannot name it, and it cannot hide anything of the user's.
+            let ident = Ident::new("hidden_step", Span::mixed_site().located_at(wild.underscore_token.span));
+            let (attrs, ident_pat) = (std::mem::take(&mut wild.attrs), ident.clone());
+            let pat = PatIdent { attrs, by_ref: None, mutability: None, ident: ident_pat, subpat: None };
+            *step.pat = Pat::Ident(pat);
+            Some(ident)
+        }
+        other => {
+            errors.on(other, "the `Step` needs a name here: write `step: Step`");
+            None
+        }
+    }
+}
+
+fn typed_argument(arg: &mut FnArg) -> Option<&mut PatType> {
+    match arg {
+        FnArg::Typed(arg) => Some(arg),
+        FnArg::Receiver(_) => None,
+    }
+}
+
+/// `Step`, `inngest::Step`, `&Step`. The last is a mistake of its own.
+fn is_step(ty: &Type) -> bool {
+    match ty {
+        Type::Path(ty) => ty.path.segments.last().is_some_and(|segment| segment.ident == "Step"),
+        Type::Reference(ty) => is_step(&ty.elem),
+        Type::Group(ty) => is_step(&ty.elem),
+        Type::Paren(ty) => is_step(&ty.elem),
+        _ => false,
+    }
+}
+
+/// `step: Alias`, but not `step: Json<..>`
+fn is_called_step(arg: &PatType) -> bool {
+    let plain =
+        |path: &Path| path.segments.iter().all(|segment| matches!(segment.arguments, PathArguments::None));
+    matches!(&*arg.pat, Pat::Ident(pat) if pat.ident == "step")
+        && matches!(&*arg.ty, Type::Path(ty) if plain(&ty.path))
+}
+
+/// Reports steps in a handler that has no `Step`, and gives it one.
+pub(super) fn missing_step(
+    sig: &mut Signature,
+    body: &Body,
+    krate: &Path,
+    errors: &mut Errors,
+) -> Option<Ident> {
+    let named_so = sig.inputs.iter().any(|arg| crate::tokens::mentions(arg, "step"));
+    let tokens: Vec<_> = body.tokens.clone().into_iter().collect();
+    let step = steps::unbound(&tokens).filter(|_| !named_so)?;
+    errors.at(
+        step.span(),
+        "this handler has no `Step`, which is what steps are run with: add `step: Step` to its arguments, before the \
+         one that reads the body",
+    );
+    let arg: FnArg = parse_quote!(#step: #krate::Step);
+    sig.inputs.insert(0, arg);
+    Some(step)
+}

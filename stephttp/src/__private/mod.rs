@@ -1,0 +1,125 @@
+//! The one door through which the attribute's expansion reaches the runtime. Not for use by hand: it changes without
+//! notice, and the two crates are pinned to each other.
+
+pub mod probe;
+
+use std::fmt::Display;
+
+use axum::response::IntoResponse;
+use http::request::Parts;
+pub use inventory;
+
+pub use self::probe::Probe;
+use crate::error::Failure;
+use crate::function::{ApiFn, CustomResponse, Registration, RunOutput, StepKind, StepMeta};
+use crate::step::{Step, StepId};
+use crate::wire::StepHash;
+
+/// Tells the request's run which function it is in.
+pub fn enter<F: ApiFn>(step: &Step) {
+    step.enter(&const { F::OPTS });
+}
+
+/// A step id that was hashed at compile time.
+#[must_use]
+pub const fn step_id(id: &'static str, hash: [u8; 20]) -> StepId {
+    StepId::hashed(id, StepHash::from_bytes(hash))
+}
+
+/// Fixes the error of a bare async block, which the compiler cannot infer through `?`.
+pub fn typed<F: Future<Output: TypedOutput>>(future: F) -> F {
+    future
+}
+
+/// What a bare async block in a step must give.
+#[diagnostic::on_unimplemented(
+    message = "an async block given to `step.run` must give `Result<_, Failure>`, not `{Self}`",
+    label = "write `Ok(value?)`, or `.map_err(Failure::from)`; for a text, `.map_err(Failure::new)`"
+)]
+pub trait TypedOutput {}
+
+impl<T> TypedOutput for Result<T, Failure> {}
+
+/// A row of [`ApiFn::STEPS`].
+#[must_use]
+pub const fn step_meta(
+    id: &'static str,
+    hash: [u8; 20],
+    kind: StepKind,
+    file: &'static str,
+    line: u32,
+) -> StepMeta {
+    StepMeta::new(id, StepHash::from_bytes(hash), kind, file, line)
+}
+
+/// What is submitted to the inventory.
+#[must_use]
+pub const fn registration<F: ApiFn>(function: &'static str, file: &'static str, line: u32) -> Registration {
+    Registration { opts: F::OPTS, steps: F::STEPS, function, file, line }
+}
+
+/// Calls the function of `async_response = redirect(..)`.
+pub fn redirect_url<F: UrlOfRun>(function: F, output: &RunOutput) -> String {
+    function.url(output)
+}
+
+/// A function that says where a run's output is.
+#[diagnostic::on_unimplemented(
+    message = "this function cannot say where a run's output is, as `redirect(..)` asks of it",
+    label = "make it a `fn(&stephttp::RunOutput) -> String`; what it gives may be any text or URL"
+)]
+pub trait UrlOfRun {
+    #[doc(hidden)]
+    fn url(self, output: &RunOutput) -> String;
+}
+
+#[diagnostic::do_not_recommend]
+impl<F: FnOnce(&RunOutput) -> U, U: Display> UrlOfRun for F {
+    fn url(self, output: &RunOutput) -> String {
+        self(output).to_string()
+    }
+}
+
+/// Calls the function of `async_response = custom(..)`.
+pub fn custom_response<F: AnswerOfRun>(function: F, parts: Parts, output: RunOutput) -> CustomResponse {
+    function.answer(parts, output)
+}
+
+/// A function that answers a client whose run was handed over.
+#[diagnostic::on_unimplemented(
+    message = "this function cannot answer a client whose run was handed over, as `custom(..)` asks of it",
+    label = "make it an `async fn(http::request::Parts, stephttp::RunOutput) -> impl IntoResponse`"
+)]
+pub trait AnswerOfRun {
+    #[doc(hidden)]
+    fn answer(self, parts: Parts, output: RunOutput) -> CustomResponse;
+}
+
+#[diagnostic::do_not_recommend]
+impl<F, Answer> AnswerOfRun for F
+where
+    F: FnOnce(Parts, RunOutput) -> Answer,
+    Answer: Future<Output: IntoResponse> + Send + 'static,
+{
+    fn answer(self, parts: Parts, output: RunOutput) -> CustomResponse {
+        let answer = self(parts, output);
+        Box::pin(async move { answer.await.into_response() })
+    }
+}
+
+/// Warnings are uses of these.
+pub mod differs_on_replay {
+    #[deprecated(
+        note = "the clock shows another time when Inngest calls this handler back: read it in a step, as \
+                         `step.run(\"now\", async { Ok(SystemTime::now()) })`, or write `allow(clock)` in `#[api_fn(..)]` \
+                         where that does no harm"
+    )]
+    pub const fn clock() {}
+
+    #[deprecated(
+        note = "this gives another value when Inngest calls this handler back: make it in a step, as \
+                         `step.run(\"order-id\", async { Ok(Uuid::new_v4()) })`, or write `allow(random)` in \
+                         `#[api_fn(..)]` where that does no harm"
+    )]
+    pub const fn random() {}
+}

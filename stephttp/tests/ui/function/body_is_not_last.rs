@@ -1,0 +1,11 @@
+use axum::Json;
+use stephttp::{Step, StepError};
+
+#[stephttp::api_fn(id = "handler")]
+async fn handler(Json(name): Json<String>, step: Step) -> Result<String, StepError> {
+    step.run("greet", async move { Ok(format!("hello, {name}")) }).await
+}
+
+fn main() {
+    let _ = handler;
+}

@@ -1,0 +1,13 @@
+use axum::Json;
+use stephttp::StepError;
+
+#[stephttp::api_fn(id = "handler")]
+async fn handler(Json(name): Json<String>) -> Result<String, StepError> {
+    let greeting = step.run("greet", async move { Ok(format!("hello, {name}")) }).await?;
+    step.run("log", async { Ok(()) }).await?;
+    Ok(greeting)
+}
+
+fn main() {
+    let _ = handler;
+}

@@ -1,0 +1,8 @@
+use stephttp::Step;
+
+#[stephttp::api_fn(id = "handler")]
+async fn handler<T: Send>(_: Step) {}
+
+fn main() {
+    let _ = handler::<u8>;
+}

@@ -1,0 +1,8 @@
+use stephttp::Step;
+
+#[stephttp::api_fn(id = "handler")]
+async unsafe fn handler(_: Step) {}
+
+fn main() {
+    let _ = handler;
+}

@@ -1,0 +1,12 @@
+use axum::Json;
+use axum::body::Bytes;
+use stephttp::{Step, StepError};
+
+#[stephttp::api_fn(id = "handler")]
+async fn handler(step: Step, raw: Bytes, Json(name): Json<String>) -> Result<String, StepError> {
+    step.run("greet", async move { Ok(format!("hello, {name}, {} bytes", raw.len())) }).await
+}
+
+fn main() {
+    let _ = handler;
+}

@@ -1,0 +1,10 @@
+use stephttp::Step;
+
+#[stephttp::api_fn(id = "handler")]
+async fn handler(step: &Step) {
+    let _ = step;
+}
+
+fn main() {
+    let _ = handler;
+}

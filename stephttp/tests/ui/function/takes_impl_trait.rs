@@ -1,0 +1,8 @@
+use stephttp::Step;
+
+#[stephttp::api_fn(id = "handler")]
+async fn handler(name: impl Into<String>, _: Step) {
+    let _ = name;
+}
+
+fn main() {}

@@ -1,0 +1,16 @@
+use stephttp::{Step, StepError};
+
+use stephttp::RunOutput;
+
+async fn accepted(output: RunOutput) -> String {
+    output.run_id().to_string()
+}
+
+#[stephttp::api_fn(id = "create-order", async_response = custom(accepted))]
+async fn create_order(step: Step) -> Result<String, StepError> {
+    step.run("charge-card", async { Ok("paid".to_owned()) }).await
+}
+
+fn main() {
+    let _ = create_order;
+}

@@ -1,0 +1,12 @@
+use stephttp::{Step, StepError};
+
+const ID: &str = "create-order";
+
+#[stephttp::api_fn(id = ID)]
+async fn create_order(step: Step) -> Result<String, StepError> {
+    step.run("charge-card", async { Ok("paid".to_owned()) }).await
+}
+
+fn main() {
+    let _ = create_order;
+}

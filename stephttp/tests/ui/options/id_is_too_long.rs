@@ -1,0 +1,12 @@
+use stephttp::{Step, StepError};
+
+#[stephttp::api_fn(
+    id = "create-order-create-order-create-order-create-order-create-order-create-order-create-order-create-order-create-order-create-order-create-order-create-order-create-order-create-order-create-order-create-order-create-order-create-order-create-order-create-order-"
+)]
+async fn create_order(step: Step) -> Result<String, StepError> {
+    step.run("charge-card", async { Ok("paid".to_owned()) }).await
+}
+
+fn main() {
+    let _ = create_order;
+}

@@ -1,0 +1,10 @@
+use stephttp::Step;
+
+#[stephttp::api_fn(id = "health", max_request_time = "30s")]
+async fn health(_: Step) -> &'static str {
+    "well"
+}
+
+fn main() {
+    let _ = health;
+}

@@ -1,0 +1,10 @@
+use stephttp::{Step, StepError};
+
+#[stephttp::api_fn(id = "create-order", allow(clocks))]
+async fn create_order(step: Step) -> Result<String, StepError> {
+    step.run("charge-card", async { Ok("paid".to_owned()) }).await
+}
+
+fn main() {
+    let _ = create_order;
+}

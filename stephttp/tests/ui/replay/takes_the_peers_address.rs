@@ -1,0 +1,13 @@
+use std::net::SocketAddr;
+
+use axum::extract::ConnectInfo;
+use stephttp::{Step, StepError};
+
+#[stephttp::api_fn(id = "handler")]
+async fn handler(ConnectInfo(peer): ConnectInfo<SocketAddr>, step: Step) -> Result<String, StepError> {
+    step.run("greet", async move { Ok(format!("hello, {peer}")) }).await
+}
+
+fn main() {
+    let _ = handler;
+}

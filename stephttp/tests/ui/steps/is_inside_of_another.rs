@@ -1,0 +1,15 @@
+use stephttp::{Step, StepError};
+
+#[stephttp::api_fn(id = "handler")]
+async fn handler(step: Step) -> Result<(), StepError> {
+    step.run("order", async {
+        let paid: u32 = step.run("charge-card", async { Ok(1) }).await?;
+        assert_eq!(paid, 1);
+        Ok(())
+    })
+    .await
+}
+
+fn main() {
+    let _ = handler;
+}

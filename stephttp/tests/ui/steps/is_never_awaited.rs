@@ -1,0 +1,11 @@
+use stephttp::{Step, StepError};
+
+#[stephttp::api_fn(id = "handler")]
+async fn handler(step: Step) -> Result<(), StepError> {
+    step.run("charge-card", async { Ok(()) });
+    Ok(())
+}
+
+fn main() {
+    let _ = handler;
+}
