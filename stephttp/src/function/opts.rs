@@ -54,15 +54,21 @@ impl FnOpts {
         self
     }
 
-    /// Whether Inngest is not given the request's body. A re-entry has an empty one then.
+    /// Whether Inngest is not given the request's body.
+    ///
+    /// A re-entry has an empty one then, with the first request's content type: an extractor such as `Json` rejects it.
+    /// Take `Bytes`, and read them in a step. When the handler begins, the layer lets go of what it has kept by then.
     #[must_use]
     pub const fn with_omit_request_body(mut self, omit: bool) -> Self {
         self.omit_request_body = omit;
         self
     }
 
-    /// Whether Inngest is not given the response's body. A client that was sent to the run's output finds an empty one
-    /// there.
+    /// Whether Inngest is not given the response's body; it is given the status and the headers, without those that
+    /// hold for the body alone (`Content-Encoding`, digests).
+    ///
+    /// A client whose request the handler answers gets the body as always. One that was sent to the run's output finds
+    /// an empty one there, for the body is not even read in a re-entry.
     #[must_use]
     pub const fn with_omit_response_body(mut self, omit: bool) -> Self {
         self.omit_response_body = omit;

@@ -196,7 +196,8 @@ async fn finish(run: &Arc<Run>, response: Response) -> Response {
             status = response.status().as_u16(),
             "a re-entry was rejected before the handler began: an extractor needs what Inngest's call back does not \
              carry (headers such as `authorization`, cookies, the peer's address). Wrap that extractor in \
-             `stephttp::Remember`: it extracts in the first request and restores the value in re-entries"
+             `stephttp::Remember`: it extracts in the first request and restores the value in re-entries. Or it needs the \
+             body, and the function has `omit_request_body`, so there is none: take `Bytes`, and read them in a step"
         );
     }
     match save(run).await {
@@ -206,6 +207,14 @@ async fn finish(run: &Arc<Run>, response: Response) -> Response {
         Saved::Not => return answer::operations(&run.unsaved_with(Vec::new()), None),
     }
     let (parts, body) = response.into_parts();
+    let mut headers = result::headers(&parts.headers, Audience::Client);
+    // It is not even read.
+    let body = if run.opts().omits_response_body() {
+        result::omit_body(&mut headers);
+        Body::empty()
+    } else {
+        body
+    };
     let body = match axum::body::to_bytes(body, REENTRY_ANSWER_BYTES).await {
         Ok(body) => body,
         Err(error) => {
@@ -223,12 +232,7 @@ async fn finish(run: &Arc<Run>, response: Response) -> Response {
              keeps text only: answer with text, or with a link to the data",
         );
     };
-    let result = ApiResult {
-        status: parts.status.as_u16(),
-        headers: result::headers(&parts.headers, Audience::Client),
-        body: body.into(),
-        duration: None,
-    };
+    let result = ApiResult { status: parts.status.as_u16(), headers, body: body.into(), duration: None };
     let answer = answer::finished(&result);
     if answer.body().size_hint().exact().is_none_or(|bytes| bytes > REENTRY_ANSWER_BYTES as u64) {
         return unfit(run, "the response is over 8 MiB, the most that Inngest keeps for the run's client");

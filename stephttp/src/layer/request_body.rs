@@ -49,6 +49,8 @@ enum State {
     TooLong(String),
     /// It cannot be kept; the text says why.
     Lost(String),
+    /// The function keeps it to itself: runs have an empty one.
+    Omitted,
 }
 
 /// Why a request's body cannot be kept with its run.
@@ -81,7 +83,7 @@ impl RequestBody {
                         return;
                     }
                 }
-                self.lock().state = State::Complete;
+                self.lock().end();
             };
             if tokio::time::timeout(REST, reading).await.is_err() {
                 self.lose(format!("the rest of the request's body did not come within {REST:?}"));
@@ -98,7 +100,18 @@ impl RequestBody {
             State::TooLong(reason) => Err(BodyFault::TooLong(reason.clone())),
             State::Lost(reason) => Err(BodyFault::Lost(reason.clone())),
             State::Complete => Ok(kept.join()),
+            State::Omitted => Ok(Bytes::new()),
         }
+    }
+
+    /// From now on it counts as empty, and nothing of it is held. What the handler has not read is let go of.
+    pub(crate) fn omit(&self) {
+        let mut kept = self.lock();
+        let held = std::mem::take(&mut *kept);
+        kept.state = State::Omitted;
+        drop(kept);
+        // A body may do what it likes when it is dropped: not under the lock.
+        drop(held);
     }
 
     /// Bytes that are kept.
@@ -129,8 +142,10 @@ impl RequestBody {
 
     fn lose(&self, reason: String) {
         let mut kept = self.lock();
-        kept.frames = Vec::new();
-        kept.state = State::Lost(reason);
+        if !matches!(kept.state, State::Omitted) {
+            kept.frames = Vec::new();
+            kept.state = State::Lost(reason);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
@@ -147,6 +162,13 @@ impl Kept {
                 self.state = other;
                 None
             }
+        }
+    }
+
+    /// All of it has been seen.
+    fn end(&mut self) {
+        if matches!(self.state, State::Reading) {
+            self.state = State::Complete;
         }
     }
 
@@ -190,10 +212,7 @@ struct KeptBody {
 impl KeptBody {
     fn end(&mut self) {
         self.inner = None;
-        let mut kept = self.run.body.lock();
-        if matches!(kept.state, State::Reading) {
-            kept.state = State::Complete;
-        }
+        self.run.body.lock().end();
     }
 }
 

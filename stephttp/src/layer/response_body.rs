@@ -36,12 +36,21 @@ enum Seen {
     Part,
     All,
     TooMuch,
+    /// The function keeps it to itself.
+    Omitted,
 }
 
 impl ReportingBody {
     pub(super) fn new(inner: Body, run: Arc<Run>, status: StatusCode, headers: &HeaderMap) -> Self {
-        let headers = result::headers(headers, Audience::Viewers);
-        let seen = if inner.is_end_stream() { Seen::All } else { Seen::Nothing };
+        let mut headers = result::headers(headers, Audience::Viewers);
+        let seen = if run.opts().omits_response_body() {
+            result::omit_body(&mut headers);
+            Seen::Omitted
+        } else if inner.is_end_stream() {
+            Seen::All
+        } else {
+            Seen::Nothing
+        };
         Self { inner, pending: Some(Pending { run, status, headers, frames: Vec::new(), length: 0, seen }) }
     }
 }
@@ -86,6 +95,9 @@ impl Drop for ReportingBody {
 
 impl Pending {
     fn keep(&mut self, frame: &Frame<Bytes>, at_end: bool) {
+        if self.seen == Seen::Omitted {
+            return;
+        }
         if let (Some(data), true) = (frame.data_ref(), self.seen != Seen::TooMuch) {
             self.length += data.len();
             if self.length > STEP_OUTPUT_BYTES {
@@ -102,7 +114,7 @@ impl Pending {
     }
 
     fn end(&mut self) {
-        if self.seen != Seen::TooMuch {
+        if matches!(self.seen, Seen::Nothing | Seen::Part) {
             self.seen = Seen::All;
         }
     }
@@ -123,7 +135,7 @@ impl Pending {
             };
             let body = match seen {
                 // A HEAD request's response, say.
-                Seen::Nothing => String::new(),
+                Seen::Nothing | Seen::Omitted => String::new(),
                 Seen::All => {
                     String::from_utf8(frames.concat()).unwrap_or_else(|_| omitted("it is not UTF-8"))
                 }

@@ -206,7 +206,10 @@ impl Run {
 
     /// The handler's body has begun: its extractors accepted the request.
     pub(crate) fn enter(&self, opts: &'static FnOpts) {
-        self.opts.get_or_init(|| opts);
+        // A handler that calls another annotated function stays in its own.
+        if self.opts.set(opts).is_ok() && opts.omits_request_body() {
+            self.body.omit();
+        }
         self.entered.store(true, Ordering::Relaxed);
     }
 
