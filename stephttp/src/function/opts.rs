@@ -89,7 +89,12 @@ impl FnOpts {
         self
     }
 
-    /// Says that the endpoint always answers in its first request: its steps are not retried, and none waits.
+    /// Says that the endpoint always answers in its first request, so that its runs are never handed over.
+    ///
+    /// Its steps are not retried: a failed one gives its error at once. A step that waits (a sleep, `wait_for_event`,
+    /// `invoke`, `fetch` and the like) fails the run: a 500, whose cause is logged. With [`Step::detached`] it panics.
+    ///
+    /// [`Step::detached`]: crate::Step::detached
     #[must_use]
     pub const fn with_sync_only(mut self, sync_only: bool) -> Self {
         self.sync_only = sync_only;
@@ -97,6 +102,10 @@ impl FnOpts {
     }
 
     /// After how much time a first request hands its run over before it begins another step.
+    ///
+    /// The time counts from when the request reaches the layer. Steps under way then are not interrupted: they end and
+    /// are stored, and the steps after them run when Inngest calls back, at once. Re-entries have no such limit, nor has an
+    /// endpoint that is [`sync_only`](Self::with_sync_only).
     #[must_use]
     pub const fn with_max_request_time(mut self, time: Duration) -> Self {
         self.max_request_time = Some(time);

@@ -221,7 +221,9 @@ where
 /// A step was misused in a way that its handler cannot be told of.
 fn misused(run: &Arc<Run>, fault: &str) -> Response {
     tracing::error!(run_id = %run.id(), "{fault}");
-    report(run, StatusCode::INTERNAL_SERVER_ERROR);
+    run.finish();
+    // Also when it is the first step that is misused: people look for the run.
+    report_status(run, StatusCode::INTERNAL_SERVER_ERROR);
     answer::error(StatusCode::INTERNAL_SERVER_ERROR, "the endpoint misuses a step; its log says how")
 }
 
@@ -229,14 +231,18 @@ fn misused(run: &Arc<Run>, fault: &str) -> Response {
 fn report(run: &Arc<Run>, status: StatusCode) {
     run.finish();
     if run.has_steps() {
-        let status = status.as_u16();
-        run.clone().report_finished(0, move || ApiResult {
-            status,
-            headers: [].into(),
-            body: "".into(),
-            duration: None,
-        });
+        report_status(run, status);
     }
+}
+
+fn report_status(run: &Arc<Run>, status: StatusCode) {
+    let status = status.as_u16();
+    run.clone().report_finished(0, move || ApiResult {
+        status,
+        headers: [].into(),
+        body: "".into(),
+        duration: None,
+    });
 }
 
 impl<F, R, E> fmt::Debug for ResponseFuture<F, R, E>

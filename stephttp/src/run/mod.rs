@@ -21,7 +21,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 pub(crate) use decision::Decision;
 pub(crate) use drive::Driven;
@@ -34,6 +34,7 @@ pub(crate) use record::{Recorded, StepKey};
 pub use run_id::{InvalidRunId, RunId};
 pub(crate) use state::{Held, Outstanding};
 pub(crate) use steps::{Begin, Ended, Place};
+use tokio::time::Instant;
 
 use crate::checkpoint::Ledger;
 use crate::function::FnOpts;
@@ -51,7 +52,7 @@ use wakeup::Wakeup;
 /// The layer makes one for every request; most of it stays empty until a [`Step`](crate::Step) is extracted.
 pub(crate) struct Run {
     origin: Origin,
-    /// When the request came, by both clocks.
+    /// When the request came, by both clocks. The second is tokio's, which tests can put forward.
     began: (SystemTime, Instant),
     id: OnceLock<RunId>,
     opts: OnceLock<&'static FnOpts>,

@@ -89,10 +89,11 @@ impl Recorded {
     }
 
     /// Whether the server must not get this with the first request's checkpoints: should it fail there, the run hangs.
+    /// A step that the first request was too late for is not told of either: a re-entry comes to it, and runs it.
     pub(crate) fn is_for_reentries(&self) -> bool {
         let opts = self.opts.as_ref();
         match self.op {
-            OpCode::Gateway | OpCode::AiGateway => true,
+            OpCode::Gateway | OpCode::AiGateway | OpCode::StepPlanned => true,
             OpCode::WaitForSignal => opts.and_then(|opts| opts.conflict.as_deref()) != Some("replace"),
             // There is no triggering event yet that it could be about; the server crashes.
             OpCode::WaitForEvent => {

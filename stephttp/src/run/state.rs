@@ -89,7 +89,8 @@ pub(crate) enum OutstandingKind {
     Wait,
     /// A step that failed; with the delay that it asks for before it is tried again.
     Failing(Option<Duration>),
-    /// A step that runs when Inngest names it.
+    /// A step that another request runs: the one in which Inngest names it or, after a first request that took too long,
+    /// the next.
     Planned,
     /// A step that ended, and with it what this request was made for.
     Answer(Option<Duration>),
@@ -150,6 +151,11 @@ impl State {
     pub(super) fn await_inngest(&mut self, slot: Slot, kind: OutstandingKind, op: Recorded) {
         self.count(&op);
         self.outstanding.push(Outstanding { kind, op, slot });
+    }
+
+    /// Whether only Inngest can bring a step forward.
+    pub(super) fn is_outstanding(&self, slot: Slot) -> bool {
+        self.outstanding.iter().any(|outstanding| outstanding.slot == slot)
     }
 
     /// A step's future was dropped, as the loser of a `select!` is. What it has come to stays.

@@ -172,13 +172,27 @@ impl Run {
                 format!("a run has at most {RUN_STEPS} steps, and this would be one more; it did not run");
             return Begin::Refused(OpError::new("RunLimitError", message));
         }
-        if self.is_first()
-            && !self.ledger.is_dropped()
-            && self.shared().is_some_and(|shared| shared.backlog().is_full())
-        {
-            return Begin::Backpressure;
+        if self.is_first() && !self.ledger.is_dropped() {
+            if self.is_over_time() {
+                // Another request runs it. One for all that come too late.
+                if !state.is_outstanding(slot) {
+                    state.await_inngest(slot, OutstandingKind::Planned, Recorded::planned(key.clone()));
+                }
+                return self.noticed(Begin::Pending);
+            }
+            if self.shared().is_some_and(|shared| shared.backlog().is_full()) {
+                return Begin::Backpressure;
+            }
         }
         Begin::Execute(Executing::begin(self.clone(), &mut state))
+    }
+
+    /// Whether the request has lasted so long that it begins no further step. The clock is read only for functions that
+    /// set a limit.
+    fn is_over_time(&self) -> bool {
+        let most =
+            self.opts.get().filter(|opts| !opts.is_sync_only()).and_then(|opts| opts.max_request_time());
+        most.is_some_and(|most| self.elapsed() >= most)
     }
 
     /// A step's future was polled and has not ended.
@@ -204,6 +218,9 @@ impl Run {
         op: impl FnOnce() -> Recorded,
     ) -> Poll<Option<Memoized>> {
         if let Origin::Detached(time) = &self.origin {
+            if let Some(fault) = self.refuses_wait(key) {
+                panic!("{fault}");
+            }
             return time.poll(&mut place.ticket, lasts, waker).map(|()| None);
         }
         let mut state = self.open(&key.id);
@@ -225,10 +242,23 @@ impl Run {
             state.fault.get_or_insert_with(|| {
                 format!("a run has at most {RUN_STEPS} steps; `{}` is one more", key.id)
             });
+        } else if let Some(fault) = self.refuses_wait(key) {
+            state.fault.get_or_insert(fault);
         } else {
             self.ask(&mut state, slot, key, op());
         }
         self.noticed(Poll::Pending)
+    }
+
+    /// Says why a wait must not begin. A run that was handed over by an earlier version of the program may end.
+    fn refuses_wait(&self, key: &StepKey) -> Option<String> {
+        let opts = self.opts.get().filter(|opts| opts.is_sync_only() && self.dispatch().is_none())?;
+        Some(format!(
+            "the step `{}` waits for Inngest, but the function `{}` has `sync_only`: it answers in its first request. Take \
+             the step out, or the option",
+            key.id,
+            opts.id()
+        ))
     }
 
     /// Notes what a wait asks of Inngest. What the server does as soon as it is told, each time, is planned like a step

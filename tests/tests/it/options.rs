@@ -3,6 +3,8 @@
 use stephttp_tests::World;
 
 mod omit;
+mod request_time;
+mod sync_only;
 
 /// An endpoint's options, as the attribute registers them under the handler's name.
 macro_rules! options {

@@ -1,0 +1,210 @@
+//! `max_request_time`: a first request that has lasted long enough begins no further step.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::routing::post;
+use inngest::{__private, Failure, FnOpts, Step, StepError};
+use serde_json::json;
+use stephttp_dev::{Call, RunStatus, RunView, StepStatus};
+use stephttp_tests::{Stage, World};
+
+use super::options;
+
+/// More than the limit of [`counts`], less than the patience of anybody who waits for an answer.
+const LONG: Duration = Duration::from_secs(25);
+
+/// Puts the clock of all of the test forward; what it times is over then.
+async fn time_passes(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
+/// The operations of the run's first call.
+fn told(world: &World) -> Vec<(String, String)> {
+    let told = world.inngest.calls_of(Call::NewRun)[0].json()["steps"].clone();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    told.as_array().unwrap().iter().map(|op| (text(&op["op"]), text(&op["name"]))).collect()
+}
+
+/// The run is handed over with the operations, and then ends with the text.
+async fn handed_over(world: &World, ops: &[(&str, &str)], text: &str) -> RunView {
+    let response = world.post("/").send().await.unwrap();
+    assert_eq!(world.follow(response).await.text().await.unwrap(), text);
+    let told = told(world);
+    let told: Vec<_> = told.iter().map(|(op, name)| (op.as_str(), name.as_str())).collect();
+    assert_eq!(told, ops);
+    let run = world.ended().await;
+    assert_eq!(run.status, RunStatus::Completed);
+    world.assert_clean();
+    run
+}
+
+const DISCOVERY: (&str, &str) = ("DiscoveryRequest", "stephttp:discover");
+
+options!(none, FnOpts::new("request-time-none").with_max_request_time(Duration::ZERO));
+
+async fn none(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
+    __private::enter::<none>(&step);
+    stage.effects.happen("entered");
+    let one = step.run("one", async { Ok::<_, Failure>(stage.effects.happen("one")) }).await?;
+    let two = step.run("two", async { Ok::<_, Failure>(stage.effects.happen("two")) }).await?;
+    Ok(format!("{one} {two}"))
+}
+
+#[tokio::test]
+async fn without_any_time_the_first_step_runs_when_inngest_calls_back() {
+    let stage = Stage::new();
+    let world = World::of(stage.app(post(none))).await;
+    handed_over(&world, &[DISCOVERY], "1 1").await;
+    assert_eq!(stage.effects.all(), ["entered", "entered", "one", "two"]);
+    assert_eq!(world.inngest.dispatches().len(), 1);
+}
+
+options!(counts, FnOpts::new("request-time-counts").with_max_request_time(Duration::from_secs(20)));
+
+async fn counts(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
+    __private::enter::<counts>(&step);
+    let takes_long = async {
+        time_passes(LONG).await;
+        Ok::<_, Failure>(stage.effects.happen("one"))
+    };
+    let one = step.run("one", takes_long).await?;
+    let two = step.run("two", async { Ok::<_, Failure>(stage.effects.happen("two")) }).await?;
+    let three = step.run("three", async { Ok::<_, Failure>(stage.effects.happen("three")) }).await?;
+    Ok(format!("{one} {two} {three}"))
+}
+
+#[tokio::test]
+async fn a_step_that_lasts_too_long_ends_and_the_next_runs_when_inngest_calls_back() {
+    let stage = Stage::new();
+    let world = World::of(stage.app(post(counts))).await;
+    handed_over(&world, &[("StepRun", "one"), DISCOVERY], "1 1 1").await;
+    assert_eq!(stage.effects.all(), ["one", "two", "three"]);
+    assert_eq!(world.inngest.dispatches().len(), 1);
+}
+
+options!(in_time, FnOpts::new("request-time-in-time").with_max_request_time(Duration::from_secs(3_600)));
+
+async fn in_time(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
+    __private::enter::<in_time>(&step);
+    let one = step.run("one", async { Ok::<_, Failure>(stage.effects.happen("one")) }).await?;
+    Ok(one.to_string())
+}
+
+#[tokio::test]
+async fn a_request_that_ends_in_time_answers() {
+    let world = World::of(Stage::new().app(post(in_time))).await;
+    assert_eq!(world.post("/").send().await.unwrap().text().await.unwrap(), "1");
+    assert_eq!(world.ended().await.status, RunStatus::Completed);
+    assert!(world.inngest.dispatches().is_empty());
+    world.assert_clean();
+}
+
+options!(parallel, FnOpts::new("request-time-parallel").with_max_request_time(Duration::from_secs(20)));
+
+/// Two branches of two steps each; when one has begun its second, the time is up, and the other's first still runs.
+async fn parallel(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
+    __private::enter::<parallel>(&step);
+    let effect = async |id: &str| Ok::<_, Failure>(stage.effects.happen(id));
+    let quick = async {
+        let takes_long = async {
+            time_passes(LONG).await;
+            effect("quick").await
+        };
+        let first = step.run("quick", takes_long).await?;
+        // Nothing else could open the door once this branch waits.
+        stage.door.open();
+        Ok::<_, StepError>(first + step.run("quick-second", effect("quick-second")).await?)
+    };
+    let slow = async {
+        let waits = async {
+            stage.door.pass().await;
+            // The other branch has come to its step, and found that it is too late.
+            tokio::task::yield_now().await;
+            effect("slow").await
+        };
+        let first = step.run("slow", waits).await?;
+        Ok::<_, StepError>(first + step.run("slow-second", effect("slow-second")).await?)
+    };
+    // The slow one has begun before time passes.
+    let (slow, quick) = tokio::join!(slow, quick);
+    Ok(format!("{} {}", quick?, slow?))
+}
+
+#[tokio::test]
+async fn parallel_steps_under_way_end_and_are_stored_and_no_other_begins() {
+    let stage = Stage::new();
+    let world = World::of(stage.app(post(parallel))).await;
+    let order = ("StepRun", "stephttp:order:0");
+    let ops = [("StepRun", "quick"), ("StepRun", "slow"), order, DISCOVERY];
+    let run = handed_over(&world, &ops, "2 2").await;
+    for id in ["quick", "slow", "quick-second", "slow-second"] {
+        assert_eq!(stage.effects.count(id), 1, "{id}");
+        assert_eq!(run.step(id).unwrap().status, StepStatus::Completed, "{id}");
+    }
+    assert_eq!(stage.effects.all()[..2], ["quick", "slow"]);
+}
+
+options!(beside_a_wait, FnOpts::new("request-time-wait").with_max_request_time(Duration::ZERO));
+
+async fn beside_a_wait(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
+    __private::enter::<beside_a_wait>(&step);
+    let ran = step.run("one", async { Ok::<_, Failure>(stage.effects.happen("one")) });
+    let ((), ran) = tokio::join!(step.sleep("pause", Duration::from_secs(60)), ran);
+    let after = step.run("after", async { Ok::<_, Failure>(stage.effects.happen("after")) }).await?;
+    Ok(format!("{} {after}", ran?))
+}
+
+#[tokio::test]
+async fn a_step_that_is_too_late_beside_a_wait_runs_once() {
+    let stage = Stage::new();
+    let world = World::of(stage.app(post(beside_a_wait))).await;
+    let ops = [("StepRun", "stephttp:plans"), ("Sleep", "pause"), DISCOVERY];
+    handed_over(&world, &ops, "1 1").await;
+    assert_eq!((stage.effects.count("one"), stage.effects.count("after")), (1, 1));
+}
+
+options!(fails_first, FnOpts::new("request-time-fails").with_max_request_time(Duration::from_secs(20)));
+
+/// Its first step fails for good when the time is up.
+async fn fails_first(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
+    __private::enter::<fails_first>(&step);
+    let fail = async {
+        time_passes(LONG).await;
+        stage.effects.happen("failed");
+        Err::<(), _>(Failure::non_retriable("as the test wants it"))
+    };
+    let error = step.run("one", fail).await.unwrap_err();
+    let two = step.run("two", async { Ok::<_, Failure>(stage.effects.happen("two")) }).await?;
+    Ok(format!("{} {two}", error.message()))
+}
+
+#[tokio::test]
+async fn a_step_that_has_failed_for_good_before_calls_back_by_itself() {
+    let stage = Stage::new();
+    let world = World::of(stage.app(post(fails_first))).await;
+    handed_over(&world, &[("StepFailed", "one")], "as the test wants it 1").await;
+    assert_eq!(stage.effects.all(), ["failed", "two"]);
+    assert_eq!(world.inngest.dispatches().len(), 1);
+}
+
+options!(
+    sync_only,
+    FnOpts::new("request-time-sync").with_max_request_time(Duration::ZERO).with_sync_only(true)
+);
+
+async fn sync_only(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
+    __private::enter::<sync_only>(&step);
+    step.run("one", async { Ok::<_, Failure>(stage.effects.happen("one")) }).await?;
+    Ok("done".to_owned())
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_sync_only_has_no_limit() {
+    let world = World::of(Stage::new().app(post(sync_only))).await;
+    assert_eq!(world.post("/").send().await.unwrap().text().await.unwrap(), "done");
+    assert_eq!(world.ended().await.steps[0].value, Some(json!(1)));
+    world.assert_clean();
+}

@@ -1,0 +1,106 @@
+//! `sync_only`: the first request answers, whatever happens.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use inngest::{__private, Failure, FetchRequest, FnOpts, Step, StepError};
+use stephttp_dev::{Call, RunStatus, StepStatus};
+use stephttp_tests::{Logs, Stage, World};
+
+use super::options;
+
+options!(waits, FnOpts::new("sync-only-waits").with_sync_only(true));
+
+/// Waits in a helper, where the attribute cannot see it: for what the test wants.
+async fn waits(State(stage): State<Stage>, step: Step) -> Result<&'static str, StepError> {
+    __private::enter::<waits>(&step);
+    if stage.effects.count("after a step") > 0 {
+        step.run("one", async { Ok::<_, Failure>(()) }).await?;
+    }
+    wait(&stage, &step).await?;
+    stage.effects.happen("went on");
+    Ok("done")
+}
+
+async fn wait(stage: &Stage, step: &Step) -> Result<(), StepError> {
+    const KINDS: [&str; 6] = ["sleep", "event", "signal", "invoke", "fetch", "both"];
+    match KINDS.iter().find(|kind| stage.effects.count(kind) > 0).copied().unwrap_or_default() {
+        "event" => drop(step.wait_for_event::<()>("wait", "a").await?),
+        "signal" => drop(step.wait_for_signal::<()>("wait", "a").await?),
+        "invoke" => step.invoke::<()>("wait", "a").await?,
+        "fetch" => drop(step.fetch("wait", FetchRequest::get("https://example.com")).await?),
+        "both" => {
+            let (_, ran) = tokio::join!(
+                step.sleep("wait", Duration::from_secs(1)),
+                step.run("beside", async { Ok::<_, Failure>(()) })
+            );
+            ran?;
+        }
+        _ => step.sleep("wait", Duration::from_secs(1)).await,
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_wait_that_a_helper_reaches_fails_the_run_with_a_reason() {
+    let logs = Logs::collect();
+    for kind in ["sleep", "event", "signal", "invoke", "fetch", "both"] {
+        for place in ["at once", "after a step"] {
+            let stage = Stage::new();
+            stage.effects.happen(kind);
+            stage.effects.happen(place);
+            let world = World::of(stage.app(post(waits))).await;
+            let response = world.post("/").send().await.unwrap();
+            assert_eq!(response.status(), 500, "{kind} {place}");
+            assert!(response.text().await.unwrap().contains("its log says how"));
+
+            let run = world.ended().await;
+            assert_eq!((run.status, run.response.as_ref().unwrap().status), (RunStatus::Failed, 500));
+            assert_eq!(run.step("wait"), None, "{kind} {place}");
+            logs.assert_line_with(&["ERROR", &run.id, "`wait`", "`sync-only-waits`", "`sync_only`"]);
+            assert_eq!(world.inngest.calls().len(), 1, "{kind} {place}");
+            assert!(world.inngest.dispatches().is_empty());
+            assert_eq!(stage.effects.count("went on"), 0);
+            world.assert_clean();
+        }
+    }
+}
+
+#[tokio::test]
+#[should_panic(
+    expected = "the step `wait` waits for Inngest, but the function `sync-only-waits` has `sync_only`"
+)]
+async fn a_wait_panics_without_a_server_too() {
+    let _ = waits(State(Stage::new()), Step::detached()).await;
+}
+
+options!(fails, FnOpts::new("sync-only-fails").with_sync_only(true).with_retries(5));
+
+/// Goes on after a step that asks to be tried again.
+async fn fails(State(stage): State<Stage>, step: Step) -> (StatusCode, String) {
+    __private::enter::<fails>(&step);
+    let fail = async {
+        stage.effects.happen("tried");
+        Err::<(), _>(Failure::retry_after(Duration::from_secs(1), "not now"))
+    };
+    let error = step.run("one", fail).await.unwrap_err();
+    let after = step.run("two", async { Ok::<_, Failure>("goes on".to_owned()) }).await;
+    (StatusCode::ACCEPTED, format!("{} {}", error.message(), after.unwrap()))
+}
+
+#[tokio::test]
+async fn a_failed_step_gives_its_error_at_once() {
+    let stage = Stage::new();
+    let world = World::of(stage.app(get(fails))).await;
+    let response = world.get("/").send().await.unwrap();
+    assert_eq!(response.status(), 202);
+    assert_eq!(response.text().await.unwrap(), "not now goes on");
+    let run = world.ended().await;
+    assert_eq!((run.status, run.step("one").unwrap().status), (RunStatus::Completed, StepStatus::Failed));
+    assert_eq!(world.inngest.calls_of(Call::NewRun)[0].json()["retries"], 0);
+    assert_eq!(stage.effects.count("tried"), 1);
+    assert!(world.inngest.dispatches().is_empty());
+    world.assert_clean();
+}
