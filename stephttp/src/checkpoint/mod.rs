@@ -21,6 +21,7 @@ pub(crate) use deliveries::Deliveries;
 pub use deliveries::Undelivered;
 
 use crate::client::{ApiError, Patience};
+use crate::function::RunOutput;
 use crate::run::{Outstanding, Run};
 use crate::wire::{ApiResult, CheckpointRun, OpCode};
 
@@ -199,7 +200,7 @@ impl Run {
     pub(crate) async fn hand_over_to_inngest(
         self: Arc<Self>,
         outstanding: Vec<Outstanding>,
-    ) -> Result<String, ApiError> {
+    ) -> Result<RunOutput, ApiError> {
         let handover = self.hand_over(outstanding);
         if let Some(reason) = self.over_limit(&handover) {
             return Err(ApiError::TooManySteps(reason));
@@ -219,7 +220,8 @@ impl Run {
         let token =
             created.as_ref().and_then(|created| created.token.as_deref()).filter(|token| !token.is_empty());
         let token = token.ok_or(ApiError::NoToken)?;
-        Ok(shared.client().output_url(self.id(), token).into())
+        let url = shared.client().output_url(self.id(), token);
+        Ok(RunOutput::new(self.id(), token.to_owned(), url.into()))
     }
 
     /// Sends a batch: in the first request by creating the run or adding to it, in a re-entry by saving steps.

@@ -10,17 +10,24 @@ use crate::run::RunId;
 
 /// What a client gets when its run is handed over to Inngest: its request is answered before the handler has ended.
 ///
+/// It gets this once Inngest has taken the run over; until then, and when that fails, it gets a 503.
+///
 /// Set by the `async_response` option of [`#[api_fn]`](macro@crate::api_fn).
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum AsyncResponse {
     /// 303 to the run's output at Inngest, where it is waited for.
     Redirect,
-    /// 303 to a URL of the application's.
+    /// 303 to a URL of the application's, or to one that is relative to the request's.
+    ///
+    /// When it gives no URL, or panics, the client gets a 500, whose cause is logged, and the run is given up: a client
+    /// that tries again begins another.
     RedirectTo(fn(&RunOutput) -> String),
     /// 200 with JSON: `{"run_id": "01J…", "token": "eyJ…"}`. The token allows reading the run's output for an hour.
     Token,
-    /// Whatever the application makes of it.
+    /// Whatever the application makes of the request, as the handler got it, and of where the output will be.
+    ///
+    /// It may take its time, and the client waits. When it panics, the client gets a 500, and the run is given up.
     Custom(fn(Parts, RunOutput) -> CustomResponse),
 }
 
@@ -47,7 +54,6 @@ pub struct RunOutput {
 }
 
 impl RunOutput {
-    #[expect(dead_code, reason = "the layer makes it in the next commit")]
     pub(crate) fn new(run_id: RunId, token: String, url: String) -> Self {
         Self { run_id, token, url }
     }

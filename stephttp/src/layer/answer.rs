@@ -8,6 +8,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
+use crate::function::RunOutput;
 use crate::run::Recorded;
 use crate::wire::{ApiResult, Op, headers};
 
@@ -34,6 +35,14 @@ pub(super) fn see_other(location: &str) -> Response {
             error(StatusCode::SERVICE_UNAVAILABLE, "the run's output has an address that cannot be sent")
         }
     }
+}
+
+/// To a client: the run goes on at Inngest, and this allows reading its result.
+pub(super) fn token(output: &RunOutput) -> Response {
+    let body = serde_json::json!({ "run_id": output.run_id().to_string(), "token": output.token() });
+    let mut response = json(StatusCode::OK, &body);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// To a client: the request could not be carried on.

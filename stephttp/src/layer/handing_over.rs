@@ -5,13 +5,13 @@ use std::sync::Arc;
 use axum::response::Response;
 use http::StatusCode;
 
-use super::answer;
 use super::request_body::BodyFault;
+use super::{answer, async_answer};
 use crate::client::ApiError;
 use crate::run::{Outstanding, Run};
 use crate::wire::ApiResult;
 
-/// Hands a run over, and gives the client's answer: where the run's output will be.
+/// Hands a run over, and gives the client's answer, which says where the run's output will be.
 pub(super) async fn from_first(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Response {
     // In a task of its own: a client that goes away now must not cut it in half.
     let task = run.clone().in_background(hand_over(run.clone(), outstanding));
@@ -22,6 +22,7 @@ pub(super) async fn from_first(run: Arc<Run>, outstanding: Vec<Outstanding>) -> 
 }
 
 async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Response {
+    let parts = run.parts.take();
     if let Err(fault) = run.body.complete().await {
         let (status, reason) = match fault {
             BodyFault::TooLong(reason) => (StatusCode::PAYLOAD_TOO_LARGE, reason),
@@ -37,9 +38,12 @@ async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Response {
     }
     run.learn_route();
     match run.clone().hand_over_to_inngest(outstanding).await {
-        Ok(location) => {
+        Ok(output) => {
             tracing::debug!(run_id = %run.id(), "the run goes on at Inngest");
-            answer::see_other(&location)
+            match async_answer::answer(&run, parts, output).await {
+                Ok(response) => response,
+                Err(fault) => unanswered(&run, &fault),
+            }
         }
         Err(error) => {
             tracing::error!(run_id = %run.id(), error = error.report(), "the run could not be handed over to Inngest");
@@ -58,6 +62,17 @@ async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Response {
             give_up(&run, answer::unavailable(message))
         }
     }
+}
+
+/// The application's own response could not be made.
+fn unanswered(run: &Arc<Run>, fault: &str) -> Response {
+    tracing::error!(
+        run_id = %run.id(),
+        function = run.opts().id(),
+        "the function's `async_response` gives no response: {fault}. Its client gets a 500, and the run is given up"
+    );
+    let message = "the request cannot be carried on: its log says why";
+    give_up(run, answer::error(StatusCode::INTERNAL_SERVER_ERROR, message))
 }
 
 /// The client gets an error. Should Inngest know of the run, or learn of it later, it must not go on: a client that

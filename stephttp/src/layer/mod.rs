@@ -1,15 +1,18 @@
 //! The tower layer: one request's life, from its first byte to the last.
 //!
 //! - [`service`] tells Inngest's re-entries from other requests;
-//! - [`first`] takes a client's request through: handler, checkpoints, response or handing over;
+//! - [`first`] takes a client's request through: handler, checkpoints, response or handing over, which is answered by
+//!   [`async_answer`];
 //! - [`reentry`] does the same for Inngest's call back, whose handler [`driving`] takes as far as it goes;
 //! - [`request_body`] and [`response_body`] keep what passes through.
 
 mod answer;
+mod async_answer;
 mod dispatch;
 mod driving;
 mod first;
 mod handing_over;
+mod kept_parts;
 mod reentry;
 mod request_body;
 mod request_head;
@@ -24,6 +27,7 @@ use tower_layer::Layer;
 
 pub(crate) use dispatch::Dispatch;
 pub use first::ResponseFuture;
+pub(crate) use kept_parts::KeptParts;
 pub(crate) use request_body::{BodyFault, RequestBody};
 pub(crate) use request_head::RequestHead;
 pub(crate) use routes::Routes;

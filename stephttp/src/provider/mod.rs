@@ -5,6 +5,7 @@ mod error;
 mod events;
 mod opts;
 mod settings;
+mod wants;
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use std::time::Duration;
 pub use error::SetupError;
 pub use opts::SetupOpts;
 pub(crate) use settings::Settings;
+pub(crate) use wants::Wants;
 
 use crate::checkpoint::{Backlog, Deliveries, Undelivered};
 use crate::client::{ApiClient, Keys};
@@ -34,6 +36,7 @@ pub(crate) struct Shared {
     backlog: Backlog,
     deliveries: Arc<Deliveries>,
     routes: Routes,
+    wants: Wants,
 }
 
 impl Provider {
@@ -65,6 +68,7 @@ impl Provider {
                 client,
                 deliveries: Arc::default(),
                 routes: Routes::new(),
+                wants: Wants::of(function::registered()),
             }),
         })
     }
@@ -114,6 +118,10 @@ impl Shared {
 
     pub(crate) fn routes(&self) -> &Routes {
         &self.routes
+    }
+
+    pub(crate) fn wants(&self) -> Wants {
+        self.wants
     }
 }
 

@@ -23,6 +23,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, SystemTime};
 
+use http::request::Parts;
+
 pub(crate) use decision::Decision;
 pub(crate) use drive::Driven;
 pub(crate) use executing::Executing;
@@ -37,8 +39,8 @@ pub(crate) use steps::{Begin, Ended, Place};
 use tokio::time::Instant;
 
 use crate::checkpoint::Ledger;
-use crate::function::FnOpts;
-use crate::layer::{Dispatch, RequestBody, RequestHead};
+use crate::function::{AsyncResponse, FnOpts};
+use crate::layer::{Dispatch, KeptParts, RequestBody, RequestHead};
 use crate::provider::Shared;
 use crate::remember::Remembered;
 use crate::wire::limits::RUN_STEPS;
@@ -59,6 +61,7 @@ pub(crate) struct Run {
     /// Set once a `Step` was extracted: from then on the request is tracked.
     head: OnceLock<RequestHead>,
     pub(crate) body: RequestBody,
+    pub(crate) parts: KeptParts,
     pub(crate) remembered: Remembered,
     pub(crate) ledger: Ledger,
     state: Mutex<State>,
@@ -115,6 +118,7 @@ impl Run {
             opts: OnceLock::new(),
             head: OnceLock::new(),
             body: RequestBody::default(),
+            parts: KeptParts::default(),
             remembered: Remembered::default(),
             ledger: Ledger::default(),
             state: Mutex::new(State { decides, ..State::default() }),
@@ -167,8 +171,15 @@ impl Run {
     }
 
     /// From the moment that a `Step` is extracted, the request's body is kept and its handler's steps are counted.
-    pub(crate) fn track(&self, head: impl FnOnce() -> RequestHead) {
-        self.head.get_or_init(head);
+    pub(crate) fn track(&self, parts: &Parts) {
+        self.head.get_or_init(|| RequestHead::new(parts));
+        if self.wants_parts() {
+            self.parts.keep(parts);
+        }
+    }
+
+    fn wants_parts(&self) -> bool {
+        matches!(&self.origin, Origin::First(shared) if shared.wants().parts)
     }
 
     pub(crate) fn is_tracked(&self) -> bool {
@@ -208,8 +219,13 @@ impl Run {
     /// The handler's body has begun: its extractors accepted the request.
     pub(crate) fn enter(&self, opts: &'static FnOpts) {
         // A handler that calls another annotated function stays in its own.
-        if self.opts.set(opts).is_ok() && opts.omits_request_body() {
-            self.body.omit();
+        if self.opts.set(opts).is_ok() {
+            if opts.omits_request_body() {
+                self.body.omit();
+            }
+            if self.wants_parts() && !matches!(opts.async_response(), Some(AsyncResponse::Custom(_))) {
+                drop(self.parts.take());
+            }
         }
         self.entered.store(true, Ordering::Relaxed);
     }
@@ -303,6 +319,10 @@ impl Run {
     pub(crate) fn finish(&self) {
         let outstanding = self.close(self.lock());
         drop(outstanding);
+        if self.wants_parts() {
+            // What a middleware left in them may hold a `Step`, and so this run.
+            drop(self.parts.take());
+        }
     }
 
     fn close(&self, mut state: MutexGuard<'_, State>) -> Vec<Outstanding> {

@@ -44,7 +44,7 @@ pub use wait_for_event::WaitForEventStep;
 
 use crate::error::Failure;
 use crate::function::FnOpts;
-use crate::layer::{CurrentRun, RequestHead};
+use crate::layer::CurrentRun;
 use crate::run::{Run, RunId};
 use outcome::Outcomes;
 
@@ -253,7 +253,7 @@ impl<S: Sync> FromRequestParts<S> for Step {
             return Err(MissingLayer);
         };
         let run = run.clone();
-        run.track(|| RequestHead::new(parts));
+        run.track(parts);
         Ok(Self { run, outcomes: None })
     }
 }

@@ -2,6 +2,7 @@
 
 use stephttp_tests::World;
 
+mod async_response;
 mod omit;
 mod request_time;
 mod sync_only;
