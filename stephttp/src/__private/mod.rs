@@ -12,12 +12,19 @@ pub use inventory;
 pub use self::probe::Probe;
 use crate::error::Failure;
 use crate::function::{ApiFn, CustomResponse, Registration, RunOutput, StepKind, StepMeta};
+use crate::run;
 use crate::step::{Step, StepId};
 use crate::wire::StepHash;
 
 /// Tells the request's run which function it is in.
 pub fn enter<F: ApiFn>(step: &Step) {
     step.enter(&const { F::OPTS });
+}
+
+/// Tells the run of the request that is being handled, if there is one, which function it is in: one without a `Step`. Only
+/// [`Track::Always`](crate::Track::Always) makes it a run that is recorded.
+pub fn enter_without_step<F: ApiFn>() {
+    run::enter_current(&const { F::OPTS });
 }
 
 /// A step id that was hashed at compile time.

@@ -174,7 +174,8 @@ impl Run {
         result: impl FnOnce() -> ApiResult<'static> + Send + 'static,
     ) {
         let Some(shared) = self.shared().cloned() else { return };
-        if self.ledger.is_dropped() {
+        // Steps wait for room before they begin. What has none must not wait, since its client does, nor pile up.
+        if self.ledger.is_dropped() || (shared.backlog().is_full() && !self.has_steps()) {
             return shared.deliveries().lost(self.id(), &ApiError::Dropped);
         }
         self.ledger.charge(shared.backlog(), FINISHED_RUN_BYTES + held + self.body.kept_length());

@@ -27,8 +27,8 @@ pub(crate) enum ApiError {
     /// The process or its runtime stops, or the task that was to deliver panicked.
     #[error("the process stopped before Inngest had it")]
     Stopped,
-    /// Too much waited to be sent, for too long.
-    #[error("too much waited for Inngest, for too long: the run's operations were dropped")]
+    /// Too much waited to be sent: for too long, where there were steps to wait.
+    #[error("too much waited for Inngest: the run's operations were dropped")]
     Dropped,
     /// The run has too many steps to go on.
     #[error("{0}")]

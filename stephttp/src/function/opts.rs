@@ -24,7 +24,18 @@ pub enum Track {
     /// Those that run a step.
     #[default]
     WithSteps,
-    /// All that reach the handler.
+    /// All that reach the handler's body, also when the function takes no `Step`. Those that an extractor rejects are not
+    /// recorded.
+    ///
+    /// A run is told of in one call, when its client has had the response; the client never notices whether that works. If
+    /// too much waits for Inngest already, a run without steps is counted as lost (see [`Provider::wait`]). A request that
+    /// is dropped before its handler has answered, since its client is gone, is recorded with the status 499.
+    ///
+    /// If some function of the program is tracked always, the head and body of every request are kept, for the time of
+    /// its handler, up to what Inngest keeps with a run. A handler that a middleware runs in a task of its own is not
+    /// recorded if it takes no `Step`.
+    ///
+    /// [`Provider::wait`]: crate::Provider::wait
     Always,
 }
 

@@ -19,6 +19,12 @@ use crate::run::{Driven, Run};
 use crate::wire::ApiResult;
 use crate::wire::limits::STEP_OUTPUT_BYTES;
 
+/// What a handler that ended without a response is recorded with.
+const FAILED: u16 = StatusCode::INTERNAL_SERVER_ERROR.as_u16();
+
+/// What a request is recorded with that was dropped before its handler had answered, or begun a step: nginx's word for it.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// The future of [`DurableService`](super::DurableService).
@@ -122,7 +128,7 @@ where
                     return Poll::Ready(Ok(answered(&run, response)));
                 }
                 End::Driven(Driven::Answered(Err(error))) => {
-                    report(&run, StatusCode::INTERNAL_SERVER_ERROR);
+                    report(&run, FAILED);
                     return Poll::Ready(Err(error));
                 }
                 End::Driven(Driven::Suspended(outstanding)) => {
@@ -134,7 +140,7 @@ where
                     unreachable!("a first request is no dispatch")
                 }
                 End::Panicked(panic) => {
-                    report(&run, StatusCode::INTERNAL_SERVER_ERROR);
+                    report(&run, FAILED);
                     resume_unwind(panic)
                 }
             }
@@ -155,8 +161,9 @@ where
             && handling.run.is_tracked()
         {
             if !handling.run.has_begun() {
-                handling.run.finish();
-                return;
+                let Handling { handler, run, .. } = handling;
+                drop(handler);
+                return report(&run, CLIENT_CLOSED_REQUEST);
             }
             let run = handling.run.clone();
             tracing::debug!(run_id = %run.id(), "the client is gone; its run goes on");
@@ -193,7 +200,7 @@ where
         End::Driven(Driven::Suspended(outstanding)) => drop(handing_over::from_first(run, outstanding).await),
         End::Driven(Driven::Misused(fault)) => drop(misused(&run, &fault)),
         End::Driven(Driven::Answered(Err(_)) | Driven::Stale | Driven::Undecided(_)) | End::Panicked(_) => {
-            report(&run, StatusCode::INTERNAL_SERVER_ERROR);
+            report(&run, FAILED);
         }
     }
 }
@@ -210,7 +217,7 @@ where
         return response;
     }
     run.finish();
-    if !run.has_steps() {
+    if !run.is_recorded() {
         return response;
     }
     let (parts, body) = response.into_parts();
@@ -223,20 +230,19 @@ fn misused(run: &Arc<Run>, fault: &str) -> Response {
     tracing::error!(run_id = %run.id(), "{fault}");
     run.finish();
     // Also when it is the first step that is misused: people look for the run.
-    report_status(run, StatusCode::INTERNAL_SERVER_ERROR);
+    report_status(run, FAILED);
     answer::error(StatusCode::INTERNAL_SERVER_ERROR, "the endpoint misuses a step; its log says how")
 }
 
 /// Reports a run that has no response of its handler's, if it has anything to report.
-fn report(run: &Arc<Run>, status: StatusCode) {
+fn report(run: &Arc<Run>, status: u16) {
     run.finish();
-    if run.has_steps() {
+    if run.is_recorded() {
         report_status(run, status);
     }
 }
 
-fn report_status(run: &Arc<Run>, status: StatusCode) {
-    let status = status.as_u16();
+fn report_status(run: &Arc<Run>, status: u16) {
     run.clone().report_finished(0, move || ApiResult {
         status,
         headers: [].into(),

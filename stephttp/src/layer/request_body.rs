@@ -229,7 +229,7 @@ impl HttpBody for KeptBody {
         let at_end = inner.is_end_stream();
         match &frame {
             Some(Ok(frame)) => {
-                let limit = if self.run.is_tracked() { REQUEST_BODY_BYTES } else { UNTRACKED_BYTES };
+                let limit = if self.run.may_be_recorded() { REQUEST_BODY_BYTES } else { UNTRACKED_BYTES };
                 self.run.body.keep(frame.data_ref(), limit);
                 if at_end {
                     self.end();

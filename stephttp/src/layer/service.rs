@@ -47,7 +47,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let mut request = request.map(Body::new);
+        let request = request.map(Body::new);
         if request.extensions().get::<CurrentRun>().is_some() {
             // A layer further out has it in hand.
             let response = self.inner.call(request);
@@ -60,9 +60,10 @@ where
             let answer = reentry::serve(self.shared.clone(), inner, request);
             return ResponseFuture::deciding(async { Ok(answer.await) });
         }
-        let run = Arc::new(Run::first(self.shared.clone()));
-        request.extensions_mut().insert(CurrentRun(run.clone()));
-        let request = request.map(|body| request_body::keep(&run, body));
-        ResponseFuture::first(self.inner.call(request), run)
+        let (mut parts, body) = request.into_parts();
+        let run = Arc::new(Run::first(self.shared.clone(), &parts));
+        parts.extensions.insert(CurrentRun(run.clone()));
+        let body = request_body::keep(&run, body);
+        ResponseFuture::first(self.inner.call(Request::from_parts(parts, body)), run)
     }
 }

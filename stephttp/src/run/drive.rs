@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::Run;
+use super::current::Current;
 use super::mode::Mode;
 use super::order::Turn;
 use super::record::Recorded;
@@ -59,7 +60,7 @@ impl Run {
         let mut handler_cx = Context::from_waker(&waker);
         loop {
             self.wakeup.reset();
-            let polling = Polling::begin(self);
+            let polling = (Polling::begin(self), Current::begin(self));
             let poll = handler.as_mut().poll(&mut handler_cx);
             drop(polling);
             self.wakeup.look();

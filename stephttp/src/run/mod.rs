@@ -1,5 +1,6 @@
 //! A run, as far as this process knows it: one request's share of it.
 
+mod current;
 mod decision;
 mod drive;
 mod executing;
@@ -25,6 +26,7 @@ use std::time::{Duration, SystemTime};
 
 use http::request::Parts;
 
+pub(crate) use current::enter_current;
 pub(crate) use decision::Decision;
 pub(crate) use drive::Driven;
 pub(crate) use executing::Executing;
@@ -39,7 +41,7 @@ pub(crate) use steps::{Begin, Ended, Place};
 use tokio::time::Instant;
 
 use crate::checkpoint::Ledger;
-use crate::function::{AsyncResponse, FnOpts};
+use crate::function::{AsyncResponse, FnOpts, Track};
 use crate::layer::{Dispatch, KeptParts, RequestBody, RequestHead};
 use crate::provider::Shared;
 use crate::remember::Remembered;
@@ -60,6 +62,8 @@ pub(crate) struct Run {
     opts: OnceLock<&'static FnOpts>,
     /// Set once a `Step` was extracted: from then on the request is tracked.
     head: OnceLock<RequestHead>,
+    /// The head as the layer saw it, where some function of the program is recorded without having a `Step`.
+    early_head: Option<Box<RequestHead>>,
     pub(crate) body: RequestBody,
     pub(crate) parts: KeptParts,
     pub(crate) remembered: Remembered,
@@ -88,8 +92,11 @@ struct Reentry {
 }
 
 impl Run {
-    pub(crate) fn first(shared: Arc<Shared>) -> Self {
-        Self::new(Origin::First(shared))
+    pub(crate) fn first(shared: Arc<Shared>, parts: &Parts) -> Self {
+        let early_head = shared.wants().head.then(|| Box::new(RequestHead::new(parts)));
+        let mut run = Self::new(Origin::First(shared));
+        run.early_head = early_head;
+        run
     }
 
     pub(crate) fn reentry(shared: Arc<Shared>, dispatch: Dispatch, memo: Memo) -> Self {
@@ -117,6 +124,7 @@ impl Run {
             id: OnceLock::new(),
             opts: OnceLock::new(),
             head: OnceLock::new(),
+            early_head: None,
             body: RequestBody::default(),
             parts: KeptParts::default(),
             remembered: Remembered::default(),
@@ -228,6 +236,31 @@ impl Run {
             }
         }
         self.entered.store(true, Ordering::Relaxed);
+    }
+
+    /// The body of a function without a `Step` has begun. A handler that has one speaks for itself, whatever it calls.
+    fn enter_without_step(&self, opts: &'static FnOpts) {
+        if self.is_tracked() {
+            return;
+        }
+        self.enter(opts);
+        if let (Some(head), true) = (&self.early_head, self.tracks_always()) {
+            self.head.get_or_init(|| (**head).clone());
+        }
+    }
+
+    fn tracks_always(&self) -> bool {
+        self.opts.get().is_some_and(|opts| opts.track() == Track::Always)
+    }
+
+    /// Whether the request may turn out to be recorded.
+    pub(crate) fn may_be_recorded(&self) -> bool {
+        self.is_tracked() || self.early_head.is_some()
+    }
+
+    /// Whether Inngest is to know of the request.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.tracks_always() || self.has_steps()
     }
 
     /// Notes where the function is, for re-entries that cannot get to their handler.

@@ -6,6 +6,7 @@ mod async_response;
 mod omit;
 mod request_time;
 mod sync_only;
+mod track;
 
 /// An endpoint's options, as the attribute registers them under the handler's name.
 macro_rules! options {
