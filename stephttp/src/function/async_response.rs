@@ -10,7 +10,7 @@ use crate::run::RunId;
 
 /// What a client gets when its run is handed over to Inngest: its request is answered before the handler has ended.
 ///
-/// It gets this once Inngest has taken the run over; until then, and when that fails, it gets a 503.
+/// It gets this once Inngest has taken the run over. When that fails, it gets a 503 instead, whatever is chosen here.
 ///
 /// Set by the `async_response` option of [`#[api_fn]`](macro@crate::api_fn).
 #[derive(Clone, Copy)]

@@ -11,7 +11,8 @@ use super::answer;
 use crate::function::{AsyncResponse, RunOutput};
 use crate::run::Run;
 
-/// Answers as the run's function says; it may want its request's parts. The error says what the application's part of it did wrong.
+/// Answers as the run's function says; it may want its request's parts. The error says what the application's part of it
+/// did wrong.
 pub(super) async fn answer(run: &Run, parts: Option<Parts>, output: RunOutput) -> Result<Response, String> {
     match run.opts().async_response() {
         None | Some(AsyncResponse::Redirect) => Ok(answer::see_other(output.url())),

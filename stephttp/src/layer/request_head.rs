@@ -16,7 +16,8 @@ static REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 static RUN_ID: HeaderName = HeaderName::from_static(headers::RUN_ID);
 static SIGNATURE: HeaderName = HeaderName::from_static(headers::SIGNATURE);
 
-/// Taken when a `Step` is extracted. All of it is reference-counted: nothing is copied until a run is reported.
+/// Taken when a `Step` is extracted, or before that, where functions without a `Step` are recorded. All of it is
+/// reference-counted: nothing is copied until a run is reported.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestHead {
     method: Method,

@@ -166,6 +166,46 @@ async fn a_step_that_is_too_late_beside_a_wait_runs_once() {
     assert_eq!((stage.effects.count("one"), stage.effects.count("after")), (1, 1));
 }
 
+options!(fails_beside, FnOpts::new("request-time-beside").with_max_request_time(Duration::from_secs(20)));
+
+/// One branch fails when the time is up, and is to be tried again; the other is too late for its second step then.
+async fn fails_beside(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
+    __private::enter::<fails_beside>(&step);
+    let fails_once = async {
+        if stage.effects.happen("flaky") > 1 {
+            return Ok(());
+        }
+        stage.door.pass().await;
+        Err(Failure::new("as the test wants it"))
+    };
+    let takes_long = async {
+        time_passes(LONG).await;
+        stage.door.open();
+        Ok::<_, Failure>(stage.effects.happen("long"))
+    };
+    let branch = async {
+        step.run("long", takes_long).await?;
+        step.run("late", async { Ok::<_, Failure>(stage.effects.happen("late")) }).await
+    };
+    let (flaky, late) = tokio::join!(step.run("flaky", fails_once), branch);
+    flaky?;
+    Ok(late?.to_string())
+}
+
+#[tokio::test]
+async fn a_step_that_is_too_late_beside_one_that_is_tried_again_runs_once() {
+    let stage = Stage::new();
+    let world = World::of(stage.app(post(fails_beside))).await;
+    let response = world.post("/").send().await.unwrap();
+    assert_eq!(world.follow(response).await.text().await.unwrap(), "1");
+    assert_eq!(world.ended().await.status, RunStatus::Completed);
+    let told = told(&world);
+    assert_eq!((told[0].0.as_str(), told.len()), ("StepRun", 5), "{told:?}");
+    let effects = ["flaky", "long", "late"].map(|effect| stage.effects.count(effect));
+    assert_eq!(effects, [2, 1, 1], "{:?}", stage.effects.all());
+    world.assert_clean();
+}
+
 options!(fails_first, FnOpts::new("request-time-fails").with_max_request_time(Duration::from_secs(20)));
 
 /// Its first step fails for good when the time is up.
