@@ -121,6 +121,8 @@
 //!   give other APIs an [idempotency key](Step::idempotency_key).
 //! - **A re-entry carries the method, path, query, content type and body** of the first request, and nothing else. Wrap
 //!   extractors that read other headers in [`Remember`].
+//! - **A run in flight finds its steps by their ids**, also in a new version of the program: let a test compare them, with
+//!   [`assert_steps_lock!`].
 //! - **A client that goes away does not stop a run** that has begun a step.
 //! - **Inngest keeps** request bodies, queries and step outputs, readable in its dashboard.
 //! - **Unit tests need no server**: call the handler with [`Step::detached`], or with [`Step::detached_with`] to say what
@@ -154,6 +156,7 @@ mod replayable;
 mod run;
 pub mod signature;
 mod step;
+pub mod steps_lock;
 pub mod wire;
 
 pub use checkpoint::Undelivered;

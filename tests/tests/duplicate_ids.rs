@@ -26,3 +26,12 @@ async fn two_functions_with_one_id_are_refused_at_setup_by_name_and_place() {
         assert!(message.contains(part), "{part} is not in: {message}");
     }
 }
+
+#[test]
+fn they_are_no_steps_to_compare_with_a_lock() {
+    let error = inngest::steps_lock::check("steps.lock").unwrap_err();
+    assert!(
+        matches!(&error, inngest::steps_lock::StepsLockError::DuplicateFunction { id, .. } if id == "create-order"),
+        "{error:?}"
+    );
+}

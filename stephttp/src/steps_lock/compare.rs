@@ -1,0 +1,272 @@
+//! What the program would do to runs that began under the lock.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::file::{Lock, LockedEndpoint, Words};
+use super::program::{Program, Steps, kind_name};
+use crate::function::{Registration, StepMeta};
+
+/// The endpoints that differ.
+#[derive(Debug)]
+pub(super) struct Comparison<'a> {
+    pub(super) gone: Vec<GoneEndpoint<'a>>,
+    pub(super) changed: Vec<ChangedEndpoint<'a>>,
+    pub(super) new: Vec<&'a Registration>,
+}
+
+#[derive(Debug)]
+pub(super) struct GoneEndpoint<'a> {
+    pub(super) id: &'a str,
+    /// A new endpoint with one of its steps: it may be the same function under another id.
+    pub(super) alike: Option<&'a Registration>,
+}
+
+#[derive(Debug)]
+pub(super) struct ChangedEndpoint<'a> {
+    pub(super) endpoint: &'a Registration,
+    pub(super) breaks: Vec<Break<'a>>,
+    pub(super) additions: Vec<Addition<'a>>,
+}
+
+/// A change by which a run in flight may lose a result.
+#[derive(Debug)]
+pub(super) enum Break<'a> {
+    /// No step has the id, or had it.
+    StepGone {
+        id: &'a str,
+        kinds: &'a Words,
+        /// New steps of that kind: one of them may be the same under another id.
+        candidates: Vec<&'a StepMeta>,
+    },
+    /// What is stored under the id was stored by another kind of step.
+    KindChanged { id: &'a str, was: &'a str, step: &'a StepMeta },
+    /// An id is used at more places, or fewer, or at those of other kinds.
+    PlacesChanged { id: &'a str, was: &'a Words, places: Vec<&'a StepMeta> },
+    /// Several steps may take what is stored under the id.
+    Contested { id: &'a str, steps: Vec<&'a StepMeta> },
+    /// A new step's id is what an id of the lock becomes when it is used again.
+    Numbered { id: &'a str, step: &'a StepMeta },
+    /// Two steps of the lock have become one.
+    Merged { id: &'a str, into: &'a StepMeta },
+    /// A `renamed_from` is gone.
+    OldIdForgotten { id: &'a str, old: &'a str },
+}
+
+/// A change that leaves runs in flight as they are, but that the lock does not know of.
+#[derive(Debug)]
+pub(super) enum Addition<'a> {
+    NewStep(&'a StepMeta),
+    Renamed { old: &'a str, step: &'a StepMeta },
+}
+
+impl<'a> Comparison<'a> {
+    pub(super) fn of(lock: &'a Lock, program: &Program<'a>) -> Self {
+        let new: Vec<&Registration> = program
+            .endpoints
+            .iter()
+            .filter(|(id, _)| !lock.endpoints.contains_key(**id))
+            .map(|(_, endpoint)| *endpoint)
+            .collect();
+        let gone = lock
+            .endpoints
+            .iter()
+            .filter(|(id, _)| !program.endpoints.contains_key(id.as_str()))
+            .map(|(id, locked)| GoneEndpoint { id, alike: alike(locked, &new) })
+            .collect();
+        let changed = lock
+            .endpoints
+            .iter()
+            .filter_map(|(id, locked)| Some((locked, *program.endpoints.get(id.as_str())?)))
+            .map(|(locked, endpoint)| ChangedEndpoint::of(locked, endpoint))
+            .filter(|changed| !changed.breaks.is_empty() || !changed.additions.is_empty())
+            .collect();
+        Self { gone, changed, new }
+    }
+
+    /// Whether a run in flight may lose a result.
+    pub(super) fn strands(&self) -> bool {
+        !self.gone.is_empty() || self.changed.iter().any(|changed| !changed.breaks.is_empty())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.gone.is_empty() && self.changed.is_empty() && self.new.is_empty()
+    }
+}
+
+fn alike<'a>(locked: &LockedEndpoint, new: &[&'a Registration]) -> Option<&'a Registration> {
+    let shared = |endpoint: &Registration| {
+        endpoint.steps().iter().filter(|step| locked.steps.contains_key(step.id())).count()
+    };
+    new.iter().copied().filter(|endpoint| shared(endpoint) > 0).max_by_key(|endpoint| shared(endpoint))
+}
+
+impl<'a> ChangedEndpoint<'a> {
+    fn of(locked: &'a LockedEndpoint, endpoint: &'a Registration) -> Self {
+        let comparing = Comparing { locked, steps: Steps::of(endpoint) };
+        let mut breaks = Vec::new();
+        let mut additions = Vec::new();
+        for (id, kinds) in locked.steps.iter() {
+            match comparing.locked_step(id, kinds) {
+                Fate::Same => {}
+                Fate::Broken(broken) => breaks.push(broken),
+                Fate::Renamed(addition) => additions.push(addition),
+            }
+        }
+        breaks.extend(comparing.forgotten());
+        breaks.extend(comparing.reused());
+        breaks.extend(comparing.numbered());
+        additions.extend(comparing.added());
+        Self { endpoint, breaks, additions }
+    }
+}
+
+struct Comparing<'a> {
+    locked: &'a LockedEndpoint,
+    steps: Steps<'a>,
+}
+
+/// What becomes of a step of the lock.
+enum Fate<'a> {
+    Same,
+    Renamed(Addition<'a>),
+    Broken(Break<'a>),
+}
+
+impl<'a> Comparing<'a> {
+    fn locked_step(&self, id: &'a str, was: &'a Words) -> Fate<'a> {
+        let renamed = self.steps.by_old_id.get(id);
+        let is_known = |new: &str| self.locked_renamings(new, id) > 0;
+        match (self.steps.by_id.get(id), renamed) {
+            // Accepted as it is, or contested from now on.
+            (Some(own), Some(renamed)) if !renamed.keys().all(|new| is_known(new)) => {
+                Fate::Broken(Break::Contested { id, steps: claimants(own, renamed) })
+            }
+            (Some(places), _) => compare_places(id, was, places).map_or(Fate::Same, Fate::Broken),
+            (None, Some(renamed)) => self.renamed_step(id, was, renamed),
+            (None, None) => {
+                let candidates =
+                    self.new_steps().filter(|step| was.0.iter().any(|kind| kind == kind_name(step)));
+                Fate::Broken(Break::StepGone { id, kinds: was, candidates: candidates.collect() })
+            }
+        }
+    }
+
+    /// `renamed`: the steps that had its id.
+    fn renamed_step(
+        &self,
+        id: &'a str,
+        was: &'a Words,
+        renamed: &BTreeMap<&'a str, Vec<&'a StepMeta>>,
+    ) -> Fate<'a> {
+        let mut steps = renamed.iter();
+        let (Some((new, saying_so)), None) = (steps.next(), steps.next()) else {
+            return Fate::Broken(Break::Contested { id, steps: claimants(&[], renamed) });
+        };
+        if self.locked.steps.contains_key(*new) {
+            return Fate::Broken(Break::Merged { id, into: saying_so[0] });
+        }
+        let places = &self.steps.by_id[new];
+        if let Some(broken) = compare_places(id, was, places) {
+            return Fate::Broken(broken);
+        }
+        if saying_so.len() < places.len() {
+            // The uses of one id are numbered together, so the one that does not say so may take the first number.
+            return Fate::Broken(Break::PlacesChanged { id, was, places: saying_so.clone() });
+        }
+        Fate::Renamed(Addition::Renamed { old: id, step: saying_so[0] })
+    }
+
+    /// What is stored under an id that a step had before must still find a step.
+    fn forgotten(&self) -> impl Iterator<Item = Break<'a>> {
+        self.locked_old_ids()
+            .into_iter()
+            .filter(|(id, old)| self.steps.renamings(id, old) < self.locked_renamings(id, old))
+            // With the step gone, that is what is reported.
+            .filter(|(id, _)| self.steps.by_id.contains_key(id) || self.steps.by_old_id.contains_key(id))
+            .map(|(id, old)| Break::OldIdForgotten { id, old })
+    }
+
+    /// A new step takes an id that another one had: it may find what that one has stored.
+    fn reused(&self) -> impl Iterator<Item = Break<'a>> {
+        let old_ids: BTreeSet<&str> = self.locked_old_ids().into_iter().map(|(_, old)| old).collect();
+        old_ids.into_iter().filter(|old| !self.locked.steps.contains_key(*old)).filter_map(|old| {
+            let none = BTreeMap::new();
+            let renamed = self.steps.by_old_id.get(old).unwrap_or(&none);
+            let own = self.steps.by_id.get(old).map_or(&[][..], |own| own);
+            let more = !own.is_empty() || renamed.keys().any(|new| self.locked_renamings(new, old) == 0);
+            // One alone that has taken the place of another is no contest.
+            let several = own.len().min(1) + renamed.len() > 1;
+            (more && several).then(|| Break::Contested { id: old, steps: claimants(own, renamed) })
+        })
+    }
+
+    /// A new step with a number in its id takes what a call in a loop, say, has stored.
+    fn numbered(&self) -> impl Iterator<Item = Break<'a>> {
+        self.new_steps().filter_map(|step| Some(Break::Numbered { id: self.repeated(step.id())?, step }))
+    }
+
+    /// For `id:1` the `id`, if the lock has that.
+    fn repeated(&self, id: &'a str) -> Option<&'a str> {
+        let (id, index) = id.rsplit_once(':')?;
+        let is_index = index.parse::<u32>().is_ok_and(|n| n > 0 && n.to_string() == index);
+        (is_index && self.locked.steps.contains_key(id)).then_some(id)
+    }
+
+    /// What the lock does not have, and what no other change has told of.
+    fn added(&self) -> impl Iterator<Item = Addition<'a>> {
+        let old_ids: BTreeSet<&str> = self.locked_old_ids().into_iter().map(|(_, old)| old).collect();
+        // A `Break` tells of these, if they are not as they were, or a `Renamed`.
+        let is_told = move |id: &str| self.locked.steps.contains_key(id) || old_ids.contains(id);
+        let steps = self.new_steps().filter({
+            let is_told = is_told.clone();
+            move |step| {
+                let is_renamed = step.renamed_from().is_some_and(&is_told);
+                !is_told(step.id()) && !is_renamed && self.repeated(step.id()).is_none()
+            }
+        });
+        let renamings = self
+            .steps
+            .by_old_id
+            .iter()
+            .flat_map(|(old, renamed)| renamed.iter().map(move |(id, places)| (*old, *id, places)));
+        let renamed = renamings.filter(move |(old, id, places)| match self.locked_renamings(id, old) {
+            0 => !is_told(old),
+            before => places.len() > before,
+        });
+        steps
+            .map(Addition::NewStep)
+            .chain(renamed.map(|(old, _, places)| Addition::Renamed { old, step: places[0] }))
+    }
+
+    fn new_steps(&self) -> impl Iterator<Item = &'a StepMeta> {
+        let new = self.steps.by_id.iter().filter(|(id, _)| !self.locked.steps.contains_key(**id));
+        new.map(|(_, places)| places[0])
+    }
+
+    /// An id and one that it had before, for each in the lock, once.
+    fn locked_old_ids(&self) -> BTreeSet<(&'a str, &'a str)> {
+        let pairs = self.locked.renamed_from.iter();
+        pairs.flat_map(|(id, old)| old.0.iter().map(move |old| (id.as_str(), old.as_str()))).collect()
+    }
+
+    /// At how many of its places a step of the lock says that it had the id `old`.
+    fn locked_renamings(&self, id: &str, old: &str) -> usize {
+        let olds = self.locked.renamed_from.get(id);
+        olds.map_or(0, |olds| olds.0.iter().filter(|locked| *locked == old).count())
+    }
+}
+
+fn compare_places<'a>(id: &'a str, was: &'a Words, places: &[&'a StepMeta]) -> Option<Break<'a>> {
+    if places.iter().map(|step| kind_name(step)).eq(was.0.iter().map(String::as_str)) {
+        return None;
+    }
+    Some(match (&was.0[..], places) {
+        ([was], [step]) => Break::KindChanged { id, was, step },
+        _ => Break::PlacesChanged { id, was, places: places.to_vec() },
+    })
+}
+
+/// The steps that may take what is stored under an id: those that have it, and those that had it.
+fn claimants<'a>(own: &[&'a StepMeta], renamed: &BTreeMap<&'a str, Vec<&'a StepMeta>>) -> Vec<&'a StepMeta> {
+    own.iter().chain(renamed.values().flatten()).copied().collect()
+}

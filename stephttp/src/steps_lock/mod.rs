@@ -1,0 +1,219 @@
+//! `steps.lock`: a change that would strand runs in flight fails a test first.
+//!
+//! A run in flight knows its endpoint and its finished steps by their ids. When a deployed change renames a step, the
+//! run does not find what that step came to, and runs it again: the card is charged twice. The ids that runs depend on
+//! are known when a program is compiled ([`registered`](crate::registered)), so a test can compare them with those of the
+//! program that is deployed, which are checked in beside the code:
+//!
+//! ```
+//! # extern crate stephttp as my_app;
+//! // tests/steps_lock.rs
+//! use my_app as _; // links the endpoints
+//!
+//! #[test]
+//! fn runs_in_flight_survive_this_change() {
+//!     stephttp::assert_steps_lock!();
+//! }
+//! ```
+//!
+//! The first time, `STEPS_LOCK=accept cargo test` writes `steps.lock` into the package's directory; commit it. From then on
+//! the test fails when the two differ, and lists each difference with its place. It comes in two kinds:
+//!
+//! | Change | Runs in flight |
+//! |---|---|
+//! | an endpoint is gone, or has another id | are called back at their path, where nothing answers, or another function |
+//! | a step is gone, or has another id | do not find its result; what replaces it runs afresh |
+//! | a step has become one of another kind | find a result of another kind |
+//! | an id is used at more places, or fewer | may give a result to another call (see [`StepId`](crate::StepId)) |
+//! | two steps can take one stored result; a [`renamed_from`](crate::RunStep::renamed_from) is gone | may run a step afresh |
+//! | *a new endpoint or step, a step with `renamed_from` its old id* | *keep their results* |
+//!
+//! The last ones fail the test too, with a message that says that no run is harmed: a step that is not in the file could be
+//! renamed later, unseen. In either case `STEPS_LOCK=accept cargo test` writes the file anew, for a change that is meant, and
+//! the file's own change is in the review. Before that, let the runs that depend on the old code end, or keep the old step or
+//! endpoint beside the new one until they have.
+//!
+//! Other changes do not matter, and do not change the file: to the number of retries, to the order of different steps, to the
+//! names and places of functions. A new step in the middle is run by runs that are already past its place.
+//!
+//! # What it does not see
+//!
+//! - **Endpoints that are not linked into the test**, and handlers without the attribute. Compare in one test of each program. A test in `tests/` is best, with
+//!   `use my_app as _;` for each crate that has endpoints, and with the features that are deployed. Where the endpoints are
+//!   in `main.rs`, put the test there; endpoints of test modules are in the file too, then.
+//! - **Steps without a literal id, and those in functions that the handler calls**: [`ApiFn::STEPS`](crate::ApiFn::STEPS) does not have
+//!   them. A step that moves to such a place is reported as gone, though runs find its result.
+//! - **Routes**: runs are called back at the path at which they began.
+//! - **Types**: the value that a step gave must still be readable as what the step gives now.
+//! - **The order of calls that share an id and a kind**: give each its own id.
+//!
+//! # The file
+//!
+//! JSON, sorted by id: each endpoint with the kind of each of its steps, and the ids that steps had before.
+//!
+//! ```json
+//! {
+//!   "about": "…",
+//!   "version": 1,
+//!   "endpoints": {
+//!     "checkout": {
+//!       "steps": {
+//!         "charge-card": "run",
+//!         "cool-off": "sleep"
+//!       },
+//!       "renamed_from": {
+//!         "charge-card": "charge"
+//!       }
+//!     }
+//!   }
+//! }
+//! ```
+//!
+//! An id that is used at several places has a list of kinds, in the order of the source. After a merge conflict keep the
+//! lines of both sides, and run the test. A file that cannot be understood is never overwritten.
+
+// The example in these docs is a test.
+#![allow(clippy::test_attr_in_doctest)]
+
+mod compare;
+mod error;
+mod file;
+mod program;
+mod report;
+mod unique_map;
+
+#[cfg(test)]
+mod tests;
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+pub use error::StepsLockError;
+
+use compare::Comparison;
+use file::Lock;
+use program::Program;
+
+/// Fails a test when a change would strand runs in flight: compares the endpoints that are linked into this program, and their
+/// steps, with the file `steps.lock` of the package, or another one.
+///
+/// ```no_run
+/// stephttp::assert_steps_lock!();
+/// stephttp::assert_steps_lock!("deploy/steps.lock"); // relative to the package's Cargo.toml
+/// ```
+///
+/// With the environment variable `STEPS_LOCK=accept` it writes the file instead. See [`steps_lock`](crate::steps_lock) for
+/// what is compared, and how to go on when the test fails.
+///
+/// # Panics
+///
+/// Whenever [`steps_lock::check`](crate::steps_lock::check) is an error, with its text. With `STEPS_LOCK=accept`, when the
+/// file cannot be written, or is there and cannot be understood, or when there are no endpoints, or two with one id.
+#[macro_export]
+macro_rules! assert_steps_lock {
+    () => {
+        $crate::assert_steps_lock!("steps.lock")
+    };
+    ($path:expr $(,)?) => {
+        $crate::steps_lock::assert_in(::core::env!("CARGO_MANIFEST_DIR"), $path)
+    };
+}
+
+/// Compares the endpoints that are linked into this program with the file, which it never writes.
+///
+/// A relative path is relative to the current directory; in `cargo test` that is the package's.
+///
+/// It is what [`assert_steps_lock!`](crate::assert_steps_lock) does, for a place that is no test. A program that has all its endpoints
+/// linked can check itself before it is deployed:
+///
+/// ```no_run
+/// # #[stephttp::api_fn(id = "checkout")] async fn checkout(_step: stephttp::Step) {}
+/// fn main() -> Result<(), stephttp::steps_lock::StepsLockError> {
+///     if std::env::args().any(|arg| arg == "--check-steps") {
+///         return stephttp::steps_lock::check("steps.lock");
+///     }
+///     // …
+///     Ok(())
+/// }
+/// ```
+///
+/// # Errors
+///
+/// When the two differ, when the file is not there or cannot be understood, when no endpoint is linked, and when two have
+/// one id.
+pub fn check(path: impl AsRef<Path>) -> Result<(), StepsLockError> {
+    check_program(path.as_ref(), &Program::of(crate::registered())?)
+}
+
+/// For [`assert_steps_lock!`](crate::assert_steps_lock).
+#[doc(hidden)]
+#[track_caller]
+pub fn assert_in(package: &str, path: impl AsRef<Path>) {
+    let path = package_dir(package.into(), env::var_os("CARGO_MANIFEST_DIR").map(Into::into)).join(path);
+    let outcome = Mode::read().and_then(|mode| {
+        let program = Program::of(crate::registered())?;
+        match mode {
+            Mode::Check => check_program(&path, &program),
+            Mode::Accept => accept(&path, &program),
+        }
+    });
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+}
+
+/// The directory that the package had when it was compiled; where it is now, when the tests are run elsewhere (from an
+/// archive, say) by a tool that tells.
+fn package_dir(compiled: PathBuf, told: Option<PathBuf>) -> PathBuf {
+    match told {
+        Some(told) if !compiled.is_dir() => told,
+        _ => compiled,
+    }
+}
+
+enum Mode {
+    Check,
+    Accept,
+}
+
+impl Mode {
+    fn read() -> Result<Self, StepsLockError> {
+        match env::var_os("STEPS_LOCK") {
+            None => Ok(Self::Check),
+            Some(value) if value.is_empty() => Ok(Self::Check),
+            Some(value) if value == "accept" => Ok(Self::Accept),
+            Some(value) => Err(StepsLockError::BadSetting { value: value.to_string_lossy().into_owned() }),
+        }
+    }
+}
+
+fn check_program(path: &Path, program: &Program<'_>) -> Result<(), StepsLockError> {
+    let lock = Lock::read(path)?;
+    verdict_of(path, &Comparison::of(&lock, program))
+}
+
+fn verdict_of(path: &Path, comparison: &Comparison<'_>) -> Result<(), StepsLockError> {
+    if comparison.is_empty() {
+        return Ok(());
+    }
+    let (path, report) = (path.to_owned(), comparison.to_string());
+    Err(if comparison.strands() {
+        StepsLockError::Stranded { path, report }
+    } else {
+        StepsLockError::OutOfDate { path, report }
+    })
+}
+
+fn accept(path: &Path, program: &Program<'_>) -> Result<(), StepsLockError> {
+    match check_program(path, program) {
+        // A file that says the same otherwise (other line ends, say) stays as it is.
+        Ok(()) => return Ok(()),
+        Err(
+            error @ (StepsLockError::Stranded { .. }
+            | StepsLockError::OutOfDate { .. }
+            | StepsLockError::Missing { .. }),
+        ) => eprintln!("accepted: {error}"),
+        Err(error) => return Err(error),
+    }
+    Lock::of(program).write(path)
+}
