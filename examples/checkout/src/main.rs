@@ -102,3 +102,12 @@ async fn engine() -> Result<Option<DevServer>, BoxError> {
         DevServer::builder().clock(Clock::Real).retry_interval(Duration::from_secs(2)).start().await?;
     Ok(Some(engine))
 }
+
+#[cfg(test)]
+mod tests {
+    /// An order may be under way for days, and be finished by another version of this program.
+    #[test]
+    fn runs_in_flight_survive_this_change() {
+        inngest::assert_steps_lock!();
+    }
+}
