@@ -17,6 +17,7 @@ use stephttp::{Event, Step, StepError};
 async fn orders(step: Step) -> Result<(), StepError> {
     let charge = step.run("charge-card", async { Ok(7) }).await?;
     step.sleep("cool-off", Duration::from_secs(60)).await;
+    step.run("ship", async { Ok(()) }).renamed_from("send").await?;
     if charge > 0 {
         step.send_event("tell", Event::new("shop/paid", charge)).await?;
     } else {
@@ -42,10 +43,14 @@ const GOOD: &str = r#"{
       "steps": {
         "charge-card": "run",
         "cool-off": "sleep",
+        "ship": "run",
         "tell": [
           "send_event",
           "run"
         ]
+      },
+      "renamed_from": {
+        "ship": "send"
       }
     }
   }
