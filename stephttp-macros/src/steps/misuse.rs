@@ -2,7 +2,7 @@
 
 use proc_macro2::{Delimiter, Group, Literal, TokenStream, TokenTree};
 
-use super::{Place, call::Call};
+use super::{call::Call, place::Place};
 use crate::{
     errors::Errors,
     tokens::{as_group, is_ident, is_punct, turbofish},

@@ -5,13 +5,15 @@
 //! works: its id is hashed at run time, it is not in the list, and its mistakes are found when it runs.
 
 mod binding;
+mod borrowed;
 mod branches;
 mod call;
 mod misuse;
+mod place;
 mod typed;
 mod volatile;
 
-use proc_macro2::{Delimiter, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use sha1::{Digest, Sha1};
 use syn::{LitStr, Path, spanned::Spanned};
@@ -20,11 +22,12 @@ use self::{
     binding::Binding,
     branches::{Branches, Level},
     call::{Call, Method},
+    place::Place,
 };
 use crate::{
     errors::Errors,
     krate,
-    tokens::{as_group, as_literal, as_string, is_ident, is_punct, is_text, regroup},
+    tokens::{as_literal, as_string, is_punct, is_text, regroup},
 };
 
 pub(crate) use self::{call::unbound, volatile::Volatile};
@@ -85,31 +88,6 @@ struct Scanner<'a> {
     calls: Vec<StepCall>,
     escape: Option<Span>,
     volatile: Vec<Volatile>,
-}
-
-/// What is around some tokens.
-#[derive(Clone, Default)]
-struct Place {
-    branches: Branches,
-    /// The tokens are statements.
-    is_block: bool,
-    /// They are the arms of this `match`.
-    arms_of: Option<usize>,
-    /// They are the arguments of a step call.
-    is_argument: bool,
-    /// They are the arguments of the step that has this id, as written, and that takes a future.
-    argument_of: Option<String>,
-    /// They are in that future.
-    in_step: Option<String>,
-    /// They are given to a function that starts a task or a thread.
-    spawned: Option<Spawned>,
-}
-
-#[derive(Clone)]
-struct Spawned {
-    by: String,
-    /// They run in the task, and not before it is started.
-    later: bool,
 }
 
 impl Scanner<'_> {
@@ -236,8 +214,8 @@ impl Scanner<'_> {
         let mut changed = written.is_some() || scanned.is_some();
         let mut args = scanned.unwrap_or(tokens);
 
-        if call.method.takes_future && !call.fixes_error {
-            changed |= self.fix_error_type(&mut args);
+        if call.method.takes_future {
+            changed |= self.fix_future(&mut args, call.fixes_error);
         }
         let mut out = TokenStream::new();
         let mut args = args.into_iter();
@@ -260,61 +238,22 @@ impl Scanner<'_> {
     /// `"sum", async { .. }` to `"sum", krate::__private::typed(async { .. })`
     ///
     /// Looks from the end, because an id that is no literal may have commas of its own.
-    fn fix_error_type(&self, args: &mut Vec<TokenTree>) -> bool {
+    fn fix_future(&mut self, args: &mut Vec<TokenTree>, fixes_error: bool) -> bool {
         let end = args.len() - args.last().map_or(0, |last| usize::from(is_punct(last, ',')));
         let Some(start) = args[..end].iter().rposition(|token| is_punct(token, ',')).map(|comma| comma + 1)
         else {
             return false;
         };
+        let mended = borrowed::mend(&mut args[start..end], self.krate, self.errors);
         let future = &args[start..end];
-        if !typed::async_block(future).is_some_and(typed::is_open) {
-            return false;
+        if fixes_error || !typed::async_block(future).is_some_and(typed::is_open) {
+            return mended;
         }
         let krate = self.krate;
         let span = Span::call_site().located_at(TokenStream::from_iter(future.to_vec()).span());
         let typed = quote_spanned!(span=> #krate::__private::typed(#(#future)*));
         args.splice(start..end, typed);
         true
-    }
-}
-
-impl Place {
-    /// What is around the tokens of the group at `at`.
-    fn within(&self, tokens: &[TokenTree], at: usize, spawn: Option<&(usize, String)>) -> Self {
-        let mut inner = self.clone();
-        let before = &tokens[..at];
-        let braces = as_group(&tokens[at], Delimiter::Brace).is_some();
-        inner.is_block = braces && !before.last().is_some_and(|token| is_punct(token, '!'));
-        let is_async = match before {
-            [.., first, second] if is_ident(second, "move") => is_ident(first, "async"),
-            [.., last] => is_ident(last, "async"),
-            [] => false,
-        };
-        if braces && is_async {
-            // Only this is polled with the step; `charge(step.run(..).await?)` runs one after the other.
-            inner.in_step = self.argument_of.clone().or_else(|| self.in_step.clone());
-            if let Some(spawned) = &mut inner.spawned {
-                spawned.later = true;
-            }
-        }
-        if let (Some((args_at, by)), TokenTree::Group(args)) = (spawn, &tokens[at])
-            && *args_at == at
-        {
-            inner.spawned = Some(Spawned { by: by.clone(), later: misuse::is_closure(args) });
-        }
-        inner
-    }
-
-    /// What is around the arguments of `call`.
-    fn of_arguments(&self, call: &Call<'_>, id: Option<&TokenTree>) -> Self {
-        let mut inner = self.clone();
-        inner.is_block = false;
-        inner.is_argument = true;
-        inner.arms_of = None;
-        if call.method.takes_future {
-            inner.argument_of = Some(id.map(ToString::to_string).unwrap_or_default());
-        }
-        inner
     }
 }
 

@@ -468,6 +468,26 @@ fn one_id_for_two_steps() {
 }
 
 #[test]
+fn a_step_that_gives_a_literal() {
+    const SAID: &str = r#""Ada": a step's output must own its data, because later requests read it from where it is stored: write `"Ada".to_owned()`"#;
+    for wrong in [
+        r#"step.run("name", async { Ok("Ada") }).await"#,
+        r#"step.run("name", async move { if x { y().await?; } Ok("Ada") },).await"#,
+        r#"step.run(name(), async { call().await?; Ok("Ada") }).await"#,
+    ] {
+        body(wrong, &[SAID]);
+    }
+    for right in [
+        r#"step.run("name", async { Ok("Ada".to_owned()) }).await"#,
+        r#"step.run("name", async { Ok(Name("Ada")) }).await"#,
+        r#"step.run("name", async { x.map(|x| Ok("Ada")) }).await"#,
+        r#"step.run("name", other(Ok("Ada"))).await"#,
+    ] {
+        body(right, &[]);
+    }
+}
+
+#[test]
 fn a_step_in_a_step() {
     const SAID: &str = r#"a step inside the step "outer": its result would be kept twice, and a retry of the outer step could not tell that it has run; call it before that step, and give the outer step its value"#;
     for (wrong, method) in [

@@ -47,6 +47,12 @@ pub trait TypedOutput {}
 
 impl<T> TypedOutput for Result<T, Failure> {}
 
+/// What a step is to give that gives a literal.
+#[must_use]
+pub fn owned(text: &str) -> String {
+    text.to_owned()
+}
+
 /// A row of [`ApiFn::STEPS`].
 #[must_use]
 pub const fn step_meta(
