@@ -176,49 +176,5 @@ pub use step::{
     WaitForEventStep, WaitForSignalStep,
 };
 
-/// Makes an axum handler durable.
-///
-/// ```
-/// use axum::Json;
-/// use stephttp::{Step, StepError};
-///
-/// #[stephttp::api_fn(id = "sum", retries = 5)]
-/// async fn sum(step: Step, Json(numbers): Json<Vec<u64>>) -> Result<Json<u64>, StepError> {
-///     let sum = step.run("add", async { Ok(numbers.iter().sum::<u64>()) }).await?;
-///     Ok(Json(sum))
-/// }
-///
-/// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// // Still an ordinary function:
-/// let Json(sum) = sum(Step::detached(), Json(vec![1, 2, 3])).await.unwrap();
-/// assert_eq!(sum, 6);
-/// # }
-/// ```
-///
-/// # Options
-///
-/// | Option | Says | Unless given |
-/// |---|---|---|
-/// | `id = "…"` | the id by which Inngest knows the endpoint; unique in the program | required |
-/// | `retries = 0..=20` | how often a failed step is retried, the first attempt not counted | 3 |
-/// | `crate = path::to::stephttp` | where the attribute finds this crate, for a facade that re-exports it | found in `Cargo.toml`, renamed or not |
-///
-/// # What it does
-///
-/// The function keeps its name, arguments and attributes: axum takes it as it did, and a unit test calls it with
-/// [`Step::detached`]. In its body, the attribute
-///
-/// - tells the request's run which function it is in, when the body begins;
-/// - hashes literal step ids (`step.run("charge", …)`) at compile time, and lists them in [`ApiFn::STEPS`];
-/// - fixes the error type of `async` blocks given to `step.run` to [`Failure`] where they leave it open, so that `?` works
-///   in them; a block that ends in a call keeps its own.
-///
-/// Beside the function it puts an empty enum of the same name, which implements [`ApiFn`], and a registration for
-/// [`registered`]. With `mod place; pub use place::place;` the two clash (E0255, "the name `place` is defined multiple
-/// times"): name the module differently.
-///
-/// The `Step` goes before the extractor of the body, as all extractors do that read only a part of the request. When axum
-/// says that `Handler<_, _>` is not satisfied, `#[axum::debug_handler]`, above or below this attribute, says why.
-///
-/// Route a function under one method: Inngest keeps a method for each id, and calls all its runs back with the latest.
+#[doc = include_str!("api_fn.md")]
 pub use stephttp_macros::api_fn;
