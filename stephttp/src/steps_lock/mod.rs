@@ -127,7 +127,7 @@ macro_rules! assert_steps_lock {
 /// linked can check itself before it is deployed:
 ///
 /// ```no_run
-/// # #[stephttp::api_fn(id = "checkout")] async fn checkout(_step: stephttp::Step) {}
+/// # #[stephttp::api_fn(id = "guarded-checkout")] async fn checkout(_step: stephttp::Step) {}
 /// fn main() -> Result<(), stephttp::steps_lock::StepsLockError> {
 ///     if std::env::args().any(|arg| arg == "--check-steps") {
 ///         return stephttp::steps_lock::check("steps.lock");
