@@ -8,26 +8,6 @@ mod request_time;
 mod sync_only;
 mod track;
 
-/// An endpoint's options, as the attribute registers them under the handler's name.
-macro_rules! options {
-    ($name:ident, $opts:expr) => {
-        #[allow(non_camel_case_types)]
-        enum $name {}
-
-        impl inngest::ApiFn for $name {
-            const OPTS: inngest::FnOpts = $opts;
-            const STEPS: &'static [inngest::StepMeta] = &[];
-        }
-
-        inngest::__private::inventory::submit! {
-            inngest::__private::registration::<$name>(
-                concat!(module_path!(), "::", stringify!($name)), file!(), line!(),
-            )
-        }
-    };
-}
-use options;
-
 /// Nothing that reached Inngest shows a text: neither a call of the app's, nor its answer to a re-entry.
 #[track_caller]
 fn assert_never_sent(world: &World, secret: &str) {

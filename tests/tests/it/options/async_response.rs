@@ -9,23 +9,19 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
-use inngest::{__private, AsyncResponse, Failure, FnOpts, RunOutput, Step, StepError};
+use inngest::{RunOutput, Step, StepError};
 use serde_json::Value;
 use stephttp_dev::{Call, Fault, RunStatus};
 use stephttp_tests::{Logs, Stage, World};
 
-use super::options;
-
 const PAUSE: Duration = Duration::from_secs(86_400);
 
-/// Defines a handler with these options, which sleeps, and then answers with what it was asked.
+/// Defines a handler with this option, which sleeps, and then answers with what it was asked.
 macro_rules! sleeps {
-    ($name:ident, $id:literal, $response:expr) => {
-        options!($name, FnOpts::new($id).with_async_response($response));
-
+    ($name:ident, $id:literal, $($response:tt)+) => {
+        #[inngest::api_fn(id = $id, async_response = $($response)+)]
         async fn $name(State(stage): State<Stage>, step: Step, body: String) -> Result<String, StepError> {
-            __private::enter::<$name>(&step);
-            step.run("before", async { Ok::<_, Failure>(stage.effects.happen("before")) }).await?;
+            step.run("before", async { Ok(stage.effects.happen("before")) }).await?;
             step.sleep("pause", PAUSE).await;
             Ok(body)
         }
@@ -61,7 +57,7 @@ async fn assert_given_up(world: &World, words: &[&str]) {
 
 // ===== Redirects =====
 
-sleeps!(redirects, "async-redirect", AsyncResponse::Redirect);
+sleeps!(redirects, "async-redirect", redirect);
 
 #[tokio::test]
 async fn a_redirect_leads_to_the_output() {
@@ -76,7 +72,7 @@ fn own_page(output: &RunOutput) -> String {
     format!("/runs/{}?token={}", output.run_id(), output.token())
 }
 
-sleeps!(redirects_to, "async-redirect-to", AsyncResponse::RedirectTo(own_page));
+sleeps!(redirects_to, "async-redirect-to", redirect(own_page));
 
 #[tokio::test]
 async fn a_redirect_to_a_place_of_ones_own_knows_the_run_and_its_token() {
@@ -94,17 +90,21 @@ async fn a_redirect_to_a_place_of_ones_own_knows_the_run_and_its_token() {
     assert_completed(&world, &stage).await;
 }
 
-sleeps!(redirects_nowhere, "async-redirect-nowhere", AsyncResponse::RedirectTo(|_| "/a\r\nb: c".to_owned()));
-sleeps!(
-    redirects_to_garbage,
-    "async-redirect-garbage",
-    AsyncResponse::RedirectTo(|_| "https://[".to_owned())
-);
-sleeps!(
-    redirects_with_panic,
-    "async-redirect-panic",
-    AsyncResponse::RedirectTo(|_| panic!("as the test wants it"))
-);
+fn two_headers(_: &RunOutput) -> &'static str {
+    "/a\r\nb: c"
+}
+
+fn half_a_url(_: &RunOutput) -> &'static str {
+    "https://["
+}
+
+fn no_page(_: &RunOutput) -> String {
+    panic!("as the test wants it")
+}
+
+sleeps!(redirects_nowhere, "async-redirect-nowhere", redirect(two_headers));
+sleeps!(redirects_to_garbage, "async-redirect-garbage", redirect(half_a_url));
+sleeps!(redirects_with_panic, "async-redirect-panic", redirect(no_page));
 
 #[tokio::test]
 async fn a_place_that_is_none_is_a_500_with_a_reason() {
@@ -119,7 +119,7 @@ async fn a_place_that_is_none_is_a_500_with_a_reason() {
 
 // ===== Tokens =====
 
-sleeps!(gives_token, "async-token", AsyncResponse::Token);
+sleeps!(gives_token, "async-token", token);
 
 #[tokio::test]
 async fn a_token_is_given_as_json() {
@@ -157,11 +157,7 @@ async fn accepted(parts: Parts, output: RunOutput) -> (StatusCode, HeaderMap, St
     (StatusCode::ACCEPTED, headers, text)
 }
 
-sleeps!(
-    customized,
-    "async-custom",
-    AsyncResponse::Custom(|parts, output| __private::custom_response(accepted(parts, output)))
-);
+sleeps!(customized, "async-custom", custom(accepted));
 
 #[tokio::test]
 async fn a_response_of_ones_own_sees_the_request_as_the_handler_saw_it() {
@@ -186,16 +182,13 @@ async fn panics_first(_: Parts, _: RunOutput) -> String {
     panic!("as the test wants it")
 }
 
-sleeps!(
-    customized_badly,
-    "async-custom-panic",
-    AsyncResponse::Custom(|parts, output| __private::custom_response(panics_first(parts, output)))
-);
-sleeps!(
-    customized_worse,
-    "async-custom-panic-early",
-    AsyncResponse::Custom(|_, _| panic!("as the test wants it"))
-);
+/// Before there is anything to wait for.
+fn panics_early(_: Parts, _: RunOutput) -> std::future::Ready<String> {
+    panic!("as the test wants it")
+}
+
+sleeps!(customized_badly, "async-custom-panic", custom(panics_first));
+sleeps!(customized_worse, "async-custom-panic-early", custom(panics_early));
 
 #[tokio::test]
 async fn a_response_of_ones_own_that_panics_is_a_500_with_a_reason() {
@@ -210,11 +203,7 @@ async fn teapot(_: Parts, _: RunOutput) -> Response {
     StatusCode::IM_A_TEAPOT.into_response()
 }
 
-sleeps!(
-    customized_as_error,
-    "async-custom-error",
-    AsyncResponse::Custom(|parts, output| __private::custom_response(teapot(parts, output)))
-);
+sleeps!(customized_as_error, "async-custom-error", custom(teapot));
 
 #[tokio::test]
 async fn a_response_of_ones_own_may_be_an_error_and_the_run_goes_on() {
@@ -258,12 +247,8 @@ async fn never_either(_: Parts, _: RunOutput) -> String {
     panic!("called for a run that is not at Inngest")
 }
 
-sleeps!(never_redirects, "async-never-redirects", AsyncResponse::RedirectTo(never));
-sleeps!(
-    never_customized,
-    "async-never-customized",
-    AsyncResponse::Custom(|parts, output| __private::custom_response(never_either(parts, output)))
-);
+sleeps!(never_redirects, "async-never-redirects", redirect(never));
+sleeps!(never_customized, "async-never-customized", custom(never_either));
 
 #[tokio::test]
 async fn without_inngest_or_its_token_the_client_is_told_to_try_again() {

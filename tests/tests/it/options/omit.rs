@@ -10,11 +10,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
 use inngest::wire::limits::{REENTRY_ANSWER_BYTES, REQUEST_BODY_BYTES};
-use inngest::{__private, Failure, FnOpts, Step, StepError};
+use inngest::{Step, StepError};
 use stephttp_dev::RunStatus;
 use stephttp_tests::{RawClient, Stage, World};
 
-use super::{assert_never_sent, options};
+use super::assert_never_sent;
 
 const PAUSE: Duration = Duration::from_secs(86_400);
 
@@ -35,13 +35,14 @@ async fn perhaps_hand_over(stage: &Stage, step: &Step) {
 
 // ===== Requests =====
 
-options!(keeps_its_request, FnOpts::new("omit-request").with_omit_request_body(true));
-
 /// Answers with how long its request's body is.
-async fn keeps_its_request(State(stage): State<Stage>, step: Step, body: Bytes) -> Result<String, StepError> {
-    __private::enter::<keeps_its_request>(&step);
-    step.run("one", async { Ok::<_, Failure>(stage.effects.happen(format!("{} bytes", body.len()))) })
-        .await?;
+#[inngest::api_fn(id = "omit-request", omit_request_body)]
+async fn keeps_its_request(
+    State(stage): State<Stage>,
+    step: Step,
+    #[not_replayed] body: Bytes,
+) -> Result<String, StepError> {
+    step.run("one", async { Ok(stage.effects.happen(format!("{} bytes", body.len()))) }).await?;
     perhaps_hand_over(&stage, &step).await;
     Ok(body.len().to_string())
 }
@@ -82,10 +83,8 @@ async fn an_omitted_request_body_may_be_longer_than_inngest_keeps() {
     world.assert_clean();
 }
 
-options!(reads_no_request, FnOpts::new("omit-unread-request").with_omit_request_body(true));
-
+#[inngest::api_fn(id = "omit-unread-request", omit_request_body)]
 async fn reads_no_request(step: Step) -> &'static str {
-    __private::enter::<reads_no_request>(&step);
     step.sleep("pause", PAUSE).await;
     "done"
 }
@@ -102,16 +101,14 @@ async fn a_run_is_handed_over_before_the_rest_of_its_omitted_request_has_come() 
     world.assert_clean();
 }
 
-options!(streams_its_request, FnOpts::new("omit-streamed-request").with_omit_request_body(true));
-
 /// Reads its request after its first step, and waits then.
+#[inngest::api_fn(id = "omit-streamed-request", omit_request_body)]
 async fn streams_its_request(
     State(stage): State<Stage>,
     step: Step,
-    body: Body,
+    #[not_replayed] body: Body,
 ) -> Result<String, StepError> {
-    __private::enter::<streams_its_request>(&step);
-    step.run("one", async { Ok::<_, Failure>(()) }).await?;
+    step.run("one", async { Ok(()) }).await?;
     stage.door.pass().await;
     let body = axum::body::to_bytes(body, 1_000).await.unwrap();
     step.sleep("pause", PAUSE).await;
@@ -136,12 +133,10 @@ async fn an_omitted_request_body_that_is_read_late_is_not_sent_either() {
 
 // ===== Responses =====
 
-options!(keeps_its_response, FnOpts::new("omit-response").with_omit_response_body(true));
-
 /// Answers with what looks compressed.
+#[inngest::api_fn(id = "omit-response", omit_response_body)]
 async fn keeps_its_response(State(stage): State<Stage>, step: Step) -> Result<Response, StepError> {
-    __private::enter::<keeps_its_response>(&step);
-    step.run("one", async { Ok::<_, Failure>(()) }).await?;
+    step.run("one", async { Ok(()) }).await?;
     perhaps_hand_over(&stage, &step).await;
     let headers = [
         ("content-type", "text/x-secret"),
@@ -193,11 +188,9 @@ async fn an_omitted_response_body_of_a_reentry_leaves_the_output_with_its_head()
     world.assert_clean();
 }
 
-options!(fails, FnOpts::new("omit-failure").with_omit_response_body(true));
-
+#[inngest::api_fn(id = "omit-failure", omit_response_body)]
 async fn fails(State(stage): State<Stage>, step: Step) -> Result<Response, StepError> {
-    __private::enter::<fails>(&step);
-    step.run("one", async { Ok::<_, Failure>(()) }).await?;
+    step.run("one", async { Ok(()) }).await?;
     perhaps_hand_over(&stage, &step).await;
     // Neither text, nor as short as what Inngest keeps.
     let body = [SECRET.as_bytes().to_vec(), vec![0xFF; REENTRY_ANSWER_BYTES]].concat();
@@ -224,11 +217,9 @@ async fn a_failure_with_an_omitted_body_keeps_its_status_whatever_the_body_was()
     }
 }
 
-options!(streams, FnOpts::new("omit-stream").with_omit_response_body(true));
-
+#[inngest::api_fn(id = "omit-stream", omit_response_body)]
 async fn streams(State(stage): State<Stage>, step: Step) -> Result<Response, StepError> {
-    __private::enter::<streams>(&step);
-    step.run("one", async { Ok::<_, Failure>(()) }).await?;
+    step.run("one", async { Ok(()) }).await?;
     let frames = futures_util::stream::unfold(0, move |turn| {
         let stage = stage.clone();
         async move {

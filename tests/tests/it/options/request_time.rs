@@ -4,12 +4,9 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::routing::post;
-use inngest::{__private, Failure, FnOpts, Step, StepError};
-use serde_json::json;
+use inngest::{Failure, Step, StepError};
 use stephttp_dev::{Call, RunStatus, RunView, StepStatus};
 use stephttp_tests::{Stage, World};
-
-use super::options;
 
 /// More than the limit of [`counts`], less than the patience of anybody who waits for an answer.
 const LONG: Duration = Duration::from_secs(25);
@@ -43,13 +40,11 @@ async fn handed_over(world: &World, ops: &[(&str, &str)], text: &str) -> RunView
 
 const DISCOVERY: (&str, &str) = ("DiscoveryRequest", "stephttp:discover");
 
-options!(none, FnOpts::new("request-time-none").with_max_request_time(Duration::ZERO));
-
+#[inngest::api_fn(id = "request-time-none", max_request_time = "0s")]
 async fn none(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
-    __private::enter::<none>(&step);
     stage.effects.happen("entered");
-    let one = step.run("one", async { Ok::<_, Failure>(stage.effects.happen("one")) }).await?;
-    let two = step.run("two", async { Ok::<_, Failure>(stage.effects.happen("two")) }).await?;
+    let one = step.run("one", async { Ok(stage.effects.happen("one")) }).await?;
+    let two = step.run("two", async { Ok(stage.effects.happen("two")) }).await?;
     Ok(format!("{one} {two}"))
 }
 
@@ -62,17 +57,15 @@ async fn without_any_time_the_first_step_runs_when_inngest_calls_back() {
     assert_eq!(world.inngest.dispatches().len(), 1);
 }
 
-options!(counts, FnOpts::new("request-time-counts").with_max_request_time(Duration::from_secs(20)));
-
+#[inngest::api_fn(id = "request-time-counts", max_request_time = "20s")]
 async fn counts(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
-    __private::enter::<counts>(&step);
     let takes_long = async {
         time_passes(LONG).await;
         Ok::<_, Failure>(stage.effects.happen("one"))
     };
     let one = step.run("one", takes_long).await?;
-    let two = step.run("two", async { Ok::<_, Failure>(stage.effects.happen("two")) }).await?;
-    let three = step.run("three", async { Ok::<_, Failure>(stage.effects.happen("three")) }).await?;
+    let two = step.run("two", async { Ok(stage.effects.happen("two")) }).await?;
+    let three = step.run("three", async { Ok(stage.effects.happen("three")) }).await?;
     Ok(format!("{one} {two} {three}"))
 }
 
@@ -85,11 +78,9 @@ async fn a_step_that_lasts_too_long_ends_and_the_next_runs_when_inngest_calls_ba
     assert_eq!(world.inngest.dispatches().len(), 1);
 }
 
-options!(in_time, FnOpts::new("request-time-in-time").with_max_request_time(Duration::from_secs(3_600)));
-
+#[inngest::api_fn(id = "request-time-in-time", max_request_time = "1h")]
 async fn in_time(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
-    __private::enter::<in_time>(&step);
-    let one = step.run("one", async { Ok::<_, Failure>(stage.effects.happen("one")) }).await?;
+    let one = step.run("one", async { Ok(stage.effects.happen("one")) }).await?;
     Ok(one.to_string())
 }
 
@@ -102,11 +93,9 @@ async fn a_request_that_ends_in_time_answers() {
     world.assert_clean();
 }
 
-options!(parallel, FnOpts::new("request-time-parallel").with_max_request_time(Duration::from_secs(20)));
-
 /// Two branches of two steps each; when one has begun its second, the time is up, and the other's first still runs.
+#[inngest::api_fn(id = "request-time-parallel", max_request_time = "20s")]
 async fn parallel(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
-    __private::enter::<parallel>(&step);
     let effect = async |id: &str| Ok::<_, Failure>(stage.effects.happen(id));
     let quick = async {
         let takes_long = async {
@@ -147,13 +136,11 @@ async fn parallel_steps_under_way_end_and_are_stored_and_no_other_begins() {
     assert_eq!(stage.effects.all()[..2], ["quick", "slow"]);
 }
 
-options!(beside_a_wait, FnOpts::new("request-time-wait").with_max_request_time(Duration::ZERO));
-
+#[inngest::api_fn(id = "request-time-wait", max_request_time = "0s")]
 async fn beside_a_wait(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
-    __private::enter::<beside_a_wait>(&step);
-    let ran = step.run("one", async { Ok::<_, Failure>(stage.effects.happen("one")) });
+    let ran = step.run("one", async { Ok(stage.effects.happen("one")) });
     let ((), ran) = tokio::join!(step.sleep("pause", Duration::from_secs(60)), ran);
-    let after = step.run("after", async { Ok::<_, Failure>(stage.effects.happen("after")) }).await?;
+    let after = step.run("after", async { Ok(stage.effects.happen("after")) }).await?;
     Ok(format!("{} {after}", ran?))
 }
 
@@ -166,11 +153,9 @@ async fn a_step_that_is_too_late_beside_a_wait_runs_once() {
     assert_eq!((stage.effects.count("one"), stage.effects.count("after")), (1, 1));
 }
 
-options!(fails_beside, FnOpts::new("request-time-beside").with_max_request_time(Duration::from_secs(20)));
-
 /// One branch fails when the time is up, and is to be tried again; the other is too late for its second step then.
+#[inngest::api_fn(id = "request-time-beside", max_request_time = "20s")]
 async fn fails_beside(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
-    __private::enter::<fails_beside>(&step);
     let fails_once = async {
         if stage.effects.happen("flaky") > 1 {
             return Ok(());
@@ -185,7 +170,7 @@ async fn fails_beside(State(stage): State<Stage>, step: Step) -> Result<String, 
     };
     let branch = async {
         step.run("long", takes_long).await?;
-        step.run("late", async { Ok::<_, Failure>(stage.effects.happen("late")) }).await
+        step.run("late", async { Ok(stage.effects.happen("late")) }).await
     };
     let (flaky, late) = tokio::join!(step.run("flaky", fails_once), branch);
     flaky?;
@@ -206,18 +191,16 @@ async fn a_step_that_is_too_late_beside_one_that_is_tried_again_runs_once() {
     world.assert_clean();
 }
 
-options!(fails_first, FnOpts::new("request-time-fails").with_max_request_time(Duration::from_secs(20)));
-
 /// Its first step fails for good when the time is up.
+#[inngest::api_fn(id = "request-time-fails", max_request_time = "20s")]
 async fn fails_first(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
-    __private::enter::<fails_first>(&step);
     let fail = async {
         time_passes(LONG).await;
         stage.effects.happen("failed");
         Err::<(), _>(Failure::non_retriable("as the test wants it"))
     };
     let error = step.run("one", fail).await.unwrap_err();
-    let two = step.run("two", async { Ok::<_, Failure>(stage.effects.happen("two")) }).await?;
+    let two = step.run("two", async { Ok(stage.effects.happen("two")) }).await?;
     Ok(format!("{} {two}", error.message()))
 }
 
@@ -228,23 +211,4 @@ async fn a_step_that_has_failed_for_good_before_calls_back_by_itself() {
     handed_over(&world, &[("StepFailed", "one")], "as the test wants it 1").await;
     assert_eq!(stage.effects.all(), ["failed", "two"]);
     assert_eq!(world.inngest.dispatches().len(), 1);
-}
-
-options!(
-    sync_only,
-    FnOpts::new("request-time-sync").with_max_request_time(Duration::ZERO).with_sync_only(true)
-);
-
-async fn sync_only(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
-    __private::enter::<sync_only>(&step);
-    step.run("one", async { Ok::<_, Failure>(stage.effects.happen("one")) }).await?;
-    Ok("done".to_owned())
-}
-
-#[tokio::test]
-async fn an_endpoint_that_is_sync_only_has_no_limit() {
-    let world = World::of(Stage::new().app(post(sync_only))).await;
-    assert_eq!(world.post("/").send().await.unwrap().text().await.unwrap(), "done");
-    assert_eq!(world.ended().await.steps[0].value, Some(json!(1)));
-    world.assert_clean();
 }

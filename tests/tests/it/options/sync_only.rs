@@ -5,19 +5,15 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use inngest::{__private, Failure, FetchRequest, FnOpts, Step, StepError};
+use inngest::{Failure, FetchRequest, Step, StepError};
 use stephttp_dev::{Call, RunStatus, StepStatus};
 use stephttp_tests::{Logs, Stage, World};
 
-use super::options;
-
-options!(waits, FnOpts::new("sync-only-waits").with_sync_only(true));
-
 /// Waits in a helper, where the attribute cannot see it: for what the test wants.
+#[inngest::api_fn(id = "sync-only-waits", sync_only)]
 async fn waits(State(stage): State<Stage>, step: Step) -> Result<&'static str, StepError> {
-    __private::enter::<waits>(&step);
     if stage.effects.count("after a step") > 0 {
-        step.run("one", async { Ok::<_, Failure>(()) }).await?;
+        step.run("one", async { Ok(()) }).await?;
     }
     wait(&stage, &step).await?;
     stage.effects.happen("went on");
@@ -76,17 +72,15 @@ async fn a_wait_panics_without_a_server_too() {
     let _ = waits(State(Stage::new()), Step::detached()).await;
 }
 
-options!(fails, FnOpts::new("sync-only-fails").with_sync_only(true).with_retries(5));
-
 /// Goes on after a step that asks to be tried again.
+#[inngest::api_fn(id = "sync-only-fails", sync_only)]
 async fn fails(State(stage): State<Stage>, step: Step) -> (StatusCode, String) {
-    __private::enter::<fails>(&step);
     let fail = async {
         stage.effects.happen("tried");
         Err::<(), _>(Failure::retry_after(Duration::from_secs(1), "not now"))
     };
     let error = step.run("one", fail).await.unwrap_err();
-    let after = step.run("two", async { Ok::<_, Failure>("goes on".to_owned()) }).await;
+    let after = step.run("two", async { Ok("goes on".to_owned()) }).await;
     (StatusCode::ACCEPTED, format!("{} {}", error.message(), after.unwrap()))
 }
 

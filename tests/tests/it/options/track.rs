@@ -11,20 +11,18 @@ use axum::routing::post;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use inngest::{__private, FnOpts, Step, Track};
+use inngest::Step;
 use serde_json::json;
 use stephttp_dev::{Call, Fault, Gate, RunStatus};
 use stephttp_tests::{Door, Logs, RawClient, Stage, World};
 
-use super::{assert_never_sent, options};
+use super::assert_never_sent;
 
 const SECRET: &str = "a very secret text";
 
-options!(tracked, FnOpts::new("track-always").with_track(Track::Always));
-
 /// Takes no `Step`.
+#[inngest::api_fn(id = "track-always", track = always)]
 async fn tracked(body: Bytes) -> Response {
-    __private::enter_without_step::<tracked>();
     ([("content-type", "application/json")], json!({ "bytes": body.len() }).to_string()).into_response()
 }
 
@@ -90,24 +88,17 @@ async fn a_long_body_is_recorded_and_one_that_inngest_does_not_keep_is_left_out(
     }
 }
 
-options!(untracked, FnOpts::new("track-with-steps"));
-
-async fn untracked() {
-    __private::enter_without_step::<untracked>();
-}
-
-options!(calls_another, FnOpts::new("track-calls-another"));
+#[inngest::api_fn(id = "track-with-steps")]
+async fn untracked() {}
 
 /// Has a `Step`, and calls a function that is tracked always.
+#[inngest::api_fn(id = "track-calls-another")]
 async fn calls_another(_: Step) -> Response {
     tracked(Bytes::new()).await
 }
 
-options!(rejects, FnOpts::new("track-rejects").with_track(Track::Always));
-
-async fn rejects(_: axum::Json<u8>) {
-    __private::enter_without_step::<rejects>();
-}
+#[inngest::api_fn(id = "track-rejects", track = always)]
+async fn rejects(_: axum::Json<u8>) {}
 
 #[tokio::test]
 async fn other_requests_are_not_recorded() {
@@ -131,11 +122,9 @@ async fn without_the_layer_it_is_an_ordinary_function() {
     assert_eq!(tracked(Bytes::new()).await.status(), 200);
 }
 
-options!(tracked_with_step, FnOpts::new("track-with-step").with_track(Track::Always));
-
 /// Runs no step, and answers or panics as the request says.
+#[inngest::api_fn(id = "track-with-step", track = always)]
 async fn tracked_with_step(State(stage): State<Stage>, step: Step, body: String) -> (StatusCode, String) {
-    __private::enter::<tracked_with_step>(&step);
     stage.effects.happen(step.run_id().to_string());
     assert_ne!(body, "panic", "as the test wants it");
     (StatusCode::from_u16(body.parse().unwrap()).unwrap(), format!("answers {body}"))
@@ -183,10 +172,8 @@ impl Drop for Dropped {
     }
 }
 
-options!(waits, FnOpts::new("track-waits").with_track(Track::Always));
-
+#[inngest::api_fn(id = "track-waits", track = always)]
 async fn waits(State((stage, dropped)): State<(Stage, Door)>) {
-    __private::enter_without_step::<waits>();
     let _dropped = Dropped(dropped);
     stage.door.pass().await;
 }
@@ -205,16 +192,8 @@ async fn a_request_whose_client_goes_away_is_dropped_and_recorded() {
     world.assert_clean();
 }
 
-options!(
-    keeps_all,
-    FnOpts::new("track-omits")
-        .with_track(Track::Always)
-        .with_omit_request_body(true)
-        .with_omit_response_body(true)
-);
-
+#[inngest::api_fn(id = "track-omits", track = always, omit_request_body, omit_response_body)]
 async fn keeps_all(body: Body) -> Response {
-    __private::enter_without_step::<keeps_all>();
     Response::new(body)
 }
 
