@@ -98,3 +98,49 @@ async fn a_failed_step_gives_its_error_at_once() {
     assert!(world.inngest.dispatches().is_empty());
     world.assert_clean();
 }
+
+// ===== Runs of an earlier version of the program =====
+
+/// The endpoint before it had `sync_only`.
+#[inngest::api_fn(id = "sync-only-not-yet")]
+async fn before(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
+    let one = step.run("one", async { Ok(stage.effects.happen("one")) }).await?;
+    sleep(&step, "pause").await;
+    Ok(one.to_string())
+}
+
+/// The same, deployed while a run is in flight.
+#[inngest::api_fn(id = "sync-only-by-now", sync_only)]
+async fn after(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
+    let one = step.run("one", async { Ok(stage.effects.happen("one")) }).await?;
+    sleep(&step, "pause").await;
+    let two = step.run("two", async { Ok(stage.effects.happen("two")) }).await?;
+    sleep(&step, "another pause").await;
+    Ok(format!("{one} {two} by now"))
+}
+
+async fn sleep(step: &Step, id: &'static str) {
+    step.sleep(id, Duration::from_secs(60)).await;
+}
+
+async fn deployed(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
+    if stage.effects.happen("called") == 1 {
+        before(State(stage), step).await
+    } else {
+        after(State(stage), step).await
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_was_handed_over_before_finds_its_results_and_waits_to_its_end() {
+    let stage = Stage::new();
+    let world = World::of(stage.app(post(deployed))).await;
+    let response = world.post("/").send().await.unwrap();
+    assert_eq!(world.follow(response).await.text().await.unwrap(), "1 1 by now");
+    let run = world.ended().await;
+    assert_eq!(run.status, RunStatus::Completed);
+    for id in ["one", "pause", "two", "another pause"] {
+        assert_eq!(run.step(id).unwrap().status, StepStatus::Completed, "{id}");
+    }
+    world.assert_clean();
+}
