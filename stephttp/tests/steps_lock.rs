@@ -31,6 +31,12 @@ async fn health() -> &'static str {
     "ok"
 }
 
+/// Its runs are never in flight, so that it is not in the file.
+#[stephttp::api_fn(id = "quote", sync_only)]
+async fn quote(step: Step) -> Result<String, StepError> {
+    step.run("price", async { Ok("7".to_owned()) }).await
+}
+
 /// The file as this program should have it.
 const GOOD: &str = r#"{
   "about": "The endpoints, and the steps by which their runs in flight find results again. Written by stephttp::assert_steps_lock!(): STEPS_LOCK=accept cargo test",

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::file::{Lock, LockedEndpoint, Words};
-use super::program::{Program, Steps, kind_name};
+use super::program::{Program, Steps, hands_over, kind_name};
 use crate::function::{Registration, StepMeta};
 
 /// The endpoints that differ.
@@ -31,6 +31,8 @@ pub(super) struct ChangedEndpoint<'a> {
 /// A change by which a run in flight may lose a result.
 #[derive(Debug)]
 pub(super) enum Break<'a> {
+    /// The endpoint has become `sync_only`, and leaves the lock: later changes of its steps are not seen.
+    SyncOnly,
     /// No step has the id, or had it.
     StepGone {
         id: &'a str,
@@ -64,7 +66,7 @@ impl<'a> Comparison<'a> {
         let new: Vec<&Registration> = program
             .endpoints
             .iter()
-            .filter(|(id, _)| !lock.endpoints.contains_key(**id))
+            .filter(|(id, endpoint)| !lock.endpoints.contains_key(**id) && hands_over(endpoint))
             .map(|(_, endpoint)| *endpoint)
             .collect();
         let gone = lock
@@ -105,6 +107,9 @@ impl<'a> ChangedEndpoint<'a> {
         let comparing = Comparing { locked, steps: Steps::of(endpoint) };
         let mut breaks = Vec::new();
         let mut additions = Vec::new();
+        if !hands_over(endpoint) {
+            breaks.push(Break::SyncOnly);
+        }
         for (id, kinds) in locked.steps.iter() {
             match comparing.locked_step(id, kinds) {
                 Fate::Same => {}

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::StepsLockError;
-use super::program::{Program, Steps, kind_name};
+use super::program::{Program, Steps, hands_over, kind_name};
 use super::unique_map::UniqueMap;
 
 /// The only version so far.
@@ -74,7 +74,8 @@ impl From<Words> for OneOrMany {
 impl Lock {
     /// What the file should hold for this program.
     pub(super) fn of(program: &Program<'_>) -> Self {
-        let endpoints = program.endpoints.iter().map(|(id, endpoint)| {
+        let endpoints = program.endpoints.iter().filter(|(_, endpoint)| hands_over(endpoint));
+        let endpoints = endpoints.map(|(id, endpoint)| {
             let steps = Steps::of(endpoint);
             let mut locked = LockedEndpoint::default();
             for (id, places) in &steps.by_id {

@@ -21,6 +21,7 @@
 //!
 //! | Change | Runs in flight |
 //! |---|---|
+//! | an endpoint has become `sync_only` | keep their results, but later changes to its steps are not told |
 //! | an endpoint is gone, or has another id | are called back at their path, where nothing answers, or another function |
 //! | a step is gone, or has another id | do not find its result; what replaces it runs afresh |
 //! | a step has become one of another kind | find a result of another kind |
@@ -32,6 +33,11 @@
 //! renamed later, unseen. In either case `STEPS_LOCK=accept cargo test` writes the file anew, for a change that is meant, and
 //! the file's own change is in the review. Before that, let the runs that depend on the old code end, or keep the old step or
 //! endpoint beside the new one until they have.
+//!
+//! An endpoint that is [`sync_only`](crate::FnOpts::is_sync_only) is not in the file: its runs end in their first request, so
+//! that no change strands one. When an endpoint becomes `sync_only`, runs that were handed over before are still in flight, and
+//! the test fails as if they were stranded, because accepting that takes their steps out of the file. One that is `sync_only`
+//! no longer is a new endpoint to the file.
 //!
 //! Other changes do not matter, and do not change the file: to the number of retries, to the order of different steps, to the
 //! names and places of functions. A new step in the middle is run by runs that are already past its place.

@@ -35,6 +35,12 @@ pub(super) fn name(endpoint: &Registration) -> String {
     format!("{}, {}", endpoint.function(), endpoint.location())
 }
 
+/// Whether its runs are handed over: only those can be in flight when the program changes, and only such endpoints are in
+/// the file.
+pub(super) fn hands_over(endpoint: &Registration) -> bool {
+    !endpoint.opts().is_sync_only()
+}
+
 /// An endpoint's steps by the ids under which runs in flight may have stored their results.
 #[derive(Debug, Default)]
 pub(super) struct Steps<'a> {

@@ -97,6 +97,16 @@ impl Told {
 
     fn of_step(broken: &Break<'_>) -> Self {
         match broken {
+            Break::SyncOnly => Self {
+                what: "it has `sync_only` now, and leaves this file".to_owned(),
+                places: Vec::new(),
+                effect: "No new run of it is ever in flight. One that was handed over before goes on here: what it waits for \
+                         still comes, and it finds its results by the ids of its steps, as long as they are there. Once this \
+                         is accepted, this test does not tell of changes to them."
+                    .to_owned(),
+                guesses: Vec::new(),
+                instead: "leave its steps as they were until the runs from before have ended.",
+            },
             Break::StepGone { id, kinds, candidates } => Self {
                 what: format!("step `{id}` ({}) is gone", list(kinds)),
                 places: Vec::new(),

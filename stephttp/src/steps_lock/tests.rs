@@ -178,6 +178,40 @@ fn endpoints_come_and_go() {
     }
 }
 
+/// The endpoint, as if it had the option.
+fn sync_only(endpoints: &[Endpoint]) -> Vec<Registration> {
+    let mut endpoints = program(endpoints);
+    for endpoint in &mut endpoints {
+        endpoint.opts = endpoint.opts.with_sync_only(true);
+    }
+    endpoints
+}
+
+#[test]
+fn endpoints_without_runs_in_flight_are_not_in_the_file() {
+    let before = sync_only(&[("checkout", &[CHARGE]), ("refund", &[])]);
+    assert!(lock(&before).endpoints.is_empty());
+    // Its steps change, and the other one is gone.
+    let after = sync_only(&[("checkout", &[SHIP])]);
+    assert!(Comparison::of(&lock(&before), &Program::of(&after).unwrap()).is_empty());
+}
+
+#[test]
+fn an_endpoint_becomes_sync_only_or_is_so_no_longer() {
+    let checkout: &[Endpoint] = &[("checkout", &[CHARGE, SHIP])];
+    let without_ship: &[Endpoint] = &[("checkout", &[CHARGE])];
+    for (name, before, after, expected) in [
+        ("sync_only", program(checkout), sync_only(checkout), Verdict::Strands),
+        ("sync_only_and_step_removed", program(checkout), sync_only(without_ship), Verdict::Strands),
+        ("sync_only_no_longer", sync_only(checkout), program(without_ship), Verdict::OutOfDate),
+    ] {
+        let (lock, after) = (lock(&before), Program::of(&after).unwrap());
+        let comparison = Comparison::of(&lock, &after);
+        assert_eq!(verdict(&comparison), expected, "{comparison}");
+        golden(name, &comparison.to_string());
+    }
+}
+
 #[test]
 fn a_failure_begins_with_the_verdict_and_ends_with_the_way_to_accept_it() {
     let before = program(&[("checkout", &[("charge", Run, None)])]);
