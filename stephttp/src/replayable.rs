@@ -1,7 +1,7 @@
 //! Which extractors give the same in a re-entry.
 
 use axum::Json;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{
     Extension, Form, MatchedPath, NestedPath, OriginalUri, Path, Query, RawForm, RawPathParams, RawQuery,
     State,
@@ -44,7 +44,9 @@ use crate::step::Step;
 /// }
 /// ```
 ///
-/// Where that is not so, and the handler can do with another value or with none, the argument says so:
+/// For another crate's, as for `axum::extract::Multipart`, the argument declares it: `#[replayable] form: Multipart`.
+///
+/// Where it is not so, and the handler can do with another value or with none, the argument says so:
 ///
 /// ```
 /// use axum::http::HeaderMap;
@@ -60,7 +62,8 @@ use crate::step::Step;
     message = "`{Self}` is not the same when Inngest calls this handler again",
     label = "write `Remember<{Self}>`, which keeps the first request's value",
     note = "a re-entry has the method, path, query, content type and body of the first request, and nothing else of it",
-    note = "an extractor of your own that reads only what a re-entry has says so: `impl stephttp::Replayable for ..`",
+    note = "an extractor of your own that reads only what a re-entry has says so: `impl stephttp::Replayable for ..`; for \
+            another crate's, write `#[replayable]` before the argument",
     note = "if another value does no harm, write `#[not_replayed]` before the argument"
 )]
 pub trait Replayable {}
@@ -72,6 +75,7 @@ macro_rules! replayable {
 }
 
 replayable!(
+    Body,
     Bytes,
     MatchedPath,
     Method,

@@ -181,7 +181,7 @@ impl Given {
             error(
                 call,
                 format_args!(
-                    "`{word}` takes the path of one function: write `async_response = {word}(path::to::function)`"
+                    "`{word}` takes the path of one function, no closure: write `async_response = {word}(path::to::function)`"
                 ),
             )
         })

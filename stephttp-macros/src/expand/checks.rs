@@ -7,7 +7,12 @@ use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{GenericArgument, Ident, Path, PathArguments, ReturnType, Type, spanned::Spanned};
 
-use crate::{args::Warning, krate, tokens::mentions, validate::Endpoint};
+use crate::{
+    args::Warning,
+    krate,
+    tokens::mentions,
+    validate::{Argument, Endpoint, Replay},
+};
 
 /// `const _: fn() = || { .. };`
 pub(super) fn of(endpoint: &Endpoint) -> TokenStream {
@@ -34,22 +39,22 @@ pub(super) fn of(endpoint: &Endpoint) -> TokenStream {
 fn arguments(endpoint: &Endpoint) -> TokenStream {
     let Some(arguments) = &endpoint.arguments else { return TokenStream::new() };
     let last = arguments.len().checked_sub(1);
-    let checks = arguments.iter().enumerate().map(|(number, (ty, not_replayed))| {
+    let checks = arguments.iter().enumerate().map(|(number, Argument { ty, replay })| {
         let (span, krate) = place(ty, &endpoint.krate);
         let kind = method("kind", only_generic(ty).unwrap_or(ty));
-        let kind = quote_spanned!(span=> (&&&&&&#krate::__private::Probe::<#ty>::NEW).#kind());
-        let omitted = endpoint.reentered && endpoint.opts.omit_request_body && !not_replayed;
+        let kind = quote_spanned!(span=> (&&&&#krate::__private::Probe::<#ty>::NEW).#kind());
+        let omitted = endpoint.reentered && endpoint.opts.omit_request_body && *replay != Replay::Waived;
         let order = match (Some(number) == last, omitted) {
             (false, _) => method("before_last", ty),
             (true, true) => method("last_without_body", ty),
             (true, false) => method("last", ty),
         };
         let order = quote_spanned!(span=> #kind.#order::<#ty>(););
-        let replay = (endpoint.reentered && !not_replayed).then(|| {
-            let replays = method("replays", ty);
-            quote_spanned!(span=> (&&&&&#krate::__private::Probe::<#ty>::NEW).#replays();)
+        let extractor = (*replay == Replay::Asked).then(|| {
+            let check = method(if endpoint.reentered { "replays" } else { "extracts" }, ty);
+            quote_spanned!(span=> (&&&&&#krate::__private::Probe::<#ty>::NEW).#check();)
         });
-        quote!(#order #replay)
+        quote!(#order #extractor)
     });
     checks.collect()
 }

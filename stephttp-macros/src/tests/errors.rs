@@ -191,7 +191,7 @@ fn async_response() {
     assert_eq!(
         said(r#"redirect("/runs")"#),
         [
-            r#"redirect("/runs"): `redirect` takes the path of one function: write `async_response = redirect(path::to::function)`"#
+            r#"redirect("/runs"): `redirect` takes the path of one function, no closure: write `async_response = redirect(path::to::function)`"#
         ]
     );
     assert_eq!(
@@ -384,6 +384,21 @@ fn what_axum_cannot_call() {
         "async fn f(&self, step: Step) {}",
         &[
             "&self: a handler cannot have `self`: axum calls a free function; move it out of the `impl` and take what it needs as `State(..)`",
+        ],
+    );
+}
+
+#[test]
+fn attributes_of_arguments() {
+    item(
+        "async fn f(#[replayable] a: A, #[not_replayed] #[allow(unused)] step: Step, #[cfg(x)] b: B) {}",
+        &[],
+    );
+    item(
+        "async fn f(#[not_replayd] a: A, #[expect(x)] step: Step, #[not_replayed(all)] b: B) {}",
+        &[
+            "not_replayd: unknown attribute `not_replayd`; did you mean `#[not_replayed]`?",
+            "not_replayed(all): `#[not_replayed]` takes nothing: write it alone",
         ],
     );
 }

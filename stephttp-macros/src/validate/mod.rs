@@ -1,5 +1,6 @@
 //! Checks that need more than one piece at once, and the model that has passed them.
 
+mod arguments;
 mod function_id;
 mod hand_over;
 mod signature;
@@ -8,14 +9,16 @@ mod step_calls;
 
 use std::time::Duration;
 
-use syn::{Attribute, FnArg, Ident, Path, Signature, Type, Visibility};
+use syn::{Attribute, Ident, Path, Signature, Visibility};
 
+pub(crate) use self::arguments::{Argument, Replay};
 use crate::{
     args::{Args, AsyncResponse, Track, Warning},
     errors::Errors,
     item::{Body, Item},
     krate::{self, FindCrate},
     steps::{self, StepCall, Volatile},
+    tokens::mentions,
 };
 
 /// An annotated function that can be expanded. Where the user's was at fault this is the good case of it, so that the
@@ -34,8 +37,8 @@ pub(crate) struct Endpoint {
     /// The handler can run again for the same run.
     pub(crate) reentered: bool,
     pub(crate) volatile: Vec<Volatile>,
-    /// The arguments' types, if axum can call the function; each with whether its value may differ in a re-entry.
-    pub(crate) arguments: Option<Vec<(Type, bool)>>,
+    /// If axum can call the function.
+    pub(crate) arguments: Option<Vec<Argument>>,
     /// Nothing was at fault.
     pub(crate) sound: bool,
 }
@@ -89,8 +92,10 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
     let before = errors.len();
     let is_method = signature::signature(&mut sig, errors);
     let step = step_argument::step_argument(&mut sig, errors);
-    let arguments = arguments(&mut sig);
-    let arguments = (errors.len() == before).then_some(arguments);
+    let arguments = arguments::arguments(&mut sig, errors);
+    // What is configured out has a type that may not exist, which only the compiler knows.
+    let configured = sig.inputs.iter().any(|arg| mentions(arg, "cfg") || mentions(arg, "cfg_attr"));
+    let arguments = (errors.len() == before && !configured).then_some(arguments);
     let krate = krate.filter(|_| !is_method)?;
     let step = step.or_else(|| step_argument::missing_step(&mut sig, &body, &krate, errors));
 
@@ -125,18 +130,4 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
         arguments,
         sound,
     })
-}
-
-/// Takes `#[not_replayed]` off the arguments that have it.
-fn arguments(sig: &mut Signature) -> Vec<(Type, bool)> {
-    let typed = sig.inputs.iter_mut().filter_map(|arg| match arg {
-        FnArg::Typed(arg) => Some(arg),
-        FnArg::Receiver(_) => None,
-    });
-    let argument = |arg: &mut syn::PatType| {
-        let before = arg.attrs.len();
-        arg.attrs.retain(|attr| !attr.path().is_ident("not_replayed"));
-        ((*arg.ty).clone(), arg.attrs.len() < before)
-    };
-    typed.map(argument).collect()
 }

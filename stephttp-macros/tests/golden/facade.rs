@@ -39,7 +39,7 @@ impl platform::durable::ApiFn for facade {
 const _: fn() = || {
     #[allow(unused_imports)]
     use platform::durable::__private::probe::methods::*;
-    (&&&&&&platform::durable::__private::Probe::<Step>::NEW).kind().last::<Step>();
+    (&&&&platform::durable::__private::Probe::<Step>::NEW).kind().last::<Step>();
     (&&&&&platform::durable::__private::Probe::<Step>::NEW).replays();
 };
 platform::durable::__private::inventory::submit! {

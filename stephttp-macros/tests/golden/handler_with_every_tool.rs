@@ -161,7 +161,7 @@ impl ::inngest::ApiFn for tools {
 const _: fn() = || {
     #[allow(unused_imports)]
     use ::inngest::__private::probe::methods::*;
-    (&&&&&&::inngest::__private::Probe::<Step>::NEW).kind().last::<Step>();
+    (&&&&::inngest::__private::Probe::<Step>::NEW).kind().last::<Step>();
     (&&&&&::inngest::__private::Probe::<Step>::NEW).replays();
     (&&&&::inngest::__private::Probe::<(Result<(), StepError>, ())>::NEW).half_answer();
     (&&&&::inngest::__private::Probe::<(Result<(), StepError>, StepError)>::NEW)

@@ -94,13 +94,13 @@ impl ::inngest::ApiFn for create_order {
 const _: fn() = || {
     #[allow(unused_imports)]
     use ::inngest::__private::probe::methods::*;
-    (&&&&&&::inngest::__private::Probe::<State<Shop>>::NEW)
+    (&&&&::inngest::__private::Probe::<State<Shop>>::NEW)
         .kind()
         .before_last::<State<Shop>>();
     (&&&&&::inngest::__private::Probe::<State<Shop>>::NEW).replays();
-    (&&&&&&::inngest::__private::Probe::<Step>::NEW).kind().before_last::<Step>();
+    (&&&&::inngest::__private::Probe::<Step>::NEW).kind().before_last::<Step>();
     (&&&&&::inngest::__private::Probe::<Step>::NEW).replays();
-    (&&&&&&::inngest::__private::Probe::<Json<Cart>>::NEW).kind().last::<Json<Cart>>();
+    (&&&&::inngest::__private::Probe::<Json<Cart>>::NEW).kind().last::<Json<Cart>>();
     (&&&&&::inngest::__private::Probe::<Json<Cart>>::NEW).replays();
     (&&&&::inngest::__private::Probe::<
         (Result<Json<Receipt>, StepError>, Json<Receipt>),

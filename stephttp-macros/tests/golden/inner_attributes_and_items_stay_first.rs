@@ -30,7 +30,8 @@ impl ::inngest::ApiFn for first {
 const _: fn() = || {
     #[allow(unused_imports)]
     use ::inngest::__private::probe::methods::*;
-    (&&&&&&::inngest::__private::Probe::<Step>::NEW).kind().last::<Step>();
+    (&&&&::inngest::__private::Probe::<Step>::NEW).kind().last::<Step>();
+    (&&&&&::inngest::__private::Probe::<Step>::NEW).extracts();
     (&&&&::inngest::__private::Probe::<(Result<(), Error>, ())>::NEW).half_answer();
     (&&&&::inngest::__private::Probe::<(Result<(), Error>, Error)>::NEW).half_answer();
 };

@@ -22,9 +22,10 @@ impl ::inngest::ApiFn for unnamed {
 const _: fn() = || {
     #[allow(unused_imports)]
     use ::inngest::__private::probe::methods::*;
-    (&&&&&&::inngest::__private::Probe::<inngest::Step>::NEW)
+    (&&&&::inngest::__private::Probe::<inngest::Step>::NEW)
         .kind()
         .last::<inngest::Step>();
+    (&&&&&::inngest::__private::Probe::<inngest::Step>::NEW).extracts();
 };
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < unnamed >

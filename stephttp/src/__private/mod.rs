@@ -1,17 +1,15 @@
 //! The one door through which the attribute's expansion reaches the runtime. Not for use by hand: it changes without
 //! notice, and the two crates are pinned to each other.
 
+mod async_response;
 pub mod probe;
 
-use std::fmt::Display;
-
-use axum::response::IntoResponse;
-use http::request::Parts;
 pub use inventory;
 
+pub use self::async_response::{custom_response, redirect_url};
 pub use self::probe::Probe;
 use crate::error::Failure;
-use crate::function::{ApiFn, CustomResponse, Registration, RunOutput, StepKind, StepMeta};
+use crate::function::{ApiFn, Registration, StepKind, StepMeta};
 use crate::run;
 use crate::step::{Step, StepId};
 use crate::wire::StepHash;
@@ -69,55 +67,6 @@ pub const fn step_meta(
 #[must_use]
 pub const fn registration<F: ApiFn>(function: &'static str, file: &'static str, line: u32) -> Registration {
     Registration { opts: F::OPTS, steps: F::STEPS, function, file, line }
-}
-
-/// Calls the function of `async_response = redirect(..)`.
-pub fn redirect_url<F: UrlOfRun>(function: F, output: &RunOutput) -> String {
-    function.url(output)
-}
-
-/// A function that says where a run's output is.
-#[diagnostic::on_unimplemented(
-    message = "this function cannot say where a run's output is, as `redirect(..)` asks of it",
-    label = "make it a `fn(&stephttp::RunOutput) -> String`; what it gives may be any text or URL"
-)]
-pub trait UrlOfRun {
-    #[doc(hidden)]
-    fn url(self, output: &RunOutput) -> String;
-}
-
-#[diagnostic::do_not_recommend]
-impl<F: FnOnce(&RunOutput) -> U, U: Display> UrlOfRun for F {
-    fn url(self, output: &RunOutput) -> String {
-        self(output).to_string()
-    }
-}
-
-/// Calls the function of `async_response = custom(..)`.
-pub fn custom_response<F: AnswerOfRun>(function: F, parts: Parts, output: RunOutput) -> CustomResponse {
-    function.answer(parts, output)
-}
-
-/// A function that answers a client whose run was handed over.
-#[diagnostic::on_unimplemented(
-    message = "this function cannot answer a client whose run was handed over, as `custom(..)` asks of it",
-    label = "make it an `async fn(http::request::Parts, stephttp::RunOutput) -> impl IntoResponse`"
-)]
-pub trait AnswerOfRun {
-    #[doc(hidden)]
-    fn answer(self, parts: Parts, output: RunOutput) -> CustomResponse;
-}
-
-#[diagnostic::do_not_recommend]
-impl<F, Answer> AnswerOfRun for F
-where
-    F: FnOnce(Parts, RunOutput) -> Answer,
-    Answer: Future<Output: IntoResponse> + Send + 'static,
-{
-    fn answer(self, parts: Parts, output: RunOutput) -> CustomResponse {
-        let answer = self(parts, output);
-        Box::pin(async move { answer.await.into_response() })
-    }
 }
 
 /// Warnings are uses of these.

@@ -68,7 +68,7 @@ impl FnOpts {
     /// Whether Inngest is not given the request's body.
     ///
     /// A re-entry has an empty one then, with the first request's content type: an extractor such as `Json` rejects it.
-    /// Take `Bytes`, and read them in a step. When the handler begins, the layer lets go of what it has kept by then.
+    /// Take `#[not_replayed] body: Bytes`, and read them in a step. When the handler begins, the layer lets go of what it has kept by then.
     #[must_use]
     pub const fn with_omit_request_body(mut self, omit: bool) -> Self {
         self.omit_request_body = omit;

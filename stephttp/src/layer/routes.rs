@@ -7,7 +7,7 @@ use axum::extract::MatchedPath;
 use http::Method;
 
 use super::RequestHead;
-use crate::function::{self, FnOpts};
+use crate::function::{self, FnOpts, Registration};
 
 /// The retries of functions whose runs have been handed over, by route.
 ///
@@ -21,8 +21,9 @@ pub(crate) struct Routes {
 
 impl Routes {
     pub(crate) fn new() -> Self {
-        // Handlers without the attribute have the default.
-        let registered = function::registered().map(|function| function.opts().retries());
+        // Handlers without the attribute have the default. A function that is never handed over has no re-entries.
+        let registered = function::registered().map(Registration::opts);
+        let registered = registered.filter(|opts| !opts.is_sync_only()).map(|opts| opts.retries());
         let least = registered.chain([FnOpts::DEFAULT_RETRIES]).min().unwrap_or_default();
         Self { seen: Mutex::default(), least }
     }
