@@ -10,7 +10,10 @@ use syn::{
     parse::{Parse, ParseStream},
 };
 
-use crate::tokens::{as_group, is_punct};
+use crate::{
+    cfgs,
+    tokens::{as_group, is_punct},
+};
 
 /// A function whose body has not been looked into.
 pub(crate) struct Item {
@@ -36,7 +39,7 @@ impl Item {
 
     /// The conditions under which the function exists; all that stands beside it exists under the same.
     pub(crate) fn cfgs(&self) -> Vec<Attribute> {
-        self.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).cloned().collect()
+        cfgs::of(&self.attrs)
     }
 }
 

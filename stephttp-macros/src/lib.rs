@@ -1,6 +1,7 @@
 //! The `#[api_fn]` attribute. Use it through `stephttp`, where it is documented.
 
 mod args;
+mod cfgs;
 mod errors;
 mod expand;
 mod item;

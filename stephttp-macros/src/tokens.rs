@@ -2,7 +2,7 @@
 
 use proc_macro2::{Delimiter, Group, Ident, Literal, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::{Lit, LitStr};
+use syn::{Lit, LitStr, Type};
 
 pub(crate) fn is_punct(token: &TokenTree, mark: char) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == mark)
@@ -59,6 +59,15 @@ pub(crate) fn as_string(token: &TokenTree) -> Option<LitStr> {
             _ => None,
         },
         _ => None,
+    }
+}
+
+/// The type in parentheses, or in the invisible group of a `$x:ty`.
+pub(crate) fn ungrouped(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(ty) => ungrouped(&ty.elem),
+        Type::Paren(ty) => ungrouped(&ty.elem),
+        ty => ty,
     }
 }
 

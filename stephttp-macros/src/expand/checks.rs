@@ -10,7 +10,7 @@ use syn::{GenericArgument, Ident, Path, PathArguments, ReturnType, Type, spanned
 use crate::{
     args::Warning,
     krate,
-    tokens::mentions,
+    tokens::{mentions, ungrouped},
     validate::{Argument, Endpoint, Replay},
 };
 
@@ -41,7 +41,7 @@ fn arguments(endpoint: &Endpoint) -> TokenStream {
     let last = arguments.len().checked_sub(1);
     let checks = arguments.iter().enumerate().map(|(number, Argument { ty, replay })| {
         let (span, krate) = place(ty, &endpoint.krate);
-        let kind = method("kind", only_generic(ty).unwrap_or(ty));
+        let kind = method("stephttp_kind", only_generic(ty).unwrap_or(ty));
         let kind = quote_spanned!(span=> (&&&&#krate::__private::Probe::<#ty>::NEW).#kind());
         let omitted = endpoint.reentered && endpoint.opts.omit_request_body && *replay != Replay::Waived;
         let order = match (Some(number) == last, omitted) {
@@ -51,7 +51,7 @@ fn arguments(endpoint: &Endpoint) -> TokenStream {
         };
         let order = quote_spanned!(span=> #kind.#order::<#ty>(););
         let extractor = (*replay == Replay::Asked).then(|| {
-            let check = method(if endpoint.reentered { "replays" } else { "extracts" }, ty);
+            let check = method(if endpoint.reentered { "stephttp_replays" } else { "stephttp_extracts" }, ty);
             quote_spanned!(span=> (&&&&&#krate::__private::Probe::<#ty>::NEW).#check();)
         });
         quote!(#order #extractor)
@@ -68,17 +68,19 @@ fn answer(endpoint: &Endpoint) -> TokenStream {
     if let Some(halves) = halves(ty) {
         let checks = halves.map(|half| {
             let (span, krate) = place(half, &endpoint.krate);
-            let half_answer = method("half_answer", half);
+            let half_answer = method("stephttp_half_answer", half);
             quote_spanned!(span=> (&&&&#krate::__private::Probe::<(#ty, #half)>::NEW).#half_answer();)
         });
         return checks.into_iter().collect();
     }
     let (span, krate) = place(ty, &endpoint.krate);
-    let answer = method("answer", ty);
+    let answer = method("stephttp_answer", ty);
     quote_spanned!(span=> (&&&#krate::__private::Probe::<#ty>::NEW).#answer();)
 }
 
 /// A method's name as if it were the user's, at the type: rustc reports a bound that fails there.
+///
+/// Those of traits have a prefix, because the user's traits are in scope too, and may have methods for every type.
 fn method(name: &str, ty: &Type) -> Ident {
     Ident::new(name, ty.span())
 }
@@ -101,7 +103,7 @@ fn only_generic(ty: &Type) -> Option<&Type> {
 }
 
 fn last_segment(ty: &Type) -> Option<(&Ident, Vec<&Type>)> {
-    let Type::Path(path) = ty else { return None };
+    let Type::Path(path) = ungrouped(ty) else { return None };
     let last = path.path.segments.last()?;
     let PathArguments::AngleBracketed(generics) = &last.arguments else { return None };
     let types = generics.args.iter().filter_map(|arg| match arg {

@@ -13,8 +13,9 @@ use syn::ext::IdentExt;
 
 use crate::{
     args::Track,
+    cfgs,
     item::Body,
-    tokens::{as_group, is_ident, is_punct, regroup},
+    tokens::{as_group, is_ident, is_punct, mentions, regroup},
     validate::Endpoint,
 };
 
@@ -37,22 +38,30 @@ pub(crate) fn endpoint(endpoint: &Endpoint) -> TokenStream {
 /// async fn create_order(step: Step) -> R { #![inner] krate::__private::enter::<create_order>(&step); body }
 /// ```
 fn function(endpoint: &Endpoint) -> TokenStream {
-    let Endpoint { krate, attrs, vis, sig, body, step, .. } = endpoint;
+    let Endpoint { krate, attrs, vis, sig, body, step, step_cfgs, .. } = endpoint;
     let Body { braces, inner_attrs, tokens } = body;
     let name = &sig.ident;
     let enter = step.as_ref().map(|step| {
         // The user asked not to use it, and does not.
         let lint =
             step.to_string().starts_with('_').then(|| quote!(#[allow(clippy::used_underscore_binding)]));
-        quote!(#lint #krate::__private::enter::<#name>(&#step);)
+        quote!(#(#step_cfgs)* #lint #krate::__private::enter::<#name>(&#step);)
     });
-    let enter = enter.or_else(|| {
-        let always = endpoint.opts.track == Track::Always;
-        always.then(|| quote!(#krate::__private::enter_without_step::<#name>();))
-    });
-    // A body that begins with `use ..;` has it after a statement now.
-    let lint = (enter.is_some() && starts_with_item(tokens))
+    let always = endpoint.opts.track == Track::Always;
+    let without_step = always.then(|| quote!(#krate::__private::enter_without_step::<#name>();));
+    let enter = match (enter, without_step) {
+        (Some(enter), Some(without_step)) if !step_cfgs.is_empty() => {
+            let exists = cfgs::all(step_cfgs);
+            Some(quote!(#enter #[cfg(not(#exists))] #without_step))
+        }
+        (enter, without_step) => enter.or(without_step),
+    };
+    // Within the body, the function's name may mean something else.
+    let renames = enter.is_some() && (mentions(tokens, &name.to_string()) || mentions(tokens, "use"));
+    // A body that begins with `const ..;` has it after a statement now.
+    let lint = (enter.is_some() && !renames && starts_with_item(tokens))
         .then(|| quote!(#[allow(clippy::items_after_statements)]));
+    let tokens = if renames { regroup(braces, tokens.clone()).into() } else { tokens.clone() };
     let body = regroup(braces, quote!(#inner_attrs #enter #tokens));
     let table = doc_table::of(endpoint);
     quote!(#lint #(#attrs)* #table #vis #sig #body)
@@ -109,7 +118,7 @@ fn registration(endpoint: &Endpoint) -> TokenStream {
 /// Whether the first statement is an item.
 fn starts_with_item(body: &TokenStream) -> bool {
     const ITEMS: &[&str] =
-        &["use", "fn", "const", "static", "struct", "enum", "impl", "trait", "type", "mod", "pub"];
+        &["fn", "const", "static", "struct", "enum", "impl", "trait", "type", "mod", "pub"];
     let tokens: Vec<TokenTree> = body.clone().into_iter().collect();
     let mut rest = &tokens[..];
     while let [hash, brackets, after @ ..] = rest

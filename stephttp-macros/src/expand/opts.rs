@@ -59,14 +59,14 @@ fn async_response(response: &AsyncResponse, krate: &Path) -> TokenStream {
         AsyncResponse::RedirectTo(path) => {
             let span = Span::call_site().located_at(path.span());
             let door = krate::located_at(krate, span);
-            let output = hidden("output");
+            let output = hidden("stephttp_output");
             let call = quote_spanned!(span=> #door::__private::redirect_url(#path, #output));
             quote!(#krate::AsyncResponse::RedirectTo(|#output| #call))
         }
         AsyncResponse::Custom(path) => {
             let span = Span::call_site().located_at(path.span());
             let door = krate::located_at(krate, span);
-            let (parts, output) = (hidden("parts"), hidden("output"));
+            let (parts, output) = (hidden("stephttp_parts"), hidden("stephttp_output"));
             let call = quote_spanned!(span=> #door::__private::custom_response(#path, #parts, #output));
             quote!(#krate::AsyncResponse::Custom(|#parts, #output| #call))
         }

@@ -34,12 +34,13 @@ impl Binding {
     }
 }
 
-/// `step`, `&step`, `step.clone()`, `Step::clone(&step)`
+/// `step`, `&step`, `&mut step`, `step.clone()`, `Step::clone(&step)`
 fn holds_step(value: &[TokenTree], known: &[String]) -> bool {
     let is_step = |token| as_ident(token).is_some_and(|ident| known.iter().any(|name| ident == name));
     match value {
         [step] => is_step(step),
         [and, step] if is_punct(and, '&') => is_step(step),
+        [and, word, step] if is_punct(and, '&') && is_ident(word, "mut") => is_step(step),
         [step, rest @ ..] if is_step(step) => rest.len() == 3 && is_clone(rest),
         [path @ .., colon, clone, args] if is_punct(colon, ':') && is_ident(clone, "clone") => {
             let args = as_group(args, Delimiter::Parenthesis)

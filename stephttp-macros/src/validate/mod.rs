@@ -33,6 +33,8 @@ pub(crate) struct Endpoint {
     pub(crate) opts: Opts,
     /// The argument that holds the `Step`.
     pub(crate) step: Option<Ident>,
+    /// The conditions under which that argument exists.
+    pub(crate) step_cfgs: Vec<Attribute>,
     pub(crate) calls: Vec<StepCall>,
     /// The handler can run again for the same run.
     pub(crate) reentered: bool,
@@ -91,7 +93,8 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
 
     let before = errors.len();
     let is_method = signature::signature(&mut sig, errors);
-    let step = step_argument::step_argument(&mut sig, errors);
+    let (step, step_cfgs) = step_argument::step_argument(&mut sig, errors).unzip();
+    let step_cfgs = step_cfgs.unwrap_or_default();
     let arguments = arguments::arguments(&mut sig, errors);
     // What is configured out has a type that may not exist, which only the compiler knows.
     let configured = sig.inputs.iter().any(|arg| mentions(arg, "cfg") || mentions(arg, "cfg_attr"));
@@ -124,6 +127,7 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
         body,
         opts,
         step,
+        step_cfgs,
         calls,
         reentered,
         volatile,

@@ -2,7 +2,7 @@
 
 use syn::{FnArg, GenericParam, Safety, Signature, Token, Type};
 
-use crate::{errors::Errors, tokens::mentions};
+use crate::{cfgs, errors::Errors, tokens::mentions};
 
 /// How many arguments axum takes.
 const MAX_ARGUMENTS: usize = 16;
@@ -44,11 +44,17 @@ pub(super) fn signature(sig: &mut Signature, errors: &mut Errors) -> bool {
             },
         );
     }
-    for (number, arg) in sig.inputs.iter().enumerate() {
+    let mut number = 0;
+    for arg in &sig.inputs {
         if let FnArg::Typed(arg) = arg {
             argument(&arg.ty, errors);
+            // Which of those under a condition exist is not known.
+            if !cfgs::of(&arg.attrs).is_empty() {
+                continue;
+            }
         }
-        if number == MAX_ARGUMENTS {
+        number += 1;
+        if number == MAX_ARGUMENTS + 1 {
             errors.on(
                 arg,
                 format_args!(

@@ -1,12 +1,14 @@
 //! The argument that holds the `Step`.
 
 use proc_macro2::Span;
-use syn::{FnArg, Ident, Pat, PatIdent, PatType, Path, PathArguments, Signature, Type, parse_quote};
+use syn::{
+    Attribute, FnArg, Ident, Pat, PatIdent, PatType, Path, PathArguments, Signature, Type, parse_quote,
+};
 
-use crate::{errors::Errors, item::Body, steps};
+use crate::{cfgs, errors::Errors, item::Body, steps, tokens::ungrouped};
 
-/// Finds the argument that holds the `Step`, and gives it a name if it has none.
-pub(super) fn step_argument(sig: &mut Signature, errors: &mut Errors) -> Option<Ident> {
+/// Finds the argument that holds the `Step`, gives it a name if it has none, and says on what conditions it exists.
+pub(super) fn step_argument(sig: &mut Signature, errors: &mut Errors) -> Option<(Ident, Vec<Attribute>)> {
     let mut typed: Vec<&mut PatType> = sig.inputs.iter_mut().filter_map(typed_argument).collect();
     // An alias hides the type's name; the argument's own name is then the best hint there is.
     let by_name = !typed.iter().any(|arg| is_step(&arg.ty));
@@ -20,15 +22,17 @@ pub(super) fn step_argument(sig: &mut Signature, errors: &mut Errors) -> Option<
             "a handler has one `Step`; remove this one, and clone the other where you need two",
         );
     }
+    let cfgs = cfgs::of(&step.attrs);
     match &mut *step.pat {
-        Pat::Ident(pat) => Some(pat.ident.clone()),
+        Pat::Ident(pat) => Some((pat.ident.clone(), cfgs)),
         Pat::Wild(wild) => {
-            // The user cannot name it, and it cannot hide anything of the user's.
-            let ident = Ident::new("hidden_step", Span::mixed_site().located_at(wild.underscore_token.span));
+            // The user cannot name it, and it cannot hide anything of the user's. A static of this name could hide it.
+            let ident =
+                Ident::new("stephttp_hidden_step", Span::mixed_site().located_at(wild.underscore_token.span));
             let (attrs, ident_pat) = (std::mem::take(&mut wild.attrs), ident.clone());
             let pat = PatIdent { attrs, by_ref: None, mutability: None, ident: ident_pat, subpat: None };
             *step.pat = Pat::Ident(pat);
-            Some(ident)
+            Some((ident, cfgs))
         }
         other => {
             errors.on(other, "the `Step` needs a name here: write `step: Step`");
@@ -46,11 +50,9 @@ fn typed_argument(arg: &mut FnArg) -> Option<&mut PatType> {
 
 /// `Step`, `inngest::Step`, `&Step`. The last is a mistake of its own.
 fn is_step(ty: &Type) -> bool {
-    match ty {
+    match ungrouped(ty) {
         Type::Path(ty) => ty.path.segments.last().is_some_and(|segment| segment.ident == "Step"),
         Type::Reference(ty) => is_step(&ty.elem),
-        Type::Group(ty) => is_step(&ty.elem),
-        Type::Paren(ty) => is_step(&ty.elem),
         _ => false,
     }
 }
@@ -60,7 +62,7 @@ fn is_called_step(arg: &PatType) -> bool {
     let plain =
         |path: &Path| path.segments.iter().all(|segment| matches!(segment.arguments, PathArguments::None));
     matches!(&*arg.pat, Pat::Ident(pat) if pat.ident == "step")
-        && matches!(&*arg.ty, Type::Path(ty) if plain(&ty.path))
+        && matches!(ungrouped(&arg.ty), Type::Path(ty) if plain(&ty.path))
 }
 
 /// Reports steps in a handler that has no `Step`, and gives it one.

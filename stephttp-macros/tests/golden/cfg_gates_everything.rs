@@ -27,8 +27,8 @@ impl ::inngest::ApiFn for gated {
 const _: fn() = || {
     #[allow(unused_imports)]
     use ::inngest::__private::probe::methods::*;
-    (&&&&::inngest::__private::Probe::<Step>::NEW).kind().last::<Step>();
-    (&&&&&::inngest::__private::Probe::<Step>::NEW).extracts();
+    (&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_kind().last::<Step>();
+    (&&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_extracts();
 };
 #[cfg(feature = "orders")]
 ::inngest::__private::inventory::submit! {

@@ -161,11 +161,12 @@ impl ::inngest::ApiFn for tools {
 const _: fn() = || {
     #[allow(unused_imports)]
     use ::inngest::__private::probe::methods::*;
-    (&&&&::inngest::__private::Probe::<Step>::NEW).kind().last::<Step>();
-    (&&&&&::inngest::__private::Probe::<Step>::NEW).replays();
-    (&&&&::inngest::__private::Probe::<(Result<(), StepError>, ())>::NEW).half_answer();
+    (&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_kind().last::<Step>();
+    (&&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_replays();
+    (&&&&::inngest::__private::Probe::<(Result<(), StepError>, ())>::NEW)
+        .stephttp_half_answer();
     (&&&&::inngest::__private::Probe::<(Result<(), StepError>, StepError)>::NEW)
-        .half_answer();
+        .stephttp_half_answer();
 };
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < tools >

@@ -95,21 +95,23 @@ const _: fn() = || {
     #[allow(unused_imports)]
     use ::inngest::__private::probe::methods::*;
     (&&&&::inngest::__private::Probe::<State<Shop>>::NEW)
-        .kind()
+        .stephttp_kind()
         .before_last::<State<Shop>>();
-    (&&&&&::inngest::__private::Probe::<State<Shop>>::NEW).replays();
-    (&&&&::inngest::__private::Probe::<Step>::NEW).kind().before_last::<Step>();
-    (&&&&&::inngest::__private::Probe::<Step>::NEW).replays();
-    (&&&&::inngest::__private::Probe::<Json<Cart>>::NEW).kind().last::<Json<Cart>>();
-    (&&&&&::inngest::__private::Probe::<Json<Cart>>::NEW).replays();
+    (&&&&&::inngest::__private::Probe::<State<Shop>>::NEW).stephttp_replays();
+    (&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_kind().before_last::<Step>();
+    (&&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_replays();
+    (&&&&::inngest::__private::Probe::<Json<Cart>>::NEW)
+        .stephttp_kind()
+        .last::<Json<Cart>>();
+    (&&&&&::inngest::__private::Probe::<Json<Cart>>::NEW).stephttp_replays();
     (&&&&::inngest::__private::Probe::<
         (Result<Json<Receipt>, StepError>, Json<Receipt>),
     >::NEW)
-        .half_answer();
+        .stephttp_half_answer();
     (&&&&::inngest::__private::Probe::<
         (Result<Json<Receipt>, StepError>, StepError),
     >::NEW)
-        .half_answer();
+        .stephttp_half_answer();
 };
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < create_order >

@@ -22,7 +22,7 @@ impl ::inngest::ApiFn for health {
 const _: fn() = || {
     #[allow(unused_imports)]
     use ::inngest::__private::probe::methods::*;
-    (&&&::inngest::__private::Probe::<&'static str>::NEW).answer();
+    (&&&::inngest::__private::Probe::<&'static str>::NEW).stephttp_answer();
 };
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < health >

@@ -1,5 +1,4 @@
 // #[api_fn(id = "first")]
-#[allow(clippy::items_after_statements)]
 /**
 
 | Durable endpoint | |
@@ -16,8 +15,10 @@ where
     #![allow(unused)]
     //! Inner.
     ::inngest::__private::enter::<first>(&step);
-    use std::fmt::Write as _;
-    Ok(())
+    {
+        use std::fmt::Write as _;
+        Ok(())
+    }
 }
 #[allow(non_camel_case_types)]
 #[doc(hidden)]
@@ -30,10 +31,12 @@ impl ::inngest::ApiFn for first {
 const _: fn() = || {
     #[allow(unused_imports)]
     use ::inngest::__private::probe::methods::*;
-    (&&&&::inngest::__private::Probe::<Step>::NEW).kind().last::<Step>();
-    (&&&&&::inngest::__private::Probe::<Step>::NEW).extracts();
-    (&&&&::inngest::__private::Probe::<(Result<(), Error>, ())>::NEW).half_answer();
-    (&&&&::inngest::__private::Probe::<(Result<(), Error>, Error)>::NEW).half_answer();
+    (&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_kind().last::<Step>();
+    (&&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_extracts();
+    (&&&&::inngest::__private::Probe::<(Result<(), Error>, ())>::NEW)
+        .stephttp_half_answer();
+    (&&&&::inngest::__private::Probe::<(Result<(), Error>, Error)>::NEW)
+        .stephttp_half_answer();
 };
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < first >

@@ -24,8 +24,8 @@ impl ::inngest::ApiFn for r#type {
 const _: fn() = || {
     #[allow(unused_imports)]
     use ::inngest::__private::probe::methods::*;
-    (&&&&::inngest::__private::Probe::<Step>::NEW).kind().last::<Step>();
-    (&&&&&::inngest::__private::Probe::<Step>::NEW).replays();
+    (&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_kind().last::<Step>();
+    (&&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_replays();
 };
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < r#type >

@@ -23,8 +23,8 @@ impl ::inngest::ApiFn for underscored {
 const _: fn() = || {
     #[allow(unused_imports)]
     use ::inngest::__private::probe::methods::*;
-    (&&&&::inngest::__private::Probe::<Step>::NEW).kind().last::<Step>();
-    (&&&&&::inngest::__private::Probe::<Step>::NEW).extracts();
+    (&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_kind().last::<Step>();
+    (&&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_extracts();
 };
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < underscored >

@@ -8,8 +8,8 @@
 | retries | the default |
 | stored at Inngest | request body, results of steps, response body; for requests that run a step |
 */
-pub(crate) async fn unnamed(hidden_step: inngest::Step) {
-    ::inngest::__private::enter::<unnamed>(&hidden_step);
+pub(crate) async fn unnamed(stephttp_hidden_step: inngest::Step) {
+    ::inngest::__private::enter::<unnamed>(&stephttp_hidden_step);
 }
 #[allow(non_camel_case_types)]
 #[doc(hidden)]
@@ -23,9 +23,9 @@ const _: fn() = || {
     #[allow(unused_imports)]
     use ::inngest::__private::probe::methods::*;
     (&&&&::inngest::__private::Probe::<inngest::Step>::NEW)
-        .kind()
+        .stephttp_kind()
         .last::<inngest::Step>();
-    (&&&&&::inngest::__private::Probe::<inngest::Step>::NEW).extracts();
+    (&&&&&::inngest::__private::Probe::<inngest::Step>::NEW).stephttp_extracts();
 };
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < unnamed >

@@ -4,6 +4,7 @@ mod async_response;
 mod opts;
 mod step_meta;
 
+use std::collections::HashSet;
 use std::fmt;
 
 pub(crate) use async_response::CustomResponse;
@@ -85,5 +86,9 @@ inventory::collect!(Registration);
 /// Every endpoint annotated with [`#[api_fn]`](macro@crate::api_fn) that is linked into this program, in no
 /// particular order.
 pub fn registered() -> impl Iterator<Item = &'static Registration> {
-    inventory::iter::<Registration>.into_iter()
+    let mut known = HashSet::new();
+    // An attribute above `#[api_fn]` may have made a copy of the function, as `#[axum::debug_handler]` does.
+    inventory::iter::<Registration>
+        .into_iter()
+        .filter(move |this| known.insert((this.opts.id(), this.function, this.file, this.line)))
 }

@@ -6,60 +6,60 @@ use super::Probe;
 
 /// The first probe: `Result` is asked for its two halves if it is no answer as a whole.
 pub trait WholeAnswer {
-    fn answer(&self);
+    fn stephttp_answer(&self);
 }
 
 impl<T: IntoResponse> WholeAnswer for &&Probe<T> {
-    fn answer(&self) {}
+    fn stephttp_answer(&self) {}
 }
 
 pub trait ResultAnswer<T, E> {
-    fn answer(&self)
+    fn stephttp_answer(&self)
     where
         T: Answer,
         E: Answer;
 }
 
 impl<T, E> ResultAnswer<T, E> for &Probe<Result<T, E>> {
-    fn answer(&self) {}
+    fn stephttp_answer(&self) {}
 }
 
 pub trait NoAnswer<T> {
-    fn answer(&self)
+    fn stephttp_answer(&self)
     where
         T: Answer;
 }
 
 impl<T> NoAnswer<T> for Probe<T> {
-    fn answer(&self) {}
+    fn stephttp_answer(&self) {}
 }
 
 /// `A` of `Result<A, B>`, which is asked about if that is no answer as a whole.
 pub trait WholeOf {
-    fn half_answer(&self);
+    fn stephttp_half_answer(&self);
 }
 
 impl<R: IntoResponse, T> WholeOf for &&&Probe<(R, T)> {
-    fn half_answer(&self) {}
+    fn stephttp_half_answer(&self) {}
 }
 
 /// It is an answer only as a whole, as the error of a `Result`.
 pub trait Abbreviated {
-    fn half_answer(&self);
+    fn stephttp_half_answer(&self);
 }
 
 impl<R> Abbreviated for &&Probe<(R, ErrorResponse)> {
-    fn half_answer(&self) {}
+    fn stephttp_half_answer(&self) {}
 }
 
 pub trait Half<T> {
-    fn half_answer(&self)
+    fn stephttp_half_answer(&self)
     where
         T: Answer;
 }
 
 impl<R, T> Half<T> for &Probe<(R, T)> {
-    fn half_answer(&self) {}
+    fn stephttp_half_answer(&self) {}
 }
 
 #[diagnostic::on_unimplemented(

@@ -32,123 +32,123 @@ impl Body {
 /// `Json<T>` and its like are extractors if `T` can be read.
 pub trait PayloadKind<T> {
     type Kind;
-    fn kind(&self) -> Self::Kind
+    fn stephttp_kind(&self) -> Self::Kind
     where
         T: Payload;
 }
 
 impl<T> PayloadKind<T> for &&&Probe<Json<T>> {
     type Kind = Body;
-    fn kind(&self) -> Body {
+    fn stephttp_kind(&self) -> Body {
         Body
     }
 }
 
 impl<T> PayloadKind<T> for &&&Probe<Form<T>> {
     type Kind = Body;
-    fn kind(&self) -> Body {
+    fn stephttp_kind(&self) -> Body {
         Body
     }
 }
 
 impl<T> PayloadKind<T> for &&&Probe<Query<T>> {
     type Kind = NoBody;
-    fn kind(&self) -> NoBody {
+    fn stephttp_kind(&self) -> NoBody {
         NoBody
     }
 }
 
 impl<T> PayloadKind<T> for &&&Probe<Path<T>> {
     type Kind = NoBody;
-    fn kind(&self) -> NoBody {
+    fn stephttp_kind(&self) -> NoBody {
         NoBody
     }
 }
 
 /// `Remember<T>` is an extractor if `T` can be stored.
 pub trait StoredKind<T> {
-    fn kind(&self) -> NoBody
+    fn stephttp_kind(&self) -> NoBody
     where
         T: Storable;
 }
 
 impl<T> StoredKind<T> for &&&Probe<Remember<T>> {
-    fn kind(&self) -> NoBody {
+    fn stephttp_kind(&self) -> NoBody {
         NoBody
     }
 }
 
 pub trait PartsKind {
-    fn kind(&self) -> NoBody;
+    fn stephttp_kind(&self) -> NoBody;
 }
 
 impl<T: FromRequestParts<UnknownState>> PartsKind for &&Probe<T> {
-    fn kind(&self) -> NoBody {
+    fn stephttp_kind(&self) -> NoBody {
         NoBody
     }
 }
 
 pub trait BodyKind {
-    fn kind(&self) -> Body;
+    fn stephttp_kind(&self) -> Body;
 }
 
 impl<T: FromRequest<UnknownState>> BodyKind for &Probe<T> {
-    fn kind(&self) -> Body {
+    fn stephttp_kind(&self) -> Body {
         Body
     }
 }
 
 pub trait AnyKind {
-    fn kind(&self) -> NoBody;
+    fn stephttp_kind(&self) -> NoBody;
 }
 
 impl<T> AnyKind for Probe<T> {
-    fn kind(&self) -> NoBody {
+    fn stephttp_kind(&self) -> NoBody {
         NoBody
     }
 }
 
 pub trait ThatIsDeclared {
-    fn extracts(&self);
+    fn stephttp_extracts(&self);
 }
 
 impl<T: Replayable> ThatIsDeclared for &&&&Probe<T> {
-    fn extracts(&self) {}
+    fn stephttp_extracts(&self) {}
 }
 
 pub trait ThatExtractsParts {
-    fn extracts(&self);
+    fn stephttp_extracts(&self);
 }
 
 impl<T: FromRequestParts<UnknownState>> ThatExtractsParts for &&&Probe<T> {
-    fn extracts(&self) {}
+    fn stephttp_extracts(&self) {}
 }
 
 pub trait ThatExtracts {
-    fn extracts(&self);
+    fn stephttp_extracts(&self);
 }
 
 impl<T: FromRequest<UnknownState>> ThatExtracts for &&Probe<T> {
-    fn extracts(&self) {}
+    fn stephttp_extracts(&self) {}
 }
 
 /// Plain data: the extractor around it was forgotten.
 pub trait PlainData<T> {
-    fn extracts(&self)
+    fn stephttp_extracts(&self)
     where
         T: Extractor;
 }
 
 impl<T: DeserializeOwned> PlainData<T> for &Probe<T> {
-    fn extracts(&self) {}
+    fn stephttp_extracts(&self) {}
 }
 
 pub trait ThatMayExtract {
-    fn extracts(&self);
+    fn stephttp_extracts(&self);
 }
 
 impl<T> ThatMayExtract for Probe<T> {
-    fn extracts(&self) {}
+    fn stephttp_extracts(&self) {}
 }
 
 #[diagnostic::on_unimplemented(

@@ -1,6 +1,6 @@
 //! What the attribute asks the compiler about a handler's types.
 //!
-//! `(&&&Probe::<T>::NEW).kind()` finds the first of several traits whose bound `T` meets, because each is implemented
+//! `(&&&Probe::<T>::NEW).stephttp_kind()` finds the first of several traits whose bound `T` meets, because each is implemented
 //! for one reference less than the one before. So a question can be asked of any type without an error; a method found
 //! may still have a bound that fails, which then is the error.
 //!

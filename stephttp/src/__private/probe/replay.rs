@@ -7,55 +7,55 @@ use crate::replayable::Replayable;
 use crate::step::Storable;
 
 pub trait Same {
-    fn replays(&self);
+    fn stephttp_replays(&self);
 }
 
 impl<T: Replayable> Same for &&&&Probe<T> {
-    fn replays(&self) {}
+    fn stephttp_replays(&self) {}
 }
 
 /// An extractor that can be remembered as it is.
 pub trait Stored<T> {
-    fn replays(&self)
+    fn stephttp_replays(&self)
     where
         T: Replayable;
 }
 
 impl<T: FromRequestParts<UnknownState> + Storable> Stored<T> for &&&Probe<T> {
-    fn replays(&self) {}
+    fn stephttp_replays(&self) {}
 }
 
 /// One that cannot.
 pub trait ReplayedParts<T> {
-    fn replays(&self)
+    fn stephttp_replays(&self)
     where
         T: ReplayablePart;
 }
 
 impl<T: FromRequestParts<UnknownState>> ReplayedParts<T> for &&Probe<T> {
-    fn replays(&self) {}
+    fn stephttp_replays(&self) {}
 }
 
 /// One of the whole request.
 pub trait ReplayedBody<T> {
-    fn replays(&self)
+    fn stephttp_replays(&self)
     where
         T: ReplayableBody;
 }
 
 impl<T: FromRequest<UnknownState>> ReplayedBody<T> for &Probe<T> {
-    fn replays(&self) {}
+    fn stephttp_replays(&self) {}
 }
 
 /// No extractor, or one that asks more of its state than can be known.
 pub trait ReplayedUnknown<T> {
-    fn replays(&self)
+    fn stephttp_replays(&self)
     where
         T: KnownExtractor;
 }
 
 impl<T> ReplayedUnknown<T> for Probe<T> {
-    fn replays(&self) {}
+    fn stephttp_replays(&self) {}
 }
 
 #[diagnostic::on_unimplemented(
