@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+"""What `#[api_fn]` costs to compile.
+
+Makes a crate with a hundred annotated handlers, and the same crate without the attribute, compiles them in turns, and
+prints the ratio of the medians. At most 1.3 is promised:
+
+    tests/expansion-cost.py [--handlers 100] [--rounds 7] [--limit 1.3] [--commands check build]
+
+It exits with 1 above the limit. It needs no network once the workspace itself has been built, and a few minutes, most
+of them for `build`.
+
+Measured is the time that rustc takes on a processor for the crate alone: not cargo's, not that of dependencies, and not
+what other programs do meanwhile. Incremental compilation is off, as in CI and for a first build.
+"""
+
+import argparse
+import os
+import pathlib
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+
+WORKSPACE = pathlib.Path(__file__).resolve().parent.parent
+LOG = "EXPANSION_COST_LOG"
+
+MANIFEST = """\
+[package]
+name = "{name}"
+version = "0.0.0"
+edition = "2024"
+
+[dependencies]
+stephttp = {{ path = "{workspace}/stephttp" }}
+axum = {{ version = "0.8.4", default-features = false, features = ["json"] }}
+serde = {{ version = "1", features = ["derive"] }}
+"""
+
+HEAD = """\
+use axum::extract::{Path, State};
+use axum::{Json, Router, routing::post};
+use serde::{Deserialize, Serialize};
+use stephttp::{Failure, Step, StepError};
+
+#[derive(Clone)]
+pub struct Shop {
+    name: String,
+}
+
+impl Shop {
+    async fn reserve(&self, item: &str, count: u32) -> Result<u64, Failure> {
+        Ok(self.name.len() as u64 + item.len() as u64 * u64::from(count))
+    }
+
+    async fn charge(&self, reservation: u64) -> Result<String, std::num::ParseIntError> {
+        Ok(format!("charge-{reservation}"))
+    }
+}
+"""
+
+HANDLER = """
+#[derive(Deserialize)]
+pub struct Order{n} {{
+    item: String,
+    count: u32,
+}}
+
+#[derive(Serialize)]
+pub struct Receipt{n} {{
+    order: u64,
+    charge: String,
+    parcel: u64,
+}}
+
+{attribute}async fn order_{n}(
+    State(shop): State<Shop>,
+    Path(order): Path<u64>,
+    step: Step,
+    Json(body): Json<Order{n}>,
+) -> Result<Json<Receipt{n}>, StepError> {{
+    let reservation = step
+        .run("reserve", async {{
+            let reservation = shop.reserve(&body.item, body.count).await?;
+            Ok::<_, Failure>(reservation + {n})
+        }})
+        .await?;
+    let charge = step
+        .run("charge", async {{
+            let charge = shop.charge(reservation).await?;
+            Ok::<_, Failure>(charge)
+        }})
+        .await?;
+    let parcel = step
+        .run("ship", async {{
+            let parcel = shop.reserve(&charge, body.count).await?;
+            Ok::<_, Failure>(parcel)
+        }})
+        .await?;
+    Ok(Json(Receipt{n} {{ order, charge, parcel }}))
+}}
+"""
+
+
+def source(handlers, annotated):
+    attribute = '#[stephttp::api_fn(id = "order-{n}", retries = 3)]\n'
+    parts = [HEAD]
+    for n in range(handlers):
+        line = attribute.format(n=n) if annotated else ""
+        parts.append(HANDLER.format(n=n, attribute=line))
+    parts.append("\npub fn app() -> Router<Shop> {\n    Router::new()\n")
+    parts += [f'        .route("/orders/{n}/{{id}}", post(order_{n}))\n' for n in range(handlers)]
+    parts.append("}\n")
+    return "".join(parts)
+
+
+def compile_and_log(command):
+    """As cargo's wrapper of rustc for the two crates: notes how long it takes."""
+    # With the files that cargo leaves open for it.
+    status = subprocess.run(command, close_fds=False).returncode
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with open(os.environ[LOG], "a") as log:
+        print(usage.ru_utime + usage.ru_stime, file=log)
+    return status
+
+
+class Crates:
+    def __init__(self, folder, handlers):
+        self.folder = folder
+        self.log = folder / "log"
+        for name in ("annotated", "plain"):
+            crate = folder / name
+            (crate / "src").mkdir(parents=True)
+            (crate / "Cargo.toml").write_text(MANIFEST.format(name=name, workspace=WORKSPACE))
+            (crate / "src/lib.rs").write_text(source(handlers, name == "annotated"))
+        members = '[workspace]\nresolver = "3"\nmembers = ["annotated", "plain"]\n'
+        (folder / "Cargo.toml").write_text(members)
+        shutil.copy(WORKSPACE / "Cargo.lock", folder / "Cargo.lock")
+
+    def time(self, command, name):
+        """Seconds that rustc takes for the crate."""
+        (self.folder / name / "src/lib.rs").touch()
+        self.log.write_text("")
+        environment = os.environ | {
+            LOG: str(self.log),
+            "CARGO_INCREMENTAL": "0",
+            "CARGO_TARGET_DIR": str(self.folder / "target"),
+            "RUSTC_WORKSPACE_WRAPPER": str(pathlib.Path(__file__).resolve()),
+        }
+        subprocess.run(
+            ["cargo", command, "--quiet", "--offline", "--package", name],
+            cwd=self.folder, env=environment, check=True,
+        )
+        times = [float(line) for line in self.log.read_text().split()]
+        return times[-1]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--handlers", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--limit", type=float, default=1.3)
+    parser.add_argument("--commands", nargs="+", default=["check", "build"], help="of cargo")
+    options = parser.parse_args()
+
+    good = True
+    with tempfile.TemporaryDirectory(prefix="expansion-cost-") as folder:
+        crates = Crates(pathlib.Path(folder), options.handlers)
+        for command in options.commands:
+            for name in ("annotated", "plain"):
+                crates.time(command, name)
+            times = {"annotated": [], "plain": []}
+            for _ in range(options.rounds):
+                for name, seen in times.items():
+                    seen.append(crates.time(command, name))
+            annotated, plain = (statistics.median(times[name]) for name in ("annotated", "plain"))
+            ratio = annotated / plain
+            good &= ratio <= options.limit
+            print(
+                f"cargo {command}: {options.handlers} handlers, annotated {annotated:.2f} s, plain {plain:.2f} s, "
+                f"ratio {ratio:.3f}",
+                flush=True,
+            )
+    sys.exit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    if LOG in os.environ:
+        sys.exit(compile_and_log(sys.argv[1:]))
+    main()
