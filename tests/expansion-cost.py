@@ -9,8 +9,9 @@ prints the ratio of the medians. At most 1.3 is promised:
 It exits with 1 above the limit. It needs no network once the workspace itself has been built, and a few minutes, most
 of them for `build`.
 
-Measured is the time that rustc takes on a processor for the crate alone: not cargo's, not that of dependencies, and not
-what other programs do meanwhile. Incremental compilation is off, as in CI and for a first build.
+Measured is what rustc takes for the crate alone: not cargo, not dependencies. With Linux's `perf` that is the number of
+instructions, which does not depend on what else the machine does; otherwise the time on a processor. Incremental
+compilation is off, as in CI and for a first build.
 """
 
 import argparse
@@ -25,6 +26,9 @@ import tempfile
 
 WORKSPACE = pathlib.Path(__file__).resolve().parent.parent
 LOG = "EXPANSION_COST_LOG"
+UNIT = "EXPANSION_COST_UNIT"
+INSTRUCTIONS = "billion instructions"
+SECONDS = "seconds"
 
 MANIFEST = """\
 [package]
@@ -115,13 +119,41 @@ def source(handlers, annotated):
     return "".join(parts)
 
 
+def perf(out, command):
+    return ["perf", "stat", "--field-separator", ",", "--output", out, "--event", "instructions:u", *command]
+
+
+def counted(out):
+    """Billions of instructions, of which perf tells in the file."""
+    rows = [line.split(",") for line in pathlib.Path(out).read_text().splitlines()]
+    counts = [row[0] for row in rows if len(row) > 2 and row[2].startswith("instructions")]
+    return float(counts[0]) / 1e9
+
+
+def has_perf():
+    try:
+        with tempfile.NamedTemporaryFile() as out:
+            subprocess.run(perf(out.name, ["true"]), check=True, capture_output=True)
+            return counted(out.name) > 0
+    except (OSError, subprocess.CalledProcessError, IndexError, ValueError):
+        return False
+
+
 def compile_and_log(command):
-    """As cargo's wrapper of rustc for the two crates: notes how long it takes."""
-    # With the files that cargo leaves open for it.
-    status = subprocess.run(command, close_fds=False).returncode
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    with open(os.environ[LOG], "a") as log:
-        print(usage.ru_utime + usage.ru_stime, file=log)
+    """As cargo's wrapper of rustc for the two crates: notes what it takes."""
+    log, unit = os.environ[LOG], os.environ[UNIT]
+    with tempfile.NamedTemporaryFile() as out:
+        if unit == INSTRUCTIONS:
+            command = perf(out.name, command)
+        # With the files that cargo leaves open for it.
+        status = subprocess.run(command, close_fds=False).returncode
+        if unit == INSTRUCTIONS:
+            taken = counted(out.name)
+        else:
+            usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+            taken = usage.ru_utime + usage.ru_stime
+    with open(log, "a") as log:
+        print(taken, file=log)
     return status
 
 
@@ -129,6 +161,7 @@ class Crates:
     def __init__(self, folder, handlers):
         self.folder = folder
         self.log = folder / "log"
+        self.unit = INSTRUCTIONS if has_perf() else SECONDS
         for name in ("annotated", "plain"):
             crate = folder / name
             (crate / "src").mkdir(parents=True)
@@ -138,12 +171,13 @@ class Crates:
         (folder / "Cargo.toml").write_text(members)
         shutil.copy(WORKSPACE / "Cargo.lock", folder / "Cargo.lock")
 
-    def time(self, command, name):
-        """Seconds that rustc takes for the crate."""
+    def measure(self, command, name):
+        """What rustc takes for the crate."""
         (self.folder / name / "src/lib.rs").touch()
         self.log.write_text("")
         environment = os.environ | {
             LOG: str(self.log),
+            UNIT: self.unit,
             "CARGO_INCREMENTAL": "0",
             "CARGO_TARGET_DIR": str(self.folder / "target"),
             "RUSTC_WORKSPACE_WRAPPER": str(pathlib.Path(__file__).resolve()),
@@ -152,8 +186,7 @@ class Crates:
             ["cargo", command, "--quiet", "--offline", "--package", name],
             cwd=self.folder, env=environment, check=True,
         )
-        times = [float(line) for line in self.log.read_text().split()]
-        return times[-1]
+        return float(self.log.read_text().split()[-1])
 
 
 def main():
@@ -169,17 +202,17 @@ def main():
         crates = Crates(pathlib.Path(folder), options.handlers)
         for command in options.commands:
             for name in ("annotated", "plain"):
-                crates.time(command, name)
-            times = {"annotated": [], "plain": []}
+                crates.measure(command, name)
+            taken = {"annotated": [], "plain": []}
             for _ in range(options.rounds):
-                for name, seen in times.items():
-                    seen.append(crates.time(command, name))
-            annotated, plain = (statistics.median(times[name]) for name in ("annotated", "plain"))
+                for name, seen in taken.items():
+                    seen.append(crates.measure(command, name))
+            annotated, plain = (statistics.median(taken[name]) for name in ("annotated", "plain"))
             ratio = annotated / plain
             good &= ratio <= options.limit
             print(
-                f"cargo {command}: {options.handlers} handlers, annotated {annotated:.2f} s, plain {plain:.2f} s, "
-                f"ratio {ratio:.3f}",
+                f"cargo {command}: {options.handlers} handlers, annotated {annotated:.2f}, plain {plain:.2f} "
+                f"{crates.unit}, ratio {ratio:.3f}",
                 flush=True,
             )
     sys.exit(0 if good else 1)
