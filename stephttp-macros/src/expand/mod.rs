@@ -67,7 +67,7 @@ fn function(endpoint: &Endpoint) -> TokenStream {
     quote!(#lint #(#attrs)* #table #vis #sig #body)
 }
 
-/// `pub enum create_order {}`
+/// `pub enum create_order {}`, and not exhaustive, because users may have a lint that asks for that.
 ///
 /// Functions and types have different namespaces, so the handler and its type share a name: `&create_order` is the
 /// handler, `<create_order as ApiFn>::OPTS` its options, and one `use` brings both.
@@ -78,6 +78,7 @@ fn marker(endpoint: &Endpoint) -> TokenStream {
         #(#cfgs)*
         #[allow(non_camel_case_types)]
         #[doc(hidden)]
+        #[non_exhaustive]
         #vis enum #name {}
     }
 }

@@ -16,6 +16,7 @@ async fn gated(step: Step) {
 #[cfg(feature = "orders")]
 #[allow(non_camel_case_types)]
 #[doc(hidden)]
+#[non_exhaustive]
 enum gated {}
 #[cfg(feature = "orders")]
 #[automatically_derived]

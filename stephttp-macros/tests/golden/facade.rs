@@ -22,6 +22,7 @@ async fn facade(step: Step) {
 }
 #[allow(non_camel_case_types)]
 #[doc(hidden)]
+#[non_exhaustive]
 enum facade {}
 #[automatically_derived]
 impl platform::durable::ApiFn for facade {

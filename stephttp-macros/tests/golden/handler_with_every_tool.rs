@@ -95,6 +95,7 @@ async fn tools(step: Step) -> Result<(), StepError> {
 }
 #[allow(non_camel_case_types)]
 #[doc(hidden)]
+#[non_exhaustive]
 enum tools {}
 #[automatically_derived]
 impl ::inngest::ApiFn for tools {

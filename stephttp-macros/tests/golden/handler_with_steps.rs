@@ -55,6 +55,7 @@ pub async fn create_order(
 }
 #[allow(non_camel_case_types)]
 #[doc(hidden)]
+#[non_exhaustive]
 pub enum create_order {}
 #[automatically_derived]
 impl ::inngest::ApiFn for create_order {

@@ -13,6 +13,7 @@ async fn health() -> &'static str {
 }
 #[allow(non_camel_case_types)]
 #[doc(hidden)]
+#[non_exhaustive]
 enum health {}
 #[automatically_derived]
 impl ::inngest::ApiFn for health {

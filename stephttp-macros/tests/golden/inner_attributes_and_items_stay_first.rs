@@ -22,6 +22,7 @@ where
 }
 #[allow(non_camel_case_types)]
 #[doc(hidden)]
+#[non_exhaustive]
 enum first {}
 #[automatically_derived]
 impl ::inngest::ApiFn for first {

@@ -15,6 +15,7 @@ async fn r#type(mut step: Step) {
 }
 #[allow(non_camel_case_types)]
 #[doc(hidden)]
+#[non_exhaustive]
 enum r#type {}
 #[automatically_derived]
 impl ::inngest::ApiFn for r#type {

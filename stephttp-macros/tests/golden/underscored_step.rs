@@ -14,6 +14,7 @@ async fn underscored(_step: Step) {
 }
 #[allow(non_camel_case_types)]
 #[doc(hidden)]
+#[non_exhaustive]
 enum underscored {}
 #[automatically_derived]
 impl ::inngest::ApiFn for underscored {

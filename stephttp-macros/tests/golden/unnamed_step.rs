@@ -13,6 +13,7 @@ pub(crate) async fn unnamed(stephttp_hidden_step: inngest::Step) {
 }
 #[allow(non_camel_case_types)]
 #[doc(hidden)]
+#[non_exhaustive]
 pub(crate) enum unnamed {}
 #[automatically_derived]
 impl ::inngest::ApiFn for unnamed {
