@@ -4,7 +4,7 @@
 Makes a crate with a hundred annotated handlers, and the same crate without the attribute, compiles them in turns, and
 prints the ratio of the medians. At most 1.3 is promised:
 
-    tests/expansion-cost.py [--handlers 100] [--rounds 7] [--limit 1.3] [--commands check build]
+    tests/expansion-cost.py [--handlers 100] [--rounds 3] [--limit 1.3] [--commands check build]
 
 It exits with 1 above the limit. It needs no network once the workspace itself has been built, and a few minutes, most
 of them for `build`.
@@ -192,7 +192,7 @@ class Crates:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--handlers", type=int, default=100)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--limit", type=float, default=1.3)
     parser.add_argument("--commands", nargs="+", default=["check", "build"], help="of cargo")
     options = parser.parse_args()
