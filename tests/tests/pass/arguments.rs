@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use axum::body::{Body, Bytes};
-use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::extract::rejection::{FormRejection, JsonRejection, PathRejection};
 use axum::extract::{Extension, Form, FromRef, FromRequest, FromRequestParts, Path, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
@@ -218,9 +218,9 @@ async fn parts(#[not_replayed] parts: Parts, step: Step, body: Bytes) -> Result<
 async fn remember(
     Remember(cart): Remember<Cart>,
     step: Step,
-    Form(form): Form<HashMap<String, String>>,
+    form: Result<Form<HashMap<String, String>>, FormRejection>,
 ) -> Result<String, StepError> {
-    step.run("greet", async move { Ok(format!("{} {} {form:?}", cart.item, cart.count)) }).await
+    step.run("greet", async move { Ok(format!("{} {} {}", cart.item, cart.count, form.is_err())) }).await
 }
 
 // ===== Patterns =====
@@ -328,10 +328,10 @@ async fn renamed(step: aliased::DurableStep) -> Result<String, StepError> {
 #[inngest::api_fn(id = "arguments-cfg")]
 async fn configured(
     #[cfg(any())] missing: Missing,
-    #[cfg(all())] State(shop): State<Shop>,
+    #[cfg(not(any()))] State(shop): State<Shop>,
     #[cfg_attr(all(), cfg(any()))] missing: Missing,
     #[cfg(any())] step: Missing,
-    #[cfg_attr(all(), cfg(all()))] step: Step,
+    #[cfg_attr(all(), cfg(not(any())))] step: Step,
     #[cfg_attr(all(), allow(unused_variables))] unused: Method,
     #[cfg(not(any()))] body: String,
     #[cfg(any())] body: Bytes,
@@ -360,7 +360,7 @@ async fn configured_many(
     _: Method,
     step: Step,
     #[cfg(any())] _: Missing,
-    #[cfg(all())] body: String,
+    #[cfg(not(any()))] body: String,
 ) -> Result<String, StepError> {
     step.run("greet", async { Ok(body) }).await
 }
@@ -369,7 +369,7 @@ async fn configured_many(
 async fn configured_step(
     #[cfg(any())] step: Step,
     #[not_replayed]
-    #[cfg(all())]
+    #[cfg(not(any()))]
     _headers: HeaderMap,
 ) -> &'static str {
     #[cfg(any())]
@@ -391,6 +391,7 @@ async fn every_argument_of_axums() {
         .route("/request", post(request))
         .route("/body", post(body))
         .route("/parts", post(parts))
+        .route("/remember", post(remember))
         .route("/patterns", post(patterns))
         .route("/raw", post(raw_names))
         .route("/where", post(with_where))
@@ -414,6 +415,7 @@ async fn every_argument_of_axums() {
         ("/request", "POST"),
         ("/body", "b\"body\""),
         ("/parts", "POST b\"body\""),
+        ("/remember", "tea 1 true"),
         ("/patterns?item=tea", "shop tea 1 /patterns 4"),
         ("/raw", "POST body"),
         ("/where", "shop"),

@@ -118,14 +118,14 @@ async fn debug_handler_and_instrument_compose() {
 
 // ===== cfg =====
 
-#[cfg(all())]
+#[cfg(not(any()))]
 #[inngest::api_fn(id = "attributes-cfg-true-above")]
 async fn cfg_true_above(_step: Step) -> &'static str {
     "above"
 }
 
 #[inngest::api_fn(id = "attributes-cfg-true-below")]
-#[cfg(all())]
+#[cfg(not(any()))]
 async fn cfg_true_below(_step: Step) -> &'static str {
     "below"
 }
@@ -257,7 +257,6 @@ async fn inline_above(_step: Step) -> &'static str {
 #[inngest::api_fn(id = "attributes-inline-below")]
 #[inline(never)]
 #[cold]
-#[track_caller]
 #[rustfmt::skip]
 async fn inline_below(_step: Step) -> &'static str {
     "below"

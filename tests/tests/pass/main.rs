@@ -2,8 +2,16 @@
 //! axum takes. One file an aspect; a handler that compiles is also routed and answers.
 //!
 //! What needs a crate of its own is beside this: a crate root with unfortunate names in `pass_crate_root.rs`, a library
-//! under strict lints and an older edition in `strict`.
+//! under strict lints and in an older edition in `tests/strict`.
 #![allow(clippy::unwrap_used, reason = "clippy takes only test functions for tests")]
+// Handlers here are written in ways that these would have otherwise.
+#![allow(unused_qualifications, unused_parens, unreachable_pub)]
+#![allow(
+    clippy::double_must_use,
+    clippy::non_minimal_cfg,
+    clippy::redundant_pattern,
+    clippy::uninlined_format_args
+)]
 
 mod answers;
 mod arguments;

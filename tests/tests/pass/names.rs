@@ -48,16 +48,16 @@ mod none {
 
     #[::inngest::api_fn(id = "no-prelude-redirect", async_response = redirect(url), allow(clock))]
     pub(super) async fn redirected(step: Step) -> Result<String, StepError> {
-        step.run("a", async { Result::Ok(::std::format!("redirected")) }).await
+        step.run("a", async { Result::Ok(::std::borrow::ToOwned::to_owned("redirected")) }).await
     }
 
     fn url(output: &::inngest::RunOutput) -> String {
-        ::std::format!("{}", output.url())
+        ::std::borrow::ToOwned::to_owned(output.url())
     }
 }
 
 /// Every name of the prelude.
-#[allow(dead_code, non_snake_case, non_camel_case_types, unused_macros)]
+#[allow(dead_code, non_snake_case, non_camel_case_types, non_upper_case_globals, unused_macros)]
 mod shadowed {
     pub struct Box;
     pub struct Option;
@@ -130,7 +130,7 @@ mod shadowed {
 }
 
 /// Names that the expansion uses, as items and as generic names of the handler's.
-#[allow(dead_code, non_camel_case_types, unused_imports)]
+#[allow(dead_code, non_camel_case_types, non_upper_case_globals, unused_imports)]
 mod ours {
     use inngest::Step as Durable;
     use inngest::StepError;
