@@ -1,6 +1,7 @@
-//! Which parts of a body exclude each other: the blocks of an `if` with its `else`, and the arms of a `match`.
+//! Which parts of a body exclude each other: the blocks of an `if` with its `else`, the arms of a `match`, and a block
+//! that ends in `return` with all that comes after it.
 
-use proc_macro2::{Delimiter, TokenTree};
+use proc_macro2::{Delimiter, Group, TokenTree};
 
 use crate::tokens::{as_group, is_ident, is_punct};
 
@@ -84,6 +85,21 @@ fn block_after(tokens: &[TokenTree], at: usize) -> Option<usize> {
     let is_pattern =
         |at: usize| tokens.get(at + 1).is_some_and(|next| is_punct(next, '=') || is_punct(next, '|'));
     (at + 1..tokens.len()).find(|&at| is_block(&tokens[at]) && !is_pattern(at))
+}
+
+/// `.. return Err(e);`, `.. return`
+pub(super) fn ends_in_return(block: &Group) -> bool {
+    let tokens: Vec<TokenTree> = block.stream().into_iter().collect();
+    let mut statements = tokens.rsplit(|token| is_punct(token, ';'));
+    let Some(last) = statements.find(|statement| !statement.is_empty()) else { return false };
+    (0..last.len()).any(|at| is_ident(&last[at], "return") && (at == 0 || is_block(&last[at - 1])))
+}
+
+/// Whether the block at `at` is of a closure or `async`, which a `return` in it ends, and no more.
+pub(super) fn is_own_function(tokens: &[TokenTree], at: usize) -> bool {
+    tokens[..at]
+        .last()
+        .is_some_and(|before| is_ident(before, "async") || is_ident(before, "move") || is_punct(before, '|'))
 }
 
 /// `=>` ends at `at`.

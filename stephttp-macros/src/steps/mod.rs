@@ -13,7 +13,9 @@ mod place;
 mod typed;
 mod volatile;
 
-use proc_macro2::{Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
+use std::ops::Range;
+
+use proc_macro2::{Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use sha1::{Digest, Sha1};
 use syn::{LitStr, Path, spanned::Spanned};
@@ -60,6 +62,7 @@ pub(crate) fn rewrite(body: TokenStream, step: &Ident, krate: &Path, errors: &mu
         errors,
         known: vec![step.to_string()],
         constructs: 0,
+        left: Vec::new(),
         calls: Vec::new(),
         escape: None,
         volatile: Vec::new(),
@@ -85,6 +88,8 @@ struct Scanner<'a> {
     /// The names that hold a `Step` here.
     known: Vec<String>,
     constructs: usize,
+    /// The blocks that ended in `return`, before here.
+    left: Vec<usize>,
     calls: Vec<StepCall>,
     escape: Option<Span>,
     volatile: Vec<Volatile>,
@@ -98,6 +103,23 @@ impl Scanner<'_> {
         let changed = self.tokens(&tokens, place);
         self.known = outside;
         changed.map(TokenStream::from_iter)
+    }
+
+    fn group(&mut self, group: &Group, is_own_function: bool, mut place: Place) -> Option<TokenTree> {
+        let left_before = self.left.len();
+        let leaves = branches::ends_in_return(group);
+        let construct = self.constructs;
+        self.constructs += 1;
+        if leaves {
+            place.branches = place.branches.within(construct, 0);
+        }
+        let new = self.stream(group.stream(), &place).map(|new| regroup(group, new));
+        if is_own_function {
+            self.left.truncate(left_before);
+        } else if leaves {
+            self.left.push(construct);
+        }
+        new
     }
 
     /// Every token of `tokens` becomes exactly one token of the result.
@@ -138,7 +160,7 @@ impl Scanner<'_> {
                         inner.branches = place.branches.within(first_construct + construct, number);
                     }
                     inner.arms_of = level.is_match(at).then_some(first_construct + at);
-                    (at, self.stream(group.stream(), &inner).map(|new| regroup(group, new)))
+                    (at, self.group(group, branches::is_own_function(tokens, at), inner))
                 }
                 (None, _) => {
                     self.other(tokens, at, binding.as_ref(), &place);
@@ -202,7 +224,10 @@ impl Scanner<'_> {
             renamed_from: call.chain.renamed_from.clone(),
             method: call.method,
             place: call.name.span(),
-            branches: place.branches.clone(),
+            branches: self
+                .left
+                .iter()
+                .fold(place.branches.clone(), |branches, left| branches.within(*left, 1)),
         });
 
         // One to one, so that places in the new tokens are places in the old.

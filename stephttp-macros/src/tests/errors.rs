@@ -464,6 +464,11 @@ fn one_id_for_two_steps() {
         r#"if x { step.run("pay", a).await; step.run("pay", b).await } else { 1 }"#,
         r#"if x { 1 } else { step.run("pay", a).await; step.run("pay", b).await }"#,
         r#"if a { step.run("pay", a).await } else { 1 }; if b { 1 } else { step.run("pay", a).await }"#,
+        r#"if x { step.run("pay", a).await; step.run("pay", b).await; return 1; }"#,
+        r#"if x { if y { return 1; } step.run("pay", a).await; } step.run("pay", b).await"#,
+        r#"let a = async { step.run("pay", a).await; return 1; }; step.run("pay", b).await"#,
+        r#"let a = || { return step.run("pay", a); }; step.run("pay", b).await"#,
+        r#"if x { step.run("pay", a).await; y.return_it() } step.run("pay", b).await"#,
     ] {
         assert_eq!(twice(wrong), 1, "{wrong}");
     }
@@ -476,6 +481,11 @@ fn one_id_for_two_steps() {
         r#"match x { A => step.run("pay", a).await, B if b => step.run("pay", b).await, _ => 1 }"#,
         r#"match x { A => { if b { step.run("pay", a).await } } B => { step.run("pay", b).await } }"#,
         r#"let step = step.clone(); step.run(PAY, a).await?; step.run("pay", b).await?;"#,
+        r#"if x { step.run("pay", a).await?; return Err(e); } step.run("pay", b).await"#,
+        r#"let Ok(x) = y else { step.run("pay", a).await?; if z { 1 } return Err(e) }; step.run("pay", b).await"#,
+        r#"let a = match x { Ok(a) => a, Err(e) => { if y { step.run("pay", a).await?; } return Err(e); } };
+           let b = match x { Ok(b) => b, Err(e) => { step.run("pay", a).await?; return Err(e); } };
+           async { step.run("pay", a).await }.await"#,
     ] {
         assert_eq!(twice(right), 0, "{right}");
     }
