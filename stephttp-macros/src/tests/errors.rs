@@ -434,6 +434,12 @@ fn step_ids() {
             r#""complete": the step id "complete" is reserved: Inngest saves the run's result under it; write another, as "complete-order""#,
         ],
     );
+    body(
+        r#"step.run("stephttp:order", x)"#,
+        &[
+            r#""stephttp:order": step ids that begin with "stephttp:" are reserved: this crate keeps its own notes under them; write another"#,
+        ],
+    );
 }
 
 #[test]

@@ -9,6 +9,8 @@ use crate::{errors::Errors, steps::StepCall};
 const MAX_STEP_ID: usize = 1024;
 /// Inngest saves the run's result under this id.
 const RESERVED_STEP_ID: &str = "complete";
+/// What the ids of the SDK's own, hidden steps begin with.
+const RESERVED_PREFIX: &str = "stephttp:";
 
 pub(super) fn ids(calls: &[StepCall], errors: &mut Errors) {
     for id in calls.iter().flat_map(|call| [&call.id, &call.renamed_from]).flatten() {
@@ -32,6 +34,14 @@ pub(super) fn ids(calls: &[StepCall], errors: &mut Errors) {
                 format_args!(
                     "the step id {RESERVED_STEP_ID:?} is reserved: Inngest saves the run's result under it; write \
                      another, as \"complete-order\""
+                ),
+            );
+        } else if text.starts_with(RESERVED_PREFIX) {
+            errors.at(
+                id.span(),
+                format_args!(
+                    "step ids that begin with {RESERVED_PREFIX:?} are reserved: this crate keeps its own notes under them; \
+                     write another"
                 ),
             );
         }
