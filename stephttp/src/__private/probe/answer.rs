@@ -64,7 +64,8 @@ impl<R, T> Half<T> for &Probe<(R, T)> {
 
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a handler's answer: it does not implement `IntoResponse`",
-    label = "answer with a `Json<..>`, a `String`, a `StatusCode`, or implement `IntoResponse` for `{Self}`"
+    label = "answer with a `Json<..>`, a `String`, a `StatusCode`, or a type of your own that implements `IntoResponse`",
+    note = "as an error: `StepError`, or one of your own that implements `IntoResponse` and `From<StepError>`"
 )]
 pub trait Answer {}
 

@@ -69,7 +69,7 @@ impl<T> PayloadKind<T> for &&&Probe<Path<T>> {
 pub trait StoredKind<T> {
     fn stephttp_kind(&self) -> NoBody
     where
-        T: Storable;
+        T: Rememberable;
 }
 
 impl<T> StoredKind<T> for &&&Probe<Remember<T>> {
@@ -166,6 +166,16 @@ pub trait Payload {}
 
 #[diagnostic::do_not_recommend]
 impl<T: DeserializeOwned> Payload for T {}
+
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be remembered: it must implement both `Serialize` and `Deserialize`, and own its data",
+    label = "write an extractor of what the handler needs of it, which derives them, and take that as `Remember<..>`",
+    note = "`State<..>` and what reads the method, the path, the query or the body need no `Remember`: a re-entry has them"
+)]
+pub trait Rememberable {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Storable> Rememberable for T {}
 
 /// Only the last argument can be of the kind [`Body`].
 #[diagnostic::on_unimplemented(
