@@ -62,7 +62,9 @@ fn function(endpoint: &Endpoint) -> TokenStream {
     let lint = (enter.is_some() && !renames && starts_with_item(tokens))
         .then(|| quote!(#[allow(clippy::items_after_statements)]));
     let tokens = if renames { regroup(braces, tokens.clone()).into() } else { tokens.clone() };
-    let body = regroup(braces, quote!(#inner_attrs #enter #tokens));
+    let methods =
+        endpoint.typed.then(|| quote!(#[allow(unused_imports)] use #krate::__private::block::methods::*;));
+    let body = regroup(braces, quote!(#inner_attrs #methods #enter #tokens));
     let table = doc_table::of(endpoint);
     quote!(#lint #(#attrs)* #table #vis #sig #body)
 }

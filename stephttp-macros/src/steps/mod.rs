@@ -8,9 +8,9 @@ mod binding;
 mod borrowed;
 mod branches;
 mod call;
+mod future;
 mod misuse;
 mod place;
-mod typed;
 mod volatile;
 
 use std::ops::Range;
@@ -53,6 +53,8 @@ pub(crate) struct Body {
     /// Where the `Step` is given to something else, which may run steps of any kind.
     pub(crate) escape: Option<Span>,
     pub(crate) volatile: Vec<Volatile>,
+    /// Methods of `krate::__private::block::methods` are called.
+    pub(crate) typed: bool,
 }
 
 /// Rewrites the calls on `step` in `body`, and reports what is wrong with where they stand.
@@ -66,11 +68,12 @@ pub(crate) fn rewrite(body: TokenStream, step: &Ident, krate: &Path, errors: &mu
         calls: Vec::new(),
         escape: None,
         volatile: Vec::new(),
+        typed: false,
     };
     let place = Place { is_block: true, ..Place::default() };
     let tokens = scanner.stream(body.clone(), &place).unwrap_or(body);
-    let Scanner { calls, escape, volatile, .. } = scanner;
-    Body { tokens, calls, escape, volatile }
+    let Scanner { calls, escape, volatile, typed, .. } = scanner;
+    Body { tokens, calls, escape, volatile, typed }
 }
 
 /// SHA-1 of the id, as Inngest computes it, as `*b"..."`.
@@ -93,6 +96,7 @@ struct Scanner<'a> {
     calls: Vec<StepCall>,
     escape: Option<Span>,
     volatile: Vec<Volatile>,
+    typed: bool,
 }
 
 impl Scanner<'_> {
@@ -204,7 +208,7 @@ impl Scanner<'_> {
     /// ```text
     /// step.run("sum", async { .. })
     ///         ^ to ^
-    ///         (krate::__private::step_id("sum", *b".."), krate::__private::typed(async { .. }))
+    ///         (krate::__private::step_id("sum", *b".."), krate::__private::block::block(async { .. }).stephttp_typed())
     /// ```
     fn call(&mut self, call: &Call<'_>, place: &Place) -> Option<TokenTree> {
         let tokens: Vec<TokenTree> = call.args.stream().into_iter().collect();
@@ -260,24 +264,22 @@ impl Scanner<'_> {
         quote_spanned!(span=> #krate::__private::step_id(#id, #hash))
     }
 
-    /// `"sum", async { .. }` to `"sum", krate::__private::typed(async { .. })`
-    ///
-    /// Looks from the end, because an id that is no literal may have commas of its own.
+    /// `"sum", async { .. }` to `"sum", krate::__private::block::block(async { .. }).stephttp_typed()`
     fn fix_future(&mut self, args: &mut Vec<TokenTree>, fixes_error: bool) -> bool {
-        let end = args.len() - args.last().map_or(0, |last| usize::from(is_punct(last, ',')));
-        let Some(start) = args[..end].iter().rposition(|token| is_punct(token, ',')).map(|comma| comma + 1)
-        else {
-            return false;
-        };
+        let Some(Range { start, end }) = future::range(args) else { return false };
         let mended = borrowed::mend(&mut args[start..end], self.krate, self.errors);
-        let future = &args[start..end];
-        if fixes_error || !typed::async_block(future).is_some_and(typed::is_open) {
+        if fixes_error || future::is_plain_call(&args[start..end]) {
             return mended;
         }
-        let krate = self.krate;
-        let span = Span::call_site().located_at(TokenStream::from_iter(future.to_vec()).span());
-        let typed = quote_spanned!(span=> #krate::__private::typed(#(#future)*));
+        let future = &args[start..end];
+        let place = TokenStream::from_iter(future.to_vec()).span();
+        let span = Span::call_site().located_at(place);
+        // As if it were the user's: rustc reports a bound that fails there.
+        let typed = Ident::new("stephttp_typed", place);
+        let krate = krate::located_at(self.krate, span);
+        let typed = quote_spanned!(span=> #krate::__private::block::block(#(#future)*).#typed());
         args.splice(start..end, typed);
+        self.typed = true;
         true
     }
 }

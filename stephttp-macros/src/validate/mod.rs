@@ -36,6 +36,8 @@ pub(crate) struct Endpoint {
     /// The conditions under which that argument exists.
     pub(crate) step_cfgs: Vec<Attribute>,
     pub(crate) calls: Vec<StepCall>,
+    /// The body calls methods of `krate::__private::block::methods`.
+    pub(crate) typed: bool,
     /// The handler can run again for the same run.
     pub(crate) reentered: bool,
     pub(crate) volatile: Vec<Volatile>,
@@ -109,6 +111,7 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
     });
     hand_over::idle_options(&opts, scanned.as_ref(), &places, errors);
     let reentered = scanned.as_ref().is_some_and(|body| hand_over::can_be_reentered(&opts, body));
+    let typed = scanned.as_ref().is_some_and(|body| body.typed);
     let (calls, mut volatile) = scanned.map(|body| (body.calls, body.volatile)).unwrap_or_default();
     step_calls::ids(&calls, errors);
     if opts.sync_only {
@@ -129,6 +132,7 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
         step,
         step_cfgs,
         calls,
+        typed,
         reentered,
         volatile,
         arguments,

@@ -10,13 +10,15 @@
 | answer when handed over | the provider's default |
 */
 async fn facade(step: Step) {
+    #[allow(unused_imports)]
+    use platform::durable::__private::block::methods::*;
     platform::durable::__private::enter::<facade>(&step);
     step.run(
             platform::durable::__private::step_id(
                 "a",
                 *b"\x86\xF7\xE47\xFA\xA5\xA7\xFC\xE1]\x1D\xDC\xB9\xEA\xEA\xEA7vg\xB8",
             ),
-            platform::durable::__private::typed(async { Ok(()) }),
+            platform::durable::__private::block::block(async { Ok(()) }).stephttp_typed(),
         )
         .await;
 }

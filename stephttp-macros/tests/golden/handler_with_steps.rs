@@ -16,6 +16,8 @@ pub async fn create_order(
     step: Step,
     Json(cart): Json<Cart>,
 ) -> Result<Json<Receipt>, StepError> {
+    #[allow(unused_imports)]
+    use ::inngest::__private::block::methods::*;
     ::inngest::__private::enter::<create_order>(&step);
     let charge = step
         .run(
@@ -32,7 +34,8 @@ pub async fn create_order(
                 "sum",
                 *b"\xE9\xDF\xF3U}\xEDt\x14\xAES\x084\xDEp\x11\xF18\x8D *",
             ),
-            ::inngest::__private::typed(async { Ok(a().await? + b().await?) }),
+            ::inngest::__private::block::block(async { Ok(a().await? + b().await?) })
+                .stephttp_typed(),
         )
         .await?;
     step.sleep(

@@ -2,13 +2,13 @@
 //! notice, and the two crates are pinned to each other.
 
 mod async_response;
+pub mod block;
 pub mod probe;
 
 pub use inventory;
 
 pub use self::async_response::{custom_response, redirect_url};
 pub use self::probe::Probe;
-use crate::error::Failure;
 use crate::function::{ApiFn, Registration, StepKind, StepMeta};
 use crate::run;
 use crate::step::{Step, StepId};
@@ -30,20 +30,6 @@ pub fn enter_without_step<F: ApiFn>() {
 pub const fn step_id(id: &'static str, hash: [u8; 20]) -> StepId {
     StepId::hashed(id, StepHash::from_bytes(hash))
 }
-
-/// Fixes the error of a bare async block, which the compiler cannot infer through `?`.
-pub fn typed<F: Future<Output: TypedOutput>>(future: F) -> F {
-    future
-}
-
-/// What a bare async block in a step must give.
-#[diagnostic::on_unimplemented(
-    message = "an async block given to `step.run` must give `Result<_, Failure>`, not `{Self}`",
-    label = "write `Ok(value?)`, or `.map_err(Failure::from)`; for a text, `.map_err(Failure::new)`"
-)]
-pub trait TypedOutput {}
-
-impl<T> TypedOutput for Result<T, Failure> {}
 
 /// What a step is to give that gives a literal.
 #[must_use]

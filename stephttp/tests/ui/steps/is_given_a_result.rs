@@ -1,0 +1,14 @@
+use stephttp::{Failure, Step, StepError};
+
+async fn charge() -> Result<String, Failure> {
+    Ok("ch_1".to_owned())
+}
+
+#[stephttp::api_fn(id = "handler")]
+async fn handler(step: Step) -> Result<String, StepError> {
+    step.run("charge-card", charge().await).await
+}
+
+fn main() {
+    let _ = handler;
+}
