@@ -8,6 +8,7 @@ mod binding;
 mod borrowed;
 mod branches;
 mod call;
+mod closure;
 mod future;
 mod misuse;
 mod place;
@@ -267,7 +268,13 @@ impl Scanner<'_> {
     /// `"sum", async { .. }` to `"sum", krate::__private::block::block(async { .. }).stephttp_typed()`
     fn fix_future(&mut self, args: &mut Vec<TokenTree>, fixes_error: bool) -> bool {
         let Some(Range { start, end }) = future::range(args) else { return false };
-        let mended = borrowed::mend(&mut args[start..end], self.krate, self.errors);
+        let body = closure::mend(&args[start..end], self.errors);
+        let mut mended = body.is_some();
+        let end = body.as_ref().map_or(end, |body| start + body.len());
+        if let Some(body) = body {
+            args.splice(start.., body);
+        }
+        mended |= borrowed::mend(&mut args[start..end], self.krate, self.errors);
         if fixes_error || future::is_plain_call(&args[start..end]) {
             return mended;
         }

@@ -443,6 +443,27 @@ fn step_ids() {
 }
 
 #[test]
+fn a_step_that_is_given_a_closure() {
+    const SAID: &str = "a step takes a future, not a closure: remove the `||`, so that `async { .. }` or a call is left; it runs only if the step's result is not known yet";
+    for (wrong, good_case) in [
+        ("|| charge(1)", "charge (1)"),
+        ("move || { charge(1) },", "{ charge (1) }"),
+        ("|| async move { Ok (1) }", "async move { Ok (1) }"),
+        ("async || charge(1).await", "async { charge (1) . await }"),
+        ("async move || { Ok (1) }", "async move { Ok (1) }"),
+    ] {
+        let code = format!(r#"async fn f(step: Step) {{ step.run("a", {wrong}).await }}"#);
+        let expansion = expand(r#"id = "x""#, &code);
+        assert!(expansion.tokens.to_string().contains(good_case), "{wrong}: {}", expansion.tokens);
+        let said = messages(expansion);
+        assert!(matches!(&said[..], [only] if only.ends_with(SAID)), "{wrong}: {said:?}");
+    }
+    body(r#"step.run("a", charge(|| x))"#, &[]);
+    body(r#"step.run("a", retried(3, || async { Ok(1) }))"#, &[]);
+    body("step.sleep(x, || y)", &[]);
+}
+
+#[test]
 fn step_ids_that_are_no_text() {
     for id in ["b\"a\"", "c\"a\"", "1", "'a'", "1.5"] {
         body(

@@ -1,0 +1,32 @@
+//! A step that is given a closure, as other SDKs take it: `step.run("charge", || async { .. })`.
+
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+
+use crate::{
+    errors::Errors,
+    tokens::{as_group, is_ident, is_punct},
+};
+
+/// Reports it, and gives the good case of itself: its body.
+pub(super) fn mend(future: &[TokenTree], errors: &mut Errors) -> Option<Vec<TokenTree>> {
+    let words = future.iter().take(2).take_while(|token| is_ident(token, "async") || is_ident(token, "move"));
+    let (words, rest) = future.split_at(words.count());
+    let [open, close, body @ ..] = rest else { return None };
+    if !is_punct(open, '|') || !is_punct(close, '|') || body.is_empty() {
+        return None;
+    }
+    let bars: TokenStream = [open.clone(), close.clone()].into_iter().collect();
+    errors.on(
+        bars,
+        "a step takes a future, not a closure: remove the `||`, so that `async { .. }` or a call is left; it runs only if \
+         the step's result is not known yet",
+    );
+    if !words.iter().any(|word| is_ident(word, "async")) {
+        return Some(body.to_vec());
+    }
+    let block = match body {
+        [block] if as_group(block, Delimiter::Brace).is_some() => block.clone(),
+        body => Group::new(Delimiter::Brace, body.iter().cloned().collect()).into(),
+    };
+    Some(words.iter().cloned().chain([block]).collect())
+}

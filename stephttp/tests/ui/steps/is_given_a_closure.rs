@@ -1,0 +1,10 @@
+use stephttp::{Step, StepError};
+
+#[stephttp::api_fn(id = "handler")]
+async fn handler(step: Step) -> Result<(), StepError> {
+    step.run("charge-card", || async { Ok(()) }).await
+}
+
+fn main() {
+    let _ = handler;
+}
