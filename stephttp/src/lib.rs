@@ -160,6 +160,7 @@ pub mod steps_lock;
 pub mod wire;
 
 pub use checkpoint::Undelivered;
+pub use client::{ApiClient, ApiClientBuilder, ApiError, ApiErrorKind};
 pub use error::{Failure, ResultExt, StepError};
 pub use event::Event;
 pub use function::{

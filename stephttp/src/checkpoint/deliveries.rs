@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use crate::client::ApiError;
+use super::DeliveryError;
 use crate::run::{Run, RunId};
 use crate::wire::ApiResult;
 
@@ -70,7 +70,7 @@ impl Deliveries {
         work: impl Future<Output = T> + Send + 'static,
     ) -> Option<JoinHandle<T>> {
         let Ok(runtime) = Handle::try_current() else {
-            self.lost(run_id, &ApiError::Stopped);
+            self.lost(run_id, &DeliveryError::Stopped);
             return None;
         };
         *self.lock().tasks.entry(run_id).or_default() += 1;
@@ -85,7 +85,7 @@ impl Deliveries {
 
     /// Reports a run's end, in its turn.
     pub(super) fn report(self: &Arc<Self>, run: Arc<Run>, result: MakeResult) {
-        let Ok(runtime) = Handle::try_current() else { return self.lost(run.id(), &ApiError::Stopped) };
+        let Ok(runtime) = Handle::try_current() else { return self.lost(run.id(), &DeliveryError::Stopped) };
         let mut account = self.lock();
         account.finished.push_back(Finished { run, result });
         if account.reporters < AT_ONCE {
@@ -96,7 +96,7 @@ impl Deliveries {
     }
 
     /// Operations of a run will not reach Inngest.
-    pub(crate) fn lost(&self, run_id: RunId, error: &ApiError) {
+    pub(crate) fn lost(&self, run_id: RunId, error: &DeliveryError) {
         let reason = error.report();
         tracing::error!(%run_id, error = reason, "a run's checkpoints could not be delivered to Inngest and are lost");
         let mut account = self.lock();
@@ -184,7 +184,7 @@ impl Drop for Reporter {
         }
         drop(account);
         for run_id in stranded.iter().map(|finished| finished.run.id()).chain(self.current) {
-            self.deliveries.lost(run_id, &ApiError::Stopped);
+            self.deliveries.lost(run_id, &DeliveryError::Stopped);
         }
     }
 }
@@ -200,7 +200,7 @@ impl Drop for Task {
     fn drop(&mut self) {
         if !self.finished {
             // The runtime shuts down, or the task panicked.
-            self.deliveries.lost(self.run_id, &ApiError::Stopped);
+            self.deliveries.lost(self.run_id, &DeliveryError::Stopped);
         }
         let mut account = self.deliveries.lock();
         if let Some(tasks) = account.tasks.get_mut(&self.run_id) {

@@ -6,6 +6,7 @@
 
 mod backlog;
 mod deliveries;
+mod error;
 mod payload;
 
 use std::sync::Arc;
@@ -19,8 +20,9 @@ use tokio::task::JoinHandle;
 pub(crate) use backlog::Backlog;
 pub(crate) use deliveries::Deliveries;
 pub use deliveries::Undelivered;
+pub(crate) use error::DeliveryError;
 
-use crate::client::{ApiError, Patience};
+use crate::client::Patience;
 use crate::function::RunOutput;
 use crate::run::{Outstanding, Run};
 use crate::wire::{ApiResult, CheckpointRun, OpCode};
@@ -130,7 +132,7 @@ impl Run {
     }
 
     /// Sends everything that has not been sent.
-    pub(crate) async fn checkpoint(&self, patience: Patience) -> Result<(), ApiError> {
+    pub(crate) async fn checkpoint(&self, patience: Patience) -> Result<(), DeliveryError> {
         self.send(Batch::All, patience).await
     }
 
@@ -176,7 +178,7 @@ impl Run {
         let Some(shared) = self.shared().cloned() else { return };
         // Steps wait for room before they begin. What has none must not wait, since its client does, nor pile up.
         if self.ledger.is_dropped() || (shared.backlog().is_full() && !self.has_steps()) {
-            return shared.deliveries().lost(self.id(), &ApiError::Dropped);
+            return shared.deliveries().lost(self.id(), &DeliveryError::Dropped);
         }
         self.ledger.charge(shared.backlog(), FINISHED_RUN_BYTES + held + self.body.kept_length());
         shared.deliveries().report(self, Box::new(result));
@@ -189,7 +191,7 @@ impl Run {
                 self.record(complete);
                 self.checkpoint(Patience::Background).await
             }
-            Err(error) => Err(ApiError::Answer(error.to_string())),
+            Err(error) => Err(DeliveryError::Unfit(error.to_string())),
         };
         self.release_backlog();
         if let (Err(error), Some(shared)) = (outcome, self.shared()) {
@@ -201,16 +203,16 @@ impl Run {
     pub(crate) async fn hand_over_to_inngest(
         self: Arc<Self>,
         outstanding: Vec<Outstanding>,
-    ) -> Result<RunOutput, ApiError> {
+    ) -> Result<RunOutput, DeliveryError> {
         let handover = self.hand_over(outstanding);
         if let Some(reason) = self.over_limit(&handover) {
-            return Err(ApiError::TooManySteps(reason));
+            return Err(DeliveryError::TooManySteps(reason));
         }
         let waits = handover.ops.len();
         self.put_back(handover.context);
         handover.ops.into_iter().for_each(|op| self.record(op));
         let sent = self.checkpoint(Patience::Waited).await;
-        let Some(shared) = self.shared() else { return Err(ApiError::NoToken) };
+        let Some(shared) = self.shared() else { return Err(DeliveryError::NoToken) };
         if let Err(error) = sent {
             // The waits must not be told later: the client will have been told to try again.
             self.forget_last(waits);
@@ -220,17 +222,17 @@ impl Run {
         let created = self.ledger.created.lock().await;
         let token =
             created.as_ref().and_then(|created| created.token.as_deref()).filter(|token| !token.is_empty());
-        let token = token.ok_or(ApiError::NoToken)?;
+        let token = token.ok_or(DeliveryError::NoToken)?;
         let url = shared.client().output_url(self.id(), token);
-        Ok(RunOutput::new(self.id(), token.to_owned(), url.into()))
+        Ok(RunOutput::new(self.id(), token.to_owned(), url))
     }
 
     /// Sends a batch: in the first request by creating the run or adding to it, in a re-entry by saving steps.
-    async fn send(&self, batch: Batch, patience: Patience) -> Result<(), ApiError> {
+    async fn send(&self, batch: Batch, patience: Patience) -> Result<(), DeliveryError> {
         let Some(shared) = self.shared() else { return Ok(()) };
         let mut created = self.ledger.created.lock().await;
         if self.ledger.dropped.load(Ordering::Relaxed) {
-            return Err(ApiError::Dropped);
+            return Err(DeliveryError::Dropped);
         }
         let mut ops = self.take_unsent();
         // Inngest calls back at once for a step that failed for good, unless it comes with the run's end.
@@ -249,7 +251,7 @@ impl Run {
         }
         self.put_back(unsent.into_rest());
         self.put_back(held_back);
-        let is_stale = |error: &ApiError| self.dispatch().is_some() && error.is(StatusCode::CONFLICT);
+        let is_stale = |error: &DeliveryError| self.dispatch().is_some() && error.is(StatusCode::CONFLICT);
         if outcome.as_ref().is_err_and(is_stale) {
             self.supersede();
         }
@@ -263,32 +265,33 @@ impl Run {
         batch: Batch,
         patience: Patience,
         unsent: &payload::Unsent,
-    ) -> Result<usize, ApiError> {
+    ) -> Result<usize, DeliveryError> {
         let Some(shared) = self.shared() else { return Ok(0) };
         let client = shared.client();
         if let Some(dispatch) = self.dispatch() {
             let (body, count) = payload::save(self.id(), dispatch, unsent)?;
-            client.checkpoint_async(self.id(), body, patience).await?;
+            client.send_async(self.id(), body, patience).await?;
             return Ok(count);
         }
         if let Some(known) = created {
             let (body, count) = payload::add(self.id(), known, unsent)?;
-            client.checkpoint_steps(self.id(), body, patience).await?;
+            client.send_steps(self.id(), body, patience).await?;
             return Ok(count);
         }
         let Some((body, count)) =
             payload::create(self, shared.settings(), batch == Batch::All, unsent).await?
         else {
             // Too early.
-            return Err(ApiError::Request("the handler still reads the request's body".to_owned()));
+            return Err(DeliveryError::Unfit("the handler still reads the request's body".to_owned()));
         };
         let outcome = if unsent.ends_with_run(count) {
             // Nothing will follow that would need the answer.
-            client.checkpoint_new_run(body, patience).await.map(|IgnoredAny| ())
+            client.send_new_run(body, patience).await.map(|IgnoredAny| ())
         } else {
-            client.checkpoint_new_run(body, patience).await.map(|answer| *created = Some(answer))
+            client.send_new_run(body, patience).await.map(|answer| *created = Some(answer))
         };
-        let unclear = outcome.as_ref().is_err_and(ApiError::leaves_unclear);
+        let outcome = outcome.map_err(DeliveryError::from);
+        let unclear = outcome.as_ref().is_err_and(DeliveryError::leaves_unclear);
         self.ledger.may_exist.fetch_or(unclear, Ordering::Relaxed);
         outcome?;
         Ok(count)

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::LazyCell;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -10,10 +10,11 @@ use bytes::Bytes;
 use http::Method;
 use serde::Serialize;
 
-use crate::client::ApiError;
+use super::DeliveryError;
 use crate::layer::{BodyFault, Dispatch};
 use crate::provider::Settings;
 use crate::run::{Recorded, Run, RunId, START, StepKey};
+use crate::wire::duration::millis;
 use crate::wire::limits::{FIRST_CALL_BYTES, STEP_OUTPUT_BYTES};
 use crate::wire::{
     ApiResult, CheckpointAsyncRequest, CheckpointNewRunRequest, CheckpointRun, CheckpointStepsRequest,
@@ -90,7 +91,7 @@ pub(super) async fn create(
     settings: &Settings,
     at_end: bool,
     unsent: &Unsent,
-) -> Result<Option<(Bytes, usize)>, ApiError> {
+) -> Result<Option<(Bytes, usize)>, DeliveryError> {
     let Some(head) = run.head() else { return Ok(None) };
     let body = match run.body.seen() {
         Err(BodyFault::Incomplete) if !at_end => run.body.complete().await,
@@ -124,9 +125,10 @@ pub(super) async fn create(
     let stand_in = LazyCell::new(stand_in);
     let mut request = CheckpointNewRunRequest {
         run_id: run_id.into(),
+        idempotency: None,
         event: HttpRequestEvent { name: event::HTTP_REQUEST.into(), data },
         steps: Vec::new(),
-        ts: milliseconds(SystemTime::now()),
+        ts: millis(SystemTime::now()),
         request_version: headers::REQUEST_VERSION_VALUE,
         retries: opts.retries(),
     };
@@ -140,7 +142,7 @@ pub(super) async fn create(
             return Ok(Some((body, count)));
         }
         if count == 0 {
-            return Err(ApiError::Request(format!(
+            return Err(DeliveryError::Unfit(format!(
                 "the request has {} bytes, too many for Inngest",
                 body.len()
             )));
@@ -151,29 +153,39 @@ pub(super) async fn create(
 }
 
 /// `POST /v1/checkpoint/{run_id}/steps`.
-pub(super) fn add(run_id: RunId, known: &CheckpointRun, unsent: &Unsent) -> Result<(Bytes, usize), ApiError> {
+pub(super) fn add(
+    run_id: RunId,
+    known: &CheckpointRun,
+    unsent: &Unsent,
+) -> Result<(Bytes, usize), DeliveryError> {
     let count = unsent.fitting(BATCH_BYTES).max(1);
     let request = CheckpointStepsRequest {
         run_id: run_id.to_string().into(),
         fn_id: known.fn_id.as_str().into(),
         app_id: known.app_id.as_str().into(),
-        steps: unsent.wire(count),
-        ts: milliseconds(SystemTime::now()),
+        steps: unsent.wire(count).into(),
+        ts: millis(SystemTime::now()),
     };
     Ok((encode(&request, ENVELOPE_BYTES + unsent.size(count))?, count))
 }
 
 /// `POST /v1/checkpoint/{run_id}/async`.
-pub(super) fn save(run_id: RunId, dispatch: &Dispatch, unsent: &Unsent) -> Result<(Bytes, usize), ApiError> {
+pub(super) fn save(
+    run_id: RunId,
+    dispatch: &Dispatch,
+    unsent: &Unsent,
+) -> Result<(Bytes, usize), DeliveryError> {
     let count = unsent.fitting(BATCH_BYTES).max(1);
     let request = CheckpointAsyncRequest {
         run_id: run_id.to_string().into(),
+        fn_id: None,
+        app_id: None,
         qi_id: dispatch.job_id.as_str().into(),
         request_id: dispatch.request_id.as_str().into(),
         generation_id: dispatch.generation,
-        request_started_at: milliseconds(dispatch.started),
+        request_started_at: millis(dispatch.started),
         steps: unsent.wire(count),
-        ts: milliseconds(SystemTime::now()),
+        ts: millis(SystemTime::now()),
     };
     Ok((encode(&request, ENVELOPE_BYTES + unsent.size(count))?, count))
 }
@@ -195,13 +207,8 @@ fn stand_in() -> Recorded {
 }
 
 /// `size` is about what it will take.
-fn encode(request: &impl Serialize, size: usize) -> Result<Bytes, ApiError> {
+fn encode(request: &impl Serialize, size: usize) -> Result<Bytes, DeliveryError> {
     let mut body = Vec::with_capacity(size);
-    serde_json::to_writer(&mut body, request).map_err(|error| ApiError::Request(error.to_string()))?;
+    serde_json::to_writer(&mut body, request).map_err(|error| DeliveryError::Unfit(error.to_string()))?;
     Ok(body.into())
-}
-
-fn milliseconds(instant: SystemTime) -> u64 {
-    let since_epoch = instant.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,97 +1,261 @@
-//! Why a call to the checkpoint API failed.
+//! Why a call to Inngest's API failed.
 
+use std::error::Error;
+use std::fmt;
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{StatusCode, Uri};
 
 use super::retry::is_worth_retrying;
 
-/// Why a call to the checkpoint API failed, after all its attempts.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ApiError {
-    /// No whole answer came.
-    #[error("Inngest could not be reached")]
-    Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The API refused.
-    #[error("Inngest answered {status}: {message}")]
-    Status { status: StatusCode, message: String },
-    /// The API refused for now, and said for how long.
-    #[error("Inngest answered {status}: {message} (asking to wait {delay:?})")]
-    RetryAfter { status: StatusCode, message: String, delay: Duration },
-    /// The API's answer makes no sense.
-    #[error("Inngest's answer could not be read: {0}")]
-    Answer(String),
-    /// The first request's body could not be kept.
-    #[error("{0}")]
-    Request(String),
-    /// The process or its runtime stops, or the task that was to deliver panicked.
-    #[error("the process stopped before Inngest had it")]
-    Stopped,
-    /// Too much waited to be sent: for too long, where there were steps to wait.
-    #[error("too much waited for Inngest: the run's operations were dropped")]
-    Dropped,
-    /// The run has too many steps to go on.
-    #[error("{0}")]
-    TooManySteps(String),
-    /// A run was created without a token for its output.
-    #[error("Inngest gave no token for the run's output")]
-    NoToken,
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Why a call to Inngest's API failed, after all its attempts.
+///
+/// `Display` says what to do. No key is in it.
+pub struct ApiError {
+    // On the heap, since a call's `Result` is moved about more often than it is an error.
+    inner: Box<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    kind: ApiErrorKind,
+    status: Option<StatusCode>,
+    message: String,
+    retry_after: Option<Duration>,
+    source: Option<BoxError>,
+    /// Host and port of the API.
+    api: String,
+    /// Which key was sent.
+    credential: Credential,
+    attempts: u32,
+    unclear: bool,
+}
+
+/// What kind of failure an [`ApiError`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ApiErrorKind {
+    /// The call was not made: the server would refuse it, or take it and drop what it holds.
+    Request,
+    /// There was no connection, or it broke off before the whole answer had come.
+    Unreachable,
+    /// The answer did not come in time.
+    TimedOut,
+    /// The API refused the key: 401 or 403. With a fallback key, it refused both.
+    KeyRefused,
+    /// The API refused for another reason; see [`ApiError::status`].
+    Status,
+    /// The answer was not understood, or too large.
+    Answer,
+}
+
+/// What a call shows to be let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Credential {
+    SigningKey,
+    /// It is part of the address.
+    EventKey,
 }
 
 impl ApiError {
-    pub(crate) fn unreachable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::Unreachable(error.into())
+    /// What kind of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> ApiErrorKind {
+        self.inner.kind
+    }
+
+    /// The status of the API's last answer, if there was one that refused.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        self.inner.status
+    }
+
+    /// What the API said, or what is wrong with the call or its answer; empty if it could not be reached.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.inner.message
+    }
+
+    /// How many requests were made, the first included. 0: the call was not made.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.inner.attempts
+    }
+
+    /// Whether the call may have had its effect all the same: an answer was lost on its way, say, in the last attempt or in
+    /// one before.
+    #[must_use]
+    pub fn is_outcome_unclear(&self) -> bool {
+        self.inner.unclear
+    }
+
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self.inner.kind {
+            ApiErrorKind::Unreachable | ApiErrorKind::TimedOut => true,
+            ApiErrorKind::Status => self.inner.status.is_some_and(is_worth_retrying),
+            ApiErrorKind::Request | ApiErrorKind::KeyRefused | ApiErrorKind::Answer => false,
+        }
+    }
+
+    /// For how long the API asks to wait, by `Retry-After`.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.inner.retry_after
+    }
+
+    fn new(kind: ApiErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            inner: Box::new(Inner {
+                kind,
+                status: None,
+                message: message.into(),
+                retry_after: None,
+                source: None,
+                api: String::new(),
+                credential: Credential::SigningKey,
+                attempts: 0,
+                unclear: false,
+            }),
+        }
+    }
+
+    /// `sent`: whether the request may have reached the API.
+    pub(super) fn unreachable(error: impl Into<BoxError>, sent: bool) -> Self {
+        let mut this = Self::new(ApiErrorKind::Unreachable, "");
+        this.inner.source = Some(error.into());
+        this.inner.unclear = sent;
+        this
+    }
+
+    pub(super) fn timed_out() -> Self {
+        let mut this = Self::new(ApiErrorKind::TimedOut, "");
+        this.inner.unclear = true;
+        this
+    }
+
+    pub(super) fn refused(status: StatusCode, message: String, retry_after: Option<Duration>) -> Self {
+        let is_key = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        let kind = if is_key { ApiErrorKind::KeyRefused } else { ApiErrorKind::Status };
+        let mut this = Self::new(kind, message);
+        this.inner.status = Some(status);
+        this.inner.retry_after = retry_after;
+        // What fails inside of the server may have done its work before.
+        this.inner.unclear = status.is_server_error();
+        this
+    }
+
+    /// A call that is not made.
+    pub(crate) fn request(problem: impl Into<String>) -> Self {
+        Self::new(ApiErrorKind::Request, problem)
+    }
+
+    /// An answer that makes no sense, though it says that the call was taken.
+    pub(crate) fn answer(problem: impl Into<String>) -> Self {
+        let mut this = Self::new(ApiErrorKind::Answer, problem);
+        this.inner.unclear = true;
+        this
+    }
+
+    /// Adds what the whole call knows: `unclear` is whether one of its attempts left it so.
+    pub(super) fn of_call(mut self, url: &Uri, credential: Credential, attempts: u32, unclear: bool) -> Self {
+        self.inner.api = url.authority().map_or_else(String::new, ToString::to_string);
+        (self.inner.credential, self.inner.attempts, self.inner.unclear) = (credential, attempts, unclear);
+        self
     }
 
     pub(crate) fn is(&self, wanted: StatusCode) -> bool {
-        matches!(self, Self::Status { status, .. } | Self::RetryAfter { status, .. } if *status == wanted)
+        self.inner.status == Some(wanted)
     }
 
     /// Whether Inngest cannot be used at all for now.
     pub(super) fn is_outage(&self) -> bool {
-        match self {
-            Self::Unreachable(_) => true,
-            Self::Status { status, .. } | Self::RetryAfter { status, .. } => status.is_server_error(),
-            _ => false,
-        }
+        matches!(self.inner.kind, ApiErrorKind::Unreachable | ApiErrorKind::TimedOut)
+            || self.inner.status.is_some_and(|status| status.is_server_error())
     }
 
-    /// Whether the call may have had its effect all the same.
-    pub(crate) fn leaves_unclear(&self) -> bool {
-        self.is_outage() || matches!(self, Self::Answer(_))
-    }
-
-    /// Whether the same call may succeed later.
-    pub(crate) fn may_pass(&self) -> bool {
-        match self {
-            Self::Unreachable(_) | Self::RetryAfter { .. } => true,
-            Self::Status { status, .. } => is_worth_retrying(*status),
-            _ => false,
-        }
-    }
-
-    /// For how long the API asks to wait.
-    pub(crate) fn delay(&self) -> Option<Duration> {
-        match self {
-            Self::RetryAfter { delay, .. } => Some(*delay),
-            _ => None,
-        }
-    }
-
-    /// Whether the signing key was refused.
+    /// Whether the key was refused.
     pub(crate) fn is_refused_key(&self) -> bool {
-        self.is(StatusCode::UNAUTHORIZED) || self.is(StatusCode::FORBIDDEN)
+        self.inner.kind == ApiErrorKind::KeyRefused
     }
 
     /// The error with its causes, in one line.
     pub(crate) fn report(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
+        report(self)
+    }
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn report(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { kind, status, message, retry_after, api, credential, attempts, unclear, .. } =
+            &*self.inner;
+        match (kind, status) {
+            (ApiErrorKind::Request, _) => write!(f, "Inngest was not called: {message}")?,
+            (ApiErrorKind::Unreachable, _) => {
+                write!(f, "Inngest could not be reached at {api}: does the server run, at this address?")?;
+            }
+            (ApiErrorKind::TimedOut, _) => write!(f, "Inngest, at {api}, did not answer in time")?,
+            (ApiErrorKind::KeyRefused | ApiErrorKind::Status, Some(status)) => {
+                write!(f, "Inngest answered {status}: {message}")?;
+            }
+            _ => write!(f, "Inngest's answer could not be read: {message}")?,
         }
-        text
+        match (kind, credential) {
+            (ApiErrorKind::KeyRefused, Credential::SigningKey) => f.write_str(
+                ". It does not accept the signing key: check INNGEST_SIGNING_KEY and INNGEST_SIGNING_KEY_FALLBACK, or \
+                 the options that stand for them",
+            )?,
+            (ApiErrorKind::KeyRefused, Credential::EventKey) => f.write_str(
+                ". It does not accept the event key: check INNGEST_EVENT_KEY, or the option that stands for it",
+            )?,
+            _ => {}
+        }
+        if let Some(delay) = retry_after {
+            write!(f, " (asking to wait {delay:?})")?;
+        }
+        match (attempts, unclear) {
+            (0 | 1, false) => Ok(()),
+            (0 | 1, true) => f.write_str(" (it may have taken the call all the same)"),
+            (_, false) => write!(f, " ({attempts} attempts)"),
+            (_, true) => write!(f, " ({attempts} attempts; it may have taken the call all the same)"),
+        }
+    }
+}
+
+impl fmt::Debug for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { kind, status, message, retry_after, source, api, attempts, unclear, credential: _ } =
+            &*self.inner;
+        f.debug_struct("ApiError")
+            .field("kind", kind)
+            .field("status", status)
+            .field("message", message)
+            .field("retry_after", retry_after)
+            .field("source", source)
+            .field("api", api)
+            .field("attempts", attempts)
+            .field("unclear", unclear)
+            .finish()
+    }
+}
+
+impl Error for ApiError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.inner.source.as_deref().map(|source| source as _)
     }
 }

@@ -3,10 +3,11 @@
 use std::fmt;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderName, HeaderValue, Uri};
 use url::Url;
 
-use super::{ApiClient, ApiError, Patience, read, retry, uri};
+use super::call::Call;
+use super::{ApiClient, ApiError, Patience, uri};
 use crate::wire::{EventIdSeed, SentEvents, headers};
 
 static EVENT_ID_SEED: HeaderName = HeaderName::from_static(headers::EVENT_ID_SEED);
@@ -62,21 +63,16 @@ impl ApiClient {
         seed: &EventIdSeed,
         patience: Patience,
     ) -> Result<Vec<String>, SendEventsError> {
-        let EventApi(url) = self.events.as_ref().ok_or(SendEventsError::NoKey)?;
-        let attempt = async || {
-            // Not the signing key: the event API may be another host.
-            let mut request = self.request(&Method::POST, url, Some(&events));
-            // Digits, a comma and base64: always a header's value.
-            if let Ok(seed) = HeaderValue::try_from(seed.to_string()) {
-                request.headers_mut().insert(&EVENT_ID_SEED, seed);
-            }
-            self.exchange(request, patience).await
-        };
-        let answer = retry::retrying(patience, attempt).await.map_err(SendEventsError::Api)?;
-        let SentEvents { ids } = read(&answer).map_err(SendEventsError::Api)?;
+        let EventApi(url) = self.inner.events.as_ref().ok_or(SendEventsError::NoKey)?;
+        let mut call = Call::post(url, events).with_event_key();
+        // Digits, a comma and base64: always a header's value.
+        if let Ok(seed) = HeaderValue::try_from(seed.to_string()) {
+            call = call.header(&EVENT_ID_SEED, seed);
+        }
+        let SentEvents { ids } = self.read(call, patience).await.map_err(SendEventsError::Api)?;
         if ids.len() != count {
             let problem = format!("{count} events were sent, but it has {} ids", ids.len());
-            return Err(SendEventsError::Api(ApiError::Answer(problem)));
+            return Err(SendEventsError::Api(ApiError::answer(problem)));
         }
         Ok(ids)
     }
@@ -89,10 +85,11 @@ mod tests {
     use axum::Router;
     use axum::extract::{Request, State};
     use axum::response::{IntoResponse, Response};
-    use http::StatusCode;
+    use http::{Method, StatusCode};
 
     use super::*;
-    use crate::client::Keys;
+    use crate::client::Configuration;
+    use crate::provider::Connection;
     use crate::signature::SigningKey;
 
     const SEED: EventIdSeed = EventIdSeed { millis: 7, entropy: [0; 10] };
@@ -113,9 +110,16 @@ mod tests {
         let seen = Seen::default();
         let state = (Arc::new(Mutex::new(answers.to_vec())), seen.clone());
         tokio::spawn(axum::serve(listener, Router::new().fallback(answer).with_state(state)).into_future());
-        let keys = Keys::new(Some(&SigningKey::parse("abcd").unwrap()), None);
-        let client = ApiClient::new(base.clone(), keys, Some(HeaderValue::from_static("branch"))).unwrap();
-        (client.with_event_api(Some(EventApi::new(&base, "the-key"))), seen)
+        (connected(&base, Some(EventApi::new(&base, "the-key"))), seen)
+    }
+
+    fn connected(base: &Url, events: Option<EventApi>) -> ApiClient {
+        let connection = Connection {
+            signing_key: Some(SigningKey::parse("abcd").unwrap()),
+            env: Some(HeaderValue::from_static("branch")),
+            ..Connection::to(base.clone())
+        };
+        ApiClient::connect(&connection, Configuration::with_events(events)).unwrap()
     }
 
     async fn send(client: &ApiClient) -> Result<Vec<String>, String> {
@@ -160,7 +164,7 @@ mod tests {
     async fn an_answer_with_other_ids_is_none() {
         let (client, _) = server(&[(StatusCode::OK, r#"{"ids":["a"]}"#)]).await;
         assert!(send(&client).await.unwrap_err().contains("1 ids"));
-        let client = client.with_event_api(None);
+        let client = connected(&client.inner.base, None);
         assert!(send(&client).await.unwrap_err().contains("INNGEST_EVENT_KEY"));
     }
 

@@ -6,9 +6,10 @@ use http::HeaderValue;
 
 use crate::signature::SigningKey;
 
-/// The keys that calls are authenticated with. After a refusal the other one is used, until it is refused itself.
+/// The keys that calls are authenticated with: the main one at first. Once the API refuses one and takes the other, the
+/// other is used, until that happens to it.
 #[derive(Debug, Default)]
-pub(crate) struct Keys {
+pub(super) struct Keys {
     main: Option<HeaderValue>,
     fallback: Option<HeaderValue>,
     use_fallback: AtomicBool,
@@ -16,13 +17,13 @@ pub(crate) struct Keys {
 
 /// The key of one attempt.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Key<'a> {
-    pub(crate) bearer: Option<&'a HeaderValue>,
+pub(super) struct Key<'a> {
+    pub(super) bearer: Option<&'a HeaderValue>,
     is_fallback: bool,
 }
 
 impl Keys {
-    pub(crate) fn new(main: Option<&SigningKey>, fallback: Option<&SigningKey>) -> Self {
+    pub(super) fn new(main: Option<&SigningKey>, fallback: Option<&SigningKey>) -> Self {
         Self {
             main: main.and_then(bearer),
             fallback: fallback.and_then(bearer),
@@ -30,19 +31,27 @@ impl Keys {
         }
     }
 
-    pub(crate) fn current(&self) -> Key<'_> {
-        let is_fallback = self.use_fallback.load(Ordering::Relaxed);
-        Key { bearer: if is_fallback { self.fallback.as_ref() } else { self.main.as_ref() }, is_fallback }
+    pub(super) fn current(&self) -> Key<'_> {
+        self.key(self.use_fallback.load(Ordering::Relaxed))
     }
 
-    /// The other key, remembered for later calls; `None` if there is none.
-    pub(crate) fn after_refusal(&self, refused: Key<'_>) -> Option<Key<'_>> {
-        let is_fallback = !refused.is_fallback;
-        let bearer = if is_fallback { self.fallback.as_ref() } else { self.main.as_ref() };
-        bearer?;
-        tracing::warn!(is_fallback, "Inngest refused a signing key; using the other one");
-        self.use_fallback.store(is_fallback, Ordering::Relaxed);
-        Some(Key { bearer, is_fallback })
+    /// The other key, if there is one.
+    pub(super) fn other_than(&self, refused: Key<'_>) -> Option<Key<'_>> {
+        Some(self.key(!refused.is_fallback)).filter(|other| other.bearer.is_some())
+    }
+
+    /// The API refused the other key and took this one: later calls begin with it.
+    pub(super) fn prefer(&self, taken: Key<'_>) {
+        if self.use_fallback.swap(taken.is_fallback, Ordering::Relaxed) != taken.is_fallback {
+            tracing::warn!(
+                is_fallback = taken.is_fallback,
+                "Inngest refused a signing key, and took the other one, which is used from now on"
+            );
+        }
+    }
+
+    fn key(&self, is_fallback: bool) -> Key<'_> {
+        Key { bearer: if is_fallback { self.fallback.as_ref() } else { self.main.as_ref() }, is_fallback }
     }
 }
 

@@ -1,66 +1,184 @@
-//! The checkpoint API, as an app calls it.
+//! Inngest's API, as an app calls it.
+//!
+//! - [`ApiClient`]: what it is, and how it is set up ([`ApiClientBuilder`]);
+//! - `checkpoint`: the calls, as users make them and as the SDK does;
+//! - `call`, `retry`, `keys`: how each of them is made.
 
+mod builder;
+mod call;
+mod checkpoint;
 mod error;
 mod events;
 mod keys;
 mod retry;
 mod signals;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Full, Limited};
+use http::{HeaderValue, Uri};
+use http_body_util::Full;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use serde::de::DeserializeOwned;
 use url::Url;
 
-pub(crate) use error::ApiError;
+pub use builder::ApiClientBuilder;
+pub(crate) use error::report;
+pub use error::{ApiError, ApiErrorKind};
 pub(crate) use events::{EventApi, SendEventsError};
-pub(crate) use keys::Keys;
 pub(crate) use retry::Patience;
 
-use crate::run::RunId;
-use crate::wire::{ApiErrorBody, Envelope, headers};
+use self::keys::Keys;
+use self::retry::Limits;
+use crate::provider::{Connection, SetupError};
 
 /// Connections kept open to the API when nothing is sent.
 const IDLE_CONNECTIONS: usize = 64;
-static SDK: HeaderName = HeaderName::from_static(headers::SDK);
-static ENV: HeaderName = HeaderName::from_static(headers::ENV);
-/// Bytes of an API answer; the largest are a run's memoized steps.
-const ANSWER_BYTES: usize = 64 * 1024 * 1024;
+/// How long connecting to the API may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Calls the checkpoint API: authenticates, retries, and reads the answers.
-#[derive(Debug)]
-pub(crate) struct ApiClient {
+/// Inngest's checkpoint API: authenticates, retries, and reads the answers.
+///
+/// It needs no [`Provider`](crate::Provider), layer or handler; it is also what those use themselves, and
+/// [`Provider::client`](crate::Provider::client) gives theirs. Clones are the same client.
+///
+/// | Method | Call |
+/// |---|---|
+/// | [`checkpoint_new_run`](Self::checkpoint_new_run) | `POST /v1/checkpoint` |
+/// | [`checkpoint_steps`](Self::checkpoint_steps) | `POST /v1/checkpoint/{run_id}/steps` |
+/// | [`checkpoint_response`](Self::checkpoint_response) | the same, with the run's end |
+/// | [`checkpoint_async`](Self::checkpoint_async) | `POST /v1/checkpoint/{run_id}/async` |
+/// | [`get_steps`](Self::get_steps) | `GET /v0/runs/{run_id}/actions` |
+///
+/// ```
+/// use std::time::SystemTime;
+///
+/// use stephttp::wire::{ApiResult, CheckpointNewRunRequest, NewApiRunData, Op};
+/// use stephttp::{ApiClient, RunId};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let inngest = ApiClient::from_env()?;
+/// let run_id = RunId::new(SystemTime::now());
+/// let data = NewApiRunData::new("https://api.example.com", "POST", "/orders").function("create-order");
+/// let charged = Op::step_run("charge-card", &"ch_1")?;
+/// let run = inngest.checkpoint_new_run(&CheckpointNewRunRequest::new(run_id, data).step(charged)).await?;
+/// inngest.checkpoint_steps(&run, &[Op::step_run("send-receipt", &())?]).await?;
+/// inngest.checkpoint_response(&run, &ApiResult::new(201).body("created")).await?;
+/// # Ok(()) }
+/// ```
+///
+/// # Retries
+///
+/// A call is tried again when there was no connection or it broke off, when the answer did not come in time, and after
+/// 408, 429 and 5xx: by default up to four times, after 100, 200, 400 and 800 ms, each with as much again of jitter.
+/// `Retry-After`, in seconds or as a date, is waited for instead, or the call given up when that is longer than the
+/// [total timeout](ApiClientBuilder::total_timeout) leaves. Other refusals are final.
+///
+/// That is safe, since having a call's effect twice is having it once: a run's id is made by the caller, and creating it
+/// again gives the same run; a step's value is kept as it was saved first; and what is scheduled already is not
+/// scheduled again. Two operations are otherwise: Inngest makes the request of a `Gateway` or `AIGateway` operation each
+/// time that it is told of it. A call with one of those is tried again only when it surely has had no effect.
+///
+/// # Keys
+///
+/// Calls show the hash of the signing key, never the key. When the API answers 401 and there is a fallback key, the call is
+/// made with that one at once; if it is taken, later calls begin with it, until it is refused and the first one is
+/// taken. When both are refused, the call fails.
+///
+/// # Cancellation
+///
+/// Dropping a call's future may leave it made or not. It is safe to make it again with the same run id.
+#[derive(Clone)]
+#[doc(alias = "APIClient")]
+#[doc(alias = "checkpointAPI")]
+pub struct ApiClient {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
     /// Not `reqwest`: its redirects, cookies and proxies cost as much as the rest of a call, for one known host.
     http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     base: Url,
     new_run: Uri,
     keys: Keys,
     env: Option<HeaderValue>,
+    user_agent: Option<HeaderValue>,
     /// Where events go; `None` without an event key.
     events: Option<EventApi>,
+    /// Of calls that users make.
+    limits: Limits,
     /// The last call failed: the outage has been logged.
     failing: AtomicBool,
 }
 
+/// How a client is set up, besides where it connects to.
+pub(crate) struct Configuration {
+    events: Option<EventApi>,
+    connect_timeout: Duration,
+    limits: Limits,
+    user_agent: Option<HeaderValue>,
+}
+
+impl Default for Configuration {
+    fn default() -> Self {
+        Self { events: None, connect_timeout: CONNECT_TIMEOUT, limits: Limits::default(), user_agent: None }
+    }
+}
+
+impl Configuration {
+    pub(crate) fn with_events(events: Option<EventApi>) -> Self {
+        Self { events, ..Self::default() }
+    }
+}
+
 impl ApiClient {
+    /// A client of the API at a base URL, such as `https://api.inngest.com`, with a signing key.
+    ///
+    /// As [`builder`](Self::builder) with these two options, outside of dev mode.
+    ///
+    /// ```
+    /// let inngest = stephttp::ApiClient::new("https://api.inngest.com", "signkey-prod-12345678")?;
+    /// # Ok::<(), stephttp::SetupError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the URL or the key is none; see [`ApiClientBuilder::build`].
+    #[doc(alias = "NewAPIClient")]
+    #[doc(alias = "NewClient")]
+    pub fn new(base_url: impl Into<String>, signing_key: impl Into<String>) -> Result<Self, SetupError> {
+        Self::builder().dev(false).base_url(base_url).signing_key(signing_key).build()
+    }
+
+    /// A client that is set up by the environment alone: by the variables that [`SetupOpts`](crate::SetupOpts) lists.
+    ///
+    /// # Errors
+    /// When a variable makes no sense, and when there is neither a signing key nor dev mode.
+    pub fn from_env() -> Result<Self, SetupError> {
+        Self::builder().build()
+    }
+
+    /// Begins to set up a client.
+    pub fn builder() -> ApiClientBuilder {
+        ApiClientBuilder::default()
+    }
+
     /// # Errors
     /// When TLS cannot be set up.
-    pub(crate) fn new(base: Url, keys: Keys, env: Option<HeaderValue>) -> Result<Self, rustls::Error> {
+    pub(crate) fn connect(connection: &Connection, configuration: Configuration) -> Result<Self, SetupError> {
+        let Configuration { events, connect_timeout, limits, user_agent } = configuration;
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(Duration::from_secs(5)));
+        tcp.set_connect_timeout(Some(connect_timeout));
         // Named, since rustls does not choose where an application links several providers: it panics.
         let tls = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())?
+            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
+            .map_err(|error| SetupError::Tls(error.to_string()))?
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
@@ -68,168 +186,32 @@ impl ApiClient {
             .pool_timer(TokioTimer::new())
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .build(tls);
-        let new_run = uri(&at(&base, "v1/checkpoint"));
-        Ok(Self { http, base, new_run, keys, env, events: None, failing: AtomicBool::new(false) })
-    }
-
-    /// Adds where events are sent.
-    pub(crate) fn with_event_api(mut self, events: Option<EventApi>) -> Self {
-        self.events = events;
-        self
-    }
-
-    /// Where a client reads the output of a run.
-    pub(crate) fn output_url(&self, run_id: RunId, token: &str) -> Url {
-        let mut url = at(&self.base, &format!("v1/http/runs/{run_id}/output"));
-        url.query_pairs_mut().append_pair("token", token);
-        url
-    }
-
-    /// `POST /v1/checkpoint` with a [`CheckpointNewRunRequest`](crate::wire::CheckpointNewRunRequest). `T` is what of the
-    /// answer is needed: a [`CheckpointRun`](crate::wire::CheckpointRun), or nothing when the run has ended.
-    pub(crate) async fn checkpoint_new_run<T: DeserializeOwned>(
-        &self,
-        body: Bytes,
-        patience: Patience,
-    ) -> Result<T, ApiError> {
-        let answer = self.call(Method::POST, &self.new_run, Some(body), patience).await?;
-        read::<Envelope<T>>(&answer).map(|envelope| envelope.data)
-    }
-
-    /// `POST /v1/checkpoint/{run_id}/steps` with a [`CheckpointStepsRequest`](crate::wire::CheckpointStepsRequest).
-    pub(crate) async fn checkpoint_steps(
-        &self,
-        run_id: RunId,
-        body: Bytes,
-        patience: Patience,
-    ) -> Result<(), ApiError> {
-        let url = uri(&at(&self.base, &format!("v1/checkpoint/{run_id}/steps")));
-        self.call(Method::POST, &url, Some(body), patience).await.map(drop)
-    }
-
-    /// `POST /v1/checkpoint/{run_id}/async` with a [`CheckpointAsyncRequest`](crate::wire::CheckpointAsyncRequest).
-    pub(crate) async fn checkpoint_async(
-        &self,
-        run_id: RunId,
-        body: Bytes,
-        patience: Patience,
-    ) -> Result<(), ApiError> {
-        let url = uri(&at(&self.base, &format!("v1/checkpoint/{run_id}/async")));
-        self.call(Method::POST, &url, Some(body), patience).await.map(drop)
-    }
-
-    /// `GET /v0/runs/{run_id}/actions`: the run's memoized steps, as JSON.
-    pub(crate) async fn memoized_steps(&self, run_id: RunId, patience: Patience) -> Result<Bytes, ApiError> {
-        let url = uri(&at(&self.base, &format!("v0/runs/{run_id}/actions")));
-        self.call(Method::GET, &url, None, patience).await
-    }
-
-    async fn call(
-        &self,
-        method: Method,
-        url: &Uri,
-        body: Option<Bytes>,
-        patience: Patience,
-    ) -> Result<Bytes, ApiError> {
-        let attempt = async || {
-            let outcome = self.authenticated(&method, url, body.as_ref(), patience).await;
-            self.note(outcome.as_ref().err());
-            outcome
+        let base = connection.base_url.clone();
+        let inner = Inner {
+            http,
+            new_run: uri(&at(&base, "v1/checkpoint")),
+            base,
+            keys: Keys::new(connection.signing_key.as_ref(), connection.signing_key_fallback.as_ref()),
+            env: connection.env.clone(),
+            user_agent,
+            events,
+            limits,
+            failing: AtomicBool::new(false),
         };
-        retry::retrying(patience, attempt).await
+        Ok(Self { inner: Arc::new(inner) })
     }
+}
 
-    /// Logs that calls begin to fail, and that they succeed again.
-    fn note(&self, error: Option<&ApiError>) {
-        match error {
-            None if !self.failing.load(Ordering::Relaxed) => {}
-            None => {
-                self.failing.store(false, Ordering::Relaxed);
-                tracing::info!(api = %self.base, "Inngest answers again");
-            }
-            Some(error) if error.is_outage() && !self.failing.swap(true, Ordering::Relaxed) => {
-                let error = error.report();
-                tracing::warn!(api = %self.base, error, "calls to Inngest fail; trying on. Does the server run, at this address?");
-            }
-            Some(error) if error.is_refused_key() => {
-                tracing::error!(api = %self.base, "Inngest does not accept the signing key: check INNGEST_SIGNING_KEY");
-            }
-            Some(_) => {}
-        }
-    }
-
-    /// One attempt; a second with the other key if the first key is refused.
-    async fn authenticated(
-        &self,
-        method: &Method,
-        url: &Uri,
-        body: Option<&Bytes>,
-        patience: Patience,
-    ) -> Result<Bytes, ApiError> {
-        let key = self.keys.current();
-        match self.attempt(method, url, body, key.bearer, patience).await {
-            Err(ApiError::Status { status: StatusCode::UNAUTHORIZED, message }) => {
-                match self.keys.after_refusal(key) {
-                    Some(other) => self.attempt(method, url, body, other.bearer, patience).await,
-                    None => Err(ApiError::Status { status: StatusCode::UNAUTHORIZED, message }),
-                }
-            }
-            outcome => outcome,
-        }
-    }
-
-    async fn attempt(
-        &self,
-        method: &Method,
-        url: &Uri,
-        body: Option<&Bytes>,
-        bearer: Option<&HeaderValue>,
-        patience: Patience,
-    ) -> Result<Bytes, ApiError> {
-        let mut request = self.request(method, url, body);
-        if let Some(bearer) = bearer {
-            request.headers_mut().insert(AUTHORIZATION, bearer.clone());
-        }
-        self.exchange(request, patience).await
-    }
-
-    /// A request without any key.
-    fn request(&self, method: &Method, url: &Uri, body: Option<&Bytes>) -> Request<Full<Bytes>> {
-        let mut request = Request::new(body.cloned().map(Full::new).unwrap_or_default());
-        *request.method_mut() = method.clone();
-        *request.uri_mut() = url.clone();
-        let fields = request.headers_mut();
-        fields.insert(&SDK, HeaderValue::from_static(headers::SDK_VALUE));
-        if let Some(env) = &self.env {
-            fields.insert(&ENV, env.clone());
-        }
-        if body.is_some() {
-            fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        }
-        request
-    }
-
-    async fn exchange(&self, request: Request<Full<Bytes>>, patience: Patience) -> Result<Bytes, ApiError> {
-        let exchange = async {
-            let (head, body) = self.http.request(request).await.map_err(ApiError::unreachable)?.into_parts();
-            let body = Limited::new(body, ANSWER_BYTES).collect().await.map_err(ApiError::unreachable)?;
-            Ok((head, body.to_bytes()))
-        };
-        let (head, answer) = tokio::time::timeout(patience.attempt_timeout(), exchange)
-            .await
-            .map_err(ApiError::unreachable)??;
-        let status = head.status;
-        let retry_after = head.headers.get(RETRY_AFTER).and_then(retry::parse_retry_after);
-        if status.is_success() {
-            return Ok(answer);
-        }
-        let message = error_message(&answer);
-        match retry_after {
-            Some(delay) if retry::is_worth_retrying(status) => {
-                Err(ApiError::RetryAfter { status, message, delay })
-            }
-            _ => Err(ApiError::Status { status, message }),
-        }
+impl fmt::Debug for ApiClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { base, env, user_agent, events, limits, .. } = &*self.inner;
+        f.debug_struct("ApiClient")
+            .field("base_url", &base.as_str())
+            .field("env", env)
+            .field("user_agent", user_agent)
+            .field("events", events)
+            .field("limits", limits)
+            .finish_non_exhaustive()
     }
 }
 
@@ -243,50 +225,4 @@ fn at(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
     url.set_path(&format!("{}/{path}", base.path().trim_end_matches('/')));
     url
-}
-
-fn read<T: DeserializeOwned>(answer: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(answer).map_err(|error| ApiError::Answer(error.to_string()))
-}
-
-/// What an error answer says: its JSON's `error`, or its text.
-fn error_message(answer: &[u8]) -> String {
-    match serde_json::from_slice::<ApiErrorBody>(answer) {
-        Ok(body) if !body.error.is_empty() => body.error,
-        _ => String::from_utf8_lossy(answer).trim().chars().take(200).collect(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wire::CheckpointRun;
-
-    #[tokio::test]
-    async fn an_https_server_that_breaks_off_is_unreachable() {
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let base = format!("https://{}/below", listener.local_addr().unwrap());
-        let client = ApiClient::new(base.parse().unwrap(), Keys::default(), None).unwrap();
-        let call = client.checkpoint_new_run::<CheckpointRun>(Bytes::from_static(b"{}"), Patience::Once);
-        let server = async {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            tokio::io::AsyncReadExt::read_u8(&mut stream).await.unwrap()
-        };
-        let (outcome, hello) = tokio::join!(call, server);
-        // A TLS handshake, not a request in the clear.
-        assert_eq!(hello, 0x16);
-        assert!(matches!(outcome, Err(ApiError::Unreachable(_))), "{outcome:?}");
-    }
-
-    #[test]
-    fn paths_go_below_the_base_and_tokens_are_escaped() {
-        let client = |base: &str| ApiClient::new(base.parse().unwrap(), Keys::default(), None).unwrap();
-        assert_eq!(client("http://a").new_run, "http://a/v1/checkpoint");
-        assert_eq!(client("https://a:1/b/").new_run, "https://a:1/b/v1/checkpoint");
-        let run_id = "01M817NZCZ3BTTPY1FEX7T2M4B".parse().unwrap();
-        assert_eq!(
-            client("http://a").output_url(run_id, "x&y=z").as_str(),
-            "http://a/v1/http/runs/01M817NZCZ3BTTPY1FEX7T2M4B/output?token=x%26y%3Dz"
-        );
-    }
 }

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use backon::{ExponentialBuilder, Retryable};
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use http::{HeaderValue, StatusCode};
+use tokio::time::Instant;
 
 use super::ApiError;
 
@@ -16,57 +17,128 @@ pub(crate) enum Patience {
     Once,
     /// Nobody waits: it is worth going on for a while.
     Background,
+    /// What the client was set up with.
+    AsSetUp,
+}
+
+/// How long a call may go on, in numbers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Of one attempt.
+    pub(super) attempt: Duration,
+    /// Of all attempts and the waits between them.
+    pub(super) total: Option<Duration>,
+    /// Attempts after the first.
+    pub(super) retries: usize,
+    /// The longest wait between two attempts.
+    pub(super) longest_wait: Duration,
+    /// The longest wait that the API can ask for with `Retry-After`; `None` to give up rather than to come too early.
+    pub(super) longest_asked: Option<Duration>,
+}
+
+impl Default for Limits {
+    /// What a client has unless it is set up otherwise: 100, 200, 400 and 800 ms, each with as much again of jitter.
+    fn default() -> Self {
+        Self {
+            attempt: Duration::from_secs(10),
+            total: Some(Duration::from_secs(30)),
+            retries: 4,
+            longest_wait: Duration::from_secs(5),
+            longest_asked: None,
+        }
+    }
 }
 
 impl Patience {
-    /// Of one attempt.
-    pub(super) fn attempt_timeout(self) -> Duration {
-        match self {
-            Self::Waited | Self::Once => Duration::from_secs(5),
-            Self::Background => Duration::from_secs(10),
-        }
-    }
-
-    /// The longest wait between two attempts that the API can ask for with `Retry-After`.
-    fn longest_delay(self) -> Duration {
-        match self {
-            Self::Waited | Self::Once => Duration::from_secs(2),
-            Self::Background => Duration::from_secs(30),
-        }
-    }
-
-    fn backoff(self) -> ExponentialBuilder {
-        let backoff = ExponentialBuilder::new()
-            .with_min_delay(Duration::from_millis(100))
-            .with_factor(2.0)
-            .with_jitter();
-        match self {
-            Self::Once => backoff.with_max_times(0),
+    fn limits(self, set_up: &Limits) -> Limits {
+        let waited = Limits {
+            attempt: Duration::from_secs(5),
+            total: None,
             // 100, 200 and 400 ms, each with as much again of jitter.
-            Self::Waited => backoff.with_max_times(3),
+            retries: 3,
+            longest_wait: Duration::from_secs(5),
+            longest_asked: Some(Duration::from_secs(2)),
+        };
+        match self {
+            Self::Waited => waited,
+            Self::Once => Limits { retries: 0, ..waited },
             // From 100 ms to 5 s: half a minute in all when the API refuses at once.
-            Self::Background => backoff.with_max_delay(Duration::from_secs(5)).with_max_times(9),
+            Self::Background => Limits {
+                attempt: Duration::from_secs(10),
+                retries: 9,
+                longest_asked: Some(Duration::from_secs(30)),
+                ..waited
+            },
+            Self::AsSetUp => *set_up,
         }
     }
 }
 
-/// Runs attempts until one succeeds, fails for good, or patience is at its end.
-pub(super) async fn retrying<T, F, Fut>(patience: Patience, attempt: F) -> Result<T, ApiError>
-where
-    F: FnMut() -> Fut,
-    Fut: Future<Output = Result<T, ApiError>>,
-{
-    attempt
-        .retry(patience.backoff())
-        .when(ApiError::may_pass)
-        .adjust(|error, delay| match error {
-            ApiError::RetryAfter { delay: asked, .. } => {
-                delay.map(|_| (*asked).min(patience.longest_delay()))
-            }
-            _ => delay,
-        })
-        .notify(|error, delay| tracing::debug!(error = error.report(), ?delay, "calling Inngest again"))
-        .await
+/// The attempts of one call.
+pub(super) struct Attempts {
+    limits: Limits,
+    delays: ExponentialBackoff,
+    deadline: Option<Instant>,
+    made: u32,
+    /// One of them may have had its effect.
+    unclear: bool,
+}
+
+impl Attempts {
+    pub(super) fn begin(patience: Patience, set_up: &Limits) -> Self {
+        let limits = patience.limits(set_up);
+        let delays = ExponentialBuilder::new()
+            .with_min_delay(Duration::from_millis(100))
+            .with_factor(2.0)
+            .with_max_delay(limits.longest_wait)
+            .with_max_times(limits.retries)
+            .with_jitter();
+        Self {
+            delays: delays.build(),
+            deadline: limits.total.and_then(|total| Instant::now().checked_add(total)),
+            limits,
+            made: 0,
+            unclear: false,
+        }
+    }
+
+    /// Begins one more; returns how long it may take.
+    pub(super) fn next(&mut self) -> Duration {
+        self.made += 1;
+        self.limits.attempt.min(self.left())
+    }
+
+    /// Notes how one ended.
+    pub(super) fn note(&mut self, error: &ApiError) {
+        self.unclear |= error.is_outcome_unclear();
+    }
+
+    pub(super) fn made(&self) -> u32 {
+        self.made
+    }
+
+    pub(super) fn unclear(&self) -> bool {
+        self.unclear
+    }
+
+    /// How long to wait before the next one, if there is to be one. `repeatable`: having the effect twice does no harm.
+    pub(super) fn wait_after(&mut self, error: &ApiError, repeatable: bool) -> Option<Duration> {
+        if !error.is_transient() || (self.unclear && !repeatable) {
+            return None;
+        }
+        let delay = self.delays.next()?;
+        let delay = match (error.retry_after(), self.limits.longest_asked) {
+            (Some(asked), Some(longest)) => asked.min(longest),
+            (Some(asked), None) => asked,
+            (None, _) => delay,
+        };
+        // Waiting until there is no time left for an attempt would only hide what went wrong.
+        (delay < self.left()).then_some(delay)
+    }
+
+    fn left(&self) -> Duration {
+        self.deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()))
+    }
 }
 
 /// Whether the same call may succeed later. What the API says of a run (404, 409, 410) or of the call's content (400,

@@ -1,9 +1,10 @@
 //! `POST /v1/signals`: resuming the run that waits for a signal.
 
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::StatusCode;
 
-use super::{ApiClient, ApiError, Patience, at, read, uri};
+use super::call::Call;
+use super::{ApiClient, ApiError, Patience, at, uri};
 use crate::wire::{Envelope, SignalledRun};
 
 /// What the API says, with 404, when no run waits for a signal. A missing endpoint is a 404, too.
@@ -16,10 +17,10 @@ impl ApiClient {
         body: Bytes,
         patience: Patience,
     ) -> Result<Option<SignalledRun>, ApiError> {
-        let url = uri(&at(&self.base, "v1/signals"));
-        match self.call(Method::POST, &url, Some(body), patience).await {
-            Ok(answer) => read::<Envelope<SignalledRun>>(&answer).map(|envelope| Some(envelope.data)),
-            Err(ApiError::Status { status: StatusCode::NOT_FOUND, message }) if message == NOBODY => Ok(None),
+        let url = uri(&at(&self.inner.base, "v1/signals"));
+        match self.read::<Envelope<SignalledRun>>(Call::post(&url, body), patience).await {
+            Ok(envelope) => Ok(Some(envelope.data)),
+            Err(error) if error.is(StatusCode::NOT_FOUND) && error.message() == NOBODY => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -91,12 +91,8 @@ pub(super) fn finished(result: &ApiResult<'_>) -> Response {
 
 /// To Inngest: the run has failed, and its client gets a 500 with this message.
 pub(super) fn failed(message: &str) -> Response {
-    finished(&ApiResult {
-        status: 500,
-        headers: [("content-type".into(), "application/json".into())].into(),
-        body: serde_json::json!({ "error": message }).to_string().into(),
-        duration: None,
-    })
+    let body = serde_json::json!({ "error": message }).to_string();
+    finished(&ApiResult::new(500).header("content-type", "application/json").body(body))
 }
 
 /// To Inngest: call again. Only while an attempt is left, or the run hangs.

@@ -243,12 +243,7 @@ fn report(run: &Arc<Run>, status: u16) {
 }
 
 fn report_status(run: &Arc<Run>, status: u16) {
-    run.clone().report_finished(0, move || ApiResult {
-        status,
-        headers: [].into(),
-        body: "".into(),
-        duration: None,
-    });
+    run.clone().report_finished(0, move || ApiResult::new(status));
 }
 
 impl<F, R, E> fmt::Debug for ResponseFuture<F, R, E>

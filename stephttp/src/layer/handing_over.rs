@@ -7,7 +7,8 @@ use http::StatusCode;
 
 use super::request_body::BodyFault;
 use super::{answer, async_answer};
-use crate::client::ApiError;
+use crate::checkpoint::DeliveryError;
+use crate::client::ApiErrorKind;
 use crate::run::{Outstanding, Run};
 use crate::wire::ApiResult;
 
@@ -47,14 +48,15 @@ async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Response {
         }
         Err(error) => {
             tracing::error!(run_id = %run.id(), error = error.report(), "the run could not be handed over to Inngest");
-            if let ApiError::TooManySteps(reason) = &error {
+            if let DeliveryError::TooManySteps(reason) = &error {
                 // Trying again would not help.
                 let message = format!("the request cannot be carried on: {reason}");
                 return give_up(&run, answer::error(StatusCode::INTERNAL_SERVER_ERROR, &message));
             }
-            let message = match error {
-                error if error.is_refused_key() => "Inngest refused this server; try again later",
-                ApiError::Answer(_) | ApiError::NoToken => {
+            let kind = if let DeliveryError::Api(error) = &error { Some(error.kind()) } else { None };
+            let message = match (&error, kind) {
+                (_, Some(ApiErrorKind::KeyRefused)) => "Inngest refused this server; try again later",
+                (DeliveryError::NoToken, _) | (_, Some(ApiErrorKind::Answer)) => {
                     "Inngest's answer could not be used; try again later"
                 }
                 _ => "Inngest cannot be reached; try again later",
@@ -79,11 +81,6 @@ fn unanswered(run: &Arc<Run>, fault: &str) -> Response {
 /// tries again begins another one.
 fn give_up(run: &Arc<Run>, response: Response) -> Response {
     let status = response.status().as_u16();
-    run.clone().report_finished(0, move || ApiResult {
-        status,
-        headers: [].into(),
-        body: "".into(),
-        duration: None,
-    });
+    run.clone().report_finished(0, move || ApiResult::new(status));
     response
 }

@@ -144,11 +144,7 @@ async fn decide(run: &Arc<Run>, proposal: Recorded) -> Result<(), Response> {
         // What was just saved is not there: this would go on without end.
         tracing::warn!(run_id = %run.id(), "Inngest does not show the order of steps that it has taken");
         let retries = if run.is_entered() { run.opts().retries() } else { 0 };
-        return Err(not_fetched(
-            &ApiError::Answer("an older state of the run".to_owned()),
-            dispatch,
-            retries,
-        ));
+        return Err(not_fetched(&ApiError::answer("an older state of the run"), dispatch, retries));
     }
     Ok(())
 }
@@ -158,8 +154,7 @@ const DECISIONS: usize = 16;
 
 /// What is stored of a run by now.
 async fn fetch_memo(shared: &Shared, run_id: RunId) -> Result<Memo, ApiError> {
-    let json = shared.client().memoized_steps(run_id, Patience::Waited).await?;
-    Memo::parse(json).map_err(|error| ApiError::Answer(error.to_string()))
+    shared.client().memoized_steps(run_id, Patience::Waited).await
 }
 
 fn not_fetched(error: &ApiError, dispatch: &Dispatch, retries: u8) -> Response {
@@ -232,7 +227,8 @@ async fn finish(run: &Arc<Run>, response: Response) -> Response {
              keeps text only: answer with text, or with a link to the data",
         );
     };
-    let result = ApiResult { status: parts.status.as_u16(), headers, body: body.into(), duration: None };
+    let mut result = ApiResult::new(parts.status.as_u16()).body(body);
+    result.headers = headers;
     let answer = answer::finished(&result);
     if answer.body().size_hint().exact().is_none_or(|bytes| bytes > REENTRY_ANSWER_BYTES as u64) {
         return unfit(run, "the response is over 8 MiB, the most that Inngest keeps for the run's client");

@@ -142,8 +142,9 @@ impl Pending {
                 Seen::Part => omitted("the client did not take all of it"),
                 Seen::TooMuch => omitted("it is over 4 MiB"),
             };
-            let duration = u64::try_from(elapsed.as_nanos()).ok();
-            ApiResult { status: status.as_u16(), headers, body: body.into(), duration }
+            let mut result = ApiResult::new(status.as_u16()).body(body).duration(elapsed);
+            result.headers = headers;
+            result
         });
     }
 }

@@ -1,5 +1,6 @@
 //! Setting up: who the app is, which Inngest it talks to, and the parts that all requests share.
 
+mod connection;
 mod env;
 mod error;
 mod events;
@@ -11,13 +12,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use connection::{Connection, Dev, Given, Source};
 pub use error::SetupError;
 pub use opts::SetupOpts;
 pub(crate) use settings::Settings;
 pub(crate) use wants::Wants;
 
 use crate::checkpoint::{Backlog, Deliveries, Undelivered};
-use crate::client::{ApiClient, Keys};
+use crate::client::{ApiClient, Configuration};
 use crate::function;
 use crate::layer::{DurableLayer, Routes};
 
@@ -50,17 +52,15 @@ impl Provider {
     pub fn setup(opts: SetupOpts) -> Result<Self, SetupError> {
         let settings = Settings::resolve(opts, |name| std::env::var(name).ok())?;
         check_functions(function::registered().map(|function| (function.opts.id(), function)))?;
-        let api = &settings.base_url;
+        let api = &settings.connection.base_url;
         if settings.is_dev() {
             tracing::info!(%api, "dev mode: requests that claim to be Inngest's are not checked for its signature");
         } else {
             tracing::info!(%api, origin = %settings.origin(None), "checkpoints go to Inngest");
         }
         warn_of_missing_event_key(&settings);
-        let keys = Keys::new(settings.signing_key.as_ref(), settings.signing_key_fallback.as_ref());
-        let client = ApiClient::new(settings.base_url.clone(), keys, settings.env.clone())
-            .map_err(|error| SetupError::Tls(error.to_string()))?
-            .with_event_api(settings.event_api.clone());
+        let configuration = Configuration::with_events(settings.event_api.clone());
+        let client = ApiClient::connect(&settings.connection, configuration)?;
         Ok(Self {
             shared: Arc::new(Shared {
                 backlog: Backlog::new(settings.backlog_bytes),
@@ -77,6 +77,12 @@ impl Provider {
     #[must_use = "a layer does nothing until it is added to a router"]
     pub fn layer(&self) -> DurableLayer {
         DurableLayer::new(self.shared.clone())
+    }
+
+    /// The client of Inngest's API that the layer uses.
+    #[must_use]
+    pub fn client(&self) -> &ApiClient {
+        self.shared.client()
     }
 
     /// Waits until nothing is under way: every checkpoint delivered, every run whose client went away ended or handed

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::connection::Dev;
+
 /// How to set up a [`Provider`](super::Provider).
 ///
 /// ```
@@ -47,12 +49,6 @@ pub struct SetupOpts {
     pub(super) backlog_bytes: Option<usize>,
     pub(super) backlog_wait: Option<Duration>,
     pub(super) replay_patience: Option<Duration>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Dev {
-    Flag(bool),
-    Server(String),
 }
 
 impl SetupOpts {

@@ -4,16 +4,13 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use http::HeaderValue;
 use url::Url;
 
-use super::opts::Dev;
+use super::connection::{Connection, Given, Source, set};
 use super::{SetupError, SetupOpts, env, events};
 use crate::client::EventApi;
-use crate::signature::SigningKey;
 
 pub(super) const CLOUD: &str = "https://api.inngest.com";
-const DEV_SERVER: &str = "http://127.0.0.1:8288";
 const LINGER: Duration = Duration::from_millis(500);
 const BACKLOG_BYTES: usize = 4 * 1024 * 1024;
 const BACKLOG_WAIT: Duration = Duration::from_secs(10);
@@ -22,10 +19,7 @@ const REPLAY_PATIENCE: Duration = Duration::from_secs(5);
 /// What a provider goes by.
 pub(crate) struct Settings {
     mode: Mode,
-    pub(super) base_url: Url,
-    pub(super) signing_key: Option<SigningKey>,
-    pub(super) signing_key_fallback: Option<SigningKey>,
-    pub(super) env: Option<HeaderValue>,
+    pub(super) connection: Connection,
     pub(super) event_api: Option<EventApi>,
     pub(crate) linger: Duration,
     pub(super) backlog_bytes: usize,
@@ -47,62 +41,34 @@ impl Settings {
         opts: SetupOpts,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, SetupError> {
-        let variable =
-            |name| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
-        let dev = match opts.dev {
-            Some(dev) => ("SetupOpts::dev_server", dev),
-            None => (env::DEV, variable(env::DEV).map_or(Dev::Flag(false), parse_dev)),
+        let given = Given {
+            dev: opts.dev,
+            base_url: opts.base_url,
+            signing_key: opts.signing_key,
+            signing_key_fallback: opts.signing_key_fallback,
+            env: opts.env,
         };
-        let key = |option: Option<String>, option_name, name| match option {
-            Some(key) => parse_key(option_name, &key).map(Some),
-            None => variable(name).map(|key| parse_key(name, &key)).transpose(),
-        };
-        let signing_key = key(opts.signing_key, "SetupOpts::signing_key", env::SIGNING_KEY)?;
-        let signing_key_fallback =
-            key(opts.signing_key_fallback, "SetupOpts::signing_key_fallback", env::SIGNING_KEY_FALLBACK)?;
-        let base_url = match opts.base_url {
-            Some(url) => Some(parse_url("SetupOpts::base_url", &url)?),
-            None => [env::API_BASE_URL, env::BASE_URL]
-                .into_iter()
-                .find_map(|name| variable(name).map(|url| parse_url(name, &url)))
-                .transpose()?,
-        };
-        let dev_server = match dev {
-            (_, Dev::Flag(false)) => None,
-            (_, Dev::Flag(true)) => Some(parse_url(env::DEV, DEV_SERVER)?),
-            (setting, Dev::Server(url)) => Some(parse_url(setting, &url)?),
-        };
+        let connection = Connection::resolve(given, Source::SetupOpts, &variable)?;
         let origin = opts.origin.map(|origin| parse_origin("SetupOpts::new", &origin)).transpose()?;
         let dev_origin =
             opts.dev_origin.map(|origin| parse_origin("SetupOpts::dev_origin", &origin)).transpose()?;
-        let (mode, default_url) = match dev_server {
-            Some(url) => {
-                let otherwise = origin.unwrap_or_else(|| "http://127.0.0.1".to_owned());
-                (Mode::Dev { origin: dev_origin, otherwise }, url)
-            }
-            None if signing_key.is_none() => return Err(SetupError::MissingSigningKey),
-            None => (
-                Mode::Cloud { origin: origin.ok_or(SetupError::MissingOrigin)? },
-                parse_url(env::BASE_URL, CLOUD)?,
-            ),
+        let mode = if connection.is_dev {
+            let otherwise = origin.unwrap_or_else(|| "http://127.0.0.1".to_owned());
+            Mode::Dev { origin: dev_origin, otherwise }
+        } else {
+            Mode::Cloud { origin: origin.ok_or(SetupError::MissingOrigin)? }
         };
-        let (env_setting, env_name) = match opts.env {
-            Some(name) => ("SetupOpts::env", Some(name)),
-            None => (env::ENV, variable(env::ENV)),
-        };
-        let env = env_name.map(|name| {
-            HeaderValue::try_from(&name).map_err(|_| invalid(env_setting, &name, "is no header's value"))
-        });
-        let base_url = base_url.unwrap_or(default_url);
-        let is_dev = matches!(mode, Mode::Dev { .. });
-        let event_api = events::resolve(opts.event_key, opts.event_api_url, variable, &base_url, is_dev)?;
+        let event_api = events::resolve(
+            opts.event_key,
+            opts.event_api_url,
+            |name| set(&variable, name),
+            &connection.base_url,
+            connection.is_dev,
+        )?;
         Ok(Self {
             mode,
-            base_url,
+            connection,
             event_api,
-            signing_key,
-            signing_key_fallback,
-            env: env.transpose()?,
             linger: opts.linger.unwrap_or(LINGER),
             backlog_bytes: opts.backlog_bytes.unwrap_or(BACKLOG_BYTES).max(1),
             backlog_wait: opts.backlog_wait.unwrap_or(BACKLOG_WAIT),
@@ -125,7 +91,8 @@ impl Settings {
 
     /// Whether a request is Inngest's.
     pub(crate) fn admits(&self, signature: &str, body: &[u8], now: SystemTime) -> bool {
-        let mut keys = self.signing_key.iter().chain(&self.signing_key_fallback);
+        let Connection { signing_key, signing_key_fallback, .. } = &self.connection;
+        let mut keys = signing_key.iter().chain(signing_key_fallback);
         self.is_dev() || keys.any(|key| key.verifies(signature, body, now))
     }
 }
@@ -134,24 +101,11 @@ impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
             .field("mode", &self.mode)
-            .field("base_url", &self.base_url.as_str())
+            .field("base_url", &self.connection.base_url.as_str())
             .field("linger", &self.linger)
             .field("backlog_bytes", &self.backlog_bytes)
             .finish_non_exhaustive()
     }
-}
-
-fn parse_dev(value: String) -> Dev {
-    match value.to_ascii_lowercase().as_str() {
-        "1" | "true" => Dev::Flag(true),
-        "0" | "false" => Dev::Flag(false),
-        _ => Dev::Server(value),
-    }
-}
-
-fn parse_key(setting: &'static str, key: &str) -> Result<SigningKey, SetupError> {
-    SigningKey::parse(key)
-        .map_err(|error| invalid(setting, "(not shown)", &format!("is no signing key: {error}")))
 }
 
 pub(super) fn parse_url(setting: &'static str, text: &str) -> Result<Url, SetupError> {
@@ -198,6 +152,7 @@ pub(super) fn invalid(setting: &'static str, value: &str, problem: &str) -> Setu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signature::SigningKey;
 
     const KEY: &str = "signkey-prod-0123abcd";
 
@@ -220,7 +175,7 @@ mod tests {
         assert!(error.contains("SetupOpts::new"), "{error}");
         let settings = resolve(app(), &[(env::SIGNING_KEY, KEY)]).unwrap();
         assert!(!settings.is_dev());
-        assert_eq!(settings.base_url.as_str(), "https://api.inngest.com/");
+        assert_eq!(settings.connection.base_url.as_str(), "https://api.inngest.com/");
     }
 
     #[test]
@@ -232,7 +187,7 @@ mod tests {
         ] {
             let settings = resolve(app(), &[(env::DEV, value)]).unwrap();
             assert!(settings.is_dev());
-            assert_eq!(settings.base_url.as_str(), url);
+            assert_eq!(settings.connection.base_url.as_str(), url);
         }
         assert!(!resolve(app().signing_key(KEY), &[(env::DEV, "0")]).unwrap().is_dev());
         assert!(!resolve(app().signing_key(KEY), &[(env::DEV, " ")]).unwrap().is_dev());
@@ -252,14 +207,14 @@ mod tests {
             (env::ENV, "four"),
         ];
         let settings = resolve(app(), &variables).unwrap();
-        assert_eq!(settings.base_url.as_str(), "http://three/");
-        assert_eq!(settings.env.unwrap(), "four");
+        assert_eq!(settings.connection.base_url.as_str(), "http://three/");
+        assert_eq!(settings.connection.env.unwrap(), "four");
         let settings = resolve(app().base_url("http://five").env("six"), &variables).unwrap();
-        assert_eq!(settings.base_url.as_str(), "http://five/");
-        assert_eq!(settings.env.unwrap(), "six");
+        assert_eq!(settings.connection.base_url.as_str(), "http://five/");
+        assert_eq!(settings.connection.env.unwrap(), "six");
         let settings = resolve(app().dev(false).signing_key(KEY), &variables[..2]).unwrap();
         assert!(!settings.is_dev());
-        assert_eq!(settings.base_url.as_str(), "http://two/");
+        assert_eq!(settings.connection.base_url.as_str(), "http://two/");
     }
 
     #[test]

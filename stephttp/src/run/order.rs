@@ -14,8 +14,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::decision::Decision;
-use super::ids::StepMap;
-use crate::wire::StepHash;
+use crate::wire::{StepHash, StepMap};
 
 /// A step's place here, from its first poll on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

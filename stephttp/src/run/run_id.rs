@@ -1,5 +1,6 @@
 //! A run's id.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::time::SystemTime;
@@ -7,6 +8,8 @@ use std::time::SystemTime;
 use ulid::Ulid;
 
 /// A run's id: a ULID whose time is the start of the run's first request.
+///
+/// Ids are made by the app, so that a call that creates a run can be repeated without creating another.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RunId(Ulid);
 
@@ -16,8 +19,16 @@ pub struct RunId(Ulid);
 pub struct InvalidRunId;
 
 impl RunId {
-    pub(crate) fn new(started: SystemTime) -> Self {
+    /// A new id, of a run whose first request began at this time.
+    #[must_use]
+    pub fn new(started: SystemTime) -> Self {
         Self(Ulid::from_datetime(started))
+    }
+}
+
+impl From<RunId> for Cow<'_, str> {
+    fn from(run_id: RunId) -> Self {
+        Cow::Owned(run_id.to_string())
     }
 }
 

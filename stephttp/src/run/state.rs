@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::decision::Decision;
 use super::ids::UsedIds;
-use super::memo::Memo;
+use super::memo::{Memo, decisions};
 use super::order::{Order, Slot};
 use super::record::Recorded;
 use crate::step::StepId;
@@ -197,7 +197,7 @@ impl State {
     /// Takes what has been stored by now, and the decisions among it.
     pub(super) fn learn(&mut self, memo: Memo) {
         self.memo = memo;
-        let (decisions, orders) = self.memo.decisions();
+        let (decisions, orders) = decisions(&self.memo);
         self.orders = orders;
         self.order.follow(decisions);
         // What was outstanding may have its outcome.

@@ -44,8 +44,8 @@ impl Step {
 
 /// A call's error as a step's failure: in the API's words, and retried if that can help.
 pub(super) fn failure(error: ApiError) -> Failure {
-    let retry = match error.delay() {
-        _ if !error.may_pass() => Retry::Never,
+    let retry = match error.retry_after() {
+        _ if !error.is_transient() => Retry::Never,
         Some(delay) => Retry::After(delay),
         None => Retry::Backoff,
     };

@@ -145,7 +145,7 @@ impl Step {
             let sent = shared.client().send_signal(body, Patience::Waited).await.map_err(failure)?;
             let run_id = sent.map(|sent| sent.run_id);
             if run_id.as_ref().is_some_and(|run_id| run_id.parse::<RunId>().is_err()) {
-                return Err(failure(ApiError::Answer("its `run_id` is no run id".to_owned())));
+                return Err(failure(ApiError::answer("its `run_id` is no run id")));
             }
             Ok(Sent { run_id })
         };

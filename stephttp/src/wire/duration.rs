@@ -22,6 +22,12 @@ pub fn format_instant(instant: SystemTime) -> String {
     humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + since_epoch).to_string()
 }
 
+/// An instant as the number that the protocol writes: milliseconds since the Unix epoch.
+pub(crate) fn millis(instant: SystemTime) -> u64 {
+    let since_epoch = instant.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,6 +11,7 @@
 //! | [`gateway`] | responses that Inngest fetched for a run |
 //! | [`op`] | operations: what a run reports about its steps |
 //! | [`result`](mod@result) | an endpoint's response as a run's result |
+//! | [`MemoizedSteps`] | what a run has stored of its steps |
 //! | [`headers`] | header names |
 //! | [`limits`] | what the server accepts; it drops silently what exceeds them |
 //! | [`duration`] | how durations and instants are written |
@@ -21,11 +22,14 @@ pub mod event;
 pub mod gateway;
 pub mod headers;
 pub mod limits;
+mod memoized;
 pub mod op;
 mod op_error;
+mod op_new;
 mod op_opts;
 pub mod result;
 pub mod signal;
+mod step_map;
 
 pub use checkpoint::{
     ApiErrorBody, CheckpointAsyncRequest, CheckpointNewRunRequest, CheckpointRun, CheckpointStepsRequest,
@@ -33,8 +37,10 @@ pub use checkpoint::{
 };
 pub use event::{EventIdSeed, HttpRequestEvent, NewApiRunData, SentEvents};
 pub use gateway::GatewayResponse;
+pub use memoized::{MemoizedStep, MemoizedSteps};
 pub use op::{Op, OpCode, StepHash, Timing, Userland};
 pub use op_error::OpError;
 pub use op_opts::{OpOpts, ParallelMode, Secret};
 pub use result::ApiResult;
 pub use signal::{ReceivedSignal, SignalRequest, SignalledRun};
+pub(crate) use step_map::StepMap;

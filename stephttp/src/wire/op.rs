@@ -18,6 +18,8 @@ use super::{OpError, OpOpts};
 /// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+#[doc(alias = "GeneratorOpcode")]
 pub struct Op<'a> {
     /// The step's hashed id.
     pub id: StepHash,
@@ -49,6 +51,7 @@ pub struct Op<'a> {
 /// The operations this SDK sends, by their names on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
+#[doc(alias = "Opcode")]
 pub enum OpCode {
     /// A step finished; `data` is its output.
     StepRun,

@@ -1,0 +1,246 @@
+//! One call, with all its attempts.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use super::error::Credential;
+use super::retry::{self, Attempts};
+use super::{ApiClient, ApiError, Patience};
+use crate::wire::{ApiErrorBody, headers};
+
+static SDK: HeaderName = HeaderName::from_static(headers::SDK);
+static ENV: HeaderName = HeaderName::from_static(headers::ENV);
+
+/// Bytes of an API answer, but for [`MEMO_BYTES`].
+const ANSWER_BYTES: usize = 1024 * 1024;
+/// Bytes of a run's memoized steps.
+const MEMO_BYTES: usize = 64 * 1024 * 1024;
+/// Characters of what the API says when it refuses.
+const MESSAGE_CHARS: usize = 200;
+
+/// What is asked of the API.
+pub(super) struct Call<'a> {
+    method: Method,
+    url: &'a Uri,
+    body: Option<Bytes>,
+    credential: Credential,
+    extra: Option<(&'static HeaderName, HeaderValue)>,
+    repeatable: bool,
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn get(url: &'a Uri) -> Self {
+        Self { method: Method::GET, body: None, ..Self::post(url, Bytes::new()) }
+    }
+
+    pub(super) fn post(url: &'a Uri, body: Bytes) -> Self {
+        let credential = Credential::SigningKey;
+        Self { method: Method::POST, url, body: Some(body), credential, extra: None, repeatable: true }
+    }
+
+    /// Sent without the signing key: its address holds an event key, and may be at another host.
+    pub(super) fn with_event_key(self) -> Self {
+        Self { credential: Credential::EventKey, ..self }
+    }
+
+    pub(super) fn header(self, name: &'static HeaderName, value: HeaderValue) -> Self {
+        Self { extra: Some((name, value)), ..self }
+    }
+
+    /// Whether it may have its effect twice. If not, it is tried again only when it surely has had none.
+    pub(super) fn repeatable(self, repeatable: bool) -> Self {
+        Self { repeatable, ..self }
+    }
+
+    fn has_effect(&self) -> bool {
+        self.method != Method::GET
+    }
+
+    fn answer_bytes(&self) -> usize {
+        if self.has_effect() { ANSWER_BYTES } else { MEMO_BYTES }
+    }
+}
+
+impl ApiClient {
+    /// Makes a call and reads its answer, a JSON text.
+    pub(super) async fn read<T: DeserializeOwned>(
+        &self,
+        call: Call<'_>,
+        patience: Patience,
+    ) -> Result<T, ApiError> {
+        self.call(call, patience, |answer| serde_json::from_slice(&answer)).await
+    }
+
+    /// Makes a call and reads its answer.
+    pub(super) async fn call<T>(
+        &self,
+        call: Call<'_>,
+        patience: Patience,
+        read: impl FnOnce(Bytes) -> Result<T, serde_json::Error>,
+    ) -> Result<T, ApiError> {
+        let mut attempts = Attempts::begin(patience, &self.inner.limits);
+        let outcome = self.persist(&call, &mut attempts).await.and_then(|answer| {
+            read(answer).map_err(|error| {
+                let error = ApiError::answer(error.to_string());
+                attempts.note(&error);
+                error
+            })
+        });
+        outcome.map_err(|error| {
+            let unclear = call.has_effect() && attempts.unclear();
+            error.of_call(call.url, call.credential, attempts.made(), unclear)
+        })
+    }
+
+    /// Attempts, until one succeeds, fails for good, or patience is at its end.
+    async fn persist(&self, call: &Call<'_>, attempts: &mut Attempts) -> Result<Bytes, ApiError> {
+        loop {
+            let outcome = self.authenticated(call, attempts).await;
+            if call.credential == Credential::SigningKey {
+                self.note(outcome.as_ref().err());
+            }
+            let error = match outcome {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let Some(delay) = attempts.wait_after(&error, call.repeatable) else { return Err(error) };
+            tracing::debug!(error = error.report(), ?delay, "calling Inngest again");
+            tokio::time::sleep(delay).await;
+        }
+    }
+
+    /// One attempt; a second with the other key if the first key is refused.
+    async fn authenticated(&self, call: &Call<'_>, attempts: &mut Attempts) -> Result<Bytes, ApiError> {
+        if call.credential == Credential::EventKey {
+            return self.attempt(call, None, attempts).await;
+        }
+        let keys = &self.inner.keys;
+        let key = keys.current();
+        let refused = match self.attempt(call, key.bearer, attempts).await {
+            Err(error) if error.is(StatusCode::UNAUTHORIZED) => error,
+            outcome => return outcome,
+        };
+        let Some(other) = keys.other_than(key) else { return Err(refused) };
+        let outcome = self.attempt(call, other.bearer, attempts).await;
+        // Whatever else it says: it has looked at the call.
+        let taken = match &outcome {
+            Ok(_) => true,
+            Err(error) => {
+                error.status().is_some_and(|status| !error.is_refused_key() && !status.is_server_error())
+            }
+        };
+        if taken {
+            keys.prefer(other);
+        }
+        outcome
+    }
+
+    async fn attempt(
+        &self,
+        call: &Call<'_>,
+        bearer: Option<&HeaderValue>,
+        attempts: &mut Attempts,
+    ) -> Result<Bytes, ApiError> {
+        let timeout = attempts.next();
+        let mut request = self.request(call);
+        if let Some(bearer) = bearer {
+            request.headers_mut().insert(AUTHORIZATION, bearer.clone());
+        }
+        let outcome = self.exchange(request, call.answer_bytes(), timeout).await;
+        if let Err(error) = &outcome {
+            attempts.note(error);
+        }
+        outcome
+    }
+
+    /// A request without any key.
+    fn request(&self, call: &Call<'_>) -> Request<Full<Bytes>> {
+        let mut request = Request::new(call.body.clone().map(Full::new).unwrap_or_default());
+        *request.method_mut() = call.method.clone();
+        *request.uri_mut() = call.url.clone();
+        let fields = request.headers_mut();
+        fields.insert(&SDK, HeaderValue::from_static(headers::SDK_VALUE));
+        if let Some(env) = &self.inner.env {
+            fields.insert(&ENV, env.clone());
+        }
+        if let Some(user_agent) = &self.inner.user_agent {
+            fields.insert(USER_AGENT, user_agent.clone());
+        }
+        if call.body.is_some() {
+            fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        if let Some((name, value)) = &call.extra {
+            fields.insert(*name, value.clone());
+        }
+        request
+    }
+
+    async fn exchange(
+        &self,
+        request: Request<Full<Bytes>>,
+        answer_bytes: usize,
+        timeout: Duration,
+    ) -> Result<Bytes, ApiError> {
+        let exchange = async {
+            let response = self.inner.http.request(request).await;
+            let (head, body) = response
+                .map_err(|error| {
+                    let sent = !error.is_connect();
+                    ApiError::unreachable(error, sent)
+                })?
+                .into_parts();
+            let body = Limited::new(body, answer_bytes).collect().await.map_err(|error| {
+                if error.is::<LengthLimitError>() {
+                    ApiError::answer(format!("it has over {answer_bytes} bytes"))
+                } else {
+                    ApiError::unreachable(error, true)
+                }
+            })?;
+            Ok((head, body.to_bytes()))
+        };
+        let (head, answer) =
+            tokio::time::timeout(timeout, exchange).await.map_err(|_| ApiError::timed_out())??;
+        let status = head.status;
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let retry_after = head.headers.get(RETRY_AFTER).filter(|_| retry::is_worth_retrying(status));
+        let retry_after = retry_after.and_then(retry::parse_retry_after);
+        Err(ApiError::refused(status, error_message(&answer), retry_after))
+    }
+
+    /// Logs that calls begin to fail, and that they succeed again.
+    fn note(&self, error: Option<&ApiError>) {
+        let inner = &*self.inner;
+        match error {
+            None if !inner.failing.load(Ordering::Relaxed) => {}
+            None => {
+                inner.failing.store(false, Ordering::Relaxed);
+                tracing::info!(api = %inner.base, "Inngest answers again");
+            }
+            Some(error) if error.is_outage() && !inner.failing.swap(true, Ordering::Relaxed) => {
+                let error = error.report();
+                tracing::warn!(api = %inner.base, error, "calls to Inngest fail; trying on. Does the server run, at this address?");
+            }
+            Some(error) if error.is_refused_key() => {
+                tracing::error!(api = %inner.base, "Inngest does not accept the signing key: check INNGEST_SIGNING_KEY");
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// What an error answer says: its JSON's `error`, or its text.
+fn error_message(answer: &[u8]) -> String {
+    let message = match serde_json::from_slice::<ApiErrorBody>(answer) {
+        Ok(body) if !body.error.is_empty() => body.error,
+        _ => String::from_utf8_lossy(answer).trim().to_owned(),
+    };
+    message.chars().take(MESSAGE_CHARS).collect()
+}

@@ -1,0 +1,232 @@
+//! Memoized steps: what earlier requests of a run have stored.
+
+use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::limits::RUN_STEPS;
+use super::{OpError, StepHash, StepMap};
+
+/// The memoized steps of a run: `GET /v0/runs/{run_id}/actions`, an object from hashed id to value.
+///
+/// ```json
+/// {"51de2b835bd35a67eb32dbcd3d77d4b96e5aa39d": {"data": "A"}, "40fa37ec00c761c7dbb6ebdee6d4a260b922f5f4": null}
+/// ```
+///
+/// Values stay unparsed until they are asked for, since only who knows a step's kind knows what its value is:
+///
+/// | Step | Value | Read by |
+/// |---|---|---|
+/// | ran | `{"data": …}`, or `{"error": {"name", "message", …}}` when it failed for good | [`outcome`](MemoizedStep::outcome) |
+/// | invocation, gateway call, model call | the same | [`outcome`](MemoizedStep::outcome) |
+/// | signal | the same, a [`ReceivedSignal`](super::ReceivedSignal) in `data` | [`outcome`](MemoizedStep::outcome) |
+/// | event | the event itself, with a `data` of its own | [`bare`](MemoizedStep::bare) |
+/// | sleep that is over, wait that timed out | `null` | [`is_null`](MemoizedStep::is_null) |
+///
+/// A step that has not ended is missing.
+///
+/// ```
+/// use stephttp::wire::{MemoizedSteps, StepHash};
+///
+/// let steps: MemoizedSteps = r#"{"51de2b835bd35a67eb32dbcd3d77d4b96e5aa39d": {"data": "A"}}"#.parse()?;
+/// let before = steps.get(StepHash::of("before")).expect("it has ended");
+/// assert_eq!(before.outcome::<String>()?.unwrap(), "A");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct MemoizedSteps {
+    json: Bytes,
+    values: StepMap<Range<usize>>,
+}
+
+impl MemoizedSteps {
+    /// Finds the values in the server's answer.
+    ///
+    /// # Errors
+    /// When it is no JSON object. Keys that are no step's hash are left out.
+    pub fn parse(json: Bytes) -> Result<Self, serde_json::Error> {
+        // Checked once as a whole, rather than value by value.
+        let text = str::from_utf8(&json).map_err(serde::de::Error::custom)?;
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let values = deserializer.deserialize_map(FindValues { text })?;
+        deserializer.end()?;
+        Ok(Self { json, values })
+    }
+
+    /// A step's value; `None` when the step has not ended.
+    #[must_use]
+    pub fn get(&self, hash: StepHash) -> Option<MemoizedStep> {
+        self.values.get(&hash).map(|range| MemoizedStep { json: self.json.slice(range.clone()) })
+    }
+
+    /// Whether a step has ended.
+    #[must_use]
+    pub fn contains(&self, hash: StepHash) -> bool {
+        self.values.contains_key(&hash)
+    }
+
+    /// The steps that have ended, in no order.
+    pub fn hashes(&self) -> impl Iterator<Item = StepHash> {
+        self.values.keys().copied()
+    }
+
+    /// The steps that have ended with their values, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (StepHash, MemoizedStep)> {
+        self.values.iter().map(|(hash, range)| (*hash, MemoizedStep { json: self.json.slice(range.clone()) }))
+    }
+
+    /// How many steps have ended.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether no step has ended.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// The bytes that they take, about as the server counts them.
+    pub(crate) fn size(&self) -> usize {
+        self.json.len()
+    }
+}
+
+impl FromStr for MemoizedSteps {
+    type Err = serde_json::Error;
+
+    fn from_str(json: &str) -> Result<Self, serde_json::Error> {
+        Self::parse(Bytes::copy_from_slice(json.as_bytes()))
+    }
+}
+
+/// One step's stored value.
+#[derive(Clone)]
+pub struct MemoizedStep {
+    json: Bytes,
+}
+
+impl MemoizedStep {
+    /// The outcome of a step that ran: its `data`, or its `error`.
+    ///
+    /// # Errors
+    /// The outer error means that the value is neither, or that `data` is no `T`.
+    pub fn outcome<T: DeserializeOwned>(&self) -> Result<Result<T, OpError>, serde_json::Error> {
+        #[derive(Deserialize)]
+        #[serde(bound = "T: Deserialize<'de>")]
+        struct Wrapper<T> {
+            data: Option<T>,
+            error: Option<OpError>,
+        }
+        let wrapper: Wrapper<T> = serde_json::from_slice(&self.json)?;
+        match wrapper {
+            Wrapper { error: Some(error), .. } => Ok(Err(error)),
+            Wrapper { data: Some(data), .. } => Ok(Ok(data)),
+            // `{"data":null}`: a step whose output is null.
+            Wrapper { .. } => serde_json::from_str("null").map(Ok),
+        }
+    }
+
+    /// The value as it is, without a wrapper: an event that was waited for. `None` for `null`, which a timeout leaves.
+    ///
+    /// # Errors
+    /// When it is neither `null` nor a `T`.
+    pub fn bare<T: DeserializeOwned>(&self) -> Result<Option<T>, serde_json::Error> {
+        serde_json::from_slice(&self.json)
+    }
+
+    /// Whether it is `null`: a sleep that is over, or a wait that timed out.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        self.json.trim_ascii() == b"null"
+    }
+
+    /// The value as it came.
+    #[must_use]
+    pub fn as_json(&self) -> &str {
+        // It was checked as a part of the whole.
+        str::from_utf8(&self.json).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for MemoizedStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("MemoizedStep").field(&self.as_json()).finish()
+    }
+}
+
+/// Notes where in the answer each value stands.
+struct FindValues<'a> {
+    text: &'a str,
+}
+
+impl<'de> Visitor<'de> for FindValues<'_> {
+    type Value = StepMap<Range<usize>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object from hashed step ids to their values")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let shortest = r#""0123456789012345678901234567890123456789":{"data":0},"#.len();
+        let most = (self.text.len() / shortest).min(RUN_STEPS);
+        let mut values = StepMap::with_capacity_and_hasher(most, Default::default());
+        while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
+            let value = map.next_value::<&RawValue>()?.get();
+            // Borrowed from the input, so its address is its place there.
+            let from = value.as_ptr() as usize - self.text.as_ptr() as usize;
+            if let Some(hash) = StepHash::from_hex(&key) {
+                values.insert(hash, from..from + value.len());
+            }
+        }
+        Ok(values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recorded_answer_is_read() {
+        // recordings/js-sleep.json, the second GET …/actions
+        let json = concat!(
+            r#"{"405906c9d5be6ae5393ca65fb0e7c38e0d585ecb":{"data":"B"},"40fa37ec00c761c7dbb6ebdee6d4a260b922f5f4":null,"#,
+            r#""51de2b835bd35a67eb32dbcd3d77d4b96e5aa39d":{"data":"A"}}"#,
+            "\n"
+        );
+        let memo = MemoizedSteps::parse(Bytes::from(json)).unwrap();
+        assert_eq!(memo.len(), 3);
+        assert_eq!(memo.get(StepHash::of("before")).unwrap().outcome::<String>().unwrap().unwrap(), "A");
+        assert!(memo.contains(StepHash::of("zzz")));
+        assert!(memo.get(StepHash::of("missing")).is_none());
+    }
+
+    #[test]
+    fn null_outputs_and_errors_are_outcomes_and_other_shapes_are_not() {
+        let memo = |value: &str| {
+            let json = format!(r#"{{"{}":{value}}}"#, StepHash::of("x"));
+            MemoizedSteps::parse(Bytes::from(json)).unwrap().get(StepHash::of("x")).unwrap()
+        };
+        assert_eq!(memo(r#"{"data":null}"#).outcome::<Option<u8>>().unwrap().unwrap(), None);
+        assert_eq!(memo(r#"{"data":null}"#).outcome::<()>().unwrap().unwrap(), ());
+        let error = memo(r#"{"error":{"name":"E","message":"m"}}"#).outcome::<u8>().unwrap().unwrap_err();
+        assert_eq!((error.name.as_str(), error.message.as_str()), ("E", "m"));
+        assert!(memo(r#"{"data":"text"}"#).outcome::<u8>().is_err());
+        assert!(memo(r#""text""#).outcome::<String>().is_err());
+        assert!(memo("[1]").outcome::<u8>().is_err());
+    }
+
+    #[test]
+    fn garbage_is_an_error() {
+        for garbage in ["", "null", "[]", "<html>", r#"{"a":"#, "{} trailing"] {
+            assert!(MemoizedSteps::parse(Bytes::from(garbage)).is_err(), "{garbage}");
+        }
+    }
+}
