@@ -18,7 +18,7 @@ const WRAPPER_BYTES: usize = 9;
 
 /// As users make them.
 impl ApiClient {
-    /// Creates a run, with the operations so far: `POST /v1/checkpoint` (PROTOCOL.md, 3.1 and 3.2).
+    /// Creates a run, with the operations so far: `POST /v1/checkpoint` (PROTOCOL 3.1 and 3.2).
     ///
     /// ```json
     /// {"run_id": "01M8…", "event": {"name": "inngest/http.request", "data": {"domain": "https://api.example.com", "method":
@@ -77,7 +77,7 @@ impl ApiClient {
         self.read::<Envelope<_>>(call, Patience::AsSetUp).await.map(|envelope| envelope.data)
     }
 
-    /// Adds operations to a run while its first request goes on: `POST /v1/checkpoint/{run_id}/steps` (PROTOCOL.md, 3.3
+    /// Adds operations to a run while its first request goes on: `POST /v1/checkpoint/{run_id}/steps` (PROTOCOL 3.3
     /// and 4).
     ///
     /// ```json
@@ -111,7 +111,7 @@ impl ApiClient {
         self.post(run_id, "steps", body, is_repeatable(steps), Patience::AsSetUp).await
     }
 
-    /// Ends a run with its response: a `RunComplete` operation in `POST /v1/checkpoint/{run_id}/steps` (PROTOCOL.md, 4.3
+    /// Ends a run with its response: a `RunComplete` operation in `POST /v1/checkpoint/{run_id}/steps` (PROTOCOL 4.3
     /// and 11).
     ///
     /// The call that was documented for it earlier, `POST …/{run_id}/response`, does not exist on today's server.
@@ -146,7 +146,7 @@ impl ApiClient {
         self.checkpoint_steps(run, &[complete]).await
     }
 
-    /// Saves finished steps while a re-entry goes on: `POST /v1/checkpoint/{run_id}/async` (PROTOCOL.md, 2.7).
+    /// Saves finished steps while a re-entry goes on: `POST /v1/checkpoint/{run_id}/async` (PROTOCOL 2.7).
     ///
     /// ```json
     /// {"run_id": "01M8…", "qi_id": "<X-Inngest-Job-Id>", "request_id": "<X-Request-Id>", "generation_id": 1,
@@ -182,7 +182,7 @@ impl ApiClient {
         self.post(run_id, "async", encode(request)?, is_repeatable(&request.steps), Patience::AsSetUp).await
     }
 
-    /// Fetches the memoized steps of a run: `GET /v0/runs/{run_id}/actions` (PROTOCOL.md, 5.2).
+    /// Fetches the memoized steps of a run: `GET /v0/runs/{run_id}/actions` (PROTOCOL 5.2).
     ///
     /// ```json
     /// {"51de2b835bd35a67eb32dbcd3d77d4b96e5aa39d": {"data": "A"}, "40fa37ec00c761c7dbb6ebdee6d4a260b922f5f4": null}
