@@ -141,6 +141,11 @@
 //! Inngest drops silently what exceeds its limits, so this crate refuses it first, with an error that names the limit:
 //! 4 MiB a step's output, 32 MiB of outputs and 1,000 steps a run (a few hidden ones of waits and races included), about 3 MiB a request's body that is to be handed
 //! over, 8 MiB the response of a run that was handed over. See [`wire::limits`].
+//!
+//! # Inngest's API alone
+//!
+//! [`ApiClient`] makes the calls by which runs are created, added to, ended and read, without a layer or a handler: to record
+//! what another framework's endpoint did, say. The layer uses the same one.
 
 #[doc(hidden)]
 pub mod __private;

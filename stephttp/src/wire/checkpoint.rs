@@ -42,7 +42,7 @@ pub struct CheckpointNewRunRequest<'a> {
     /// When this was sent, in milliseconds since the Unix epoch.
     #[serde(default)]
     pub ts: u64,
-    /// [`REQUEST_VERSION_VALUE`](super::headers::REQUEST_VERSION_VALUE); left out, the server takes it as unknown.
+    /// [`REQUEST_VERSION_VALUE`]; left out, the server takes it as unknown.
     #[serde(default)]
     pub request_version: u8,
     /// Retries after the first attempt; left out, the server takes 0.
