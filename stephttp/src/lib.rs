@@ -177,9 +177,9 @@ pub use remember::{Fault, Remember, RememberRejection};
 pub use replayable::Replayable;
 pub use run::{InvalidRunId, RunId};
 pub use step::{
-    AiInferStep, FetchRequest, FetchStep, Inference, InvokeStep, MissingLayer, RunStep, SendEventStep,
-    SendEventsStep, SendSignalStep, SignalConflict, SleepStep, Step, StepId, StepOutcome, Storable,
-    WaitForEventStep, WaitForSignalStep,
+    AiInferStep, ConfigureError, FetchRequest, FetchStep, Inference, InvokeStep, MissingLayer, RunStep,
+    SendEventStep, SendEventsStep, SendSignalStep, SignalConflict, SleepStep, Step, StepId, StepOutcome,
+    Storable, WaitForEventStep, WaitForSignalStep,
 };
 
 #[doc = include_str!("api_fn.md")]

@@ -16,13 +16,25 @@ use crate::wire::StepHash;
 
 /// Tells the request's run which function it is in.
 pub fn enter<F: ApiFn>(step: &Step) {
-    step.enter(&const { F::OPTS });
+    step.enter(&const { F::OPTS }, const { waits(F::STEPS) });
 }
 
 /// Tells the run of the request that is being handled, if there is one, which function it is in: one without a `Step`. Only
 /// [`Track::Always`](crate::Track::Always) makes it a run that is recorded.
 pub fn enter_without_step<F: ApiFn>() {
     run::enter_current(&const { F::OPTS });
+}
+
+/// Whether one of these steps waits at Inngest.
+const fn waits(steps: &[StepMeta]) -> bool {
+    let mut n = 0;
+    while n < steps.len() {
+        if steps[n].kind().waits() {
+            return true;
+        }
+        n += 1;
+    }
+    false
 }
 
 /// A step id that was hashed at compile time.

@@ -23,6 +23,10 @@ impl Backlog {
         Self { bytes: AtomicUsize::new(0), limit, full_since: Mutex::default(), shrunk: Notify::new() }
     }
 
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.bytes.load(Ordering::Relaxed) >= self.limit
     }

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::DeliveryError;
+use super::in_flight::InFlight;
 use crate::run::{Run, RunId};
 use crate::wire::ApiResult;
 
@@ -23,6 +24,8 @@ const REMEMBERED: usize = 1_000;
 #[derive(Debug, Default)]
 pub(crate) struct Deliveries {
     account: Mutex<Account>,
+    in_flight: InFlight,
+    /// What some task waits for may have come about.
     settled: Notify,
 }
 
@@ -63,6 +66,25 @@ struct Finished {
 }
 
 impl Deliveries {
+    /// One more request is under way.
+    pub(crate) fn take_off(&self) {
+        self.in_flight.take_off();
+    }
+
+    /// A request is over; whatever of it is still to be done has been added here.
+    pub(crate) fn land(&self) {
+        if self.in_flight.land() {
+            self.settled.notify_waiters();
+        }
+    }
+
+    /// Requests that are under way, and runs that are still to be reported.
+    pub(crate) fn in_flight(&self) -> usize {
+        let requests = self.in_flight.requests();
+        let account = self.lock();
+        requests + account.finished.len() + account.reporting.len()
+    }
+
     /// Runs a future in a task that [`wait`](Self::wait) waits for. `None` when the runtime is gone.
     pub(super) fn spawn<T: Send + 'static>(
         self: &Arc<Self>,
@@ -108,11 +130,13 @@ impl Deliveries {
 
     /// Waits until nothing is under way.
     pub(crate) async fn wait(&self, timeout: Duration) -> Result<(), Undelivered> {
+        let _watching = self.in_flight.watch();
         let settled = async {
             loop {
                 let mut settled = std::pin::pin!(self.settled.notified());
                 settled.as_mut().enable();
-                if self.lock().is_settled() {
+                // In this order: a request that is over may have left something to deliver.
+                if self.in_flight.requests() == 0 && self.lock().is_settled() {
                     return;
                 }
                 settled.await;
@@ -124,6 +148,7 @@ impl Deliveries {
             return Ok(());
         }
         Err(Undelivered {
+            requests: self.in_flight.requests(),
             pending: account.pending(),
             lost: account.lost.clone(),
             lost_count: account.lost_count,
@@ -224,13 +249,21 @@ impl fmt::Debug for Finished {
 /// What [`Provider::wait`](crate::Provider::wait) could not see delivered.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Undelivered {
+    requests: usize,
     pending: Vec<RunId>,
     lost: Vec<(RunId, String)>,
     lost_count: usize,
 }
 
 impl Undelivered {
-    /// Runs that were still under way when the time was up. They are lost if the process ends now.
+    /// Requests that were still under way when the time was up: their handlers had not answered, or their clients had not
+    /// had the whole of a response that is recorded.
+    #[must_use]
+    pub fn requests(&self) -> usize {
+        self.requests
+    }
+
+    /// Runs that were still to be delivered when the time was up. They are lost if the process ends now.
     #[must_use]
     pub fn pending(&self) -> &[RunId] {
         &self.pending
@@ -250,7 +283,12 @@ impl Undelivered {
 
 impl fmt::Display for Undelivered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} runs still under way, {} lost", self.pending.len(), self.lost_count)?;
+        let (requests, runs) = (self.requests, self.pending.len());
+        write!(
+            f,
+            "{requests} requests still under way, {runs} runs not delivered, {} lost",
+            self.lost_count
+        )?;
         if let Some((run_id, reason)) = self.lost.first() {
             write!(f, " (the first, {run_id}: {reason})")?;
         }

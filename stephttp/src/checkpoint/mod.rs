@@ -7,6 +7,7 @@
 mod backlog;
 mod deliveries;
 mod error;
+mod in_flight;
 mod payload;
 
 use std::sync::Arc;
@@ -176,12 +177,16 @@ impl Run {
         result: impl FnOnce() -> ApiResult<'static> + Send + 'static,
     ) {
         let Some(shared) = self.shared().cloned() else { return };
-        // Steps wait for room before they begin. What has none must not wait, since its client does, nor pile up.
-        if self.ledger.is_dropped() || (shared.backlog().is_full() && !self.has_steps()) {
-            return shared.deliveries().lost(self.id(), &DeliveryError::Dropped);
+        // Steps wait for room before they begin. What has run none must not wait, since its client does, nor pile up.
+        if self.ledger.is_dropped() || (shared.backlog().is_full() && !self.has_executed()) {
+            self.ledger.dropped.store(true, Ordering::Relaxed);
+            shared.deliveries().lost(self.id(), &DeliveryError::Dropped);
+        } else {
+            self.ledger.charge(shared.backlog(), FINISHED_RUN_BYTES + held + self.body.kept_length());
+            shared.deliveries().report(self.clone(), Box::new(result));
         }
-        self.ledger.charge(shared.backlog(), FINISHED_RUN_BYTES + held + self.body.kept_length());
-        shared.deliveries().report(self, Box::new(result));
+        // After it is under way as a delivery: whoever waits for both must not see neither.
+        self.land();
     }
 
     /// Delivers the run's end and all that has not been sent.

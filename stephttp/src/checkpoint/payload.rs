@@ -107,12 +107,18 @@ pub(super) async fn create(
         }
     };
     let opts = run.opts();
+    // A HEAD request's answer has no body, so nothing could be told in it.
+    let method = if head.method() == Method::HEAD { "GET" } else { head.method().as_str() };
     let data = NewApiRunData {
         domain: settings.origin(head.host()),
-        // A HEAD request's answer has no body, so nothing could be told in it.
-        method: if head.method() == Method::HEAD { "GET" } else { head.method().as_str() }.into(),
+        method: method.into(),
         path: head.path().into(),
-        function: opts.id().into(),
+        function: match (opts.id(), head.matched_path()) {
+            // With the route's path, not the request's: that would be another function for each order. Where they are the
+            // same, Inngest makes this name itself.
+            ("", Some(path)) if path.as_str() != head.path() => format!("{method} {}", path.as_str()).into(),
+            (id, _) => id.into(),
+        },
         ip: head.ip(),
         content_type: head.content_type(),
         query_params: head.query().into(),

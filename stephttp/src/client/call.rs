@@ -215,6 +215,11 @@ impl ApiClient {
         Err(ApiError::refused(status, error_message(&answer), retry_after))
     }
 
+    /// Whether the last call found Inngest out of reach.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.inner.failing.load(Ordering::Relaxed)
+    }
+
     /// Logs that calls begin to fail, and that they succeed again.
     fn note(&self, error: Option<&ApiError>) {
         let inner = &*self.inner;

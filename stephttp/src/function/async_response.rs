@@ -12,22 +12,31 @@ use crate::run::RunId;
 ///
 /// It gets this once Inngest has taken the run over. When that fails, it gets a 503 instead, whatever is chosen here.
 ///
-/// Set by the `async_response` option of [`#[api_fn]`](macro@crate::api_fn).
+/// Set by the `async_response` option of [`#[api_fn]`](macro@crate::api_fn), or by a handler without the attribute with
+/// [`FnOpts::with_async_response`](crate::FnOpts::with_async_response); else by
+/// [`SetupOpts::default_async_response`](crate::SetupOpts::default_async_response); else it is [`Redirect`](Self::Redirect).
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum AsyncResponse {
     /// 303 to the run's output at Inngest, where it is waited for.
+    #[doc(alias = "AsyncResponseRedirect")]
     Redirect,
     /// 303 to a URL of the application's, or to one that is relative to the request's.
     ///
     /// When it gives no URL, or panics, the client gets a 500, whose cause is logged, and the run is given up: a client
     /// that tries again begins another.
+    #[doc(alias = "AsyncResponseRedirect")]
     RedirectTo(fn(&RunOutput) -> String),
     /// 200 with JSON: `{"run_id": "01J…", "token": "eyJ…"}`. The token allows reading the run's output for an hour.
+    #[doc(alias = "AsyncResponseToken")]
     Token,
+    /// As the client asks: with `Prefer: respond-async` (RFC 7240) it gets 202, `Location` with where the output will be,
+    /// and the JSON of [`Token`](Self::Token); any other, such as a browser, gets the 303 of [`Redirect`](Self::Redirect).
+    Negotiate,
     /// Whatever the application makes of the request, as the handler got it, and of where the output will be.
     ///
     /// It may take its time, and the client waits. When it panics, the client gets a 500, and the run is given up.
+    #[doc(alias = "AsyncResponseCustom")]
     Custom(fn(Parts, RunOutput) -> CustomResponse),
 }
 
@@ -40,6 +49,7 @@ impl fmt::Debug for AsyncResponse {
             Self::Redirect => "Redirect",
             Self::RedirectTo(_) => "RedirectTo(..)",
             Self::Token => "Token",
+            Self::Negotiate => "Negotiate",
             Self::Custom(_) => "Custom(..)",
         })
     }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::AsyncResponse;
 
-/// An endpoint's options.
+/// An endpoint's options: given to [`#[api_fn]`](macro@crate::api_fn), or by a handler without the attribute to
+/// [`Step::configure`](crate::Step::configure).
 #[derive(Debug, Clone, Copy)]
 pub struct FnOpts {
     id: &'static str,
@@ -43,6 +44,9 @@ impl FnOpts {
     /// How often a failed step is retried when nothing else is said.
     pub const DEFAULT_RETRIES: u8 = 3;
 
+    /// The largest number of retries that Inngest makes.
+    pub const MOST_RETRIES: u8 = 20;
+
     /// Options with the given id and the defaults.
     #[must_use]
     pub const fn new(id: &'static str) -> Self {
@@ -70,6 +74,8 @@ impl FnOpts {
     /// A re-entry has an empty one then, with the first request's content type: an extractor such as `Json` rejects it.
     /// Take `#[not_replayed] body: Bytes`, and read them in a step. When the handler begins, the layer lets go of what it has kept by then.
     #[must_use]
+    #[doc(alias = "OmitRequestBody")]
+    #[doc(alias = "OmitBody")]
     pub const fn with_omit_request_body(mut self, omit: bool) -> Self {
         self.omit_request_body = omit;
         self
@@ -79,15 +85,20 @@ impl FnOpts {
     /// hold for the body alone (`Content-Encoding`, digests).
     ///
     /// A client whose request the handler answers gets the body as always. One that was sent to the run's output finds
-    /// an empty one there, for the body is not even read in a re-entry.
+    /// an empty one there, for the body is not even read in a re-entry. A handler can decide later, and otherwise:
+    /// [`Step::omit_response_body`](crate::Step::omit_response_body).
     #[must_use]
+    #[doc(alias = "OmitResponseBody")]
     pub const fn with_omit_response_body(mut self, omit: bool) -> Self {
         self.omit_response_body = omit;
         self
     }
 
-    /// What a client gets when its run is handed over to Inngest.
+    /// What a client gets when its run is handed over to Inngest. Unless set, [`SetupOpts::default_async_response`] holds.
+    ///
+    /// [`SetupOpts::default_async_response`]: crate::SetupOpts::default_async_response
     #[must_use]
+    #[doc(alias = "AsyncResponse")]
     pub const fn with_async_response(mut self, response: AsyncResponse) -> Self {
         self.async_response = Some(response);
         self
@@ -116,7 +127,9 @@ impl FnOpts {
     ///
     /// The time counts from when the request reaches the layer. Steps under way then are not interrupted: they end and
     /// are stored, and the steps after them run when Inngest calls back, at once. Re-entries have no such limit, nor has an
-    /// endpoint that is [`sync_only`](Self::with_sync_only).
+    /// endpoint that is [`sync_only`](Self::with_sync_only). Unless set, [`SetupOpts::max_request_time`] holds.
+    ///
+    /// [`SetupOpts::max_request_time`]: crate::SetupOpts::max_request_time
     #[must_use]
     pub const fn with_max_request_time(mut self, time: Duration) -> Self {
         self.max_request_time = Some(time);
@@ -166,14 +179,15 @@ impl FnOpts {
         self.sync_only
     }
 
-    /// After how much time a first request hands its run over before it begins another step; `None`: never for that.
+    /// After how much time a first request hands its run over before it begins another step; `None`: nothing was said.
     #[must_use]
     pub const fn max_request_time(&self) -> Option<Duration> {
         self.max_request_time
     }
 }
 
-/// For a handler without the attribute: Inngest names it `<METHOD> <path>`.
+/// For a handler without the attribute that says none: Inngest knows it as `<METHOD> <path>`, where the path is that of
+/// its route (`/orders/{id}`), or the request's own where the layer is not on an axum router.
 impl Default for FnOpts {
     fn default() -> Self {
         Self::new("")

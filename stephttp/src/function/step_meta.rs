@@ -86,3 +86,10 @@ pub enum StepKind {
     /// [`Step::ai_infer`](crate::Step::ai_infer).
     AiInfer,
 }
+
+impl StepKind {
+    /// Whether such a step always hands its run over to Inngest.
+    pub(crate) const fn waits(self) -> bool {
+        !matches!(self, Self::Run | Self::SendEvent | Self::SendSignal)
+    }
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, VARY};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
@@ -42,6 +42,20 @@ pub(super) fn token(output: &RunOutput) -> Response {
     let body = serde_json::json!({ "run_id": output.run_id().to_string(), "token": output.token() });
     let mut response = json(StatusCode::OK, &body);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// To a client: the run goes on at Inngest. One that would rather not wait is told where its result will be.
+pub(super) fn negotiated(output: &RunOutput, prefers_async: bool) -> Response {
+    let mut response = see_other(output.url());
+    if prefers_async && let Some(location) = response.headers().get(LOCATION).cloned() {
+        response = token(output);
+        *response.status_mut() = StatusCode::ACCEPTED;
+        response.headers_mut().insert(LOCATION, location);
+        let applied = HeaderName::from_static("preference-applied");
+        response.headers_mut().insert(applied, HeaderValue::from_static("respond-async"));
+    }
+    response.headers_mut().insert(VARY, HeaderValue::from_static("prefer"));
     response
 }
 

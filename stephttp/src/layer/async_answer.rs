@@ -7,22 +7,25 @@ use axum::response::Response;
 use http::request::Parts;
 use url::Url;
 
-use super::answer;
+use super::{RequestHead, answer};
 use crate::function::{AsyncResponse, RunOutput};
 use crate::run::Run;
 
 /// Answers as the run's function says; it may want its request's parts. The error says what the application's part of it
 /// did wrong.
 pub(super) async fn answer(run: &Run, parts: Option<Parts>, output: RunOutput) -> Result<Response, String> {
-    match run.opts().async_response() {
-        None | Some(AsyncResponse::Redirect) => Ok(answer::see_other(output.url())),
-        Some(AsyncResponse::RedirectTo(make)) => {
+    match run.async_response() {
+        AsyncResponse::Redirect => Ok(answer::see_other(output.url())),
+        AsyncResponse::Negotiate => {
+            Ok(answer::negotiated(&output, run.head().is_some_and(RequestHead::prefers_async)))
+        }
+        AsyncResponse::RedirectTo(make) => {
             let location = contained(|| make(&output))?;
             check(&location, &output)?;
             Ok(answer::see_other(&location))
         }
-        Some(AsyncResponse::Token) => Ok(answer::token(&output)),
-        Some(AsyncResponse::Custom(make)) => {
+        AsyncResponse::Token => Ok(answer::token(&output)),
+        AsyncResponse::Custom(make) => {
             let parts = parts.ok_or("it is not registered, so the request was not kept for it")?;
             let mut response = contained(|| make(parts, output))?;
             std::future::poll_fn(|cx| match contained(|| response.as_mut().poll(cx)) {

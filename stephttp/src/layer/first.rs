@@ -157,10 +157,8 @@ where
     E: Send + 'static,
 {
     fn drop(&mut self) {
-        if let Stage::Handling(mut handling) = std::mem::replace(&mut self.stage, Stage::Done)
-            && handling.run.is_tracked()
-        {
-            if !handling.run.has_begun() {
+        if let Stage::Handling(mut handling) = std::mem::replace(&mut self.stage, Stage::Done) {
+            if !handling.run.is_tracked() || !handling.run.has_begun() {
                 let Handling { handler, run, .. } = handling;
                 drop(handler);
                 return report(&run, CLIENT_CLOSED_REQUEST);
@@ -213,11 +211,14 @@ where
 {
     let response = response.map(Body::new);
     run.body.release();
+    run.track_at_end(response.status());
     if !run.is_tracked() {
+        run.land();
         return response;
     }
     run.finish();
     if !run.is_recorded() {
+        run.land();
         return response;
     }
     let (parts, body) = response.into_parts();
@@ -236,9 +237,15 @@ fn misused(run: &Arc<Run>, fault: &str) -> Response {
 
 /// Reports a run that has no response of its handler's, if it has anything to report.
 fn report(run: &Arc<Run>, status: u16) {
+    run.track_at_end(StatusCode::from_u16(status).unwrap_or_default());
+    if !run.is_tracked() {
+        return run.land();
+    }
     run.finish();
     if run.is_recorded() {
         report_status(run, status);
+    } else {
+        run.land();
     }
 }
 

@@ -15,7 +15,11 @@ use crate::wire::ApiResult;
 /// Hands a run over, and gives the client's answer, which says where the run's output will be.
 pub(super) async fn from_first(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Response {
     // In a task of its own: a client that goes away now must not cut it in half.
-    let task = run.clone().in_background(hand_over(run.clone(), outstanding));
+    let task = run.clone().in_background(async move {
+        let response = hand_over(run.clone(), outstanding).await;
+        run.land();
+        response
+    });
     match task {
         Some(task) => task.await.unwrap_or_else(|_| answer::unavailable("the server is shutting down")),
         None => answer::unavailable("the server is shutting down"),

@@ -55,8 +55,33 @@ pub(crate) struct CurrentRun(pub(crate) Arc<Run>);
 /// # }
 /// ```
 ///
-/// Routes whose handlers take no [`Step`](crate::Step) pass through it as they are. A second layer further in does
-/// nothing.
+/// Routes whose handlers take no [`Step`](crate::Step) pass through it as they are. Of two layers on one route the outer
+/// one works, since it sees the request first; the other does nothing, and says so in the log.
+///
+/// It works on whatever tower service takes a `Request<axum::body::Body>`; requests may come with any body of [`Bytes`],
+/// and so may the service's responses. A service without axum's extractors gets its `Step` with
+/// [`Step::from_parts`](crate::Step::from_parts), and says its options with [`Step::configure`](crate::Step::configure):
+///
+/// ```
+/// # use std::convert::Infallible;
+/// # use axum::body::Body;
+/// # use http::{Request, Response};
+/// # use stephttp::{FnOpts, Provider, SetupError, SetupOpts, Step, StepError};
+/// # use tower_layer::Layer;
+/// async fn greet(request: Request<Body>) -> Result<String, StepError> {
+///     let (parts, _) = request.into_parts();
+///     let step = Step::from_parts(&parts)?;
+///     step.configure(FnOpts::new("greet"))?;
+///     step.run("greeting", async { Ok::<_, stephttp::Failure>("hello".to_owned()) }).await
+/// }
+///
+/// # fn service<S>(service_fn: S) -> Result<(), SetupError> {
+/// let inngest = Provider::setup(SetupOpts::new("https://api.example.com").signing_key("signkey-prod-0123abcd"))?;
+/// let service = inngest.layer().layer(service_fn);
+/// # Ok(()) }
+/// ```
+///
+/// [`Bytes`]: bytes::Bytes
 #[derive(Debug, Clone)]
 pub struct DurableLayer {
     shared: Arc<Shared>,

@@ -176,6 +176,7 @@ struct Over(Arc<Run>);
 impl Drop for Over {
     fn drop(&mut self) {
         self.0.finish();
+        self.0.land();
     }
 }
 
@@ -204,12 +205,7 @@ async fn finish(run: &Arc<Run>, response: Response) -> Response {
     let (parts, body) = response.into_parts();
     let mut headers = result::headers(&parts.headers, Audience::Client);
     // It is not even read.
-    let body = if run.opts().omits_response_body() {
-        result::omit_body(&mut headers);
-        Body::empty()
-    } else {
-        body
-    };
+    let body = if run.omits_response_body() { Body::empty() } else { body };
     let body = match axum::body::to_bytes(body, REENTRY_ANSWER_BYTES).await {
         Ok(body) => body,
         Err(error) => {
@@ -219,6 +215,13 @@ async fn finish(run: &Arc<Run>, response: Response) -> Response {
                 "the response's body could not be read, or is over 8 MiB, the most that Inngest keeps",
             );
         }
+    };
+    // A stream may have said so just now.
+    let body = if run.omits_response_body() {
+        result::omit_body(&mut headers);
+        Bytes::new()
+    } else {
+        body
     };
     let Ok(body) = str::from_utf8(&body) else {
         return unfit(

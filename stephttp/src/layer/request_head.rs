@@ -15,6 +15,7 @@ static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 static RUN_ID: HeaderName = HeaderName::from_static(headers::RUN_ID);
 static SIGNATURE: HeaderName = HeaderName::from_static(headers::SIGNATURE);
+static PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// Taken when a `Step` is extracted, or before that, where functions without a `Step` are recorded. All of it is
 /// reference-counted: nothing is copied until a run is reported.
@@ -28,6 +29,7 @@ pub(crate) struct RequestHead {
     forwarded_for: Option<HeaderValue>,
     real_ip: Option<HeaderValue>,
     peer: Option<SocketAddr>,
+    prefers_async: bool,
 }
 
 impl RequestHead {
@@ -44,6 +46,7 @@ impl RequestHead {
             forwarded_for: header(&FORWARDED_FOR),
             real_ip: header(&REAL_IP),
             peer: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0),
+            prefers_async: parts.headers.get_all(&PREFER).iter().any(asks_for_async),
         }
     }
 
@@ -67,6 +70,11 @@ impl RequestHead {
         text(self.content_type.as_ref())
     }
 
+    /// Whether the client would rather not wait for the result: `Prefer: respond-async`.
+    pub(crate) fn prefers_async(&self) -> bool {
+        self.prefers_async
+    }
+
     /// The host that the client asked for. Only dev mode goes by it.
     pub(crate) fn host(&self) -> Option<&str> {
         let authority = self.uri.authority().map(http::uri::Authority::as_str);
@@ -88,6 +96,15 @@ impl RequestHead {
     }
 }
 
+/// RFC 7240: preferences are separated by commas, and may have parameters.
+fn asks_for_async(value: &HeaderValue) -> bool {
+    let is_async = |preference: &[u8]| {
+        let name = preference.split(|byte| *byte == b';').next().unwrap_or_default();
+        name.trim_ascii().eq_ignore_ascii_case(b"respond-async")
+    };
+    value.as_bytes().split(|byte| *byte == b',').any(is_async)
+}
+
 /// Headers are nearly always text; what is not is kept as far as it goes.
 fn text(value: Option<&HeaderValue>) -> Cow<'_, str> {
     value.map_or(Cow::Borrowed(""), |value| String::from_utf8_lossy(value.as_bytes()))
@@ -96,4 +113,22 @@ fn text(value: Option<&HeaderValue>) -> Cow<'_, str> {
 /// Whether a request looks like Inngest's call back: both headers are there, even if the signature is empty.
 pub(super) fn is_reentry(headers: &HeaderMap) -> bool {
     headers.contains_key(&RUN_ID) && headers.contains_key(&SIGNATURE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn preferences_are_told_from_their_neighbours() {
+        for (value, wanted) in [
+            ("respond-async", true),
+            ("wait=10, Respond-Async ; a=b", true),
+            ("respond-async-ish, wait", false),
+            ("x=\"respond-async\"", false),
+            ("", false),
+        ] {
+            assert_eq!(asks_for_async(&HeaderValue::from_static(value)), wanted, "{value}");
+        }
+    }
 }

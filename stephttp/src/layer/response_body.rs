@@ -36,21 +36,14 @@ enum Seen {
     Part,
     All,
     TooMuch,
-    /// The function keeps it to itself.
+    /// Some of it has passed while the function kept it to itself.
     Omitted,
 }
 
 impl ReportingBody {
     pub(super) fn new(inner: Body, run: Arc<Run>, status: StatusCode, headers: &HeaderMap) -> Self {
-        let mut headers = result::headers(headers, Audience::Viewers);
-        let seen = if run.opts().omits_response_body() {
-            result::omit_body(&mut headers);
-            Seen::Omitted
-        } else if inner.is_end_stream() {
-            Seen::All
-        } else {
-            Seen::Nothing
-        };
+        let headers = result::headers(headers, Audience::Viewers);
+        let seen = if inner.is_end_stream() { Seen::All } else { Seen::Nothing };
         Self { inner, pending: Some(Pending { run, status, headers, frames: Vec::new(), length: 0, seen }) }
     }
 }
@@ -95,6 +88,12 @@ impl Drop for ReportingBody {
 
 impl Pending {
     fn keep(&mut self, frame: &Frame<Bytes>, at_end: bool) {
+        if self.run.omits_response_body() {
+            self.frames = Vec::new();
+            if frame.is_data() {
+                self.seen = Seen::Omitted;
+            }
+        }
         if self.seen == Seen::Omitted {
             return;
         }
@@ -120,7 +119,12 @@ impl Pending {
     }
 
     fn report(self) {
-        let Self { run, status, headers, frames, length, seen } = self;
+        let Self { run, status, mut headers, mut frames, length, mut seen } = self;
+        // Said before the response has ended.
+        if run.omits_response_body() || seen == Seen::Omitted {
+            (frames, seen) = (Vec::new(), Seen::Omitted);
+            result::omit_body(&mut headers);
+        }
         let (run_id, elapsed) = (run.id(), run.elapsed());
         let held = frames.iter().map(Bytes::len).sum();
         run.report_finished(held, move || {

@@ -1,6 +1,7 @@
 //! What is known of a re-entry's function before its handler says which it is.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use axum::extract::MatchedPath;
@@ -16,7 +17,8 @@ use crate::function::{self, FnOpts, Registration};
 #[derive(Debug)]
 pub(crate) struct Routes {
     seen: Mutex<HashMap<(Method, String), u8>>,
-    least: u8,
+    /// The fewest of any function that is known.
+    least: AtomicU8,
 }
 
 impl Routes {
@@ -25,7 +27,7 @@ impl Routes {
         let registered = function::registered().map(Registration::opts);
         let registered = registered.filter(|opts| !opts.is_sync_only()).map(|opts| opts.retries());
         let least = registered.chain([FnOpts::DEFAULT_RETRIES]).min().unwrap_or_default();
-        Self { seen: Mutex::default(), least }
+        Self { seen: Mutex::default(), least: AtomicU8::new(least) }
     }
 
     /// Notes which function a route leads to.
@@ -41,6 +43,13 @@ impl Routes {
     pub(crate) fn sure_retries(&self, method: &Method, path: Option<&MatchedPath>) -> u8 {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = path.and_then(|path| seen.get(&(method.clone(), path.as_str().to_owned())));
-        seen.copied().unwrap_or(self.least)
+        seen.copied().unwrap_or_else(|| self.least.load(Ordering::Relaxed))
+    }
+
+    /// Notes the retries of a function that is not registered.
+    pub(crate) fn learn_retries(&self, retries: u8) {
+        if retries < self.least.load(Ordering::Relaxed) {
+            self.least.fetch_min(retries, Ordering::Relaxed);
+        }
     }
 }

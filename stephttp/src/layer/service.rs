@@ -50,6 +50,7 @@ where
         let request = request.map(Body::new);
         if request.extensions().get::<CurrentRun>().is_some() {
             // A layer further out has it in hand.
+            self.shared.warn_of_second_layer();
             let response = self.inner.call(request);
             return ResponseFuture::deciding(async { Ok(response.await?.map(Body::new)) });
         }

@@ -10,6 +10,10 @@ pub(super) const SIGNING_KEY_FALLBACK: &str = "INNGEST_SIGNING_KEY_FALLBACK";
 pub(super) const API_BASE_URL: &str = "INNGEST_API_BASE_URL";
 /// Where Inngest is.
 pub(super) const BASE_URL: &str = "INNGEST_BASE_URL";
+/// The app's public origin.
+pub(super) const SERVE_ORIGIN: &str = "INNGEST_SERVE_ORIGIN";
+/// Its older name.
+pub(super) const SERVE_HOST: &str = "INNGEST_SERVE_HOST";
 /// The branch environment.
 pub(super) const ENV: &str = "INNGEST_ENV";
 /// The key to send events with.

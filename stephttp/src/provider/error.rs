@@ -25,7 +25,7 @@ pub enum SetupError {
     /// No origin, outside of dev mode.
     #[error(
         "no origin: outside of dev mode Inngest must be told where to call this app back: use SetupOpts::new with its \
-         public origin, such as \"https://api.example.com\""
+         public origin, such as \"https://api.example.com\", or set INNGEST_SERVE_ORIGIN"
     )]
     MissingOrigin,
     /// TLS could not be set up.

@@ -6,11 +6,12 @@ mod error;
 mod events;
 mod opts;
 mod settings;
+mod shutdown;
 mod wants;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) use connection::{Connection, Dev, Given, Source};
 pub use error::SetupError;
@@ -18,7 +19,7 @@ pub use opts::SetupOpts;
 pub(crate) use settings::Settings;
 pub(crate) use wants::Wants;
 
-use crate::checkpoint::{Backlog, Deliveries, Undelivered};
+use crate::checkpoint::{Backlog, Deliveries};
 use crate::client::{ApiClient, Configuration};
 use crate::function;
 use crate::layer::{DurableLayer, Routes};
@@ -39,6 +40,10 @@ pub(crate) struct Shared {
     deliveries: Arc<Deliveries>,
     routes: Routes,
     wants: Wants,
+    /// The process is to end.
+    draining: AtomicBool,
+    /// It has been said that two layers are stacked.
+    said_stacked: AtomicBool,
 }
 
 impl Provider {
@@ -49,6 +54,7 @@ impl Provider {
     /// # Errors
     /// When an option or variable makes no sense (the error names it), when there is neither a signing key nor dev
     /// mode, and when two functions of this program have one id.
+    #[doc(alias = "Setup")]
     pub fn setup(opts: SetupOpts) -> Result<Self, SetupError> {
         let settings = Settings::resolve(opts, |name| std::env::var(name).ok())?;
         check_functions(function::registered().map(|function| (function.opts.id(), function)))?;
@@ -64,16 +70,21 @@ impl Provider {
         Ok(Self {
             shared: Arc::new(Shared {
                 backlog: Backlog::new(settings.backlog_bytes),
+                wants: Wants::of(&settings, function::registered()),
                 settings,
                 client,
                 deliveries: Arc::default(),
                 routes: Routes::new(),
-                wants: Wants::of(function::registered()),
+                draining: AtomicBool::new(false),
+                said_stacked: AtomicBool::new(false),
             }),
         })
     }
 
-    /// The layer that makes handlers durable. Add it once, after the routes.
+    /// The layer that makes handlers durable. Add it once, after the routes: to a router, to one that is nested in
+    /// another, to a single route, or to any tower service (see [`DurableLayer`]).
+    #[doc(alias = "Middleware")]
+    #[doc(alias = "ServeHTTP")]
     #[must_use = "a layer does nothing until it is added to a router"]
     pub fn layer(&self) -> DurableLayer {
         DurableLayer::new(self.shared.clone())
@@ -83,19 +94,6 @@ impl Provider {
     #[must_use]
     pub fn client(&self) -> &ApiClient {
         self.shared.client()
-    }
-
-    /// Waits until nothing is under way: every checkpoint delivered, every run whose client went away ended or handed
-    /// over. Call it when the server has stopped taking requests, before the process ends.
-    ///
-    /// # Errors
-    /// What was not delivered: runs still under way when `timeout` was over, and runs that were lost before, since
-    /// [`setup`](Self::setup).
-    ///
-    /// # Cancellation
-    /// Waiting has no effect on what is under way; it can be called again.
-    pub async fn wait(&self, timeout: Duration) -> Result<(), Undelivered> {
-        self.shared.deliveries.wait(timeout).await
     }
 }
 
@@ -128,6 +126,20 @@ impl Shared {
 
     pub(crate) fn wants(&self) -> Wants {
         self.wants
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// A request has come to a second layer, which leaves it alone.
+    pub(crate) fn warn_of_second_layer(&self) {
+        if !self.said_stacked.load(Ordering::Relaxed) && !self.said_stacked.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "two stephttp layers are stacked on one route: the outer one works, the inner one does nothing. Add \
+                 `.layer(provider.layer())` once, either to the router or to the one that is nested in it"
+            );
+        }
     }
 }
 

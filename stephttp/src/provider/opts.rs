@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::connection::Dev;
+use crate::function::AsyncResponse;
 
 /// How to set up a [`Provider`](super::Provider).
 ///
@@ -29,6 +30,7 @@ use super::connection::Dev;
 /// | `INNGEST_SIGNING_KEY` | [`signing_key`](Self::signing_key) | the key that Inngest and the app share; required outside of dev mode |
 /// | `INNGEST_SIGNING_KEY_FALLBACK` | [`signing_key_fallback`](Self::signing_key_fallback) | the other key, while keys are rotated |
 /// | `INNGEST_API_BASE_URL`, `INNGEST_BASE_URL` | [`base_url`](Self::base_url) | a self-hosted server; the first wins |
+/// | `INNGEST_SERVE_ORIGIN`, `INNGEST_SERVE_HOST` | [`new`](Self::new) | the app's public origin; the first wins |
 /// | `INNGEST_ENV` | [`env`](Self::env) | the branch environment |
 /// | `INNGEST_EVENT_KEY` | [`event_key`](Self::event_key) | the key to send events with; only [`Step::send_event`](crate::Step::send_event) needs it |
 /// | `INNGEST_EVENT_API_BASE_URL` | [`event_api_url`](Self::event_api_url) | where events are sent, if not where Inngest is |
@@ -49,14 +51,61 @@ pub struct SetupOpts {
     pub(super) backlog_bytes: Option<usize>,
     pub(super) backlog_wait: Option<Duration>,
     pub(super) replay_patience: Option<Duration>,
+    pub(super) default_async_response: Option<AsyncResponse>,
+    pub(super) track_all_endpoints: bool,
+    pub(super) max_request_time: Option<Duration>,
 }
 
 impl SetupOpts {
+    /// What a client gets when its run is handed over, where its function says nothing of it;
+    /// [`AsyncResponse::Redirect`] unless set.
+    #[doc(alias = "DefaultAsyncResponse")]
+    #[must_use]
+    pub fn default_async_response(mut self, response: AsyncResponse) -> Self {
+        self.default_async_response = Some(response);
+        self
+    }
+
+    /// Whether every request that comes through the layer to a route is recorded as a run, with or without steps, whatever
+    /// it is answered with; unless set, only those that run a step, and those of functions with
+    /// [`Track::Always`](crate::Track::Always).
+    ///
+    /// A route whose handler says no id has the name `METHOD /its/{path}`, as axum's `MatchedPath` has it: neither the query
+    /// nor what stands in the path's place is part of it. A request that no route has matched is not recorded: names that
+    /// strangers make up would each be a function at Inngest. Nor is one of a service that is no axum router, or lies
+    /// around one, unless its handler asks for a `Step` below the router. Go's SDK records those, by their whole path.
+    ///
+    /// The run's details do hold the path, the query, the client's address and the bodies of request and response. A handler
+    /// keeps its bodies to itself by its options. Where some annotated function does, a request that is answered with an
+    /// error before its handler has said its options is recorded without its bodies: an extractor may have rejected it. For
+    /// routes that Inngest is to know nothing of, add the layer to the others alone. Requests cost what they do with [`Track::Always`](crate::Track::Always).
+    #[doc(alias = "TrackAllEndpoints")]
+    #[must_use]
+    pub fn track_all_endpoints(mut self, track: bool) -> Self {
+        self.track_all_endpoints = track;
+        self
+    }
+
+    /// After how much time a first request hands its run over before it begins another step, for functions that say
+    /// nothing of it: something less than the patience of the load balancer. Never unless set.
+    ///
+    /// It does not hold for functions that [`Provider::drain`](super::Provider::drain) does not hand over either: those with
+    /// `sync_only`, and those without retries whose source shows no step that waits. For all else see
+    /// [`FnOpts::with_max_request_time`](crate::FnOpts::with_max_request_time).
+    #[must_use]
+    pub fn max_request_time(mut self, time: Duration) -> Self {
+        self.max_request_time = Some(time);
+        self
+    }
+
     /// Options of the app at a public origin, such as `https://api.example.com`: a scheme, a host and perhaps a port.
     ///
     /// Inngest calls the app back there, and knows it by that name. It is never taken from a client's request: anybody
     /// could then have Inngest call a place of their choice. In dev mode alone the request's own `Host` is used
     /// instead, so that code with a production origin works on any machine; see [`dev_origin`](Self::dev_origin).
+    ///
+    /// With `SetupOpts::default()` it is `INNGEST_SERVE_ORIGIN`.
+    #[doc(alias = "Domain")]
     pub fn new(origin: impl Into<String>) -> Self {
         Self { origin: Some(origin.into()), ..Self::default() }
     }
@@ -86,6 +135,7 @@ impl SetupOpts {
     }
 
     /// The signing key, as Inngest shows it. Neither logs nor `Debug` show it.
+    #[doc(alias = "SigningKey")]
     #[must_use]
     pub fn signing_key(mut self, key: impl Into<String>) -> Self {
         self.signing_key = Some(key.into());
@@ -94,6 +144,7 @@ impl SetupOpts {
 
     /// A second key: requests signed with it are accepted, and calls that the first one is refused for are made with
     /// it. For rotating keys without a gap.
+    #[doc(alias = "SigningKeyFallback")]
     #[must_use]
     pub fn signing_key_fallback(mut self, key: impl Into<String>) -> Self {
         self.signing_key_fallback = Some(key.into());
@@ -102,6 +153,7 @@ impl SetupOpts {
 
     /// Where the API of a self-hosted server is. Clients are redirected there for a run's output, so they must be able
     /// to reach it.
+    #[doc(alias = "BaseURL")]
     #[must_use]
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = Some(url.into());
@@ -144,7 +196,15 @@ impl SetupOpts {
     }
 
     /// How many bytes of operations, requests and responses may wait for Inngest, over all runs, before new steps wait
-    /// too; 4 MiB unless set.
+    /// too; 4 MiB unless set. [`Provider::backlog_bytes`](super::Provider::backlog_bytes) says how many do.
+    ///
+    /// It is what bounds the process's memory when Inngest is slow, or hangs. At the limit no further step begins for a
+    /// while ([`backlog_wait`](Self::backlog_wait)), and then none is kept; the end of a request that has run no step is not
+    /// kept either. So the limit is exceeded only by what was under way when it was reached: for each request in flight,
+    /// its body, the outputs of the steps that it was running, and its response. Beside the backlog, each request in flight
+    /// holds its body, and the response that is being recorded, as far as Inngest keeps them (3 and 4 MiB); 16 runs that
+    /// have ended, and each request in flight, hold the text of a call to Inngest. How many requests are in flight is the
+    /// server's to limit, with `tower::limit::ConcurrencyLimitLayer`, say.
     #[must_use]
     pub fn backlog_bytes(mut self, bytes: usize) -> Self {
         self.backlog_bytes = Some(bytes);
@@ -188,6 +248,9 @@ impl fmt::Debug for SetupOpts {
             .field("backlog_bytes", &self.backlog_bytes)
             .field("backlog_wait", &self.backlog_wait)
             .field("replay_patience", &self.replay_patience)
+            .field("default_async_response", &self.default_async_response)
+            .field("track_all_endpoints", &self.track_all_endpoints)
+            .field("max_request_time", &self.max_request_time)
             .finish()
     }
 }

@@ -9,6 +9,7 @@ use url::Url;
 use super::connection::{Connection, Given, Source, set};
 use super::{SetupError, SetupOpts, env, events};
 use crate::client::EventApi;
+use crate::function::AsyncResponse;
 
 pub(super) const CLOUD: &str = "https://api.inngest.com";
 const LINGER: Duration = Duration::from_millis(500);
@@ -25,6 +26,9 @@ pub(crate) struct Settings {
     pub(super) backlog_bytes: usize,
     pub(crate) backlog_wait: Duration,
     pub(crate) replay_patience: Duration,
+    pub(crate) default_async_response: Option<AsyncResponse>,
+    pub(crate) track_all_endpoints: bool,
+    pub(crate) max_request_time: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -49,7 +53,13 @@ impl Settings {
             env: opts.env,
         };
         let connection = Connection::resolve(given, Source::SetupOpts, &variable)?;
-        let origin = opts.origin.map(|origin| parse_origin("SetupOpts::new", &origin)).transpose()?;
+        let origin = match opts.origin {
+            Some(origin) => Some(parse_origin("SetupOpts::new", &origin)?),
+            None => [env::SERVE_ORIGIN, env::SERVE_HOST]
+                .into_iter()
+                .find_map(|name| set(&variable, name).map(|origin| parse_origin(name, &origin)))
+                .transpose()?,
+        };
         let dev_origin =
             opts.dev_origin.map(|origin| parse_origin("SetupOpts::dev_origin", &origin)).transpose()?;
         let mode = if connection.is_dev {
@@ -73,6 +83,9 @@ impl Settings {
             backlog_bytes: opts.backlog_bytes.unwrap_or(BACKLOG_BYTES).max(1),
             backlog_wait: opts.backlog_wait.unwrap_or(BACKLOG_WAIT),
             replay_patience: opts.replay_patience.unwrap_or(REPLAY_PATIENCE),
+            default_async_response: opts.default_async_response,
+            track_all_endpoints: opts.track_all_endpoints,
+            max_request_time: opts.max_request_time,
         })
     }
 
@@ -172,7 +185,7 @@ mod tests {
         let error = resolve(app(), &[]).unwrap_err();
         assert!(error.contains("INNGEST_SIGNING_KEY") && error.contains("INNGEST_DEV=1"), "{error}");
         let error = resolve(SetupOpts::default(), &[(env::SIGNING_KEY, KEY)]).unwrap_err();
-        assert!(error.contains("SetupOpts::new"), "{error}");
+        assert!(error.contains("SetupOpts::new") && error.contains(env::SERVE_ORIGIN), "{error}");
         let settings = resolve(app(), &[(env::SIGNING_KEY, KEY)]).unwrap();
         assert!(!settings.is_dev());
         assert_eq!(settings.connection.base_url.as_str(), "https://api.inngest.com/");
@@ -215,6 +228,22 @@ mod tests {
         let settings = resolve(app().dev(false).signing_key(KEY), &variables[..2]).unwrap();
         assert!(!settings.is_dev());
         assert_eq!(settings.connection.base_url.as_str(), "http://two/");
+    }
+
+    #[test]
+    fn the_origin_is_the_options_or_the_newer_variables() {
+        let variables = [
+            (env::SIGNING_KEY, KEY),
+            (env::SERVE_HOST, "https://older.example.com/"),
+            (env::SERVE_ORIGIN, "https://newer.example.com"),
+        ];
+        let origin =
+            |opts, variables| resolve(opts, variables).map(|settings| settings.origin(None).into_owned());
+        assert_eq!(origin(app(), &variables).unwrap(), "https://api.example.com");
+        assert_eq!(origin(SetupOpts::default(), &variables).unwrap(), "https://newer.example.com");
+        assert_eq!(origin(SetupOpts::default(), &variables[..2]).unwrap(), "https://older.example.com");
+        let error = origin(SetupOpts::default(), &[(env::SERVE_HOST, "older")]).unwrap_err();
+        assert!(error.contains(env::SERVE_HOST), "{error}");
     }
 
     #[test]

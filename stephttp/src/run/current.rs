@@ -1,14 +1,18 @@
 //! The run whose handler this thread polls, for functions that are given none.
 
 use std::cell::Cell;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Run;
-use crate::function::FnOpts;
+use super::drive::is_polling;
+use crate::function::{FnOpts, Track};
 
 thread_local! {
     static CURRENT: Cell<Option<Arc<Run>>> = const { Cell::new(None) };
 }
+
+/// Functions that were called without a layer, which has been said.
+static UNLAYERED: Mutex<Vec<&str>> = Mutex::new(Vec::new());
 
 /// While a handler is polled that may be such a function's.
 pub(super) struct Current {
@@ -33,8 +37,24 @@ impl Drop for Current {
 /// no run.
 pub(crate) fn enter_current(opts: &'static FnOpts) {
     let run = CURRENT.take();
-    if let Some(run) = &run {
-        run.enter_without_step(opts);
+    match &run {
+        Some(run) => run.enter_without_step(opts),
+        None if opts.track() == Track::Always && !is_polling() => warn_of_missing_layer(opts.id()),
+        None => {}
     }
     CURRENT.set(run);
+}
+
+fn warn_of_missing_layer(function: &'static str) {
+    let mut known = UNLAYERED.lock().unwrap_or_else(PoisonError::into_inner);
+    if known.contains(&function) {
+        return;
+    }
+    known.push(function);
+    drop(known);
+    tracing::warn!(
+        function,
+        "it has `track = always`, but is not recorded: its route has no stephttp layer, or its handler runs in a task of \
+         its own. Add `.layer(provider.layer())` to the router, after its routes"
+    );
 }

@@ -178,6 +178,11 @@ thread_local! {
     static POLLED: Cell<usize> = const { Cell::new(0) };
 }
 
+/// Whether this thread polls some run's handler.
+pub(super) fn is_polling() -> bool {
+    POLLED.get() != 0
+}
+
 /// While a handler is polled.
 struct Polling {
     outer: usize,

@@ -43,6 +43,7 @@ impl Executing {
 
     /// It begins, in the handler's own task or in another.
     pub(super) fn begin(run: Arc<Run>, state: &mut State) -> Self {
+        state.has_executed = true;
         let counted = Some(Counted::begin(&run, state));
         Self { run, started: Instant::now(), counted }
     }

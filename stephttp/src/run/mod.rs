@@ -4,6 +4,7 @@ mod current;
 mod decision;
 mod drive;
 mod executing;
+mod function;
 mod handover;
 mod ids;
 mod memo;
@@ -19,7 +20,7 @@ mod virtual_time;
 mod wakeup;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, SystemTime};
@@ -30,6 +31,7 @@ pub(crate) use current::enter_current;
 pub(crate) use decision::Decision;
 pub(crate) use drive::Driven;
 pub(crate) use executing::Executing;
+use function::Function;
 pub(crate) use handover::Unfinished;
 pub(crate) use memo::{Memo, Memoized};
 use mode::Mode;
@@ -41,7 +43,6 @@ pub(crate) use steps::{Begin, Ended, Place};
 use tokio::time::Instant;
 
 use crate::checkpoint::Ledger;
-use crate::function::{AsyncResponse, FnOpts, Track};
 use crate::layer::{Dispatch, KeptParts, RequestBody, RequestHead};
 use crate::provider::Shared;
 use crate::remember::Remembered;
@@ -59,10 +60,10 @@ pub(crate) struct Run {
     /// When the request came, by both clocks. The second is tokio's, which tests can put forward.
     began: (SystemTime, Instant),
     id: OnceLock<RunId>,
-    opts: OnceLock<&'static FnOpts>,
+    function: OnceLock<Function>,
     /// Set once a `Step` was extracted: from then on the request is tracked.
     head: OnceLock<RequestHead>,
-    /// The head as the layer saw it, where some function of the program is recorded without having a `Step`.
+    /// The head as the layer saw it, where requests are recorded whose handlers have no `Step`.
     early_head: Option<Box<RequestHead>>,
     pub(crate) body: RequestBody,
     pub(crate) parts: KeptParts,
@@ -70,8 +71,12 @@ pub(crate) struct Run {
     pub(crate) ledger: Ledger,
     state: Mutex<State>,
     wakeup: Wakeup,
-    /// The attribute's code at the top of the handler's body has run.
+    /// The attribute's code at the top of the handler's body has run, or the handler has said its options.
     entered: AtomicBool,
+    /// What the handler has said of its response's body since; see [`function`].
+    response_body: AtomicU8,
+    /// Not among the requests in flight any more.
+    landed: AtomicBool,
 }
 
 /// How a run came into this process.
@@ -94,6 +99,7 @@ struct Reentry {
 impl Run {
     pub(crate) fn first(shared: Arc<Shared>, parts: &Parts) -> Self {
         let early_head = shared.wants().head.then(|| Box::new(RequestHead::new(parts)));
+        shared.deliveries().take_off();
         let mut run = Self::new(Origin::First(shared));
         run.early_head = early_head;
         run
@@ -102,6 +108,7 @@ impl Run {
     pub(crate) fn reentry(shared: Arc<Shared>, dispatch: Dispatch, memo: Memo) -> Self {
         let mode = Mode::of(&dispatch, &memo);
         let run_id = dispatch.run_id;
+        shared.deliveries().take_off();
         let run = Self::new(Origin::Reentry(Box::new(Reentry { shared, dispatch, mode })));
         run.id.get_or_init(|| run_id);
         run.learn(memo);
@@ -122,7 +129,7 @@ impl Run {
             origin,
             began: (SystemTime::now(), Instant::now()),
             id: OnceLock::new(),
-            opts: OnceLock::new(),
+            function: OnceLock::new(),
             head: OnceLock::new(),
             early_head: None,
             body: RequestBody::default(),
@@ -132,6 +139,8 @@ impl Run {
             state: Mutex::new(State { decides, ..State::default() }),
             wakeup: Wakeup::default(),
             entered: AtomicBool::new(false),
+            response_body: AtomicU8::new(0),
+            landed: AtomicBool::new(false),
         }
     }
 
@@ -224,43 +233,9 @@ impl Run {
         self.wakeup.notice();
     }
 
-    /// The handler's body has begun: its extractors accepted the request.
-    pub(crate) fn enter(&self, opts: &'static FnOpts) {
-        // A handler that calls another annotated function stays in its own.
-        if self.opts.set(opts).is_ok() {
-            if opts.omits_request_body() {
-                self.body.omit();
-            }
-            if self.wants_parts() && !matches!(opts.async_response(), Some(AsyncResponse::Custom(_))) {
-                drop(self.parts.take());
-            }
-        }
-        self.entered.store(true, Ordering::Relaxed);
-    }
-
-    /// The body of a function without a `Step` has begun. A handler that has one speaks for itself, whatever it calls.
-    fn enter_without_step(&self, opts: &'static FnOpts) {
-        if self.is_tracked() {
-            return;
-        }
-        self.enter(opts);
-        if let (Some(head), true) = (&self.early_head, self.tracks_always()) {
-            self.head.get_or_init(|| (**head).clone());
-        }
-    }
-
-    fn tracks_always(&self) -> bool {
-        self.opts.get().is_some_and(|opts| opts.track() == Track::Always)
-    }
-
     /// Whether the request may turn out to be recorded.
     pub(crate) fn may_be_recorded(&self) -> bool {
         self.is_tracked() || self.early_head.is_some()
-    }
-
-    /// Whether Inngest is to know of the request.
-    pub(crate) fn is_recorded(&self) -> bool {
-        self.tracks_always() || self.has_steps()
     }
 
     /// Notes where the function is, for re-entries that cannot get to their handler.
@@ -277,10 +252,6 @@ impl Run {
 
     pub(crate) fn is_entered(&self) -> bool {
         self.entered.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn opts(&self) -> FnOpts {
-        self.opts.get().copied().copied().unwrap_or_default()
     }
 
     /// Whether there is anything to tell Inngest.
@@ -304,6 +275,20 @@ impl Run {
     pub(crate) fn has_begun(&self) -> bool {
         let state = self.lock();
         state.added_steps > 0 || state.executing > 0
+    }
+
+    /// Whether a step's code has begun to run in this request: the backlog had room then.
+    pub(crate) fn has_executed(&self) -> bool {
+        self.lock().has_executed
+    }
+
+    /// The request is no longer in flight: its client has its answer, and what Inngest must know is on its way.
+    pub(crate) fn land(&self) {
+        if let Some(shared) = self.shared()
+            && !self.landed.swap(true, Ordering::AcqRel)
+        {
+            shared.deliveries().land();
+        }
     }
 
     /// Whether any step has been recorded in this request.
@@ -375,6 +360,7 @@ impl Run {
 impl Drop for Run {
     fn drop(&mut self) {
         self.release_backlog();
+        self.land();
     }
 }
 
@@ -382,7 +368,7 @@ impl fmt::Debug for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Run")
             .field("id", &self.id.get())
-            .field("opts", &self.opts.get())
+            .field("function", &self.function.get())
             .finish_non_exhaustive()
     }
 }

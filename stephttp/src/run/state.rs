@@ -32,6 +32,8 @@ pub(super) struct State {
     /// How many steps' futures have begun and not ended; and how many of them in tasks of their own.
     pub(super) executing: usize,
     pub(super) executing_elsewhere: usize,
+    /// Whether one has begun.
+    pub(super) has_executed: bool,
     /// How many of them the handler's last poll has polled.
     pub(super) polled: usize,
     /// That poll was made to find out.

@@ -172,27 +172,20 @@ impl Run {
                 format!("a run has at most {RUN_STEPS} steps, and this would be one more; it did not run");
             return Begin::Refused(OpError::new("RunLimitError", message));
         }
-        if self.is_first() && !self.ledger.is_dropped() {
-            if self.is_over_time() {
-                // Another request runs it. One for all that come too late.
-                if !state.is_outstanding(slot) {
-                    state.await_inngest(slot, OutstandingKind::Planned, Recorded::planned(key.clone()));
-                }
-                return self.noticed(Begin::Pending);
+        if self.leaves_steps() {
+            // Another request runs it. From a first request, one for all that come too late.
+            if !state.is_outstanding(slot) {
+                state.await_inngest(slot, OutstandingKind::Planned, Recorded::planned(key.clone()));
             }
-            if self.shared().is_some_and(|shared| shared.backlog().is_full()) {
-                return Begin::Backpressure;
-            }
+            return self.noticed(Begin::Pending);
+        }
+        if self.is_first()
+            && !self.ledger.is_dropped()
+            && self.shared().is_some_and(|shared| shared.backlog().is_full())
+        {
+            return Begin::Backpressure;
         }
         Begin::Execute(Executing::begin(self.clone(), &mut state))
-    }
-
-    /// Whether the request has lasted so long that it begins no further step. The clock is read only for functions that
-    /// set a limit.
-    fn is_over_time(&self) -> bool {
-        let most =
-            self.opts.get().filter(|opts| !opts.is_sync_only()).and_then(|opts| opts.max_request_time());
-        most.is_some_and(|most| self.elapsed() >= most)
     }
 
     /// A step's future was polled and has not ended.
@@ -252,7 +245,10 @@ impl Run {
 
     /// Says why a wait must not begin. A run that was handed over by an earlier version of the program may end.
     fn refuses_wait(&self, key: &StepKey) -> Option<String> {
-        let opts = self.opts.get().filter(|opts| opts.is_sync_only() && self.dispatch().is_none())?;
+        let opts = self.opts();
+        if !opts.is_sync_only() || self.dispatch().is_some() {
+            return None;
+        }
         Some(format!(
             "the step `{}` waits for Inngest, but the function `{}` has `sync_only`: it answers in its first request. Take \
              the step out, or the option",
@@ -300,6 +296,11 @@ impl Run {
 
     pub(crate) fn is_detached(&self) -> bool {
         matches!(self.origin, Origin::Detached(_))
+    }
+
+    /// Whether this is a re-entry that runs one step after another.
+    pub(super) fn runs_on(&self) -> bool {
+        self.mode() == Some(Mode::RunsOn)
     }
 
     pub(crate) fn is_first(&self) -> bool {

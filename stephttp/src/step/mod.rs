@@ -2,6 +2,7 @@
 
 mod ai_infer;
 mod cel;
+mod configure;
 mod fetch;
 mod fetch_request;
 mod id;
@@ -29,6 +30,7 @@ use http::StatusCode;
 use http::request::Parts;
 
 pub use ai_infer::AiInferStep;
+pub use configure::ConfigureError;
 pub use fetch::FetchStep;
 pub use fetch_request::FetchRequest;
 pub use id::StepId;
@@ -42,10 +44,11 @@ pub use sleep::SleepStep;
 pub use storable::Storable;
 pub use wait_for_event::WaitForEventStep;
 
-use crate::error::Failure;
+use crate::error::{Failure, StepError};
 use crate::function::FnOpts;
 use crate::layer::CurrentRun;
 use crate::run::{Run, RunId};
+use crate::wire::OpError;
 use outcome::Outcomes;
 
 /// A handler's way to run steps: an extractor.
@@ -228,21 +231,11 @@ impl Step {
         format!("{}-{}", self.run.id(), id.into().hash())
     }
 
-    pub(crate) fn enter(&self, opts: &'static FnOpts) {
-        self.run.enter(opts);
-    }
-}
-
-impl fmt::Debug for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Step").field("run", &self.run).finish()
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for Step {
-    type Rejection = MissingLayer;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MissingLayer> {
+    /// The step runner of a request, for services that do without axum's extractors.
+    ///
+    /// # Errors
+    /// When the request has not come through [`Provider::layer`](crate::Provider::layer).
+    pub fn from_parts(parts: &Parts) -> Result<Self, MissingLayer> {
         let Some(CurrentRun(run)) = parts.extensions.get() else {
             tracing::error!(
                 method = %parts.method,
@@ -256,6 +249,24 @@ impl<S: Sync> FromRequestParts<S> for Step {
         run.track(parts);
         Ok(Self { run, outcomes: None })
     }
+
+    pub(crate) fn enter(&self, opts: &FnOpts, waits: bool) {
+        self.run.enter(opts, waits);
+    }
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Step").field("run", &self.run).finish()
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Step {
+    type Rejection = MissingLayer;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MissingLayer> {
+        Self::from_parts(parts)
+    }
 }
 
 /// The rejection of [`Step`] on a route without [`Provider::layer`](crate::Provider::layer): a 500.
@@ -264,6 +275,12 @@ impl<S: Sync> FromRequestParts<S> for Step {
     "this endpoint is durable, but its server has no stephttp layer: add `.layer(provider.layer())` to the router"
 )]
 pub struct MissingLayer;
+
+impl From<MissingLayer> for StepError {
+    fn from(error: MissingLayer) -> Self {
+        Self::new("Step", OpError::new("MissingLayer", error.to_string()))
+    }
+}
 
 impl IntoResponse for MissingLayer {
     fn into_response(self) -> Response {

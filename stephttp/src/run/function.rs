@@ -1,0 +1,182 @@
+//! Which function a run is in, and what follows from its options.
+
+use std::sync::atomic::Ordering;
+
+use http::StatusCode;
+use http::request::Parts;
+
+use super::Run;
+use crate::function::{self, AsyncResponse, FnOpts, Registration, Track};
+
+/// The function that a run is in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Function {
+    opts: FnOpts,
+    /// Its source shows a step that waits at Inngest, so its arguments are the same in a re-entry.
+    waits: bool,
+}
+
+// What a handler has said of its response's body, after its options.
+const KEEP: u8 = 1;
+const OMIT: u8 = 2;
+
+impl Run {
+    /// The body of an annotated handler has begun: its extractors accepted the request.
+    pub(crate) fn enter(&self, opts: &FnOpts, waits: bool) {
+        // A handler that calls another annotated function stays in its own.
+        if self.function.set(Function { opts: *opts, waits }).is_ok() {
+            self.heed(opts);
+        }
+        self.entered.store(true, Ordering::Relaxed);
+    }
+
+    /// The body of a function without a `Step` has begun. A handler that has one speaks for itself, whatever it calls.
+    pub(super) fn enter_without_step(&self, opts: &FnOpts) {
+        if self.is_tracked() {
+            return;
+        }
+        self.enter(opts, false);
+        if let (Some(head), true) = (&self.early_head, self.tracks_always()) {
+            self.head.get_or_init(|| (**head).clone());
+        }
+    }
+
+    /// A handler without the attribute says its options. The error says why they have no effect.
+    pub(crate) fn configure(&self, opts: FnOpts, parts: Option<Parts>) -> Result<(), String> {
+        let state = self.lock();
+        let (closed, is_unused) = (state.closed, state.is_unused());
+        drop(state);
+        if closed {
+            return Err("its handler has ended, or has been handed over to Inngest".to_owned());
+        }
+        if !is_unused {
+            return Err("it has begun a step: say them before the first".to_owned());
+        }
+        check(opts, parts.is_some())?;
+        if self.function.set(Function { opts, waits: false }).is_err() {
+            return Err("they have been said: by the attribute `#[api_fn]`, or by an earlier call".to_owned());
+        }
+        self.heed(&opts);
+        self.entered.store(true, Ordering::Relaxed);
+        if let Some(shared) = self.shared() {
+            shared.routes().learn_retries(opts.retries());
+            if let (Some(parts), true) = (parts, self.is_first()) {
+                self.parts.keep(&parts);
+            }
+        }
+        Ok(())
+    }
+
+    fn heed(&self, opts: &FnOpts) {
+        if opts.omits_request_body() {
+            self.body.omit();
+        }
+        if self.wants_parts() && !matches!(self.async_response(), AsyncResponse::Custom(_)) {
+            drop(self.parts.take());
+        }
+    }
+
+    /// The function's options; the defaults as long as it is unknown.
+    pub(crate) fn opts(&self) -> FnOpts {
+        self.function.get().map(|function| function.opts).unwrap_or_default()
+    }
+
+    /// What a client gets whose run is handed over: as the function says, else as the provider does.
+    pub(crate) fn async_response(&self) -> AsyncResponse {
+        let own = self.opts().async_response();
+        let otherwise = || self.shared()?.settings().default_async_response;
+        own.or_else(otherwise).unwrap_or(AsyncResponse::Redirect)
+    }
+
+    /// Whether Inngest is not given the response's body, as far as the handler has said by now.
+    pub(crate) fn omits_response_body(&self) -> bool {
+        match self.response_body.load(Ordering::Relaxed) {
+            0 => self.opts().omits_response_body(),
+            said => said == OMIT,
+        }
+    }
+
+    /// The handler says anew whether Inngest is given the response's body.
+    pub(crate) fn omit_response_body(&self, omit: bool) {
+        self.response_body.store(if omit { OMIT } else { KEEP }, Ordering::Relaxed);
+    }
+
+    /// Whether steps that have not begun are left to another request of the run: this one has lasted too long, or the
+    /// process is to end.
+    pub(super) fn leaves_steps(&self) -> bool {
+        let Some(shared) = self.shared() else { return false };
+        // What cannot be told to Inngest is done here.
+        let drains = || shared.is_draining() && !shared.client().is_failing();
+        if self.is_first() {
+            !self.ledger.is_dropped() && (self.is_over_time() || (drains() && self.may_leave()))
+        } else {
+            self.runs_on() && drains() && !self.opts().is_sync_only()
+        }
+    }
+
+    /// Whether the request has lasted so long that it begins no further step. The clock is read only where there is a
+    /// limit.
+    fn is_over_time(&self) -> bool {
+        let function = self.function.get().filter(|function| !function.opts.is_sync_only());
+        let own = function.and_then(|function| function.opts.max_request_time());
+        let otherwise = || self.shared()?.settings().max_request_time.filter(|_| self.may_leave());
+        own.or_else(otherwise).is_some_and(|most| self.elapsed() >= most)
+    }
+
+    /// Whether a first request may be handed over for other reasons than its handler's own. Of a function that is never
+    /// handed over otherwise, the attribute does not ask for arguments that are the same in a re-entry.
+    fn may_leave(&self) -> bool {
+        let opts = self.opts();
+        let waits = self.function.get().is_some_and(|function| function.waits);
+        !opts.is_sync_only() && (opts.retries() > 0 || opts.max_request_time().is_some() || waits)
+    }
+
+    /// The request ends, with this status: where all endpoints are recorded, so is this one.
+    pub(crate) fn track_at_end(&self, status: StatusCode) {
+        let Some(head) = &self.early_head else { return };
+        if !self.tracks_all() {
+            return;
+        }
+        self.head.get_or_init(|| (**head).clone());
+        // An extractor may have rejected it, and then its function has not said what it keeps to itself.
+        let is_rejected = !self.is_entered() && !status.is_success();
+        if is_rejected && self.shared().is_some_and(|shared| shared.wants().discretion) {
+            self.body.omit();
+            self.omit_response_body(true);
+        }
+    }
+
+    /// Whether Inngest is to know of the request.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.tracks_always() || self.tracks_all() || self.has_steps()
+    }
+
+    fn tracks_always(&self) -> bool {
+        self.function.get().is_some_and(|function| function.opts.track() == Track::Always)
+    }
+
+    /// A request that no route has matched has no name that Inngest could know it by.
+    fn tracks_all(&self) -> bool {
+        let head = self.head.get().or(self.early_head.as_deref());
+        self.shared().is_some_and(|shared| shared.settings().track_all_endpoints)
+            && head.is_some_and(|head| head.matched_path().is_some())
+    }
+}
+
+/// Says what is wrong with options that the compiler has not seen.
+fn check(opts: FnOpts, has_parts: bool) -> Result<(), String> {
+    let (id, most) = (opts.id(), FnOpts::MOST_RETRIES);
+    if opts.retries() > most {
+        return Err(format!("there are {} retries, and Inngest makes {most} at most", opts.retries()));
+    }
+    if matches!(opts.async_response(), Some(AsyncResponse::Custom(_))) && !has_parts {
+        let reason =
+            "an `AsyncResponse::Custom` gets the request's parts: give them with `configure_with_parts`";
+        return Err(reason.to_owned());
+    }
+    let of_another = |function: &&Registration| function.opts().id() == id;
+    if let (Some(other), false) = (function::registered().find(of_another), id.is_empty()) {
+        return Err(format!("the id `{id}` is that of another function: {}", other.function()));
+    }
+    Ok(())
+}
