@@ -12,7 +12,6 @@ use quote::quote;
 use syn::ext::IdentExt;
 
 use crate::{
-    args::Track,
     cfgs,
     item::Body,
     tokens::{as_group, is_ident, is_punct, mentions, regroup},
@@ -47,20 +46,21 @@ fn function(endpoint: &Endpoint) -> TokenStream {
             step.to_string().starts_with('_').then(|| quote!(#[allow(clippy::used_underscore_binding)]));
         quote!(#(#step_cfgs)* #lint #krate::__private::enter::<#name>(&#step);)
     });
-    let always = endpoint.opts.track == Track::Always;
-    let without_step = always.then(|| quote!(#krate::__private::enter_without_step::<#name>();));
-    let enter = match (enter, without_step) {
-        (Some(enter), Some(without_step)) if !step_cfgs.is_empty() => {
+    // A provider may record all endpoints: it must know what this one keeps to itself.
+    let without_step = quote!(#krate::__private::enter_without_step::<#name>(););
+    let enter = match enter {
+        Some(enter) if !step_cfgs.is_empty() => {
             let exists = cfgs::all(step_cfgs);
-            Some(quote!(#enter #[cfg(not(#exists))] #without_step))
+            quote!(#enter #[cfg(not(#exists))] #without_step)
         }
-        (enter, without_step) => enter.or(without_step),
+        Some(enter) => enter,
+        None => without_step,
     };
     // Within the body, the function's name may mean something else.
-    let renames = enter.is_some() && (mentions(tokens, &name.to_string()) || mentions(tokens, "use"));
+    let renames = mentions(tokens, &name.to_string()) || mentions(tokens, "use");
     // A body that begins with `const ..;` has it after a statement now.
-    let lint = (enter.is_some() && !renames && starts_with_item(tokens))
-        .then(|| quote!(#[allow(clippy::items_after_statements)]));
+    let lint =
+        (!renames && starts_with_item(tokens)).then(|| quote!(#[allow(clippy::items_after_statements)]));
     let tokens = if renames { regroup(braces, tokens.clone()).into() } else { tokens.clone() };
     let methods =
         endpoint.typed.then(|| quote!(#[allow(unused_imports)] use #krate::__private::block::methods::*;));

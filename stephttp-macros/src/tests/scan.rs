@@ -102,7 +102,7 @@ fn literals_from_macro_rules() {
 fn step_by_another_type_name() {
     let has_step = |argument: &str| {
         let item = format!("async fn f({argument}) {{}}");
-        expand(r#"id = "f""#, &item).tokens.to_string().contains("enter")
+        expand(r#"id = "f""#, &item).tokens.to_string().contains("enter ::")
     };
     assert!(has_step("s: inngest::Step"));
     assert!(has_step("s: &Step"));

@@ -9,6 +9,7 @@
 | stored at Inngest | request body, response body; for requests that run a step |
 */
 async fn health() -> &'static str {
+    ::inngest::__private::enter_without_step::<health>();
     "ok"
 }
 #[allow(non_camel_case_types)]
