@@ -16,6 +16,7 @@ mod lifecycle;
 mod options;
 mod planning;
 mod property;
+mod provider;
 mod races;
 mod remember;
 mod retries;

@@ -10,7 +10,7 @@ mod track;
 
 /// Nothing that reached Inngest shows a text: neither a call of the app's, nor its answer to a re-entry.
 #[track_caller]
-fn assert_never_sent(world: &World, secret: &str) {
+pub(crate) fn assert_never_sent(world: &World, secret: &str) {
     use base64::Engine;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     // Wherever a text begins in what base64 encodes, the middle of it looks like one of these.
