@@ -141,7 +141,7 @@ impl Step {
     /// [`Failure::new`].
     ///
     /// # Errors
-    /// The step's [`StepError`](crate::StepError) when it failed for good: without retries left, or with a
+    /// The step's [`StepError`] when it failed for good: without retries left, or with a
     /// [`Failure::non_retriable`]. Also when its id is empty, too long or reserved, when its output cannot be stored
     /// (not serializable, over 4 MiB, over 32 MiB with the run's other outputs), when a stored output is no `T` any
     /// more, and when the run has 1,000 steps already.
