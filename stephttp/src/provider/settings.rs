@@ -242,7 +242,8 @@ mod tests {
         assert_eq!(origin(app(), &variables).unwrap(), "https://api.example.com");
         assert_eq!(origin(SetupOpts::default(), &variables).unwrap(), "https://newer.example.com");
         assert_eq!(origin(SetupOpts::default(), &variables[..2]).unwrap(), "https://older.example.com");
-        let error = origin(SetupOpts::default(), &[(env::SERVE_HOST, "older")]).unwrap_err();
+        let error =
+            origin(SetupOpts::default(), &[(env::SIGNING_KEY, KEY), (env::SERVE_HOST, "older")]).unwrap_err();
         assert!(error.contains(env::SERVE_HOST), "{error}");
     }
 
