@@ -155,6 +155,7 @@ mod error;
 mod event;
 mod function;
 mod layer;
+pub mod middleware;
 mod provider;
 mod remember;
 mod replayable;

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::layer::CurrentRun;
-use crate::run::{Run, StepKey};
+use crate::run::{Memoized, Run, StepKey};
 use crate::wire::limits::STEP_OUTPUT_BYTES;
 
 /// The hidden step that holds the values.
@@ -159,8 +159,14 @@ impl Remembered {
     }
 
     /// The hidden step's output, if there is anything to remember.
-    pub(crate) fn take(&self) -> Option<Box<RawValue>> {
+    ///
+    /// `texts` are what middlewares keep.
+    pub(crate) fn take(&self, texts: BTreeMap<String, String>) -> Option<Box<RawValue>> {
         let mut stored = BTreeMap::<String, Vec<Box<RawValue>>>::new();
+        for (name, text) in texts {
+            let json = serde_json::value::to_raw_value(&text);
+            stored.insert(format!("{TEXT}{name}"), json.into_iter().collect());
+        }
         for (name, json) in self.lock().drain(..) {
             stored.entry(name.to_owned()).or_default().extend(json);
         }
@@ -174,6 +180,19 @@ impl Remembered {
     fn lock(&self) -> MutexGuard<'_, Vec<(TypeName, Option<Box<RawValue>>)>> {
         self.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Before the names of the texts that middlewares keep; no type's name begins with it.
+const TEXT: &str = "middleware:";
+
+/// The texts of middlewares in the hidden step's output.
+pub(crate) fn texts(stored: &Memoized) -> BTreeMap<String, String> {
+    let Ok(Ok(Stored(values))) = stored.outcome::<Stored>() else { return BTreeMap::new() };
+    let text = |(name, values): (String, Vec<Box<RawValue>>)| {
+        let name = name.strip_prefix(TEXT)?.to_owned();
+        Some((name, serde_json::from_str(values.first()?.get()).ok()?))
+    };
+    values.into_iter().filter_map(text).collect()
 }
 
 pub(crate) fn hidden_step() -> StepKey {

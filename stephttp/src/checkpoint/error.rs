@@ -19,6 +19,9 @@ pub(crate) enum DeliveryError {
     /// Too much waited to be sent: for too long, where there were steps to wait.
     #[error("too much waited for Inngest: the run's operations were dropped")]
     Dropped,
+    /// A middleware could not transform what was to be stored.
+    #[error("what was to be stored could not be transformed: {0}")]
+    Middleware(String),
     /// The run has too many steps to go on.
     #[error("{0}")]
     TooManySteps(String),

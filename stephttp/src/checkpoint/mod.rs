@@ -10,10 +10,12 @@ mod error;
 mod in_flight;
 mod payload;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::StatusCode;
 use serde::de::IgnoredAny;
 use tokio::task::JoinHandle;
@@ -190,7 +192,8 @@ impl Run {
     }
 
     /// Delivers the run's end and all that has not been sent.
-    async fn report(&self, result: ApiResult<'static>) {
+    async fn report(&self, mut result: ApiResult<'static>) {
+        result.body = self.stored_text(result.status, std::mem::take(&mut result.body)).await;
         let outcome = match payload::complete(result) {
             Ok(complete) => {
                 self.record(complete);
@@ -204,12 +207,32 @@ impl Run {
         }
     }
 
+    /// What is stored of a response's body whose client has had it.
+    async fn stored_text(&self, status: u16, body: Cow<'static, str>) -> Cow<'static, str> {
+        if !self.is_hooked() {
+            return body;
+        }
+        let stored = self.stored_response_body(status, Bytes::from(body.into_owned())).await;
+        let stored = stored.and_then(|stored| {
+            String::from_utf8(stored.into())
+                .map_err(|_| "what a middleware made of it is not UTF-8".to_owned())
+        });
+        stored.map_or_else(
+            |fault| {
+                tracing::error!(run_id = %self.id(), "the response's body is not stored with its run: {fault}");
+                Cow::Borrowed("")
+            },
+            Cow::Owned,
+        )
+    }
+
     /// Tells Inngest of everything, what is outstanding included. Returns where the run's output will be.
     pub(crate) async fn hand_over_to_inngest(
         self: Arc<Self>,
         outstanding: Vec<Outstanding>,
     ) -> Result<RunOutput, DeliveryError> {
-        let handover = self.hand_over(outstanding);
+        let remembered = self.stored_remembered().await.map_err(DeliveryError::Middleware)?;
+        let handover = self.hand_over(outstanding, remembered);
         if let Some(reason) = self.over_limit(&handover) {
             return Err(DeliveryError::TooManySteps(reason));
         }

@@ -7,7 +7,6 @@ use std::time::SystemTime;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use http::Method;
 use serde::Serialize;
 
 use super::DeliveryError;
@@ -106,18 +105,16 @@ pub(super) async fn create(
             Bytes::new()
         }
     };
+    let body = run.stored_request_body(body).await.map_err(DeliveryError::Middleware)?;
     let opts = run.opts();
-    // A HEAD request's answer has no body, so nothing could be told in it.
-    let method = if head.method() == Method::HEAD { "GET" } else { head.method().as_str() };
     let data = NewApiRunData {
         domain: settings.origin(head.host()),
-        method: method.into(),
+        method: head.recorded_method().into(),
         path: head.path().into(),
         function: match (opts.id(), head.matched_path()) {
-            // With the route's path, not the request's: that would be another function for each order. Where they are the
-            // same, Inngest makes this name itself.
-            ("", Some(path)) if path.as_str() != head.path() => format!("{method} {}", path.as_str()).into(),
-            (id, _) => id.into(),
+            ("", None) => Cow::Borrowed(""),
+            ("", Some(path)) if path.as_str() == head.path() => Cow::Borrowed(""),
+            _ => run.function_name(),
         },
         ip: head.ip(),
         content_type: head.content_type(),

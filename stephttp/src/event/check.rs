@@ -28,13 +28,17 @@ pub(crate) fn to_wire<T: Serialize>(event: &Event<T>) -> Result<String, String> 
     }
     let wire = Event { name: name.clone(), data, id: id.clone(), ts: *ts, user: user.clone(), v: v.clone() };
     let json = serde_json::to_string(&wire).map_err(|error| error.to_string())?;
-    if json.len() > EVENT_BYTES {
-        return Err(format!(
-            "it has {} bytes as JSON, but at most {EVENT_BYTES} (3 MiB) are allowed",
-            json.len()
-        ));
-    }
+    check_size(&json).map_err(|fault| format!("it {fault}"))?;
     Ok(json)
+}
+
+/// Refuses what is too large as JSON.
+pub(crate) fn check_size(json: &str) -> Result<(), String> {
+    let bytes = json.len();
+    if bytes > EVENT_BYTES {
+        return Err(format!("has {bytes} bytes as JSON, but at most {EVENT_BYTES} (3 MiB) are allowed"));
+    }
+    Ok(())
 }
 
 fn check_name(name: &str) -> Result<(), String> {

@@ -14,7 +14,8 @@ use http::StatusCode;
 use tokio::time::Sleep;
 
 use super::response_body::ReportingBody;
-use super::{answer, handing_over};
+use super::{answer, handing_over, panicked};
+use crate::middleware::Outcome;
 use crate::run::{Driven, Run};
 use crate::wire::ApiResult;
 use crate::wire::limits::STEP_OUTPUT_BYTES;
@@ -123,28 +124,62 @@ where
             };
             // Its destructors run before anything else is told of it.
             drop(handler);
-            match end {
-                End::Driven(Driven::Answered(Ok(response))) => {
-                    return Poll::Ready(Ok(answered(&run, response)));
-                }
-                End::Driven(Driven::Answered(Err(error))) => {
-                    report(&run, FAILED);
-                    return Poll::Ready(Err(error));
-                }
-                End::Driven(Driven::Suspended(outstanding)) => {
-                    let response = handing_over::from_first(run, outstanding);
-                    self.stage = Stage::Deciding(Box::pin(async { Ok(response.await) }));
-                }
-                End::Driven(Driven::Misused(fault)) => return Poll::Ready(Ok(misused(&run, &fault))),
-                End::Driven(Driven::Stale | Driven::Undecided(_)) => {
-                    unreachable!("a first request is no dispatch")
-                }
-                End::Panicked(panic) => {
-                    report(&run, FAILED);
-                    resume_unwind(panic)
-                }
+            if let End::Driven(Driven::Suspended(outstanding)) = end {
+                let response = handing_over::from_first(run, outstanding);
+                self.stage = Stage::Deciding(Box::pin(async { Ok(response.await) }));
+            } else if run.has_execution() {
+                self.stage = Stage::Deciding(Box::pin(async move {
+                    let (outcome, panic) = outcome(&end);
+                    run.end_execution(outcome, panic).await;
+                    conclude(&run, end)
+                }));
+            } else {
+                return Poll::Ready(conclude(&run, end));
             }
         }
+    }
+}
+
+/// Gives the response of a handler that has ended.
+fn conclude<R, E>(run: &Arc<Run>, end: End<Result<http::Response<R>, E>>) -> Result<Response, E>
+where
+    R: HttpBody<Data = Bytes> + Send + 'static,
+    R::Error: Into<axum::BoxError>,
+{
+    match end {
+        End::Driven(Driven::Answered(Ok(response))) => Ok(answered(run, response)),
+        End::Driven(Driven::Answered(Err(error))) => {
+            report(run, FAILED);
+            Err(error)
+        }
+        End::Driven(Driven::Misused(fault)) => {
+            Ok(failed(run, &fault, "the endpoint misuses a step; its log says how"))
+        }
+        End::Driven(Driven::Broken(fault)) => {
+            Ok(failed(run, &fault, "a middleware of the endpoint failed; its log says how"))
+        }
+        End::Driven(Driven::Suspended(_) | Driven::Stale | Driven::Undecided(_)) => {
+            unreachable!("a first request is no dispatch, and is handed over elsewhere")
+        }
+        End::Panicked(panic) => {
+            report(run, FAILED);
+            resume_unwind(panic)
+        }
+    }
+}
+
+/// What middlewares are told of how a handler has ended, with the text of its panic.
+fn outcome<R, E>(end: &End<Result<http::Response<R>, E>>) -> (Outcome, Option<String>) {
+    match end {
+        End::Driven(Driven::Answered(Ok(response))) => (Outcome::Responded(response.status()), None),
+        End::Driven(Driven::Answered(Err(_))) => {
+            (Outcome::Failed("the service gave an error in place of a response".to_owned()), None)
+        }
+        End::Driven(Driven::Misused(fault) | Driven::Broken(fault)) => (Outcome::Failed(fault.clone()), None),
+        End::Driven(Driven::Suspended(_) | Driven::Stale | Driven::Undecided(_)) => {
+            (Outcome::HandedOver, None)
+        }
+        End::Panicked(panic) => (Outcome::Panicked, Some(panicked::text(&**panic))),
     }
 }
 
@@ -161,6 +196,11 @@ where
             if !handling.run.is_tracked() || !handling.run.has_begun() {
                 let Handling { handler, run, .. } = handling;
                 drop(handler);
+                if run.has_execution() {
+                    let told = run.clone();
+                    run.clone()
+                        .in_background(async move { told.end_execution(Outcome::Canceled, None).await });
+                }
                 return report(&run, CLIENT_CLOSED_REQUEST);
             }
             let run = handling.run.clone();
@@ -180,6 +220,10 @@ where
     R: HttpBody<Data = Bytes> + Send + 'static,
     R::Error: Into<axum::BoxError>,
 {
+    if !matches!(end, End::Driven(Driven::Suspended(_))) {
+        let (outcome, panic) = outcome(&end);
+        run.end_execution(outcome, panic).await;
+    }
     match end {
         End::Driven(Driven::Answered(Ok(response))) => {
             let mut body = std::pin::pin!(answered(&run, response).into_body());
@@ -196,7 +240,7 @@ where
             .await;
         }
         End::Driven(Driven::Suspended(outstanding)) => drop(handing_over::from_first(run, outstanding).await),
-        End::Driven(Driven::Misused(fault)) => drop(misused(&run, &fault)),
+        End::Driven(Driven::Misused(fault) | Driven::Broken(fault)) => drop(failed(&run, &fault, "")),
         End::Driven(Driven::Answered(Err(_)) | Driven::Stale | Driven::Undecided(_)) | End::Panicked(_) => {
             report(&run, FAILED);
         }
@@ -226,13 +270,13 @@ where
     Response::from_parts(parts, Body::new(body))
 }
 
-/// A step was misused in a way that its handler cannot be told of.
-fn misused(run: &Arc<Run>, fault: &str) -> Response {
+/// A step was misused, or a middleware failed, in a way that the handler cannot be told of.
+fn failed(run: &Arc<Run>, fault: &str, message: &str) -> Response {
     tracing::error!(run_id = %run.id(), "{fault}");
     run.finish();
     // Also when it is the first step that is misused: people look for the run.
     report_status(run, FAILED);
-    answer::error(StatusCode::INTERNAL_SERVER_ERROR, "the endpoint misuses a step; its log says how")
+    answer::error(StatusCode::INTERNAL_SERVER_ERROR, message)
 }
 
 /// Reports a run that has no response of its handler's, if it has anything to report.

@@ -9,6 +9,7 @@ use super::request_body::BodyFault;
 use super::{answer, async_answer};
 use crate::checkpoint::DeliveryError;
 use crate::client::ApiErrorKind;
+use crate::middleware::Outcome;
 use crate::run::{Outstanding, Run};
 use crate::wire::ApiResult;
 
@@ -17,8 +18,16 @@ pub(super) async fn from_first(run: Arc<Run>, outstanding: Vec<Outstanding>) -> 
     // In a task of its own: a client that goes away now must not cut it in half.
     let task = run.clone().in_background(async move {
         let response = hand_over(run.clone(), outstanding).await;
+        run.end_execution(
+            match &response {
+                Ok(_) => Outcome::HandedOver,
+                Err(_) => Outcome::Failed("the run could not be handed over".to_owned()),
+            },
+            None,
+        )
+        .await;
         run.land();
-        response
+        response.unwrap_or_else(|refusal| refusal)
     });
     match task {
         Some(task) => task.await.unwrap_or_else(|_| answer::unavailable("the server is shutting down")),
@@ -26,7 +35,8 @@ pub(super) async fn from_first(run: Arc<Run>, outstanding: Vec<Outstanding>) -> 
     }
 }
 
-async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Response {
+/// The error is the answer to give when the run was given up.
+async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Result<Response, Response> {
     let parts = run.parts.take();
     if let Err(fault) = run.body.complete().await {
         let (status, reason) = match fault {
@@ -39,15 +49,15 @@ async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Response {
         };
         tracing::error!(run_id = %run.id(), reason, "the run cannot go on at Inngest without its request's body");
         let message = format!("the request cannot be carried on: {reason}");
-        return give_up(&run, answer::error(status, &message));
+        return Err(give_up(&run, answer::error(status, &message)));
     }
     run.learn_route();
     match run.clone().hand_over_to_inngest(outstanding).await {
         Ok(output) => {
             tracing::debug!(run_id = %run.id(), "the run goes on at Inngest");
             match async_answer::answer(&run, parts, output).await {
-                Ok(response) => response,
-                Err(fault) => unanswered(&run, &fault),
+                Ok(response) => Ok(response),
+                Err(fault) => Err(unanswered(&run, &fault)),
             }
         }
         Err(error) => {
@@ -55,7 +65,7 @@ async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Response {
             if let DeliveryError::TooManySteps(reason) = &error {
                 // Trying again would not help.
                 let message = format!("the request cannot be carried on: {reason}");
-                return give_up(&run, answer::error(StatusCode::INTERNAL_SERVER_ERROR, &message));
+                return Err(give_up(&run, answer::error(StatusCode::INTERNAL_SERVER_ERROR, &message)));
             }
             let kind = if let DeliveryError::Api(error) = &error { Some(error.kind()) } else { None };
             let message = match (&error, kind) {
@@ -63,9 +73,10 @@ async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Response {
                 (DeliveryError::NoToken, _) | (_, Some(ApiErrorKind::Answer)) => {
                     "Inngest's answer could not be used; try again later"
                 }
+                (DeliveryError::Middleware(_), _) => "the request cannot be carried on; try again later",
                 _ => "Inngest cannot be reached; try again later",
             };
-            give_up(&run, answer::unavailable(message))
+            Err(give_up(&run, answer::unavailable(message)))
         }
     }
 }

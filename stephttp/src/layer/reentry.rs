@@ -9,14 +9,15 @@ use axum::body::{Body, HttpBody};
 use axum::extract::MatchedPath;
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::ACCEPT_ENCODING;
-use http::{Request, StatusCode};
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderValue, Request, StatusCode};
 use tower_service::Service;
 
 use super::driving::drive;
 use super::result::{self, Audience};
-use super::{CurrentRun, Dispatch, answer};
+use super::{CurrentRun, Dispatch, answer, panicked};
 use crate::client::{ApiError, Patience};
+use crate::middleware::Outcome;
 use crate::provider::Shared;
 use crate::run::{Decision, Driven, Memo, Outstanding, Recorded, Run, RunId, Unfinished};
 use crate::wire::limits::{REENTRY_ANSWER_BYTES, REQUEST_BODY_BYTES};
@@ -60,7 +61,20 @@ async fn admit(shared: &Arc<Shared>, request: Request<Body>) -> Result<(Arc<Run>
     })?;
     let memo = fetch_memo(shared, dispatch.run_id).await;
     let memo = memo.map_err(|error| not_fetched(&error, &dispatch, sure_retries))?;
-    let run = Arc::new(Run::reentry(shared.clone(), dispatch, memo));
+    let run = Arc::new(Run::reentry(shared.clone(), dispatch, memo, &parts.headers));
+    let had = body.len();
+    let body = match run.restore_request(body).await {
+        Ok(body) => body,
+        Err(fault) => {
+            tracing::error!(run_id = %run.id(), "what is stored of the request cannot be restored: {fault}");
+            let message = "what is stored of the request cannot be restored; its log says why";
+            let dispatch = run.dispatch().ok_or_else(stale)?;
+            return Err(retry_or_fail(dispatch, sure_retries, StatusCode::INTERNAL_SERVER_ERROR, message));
+        }
+    };
+    if body.len() != had {
+        parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    }
     parts.extensions.insert(CurrentRun(run.clone()));
     // Inngest accepts gzip, but what it keeps of a response is text.
     parts.headers.remove(ACCEPT_ENCODING);
@@ -81,15 +95,21 @@ where
     let mut attempt = std::pin::pin!(attempt(&run, inner, request));
     let outcome = std::future::poll_fn(|cx| {
         catch_unwind(AssertUnwindSafe(|| attempt.as_mut().poll(cx)))
-            .map_or_else(|_| Poll::Ready(None), |poll| poll.map(Some))
+            .map_or_else(|panic| Poll::Ready(Err(panicked::text(&*panic))), |poll| poll.map(Ok))
     });
-    match outcome.await {
-        Some(Ok(response)) => response,
-        Some(Err(_)) => {
-            without_response(&run, sure_retries, "the service gave an error in place of a response").await
+    let message = match outcome.await {
+        Ok(Ok(response)) => return response,
+        Ok(Err(_)) => {
+            let message = "the service gave an error in place of a response";
+            run.end_execution(Outcome::Failed(message.to_owned()), None).await;
+            message
         }
-        None => without_response(&run, sure_retries, "the handler panicked").await,
-    }
+        Err(panic) => {
+            run.end_execution(Outcome::Panicked, Some(panic)).await;
+            "the handler panicked"
+        }
+    };
+    without_response(&run, sure_retries, message).await
 }
 
 async fn attempt<S, R>(run: &Arc<Run>, mut inner: S, request: Request<Body>) -> Result<Response, S::Error>
@@ -103,6 +123,8 @@ where
         match drive(run, handler.as_mut()).await {
             Driven::Undecided(proposal) => {
                 if let Err(answer) = decide(run, proposal).await {
+                    let fault = "the order of its steps could not be stored".to_owned();
+                    run.end_execution(Outcome::Failed(fault), None).await;
                     return Ok(answer);
                 }
             }
@@ -113,13 +135,30 @@ where
     drop(handler);
     run.learn_route();
     Ok(match driven {
-        Driven::Answered(response) => finish(run, response?.map(Body::new)).await,
-        Driven::Suspended(outstanding) => suspend(run, outstanding).await,
+        Driven::Answered(response) => {
+            let response = response?.map(Body::new);
+            run.end_execution(Outcome::Responded(response.status()), None).await;
+            finish(run, response).await
+        }
+        Driven::Suspended(outstanding) => {
+            let answer = suspend(run, outstanding).await;
+            run.end_execution(Outcome::HandedOver, None).await;
+            answer
+        }
         Driven::Misused(fault) => {
             tracing::error!(run_id = %run.id(), "{fault}");
+            run.end_execution(Outcome::Failed(fault), None).await;
             answer::failed("the endpoint misuses a step; its log says how")
         }
-        Driven::Undecided(_) | Driven::Stale => stale(),
+        Driven::Broken(fault) => {
+            tracing::error!(run_id = %run.id(), "{fault}");
+            run.end_execution(Outcome::Failed(fault), None).await;
+            without_response(run, 0, "a middleware failed").await
+        }
+        Driven::Undecided(_) | Driven::Stale => {
+            run.end_execution(Outcome::Canceled, None).await;
+            stale()
+        }
     })
 }
 
@@ -176,6 +215,10 @@ struct Over(Arc<Run>);
 impl Drop for Over {
     fn drop(&mut self) {
         self.0.finish();
+        if self.0.has_execution() {
+            let run = self.0.clone();
+            self.0.clone().in_background(async move { run.end_execution(Outcome::Canceled, None).await });
+        }
         self.0.land();
     }
 }
@@ -222,6 +265,16 @@ async fn finish(run: &Arc<Run>, response: Response) -> Response {
         Bytes::new()
     } else {
         body
+    };
+    let body = match run.stored_response_body(parts.status.as_u16(), body).await {
+        Ok(body) => body,
+        Err(fault) => {
+            tracing::error!(run_id = %run.id(), "the response's body could not be transformed: {fault}");
+            let Some(dispatch) = run.dispatch() else { return stale() };
+            let message = "a middleware failed";
+            let retries = run.opts().retries();
+            return retry_or_fail(dispatch, retries, StatusCode::INTERNAL_SERVER_ERROR, message);
+        }
     };
     let Ok(body) = str::from_utf8(&body) else {
         return unfit(
@@ -288,7 +341,7 @@ async fn suspend(run: &Arc<Run>, outstanding: Vec<Outstanding>) -> Response {
         None => {}
     }
     run.report_unclaimed();
-    let handover = run.hand_over(outstanding);
+    let handover = run.hand_over(outstanding, None);
     if let Some(message) = run.over_limit(&handover) {
         return unfit(run, &message);
     }

@@ -54,6 +54,11 @@ impl RequestHead {
         &self.method
     }
 
+    /// The method that Inngest calls back with. A HEAD request's answer has no body, so nothing could be told in it.
+    pub(crate) fn recorded_method(&self) -> &str {
+        if self.method == Method::HEAD { "GET" } else { self.method.as_str() }
+    }
+
     pub(crate) fn matched_path(&self) -> Option<&MatchedPath> {
         self.matched_path.as_ref()
     }

@@ -23,6 +23,7 @@ use crate::checkpoint::{Backlog, Deliveries};
 use crate::client::{ApiClient, Configuration};
 use crate::function;
 use crate::layer::{DurableLayer, Routes};
+use crate::middleware::Chain;
 
 /// The app's side of Inngest: makes the [layer](Self::layer), and waits for what is under way.
 ///
@@ -118,6 +119,10 @@ impl Shared {
 
     pub(crate) fn deliveries(&self) -> &Arc<Deliveries> {
         &self.deliveries
+    }
+
+    pub(crate) fn middleware(&self) -> &Chain {
+        &self.settings.middleware
     }
 
     pub(crate) fn routes(&self) -> &Routes {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::connection::Dev;
 use crate::function::AsyncResponse;
+use crate::middleware::{Chain, Middleware};
 
 /// How to set up a [`Provider`](super::Provider).
 ///
@@ -54,6 +55,7 @@ pub struct SetupOpts {
     pub(super) default_async_response: Option<AsyncResponse>,
     pub(super) track_all_endpoints: bool,
     pub(super) max_request_time: Option<Duration>,
+    pub(super) middleware: Chain,
 }
 
 impl SetupOpts {
@@ -185,6 +187,13 @@ impl SetupOpts {
         self
     }
 
+    /// Adds a [`Middleware`]: code around every execution and step of the provider's endpoints. The first is the outermost.
+    #[must_use]
+    pub fn middleware(mut self, middleware: impl Middleware) -> Self {
+        self.middleware.push(middleware);
+        self
+    }
+
     /// How long operations gather in a client's request before they are sent; 500 ms unless set.
     ///
     /// A handler that ends sooner costs one call to Inngest. If the process dies, what was gathering is lost, and with
@@ -251,6 +260,7 @@ impl fmt::Debug for SetupOpts {
             .field("default_async_response", &self.default_async_response)
             .field("track_all_endpoints", &self.track_all_endpoints)
             .field("max_request_time", &self.max_request_time)
+            .field("middleware", &self.middleware)
             .finish()
     }
 }

@@ -10,6 +10,7 @@ use super::connection::{Connection, Given, Source, set};
 use super::{SetupError, SetupOpts, env, events};
 use crate::client::EventApi;
 use crate::function::AsyncResponse;
+use crate::middleware::Chain;
 
 pub(super) const CLOUD: &str = "https://api.inngest.com";
 const LINGER: Duration = Duration::from_millis(500);
@@ -29,6 +30,7 @@ pub(crate) struct Settings {
     pub(crate) default_async_response: Option<AsyncResponse>,
     pub(crate) track_all_endpoints: bool,
     pub(crate) max_request_time: Option<Duration>,
+    pub(super) middleware: Chain,
 }
 
 #[derive(Debug)]
@@ -86,6 +88,7 @@ impl Settings {
             default_async_response: opts.default_async_response,
             track_all_endpoints: opts.track_all_endpoints,
             max_request_time: opts.max_request_time,
+            middleware: opts.middleware,
         })
     }
 

@@ -31,6 +31,8 @@ pub(crate) enum Driven<T> {
     Undecided(Recorded),
     /// A step was misused; the text is for the developer.
     Misused(String),
+    /// A middleware failed; the text is for the developer. Trying again may help.
+    Broken(String),
     /// Inngest has superseded this dispatch.
     Stale,
 }
@@ -56,18 +58,24 @@ impl Run {
         cx: &mut Context<'_>,
     ) -> Poll<Driven<F::Output>> {
         self.wakeup.begin(cx.waker());
+        if self.poll_begin(cx).is_pending() {
+            self.wakeup.rest();
+            return Poll::Pending;
+        }
         let waker = Waker::from(self.clone());
         let mut handler_cx = Context::from_waker(&waker);
         loop {
             self.wakeup.reset();
-            let polling = (Polling::begin(self), Current::begin(self));
+            let polling = (Polling::begin(self), Current::begin(self), self.enter_span());
             let poll = handler.as_mut().poll(&mut handler_cx);
             drop(polling);
             self.wakeup.look();
             if let Poll::Ready(output) = poll {
                 return Poll::Ready(Driven::Answered(output));
             }
-            let next = if self.is_tracked() { self.after_poll() } else { Next::Rest };
+            // Until they are done, nothing is to be concluded from what the handler waits for.
+            let rests = self.poll_hooks(cx).is_pending() || !self.is_tracked();
+            let next = if rests { Next::Rest } else { self.after_poll() };
             match next {
                 Next::Poll => {}
                 Next::Rest => {
@@ -95,6 +103,10 @@ impl Run {
         if state.stale {
             self.close(state);
             return Next::End(Driven::Stale);
+        }
+        if let Some(fault) = state.broken.take() {
+            self.close(state);
+            return Next::End(Driven::Broken(fault));
         }
         let polled = std::mem::take(&mut state.polled);
         let probing = std::mem::take(&mut state.probing);

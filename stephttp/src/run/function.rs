@@ -1,7 +1,9 @@
 //! Which function a run is in, and what follows from its options.
 
+use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 
+use axum::extract::MatchedPath;
 use http::StatusCode;
 use http::request::Parts;
 
@@ -28,6 +30,9 @@ impl Run {
             self.heed(opts);
         }
         self.entered.store(true, Ordering::Relaxed);
+        if self.is_tracked() {
+            self.begin_execution();
+        }
     }
 
     /// The body of a function without a `Step` has begun. A handler that has one speaks for itself, whatever it calls.
@@ -38,6 +43,7 @@ impl Run {
         self.enter(opts, false);
         if let (Some(head), true) = (&self.early_head, self.tracks_always()) {
             self.head.get_or_init(|| (**head).clone());
+            self.begin_execution();
         }
     }
 
@@ -74,6 +80,15 @@ impl Run {
         if self.wants_parts() && !matches!(self.async_response(), AsyncResponse::Custom(_)) {
             drop(self.parts.take());
         }
+    }
+
+    /// What Inngest calls the function: its id, or its method and route, not the request's path: that would be another
+    /// function for each order. Where they are the same, Inngest makes the name itself.
+    pub(crate) fn function_name(&self) -> Cow<'static, str> {
+        let id = self.function.get().map(|function| function.opts.id()).unwrap_or_default();
+        let Some(head) = self.head().filter(|_| id.is_empty()) else { return Cow::Borrowed(id) };
+        let path = head.matched_path().map_or(head.path(), MatchedPath::as_str);
+        Cow::Owned(format!("{} {path}", head.recorded_method()))
     }
 
     /// The function's options; the defaults as long as it is unknown.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::Run;
 use super::decision::Decision;
@@ -34,14 +35,17 @@ impl Run {
     /// With one thing outstanding, Inngest calls back once, and that re-entry may run every step it comes to. With
     /// several, two re-entries can be under way at once, and each would run what the other is running: from then on
     /// the run *plans*, which it notes in a hidden step.
-    pub(crate) fn hand_over(&self, outstanding: Vec<Outstanding>) -> Handover {
+    /// `remembered` is the output of the hidden step that holds what a first request remembers.
+    pub(crate) fn hand_over(
+        &self,
+        outstanding: Vec<Outstanding>,
+        remembered: Option<Box<RawValue>>,
+    ) -> Handover {
         // What follows must find the handler where it is.
         store_order(&mut self.lock());
         let mut context = Vec::new();
         if self.is_first() {
-            context.extend(
-                self.remembered.take().map(|values| Recorded::ran(remember::hidden_step(), values, None)),
-            );
+            context.extend(remembered.map(|values| Recorded::ran(remember::hidden_step(), values, None)));
         }
         let failed_before = self.count_failures();
         let (mut ops, retry_after) = choose(outstanding, failed_before);

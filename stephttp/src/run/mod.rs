@@ -6,6 +6,7 @@ mod drive;
 mod executing;
 mod function;
 mod handover;
+mod hooks;
 mod ids;
 mod memo;
 mod mode;
@@ -25,6 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, SystemTime};
 
+use http::HeaderMap;
 use http::request::Parts;
 
 pub(crate) use current::enter_current;
@@ -33,6 +35,8 @@ pub(crate) use drive::Driven;
 pub(crate) use executing::Executing;
 use function::Function;
 pub(crate) use handover::Unfinished;
+pub(crate) use hooks::HookedStep;
+use hooks::Hooks;
 pub(crate) use memo::{Memo, Memoized};
 use mode::Mode;
 pub(crate) use mode::START;
@@ -71,6 +75,8 @@ pub(crate) struct Run {
     pub(crate) ledger: Ledger,
     state: Mutex<State>,
     wakeup: Wakeup,
+    /// Nothing without middlewares.
+    hooks: Option<Box<Hooks>>,
     /// The attribute's code at the top of the handler's body has run, or the handler has said its options.
     entered: AtomicBool,
     /// What the handler has said of its response's body since; see [`function`].
@@ -102,15 +108,17 @@ impl Run {
         shared.deliveries().take_off();
         let mut run = Self::new(Origin::First(shared));
         run.early_head = early_head;
+        run.hooks = run.hooks_for(None, &parts.headers);
         run
     }
 
-    pub(crate) fn reentry(shared: Arc<Shared>, dispatch: Dispatch, memo: Memo) -> Self {
+    pub(crate) fn reentry(shared: Arc<Shared>, dispatch: Dispatch, memo: Memo, headers: &HeaderMap) -> Self {
         let mode = Mode::of(&dispatch, &memo);
-        let run_id = dispatch.run_id;
+        let (run_id, generation) = (dispatch.run_id, dispatch.generation);
         shared.deliveries().take_off();
-        let run = Self::new(Origin::Reentry(Box::new(Reentry { shared, dispatch, mode })));
+        let mut run = Self::new(Origin::Reentry(Box::new(Reentry { shared, dispatch, mode })));
         run.id.get_or_init(|| run_id);
+        run.hooks = run.hooks_for(Some(generation), headers);
         run.learn(memo);
         run
     }
@@ -138,6 +146,7 @@ impl Run {
             ledger: Ledger::default(),
             state: Mutex::new(State { decides, ..State::default() }),
             wakeup: Wakeup::default(),
+            hooks: None,
             entered: AtomicBool::new(false),
             response_body: AtomicU8::new(0),
             landed: AtomicBool::new(false),
@@ -175,12 +184,15 @@ impl Run {
 
     /// What is stored under a hash; nothing in a first request.
     pub(crate) fn memoized(&self, hash: StepHash) -> Option<Memoized> {
-        self.lock().memo.get(hash)
+        self.lock().stored(hash)
     }
 
     /// Takes what is stored by now.
     pub(crate) fn learn(&self, memo: Memo) {
-        self.lock().learn(memo);
+        let mut state = self.lock();
+        for (slot, key) in state.learn(memo) {
+            self.resolve_stored(&mut state, slot, &key);
+        }
     }
 
     fn mode(&self) -> Option<Mode> {

@@ -143,6 +143,10 @@ impl Order {
         }
     }
 
+    pub(super) fn is_waiting(&mut self, slot: Slot) -> bool {
+        self.entry(slot).phase == Phase::Waiting
+    }
+
     pub(super) fn is_given(&mut self, slot: Slot) -> bool {
         self.entry(slot).phase == Phase::Given
     }

@@ -1,9 +1,11 @@
 //! An operation as the run keeps it until it is sent.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
+use crate::function::StepKind;
 use crate::step::StepId;
 use crate::wire::{
     ApiResult, Op, OpCode, OpError, OpOpts, ParallelMode, StepHash, Timing, Userland,
@@ -22,19 +24,19 @@ pub(crate) struct StepKey {
     pub(crate) id: Cow<'static, str>,
     pub(crate) index: u32,
     pub(crate) hash: StepHash,
-    /// For the dashboard: which tool it is, when the operation does not say.
-    pub(crate) step_type: Option<&'static str>,
+    /// `None` for a step that the SDK adds for itself.
+    pub(crate) kind: Option<StepKind>,
 }
 
 impl StepKey {
-    pub(crate) fn new(id: StepId, index: u32, hash: StepHash) -> Self {
-        Self { id: id.into_text(), index, hash, step_type: None }
+    pub(crate) fn new(id: StepId, index: u32, hash: StepHash, kind: StepKind) -> Self {
+        Self { id: id.into_text(), index, hash, kind: Some(kind) }
     }
 
     /// A step that the SDK adds for itself.
     pub(crate) fn hidden(id: impl Into<Cow<'static, str>>) -> Self {
         let id = id.into();
-        Self { hash: StepHash::of(&id), id, index: 0, step_type: None }
+        Self { hash: StepHash::of(&id), id, index: 0, kind: None }
     }
 }
 
@@ -70,13 +72,19 @@ impl Recorded {
     /// The run's end.
     pub(crate) fn complete(result: &ApiResult<'_>) -> Result<Self, serde_json::Error> {
         let data = serde_json::value::to_raw_value(result)?;
-        let key = StepKey { id: Cow::Borrowed(COMPLETE), index: 0, hash: COMPLETE_HASH, step_type: None };
+        let key = StepKey { id: Cow::Borrowed(COMPLETE), index: 0, hash: COMPLETE_HASH, kind: None };
         Ok(Self { key, op: OpCode::RunComplete, opts: None, data: Some(data), error: None, timing: None })
     }
 
     fn opts(&self) -> Option<Box<OpOpts<'_>>> {
         let mut opts = self.opts.clone();
-        if let Some(step_type) = self.key.step_type {
+        // For the dashboard: which tool it is, when the operation does not say.
+        let step_type = match self.key.kind {
+            Some(StepKind::SendEvent) => Some("step.sendEvent"),
+            Some(StepKind::SendSignal) => Some("step.sendSignal"),
+            _ => None,
+        };
+        if let Some(step_type) = step_type {
             opts.get_or_insert_default().step_type = Some(step_type.into());
         }
         opts
@@ -111,6 +119,28 @@ impl Recorded {
     /// The plan of telling this in a re-entry of its own.
     pub(crate) fn into_plan(self) -> Self {
         Self::planned(self.key)
+    }
+
+    pub(crate) fn key(&self) -> &StepKey {
+        &self.key
+    }
+
+    /// The data that is sent to a function with its invocation.
+    pub(super) fn payload_data(&self) -> Option<Box<RawValue>> {
+        let payload = self.opts.as_ref()?.payload.as_deref().filter(|_| self.op == OpCode::InvokeFunction)?;
+        serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(payload.get()).ok()?.remove("data")
+    }
+
+    /// The same invocation with other data.
+    pub(super) fn with_payload_data(mut self, data: Box<RawValue>) -> Self {
+        if let Some(payload) = self.opts.as_mut().and_then(|opts| opts.payload.as_mut())
+            && let Ok(mut parts) = serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(payload.get())
+        {
+            parts.insert("data".to_owned(), data);
+            // A map of JSON values: this cannot fail.
+            *payload = Cow::Owned(serde_json::value::to_raw_value(&parts).unwrap_or_default());
+        }
+        self
     }
 
     pub(crate) fn hash(&self) -> StepHash {

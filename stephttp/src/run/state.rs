@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::decision::Decision;
 use super::ids::UsedIds;
-use super::memo::{Memo, decisions};
+use super::memo::{Memo, Memoized, decisions};
 use super::order::{Order, Slot};
-use super::record::Recorded;
+use super::record::{Recorded, StepKey};
 use crate::step::StepId;
-use crate::wire::{OpCode, StepHash};
+use crate::wire::{OpCode, StepHash, StepMap};
 
 /// Guarded by the run's lock, which is never held while a handler or a step is polled.
 #[derive(Debug, Default)]
@@ -17,6 +17,8 @@ pub(super) struct State {
     pub(super) ids: UsedIds,
     /// What earlier requests have stored; empty in the first.
     pub(super) memo: Memo,
+    /// What middlewares have made of it, where there are some.
+    pub(super) restored: StepMap<Memoized>,
     pub(super) order: Order,
     /// Hidden steps that hold stored decisions.
     pub(super) orders: usize,
@@ -62,6 +64,8 @@ pub(super) struct State {
     pub(super) answering: bool,
     /// A step was misused in a way that its own type cannot report.
     pub(super) fault: Option<String>,
+    /// A middleware failed, so that the request cannot go on.
+    pub(super) broken: Option<String>,
     /// Inngest has superseded this dispatch.
     pub(super) stale: bool,
     /// The handler's time is over: no step may be used any more.
@@ -197,20 +201,26 @@ impl State {
     }
 
     /// Takes what has been stored by now, and the decisions among it.
-    pub(super) fn learn(&mut self, memo: Memo) {
+    ///
+    /// Returns the steps that were outstanding and have their outcome now.
+    pub(super) fn learn(&mut self, memo: Memo) -> Vec<(Slot, StepKey)> {
         self.memo = memo;
         let (decisions, orders) = decisions(&self.memo);
         self.orders = orders;
         self.order.follow(decisions);
-        // What was outstanding may have its outcome.
-        let (order, memo) = (&mut self.order, &self.memo);
-        self.outstanding.retain(|outstanding| {
-            let is_stored = memo.contains(outstanding.op.hash());
-            if is_stored {
-                order.resolve(outstanding.slot);
-            }
-            !is_stored
-        });
+        let memo = &self.memo;
+        let ended = self.outstanding.extract_if(.., |outstanding| memo.contains(outstanding.op.hash()));
+        ended.map(|outstanding| (outstanding.slot, outstanding.op.key().clone())).collect()
+    }
+
+    /// What is stored under a hash.
+    pub(super) fn stored(&self, hash: StepHash) -> Option<Memoized> {
+        if !self.restored.is_empty()
+            && let Some(restored) = self.restored.get(&hash)
+        {
+            return Some(restored.clone());
+        }
+        self.memo.get(hash)
     }
 
     /// Ends the use of steps. Returns what is outstanding, and whom to wake once the handler is gone: futures in tasks

@@ -18,6 +18,7 @@ use super::stored_order::store_order;
 use super::virtual_time::Ticket;
 use super::{Origin, Run};
 use crate::error::Retry;
+use crate::function::StepKind;
 use crate::step::StepId;
 use crate::wire::limits::{RUN_STATE_BYTES, RUN_STEPS, STEP_OUTPUT_BYTES};
 use crate::wire::{OpCode, OpError, StepHash};
@@ -64,7 +65,7 @@ impl Run {
     ///
     /// # Panics
     /// When the handler's time is over.
-    pub(crate) fn claim(&self, id: StepId, caller: &Location<'_>) -> StepKey {
+    pub(crate) fn claim(&self, id: StepId, kind: StepKind, caller: &Location<'_>) -> StepKey {
         let mut state = self.lock();
         if state.closed {
             drop(state);
@@ -82,7 +83,7 @@ impl Run {
             state.fault.get_or_insert(fault);
         }
         let (hash, index) = state.claim(&id);
-        StepKey::new(id, index, hash)
+        StepKey::new(id, index, hash, kind)
     }
 
     /// One more use of an id that belongs to a step, beside the step's own.
@@ -112,13 +113,16 @@ impl Run {
         if self.is_detached() {
             return Begin::Execute(Executing::detached(self.clone()));
         }
+        if place.slot.is_none() && self.holds_steps(waker) {
+            return Begin::Pending;
+        }
         let mut state = self.open(&key.id);
         let is_new = place.slot.is_none();
         let slot = *place.slot.get_or_insert_with(|| state.order.enter(key.hash, waker));
         if !is_new {
             if state.order.is_given(slot) {
                 place.slot = None;
-                return state.memo.get(key.hash).map_or(Begin::Pending, Begin::Memoized);
+                return state.stored(key.hash).map_or(Begin::Pending, Begin::Memoized);
             }
             state.order.renew_waker(slot, waker);
         }
@@ -131,7 +135,9 @@ impl Run {
                 return self.noticed(Begin::Pending);
             }
             if state.memo.contains(key.hash) {
-                state.order.resolve(slot);
+                if is_new {
+                    self.resolve_stored(&mut state, slot, key);
+                }
                 return self.noticed(Begin::Pending);
             }
             let planned = match mode {
@@ -216,6 +222,9 @@ impl Run {
             }
             return time.poll(&mut place.ticket, lasts, waker).map(|()| None);
         }
+        if place.slot.is_none() && self.holds_steps(waker) {
+            return Poll::Pending;
+        }
         let mut state = self.open(&key.id);
         if let Some(slot) = place.slot {
             if !state.order.is_given(slot) {
@@ -223,14 +232,14 @@ impl Run {
                 return Poll::Pending;
             }
             place.slot = None;
-            return state.memo.get(key.hash).map_or(Poll::Pending, |value| Poll::Ready(Some(value)));
+            return state.stored(key.hash).map_or(Poll::Pending, |value| Poll::Ready(Some(value)));
         }
         let slot = state.order.enter(key.hash, waker);
         place.slot = Some(slot);
         if state.order.is_to_be_dropped(slot) {
             // Nothing is asked of Inngest.
         } else if state.memo.contains(key.hash) {
-            state.order.resolve(slot);
+            self.resolve_stored(&mut state, slot, key);
         } else if state.steps() >= RUN_STEPS {
             state.fault.get_or_insert_with(|| {
                 format!("a run has at most {RUN_STEPS} steps; `{}` is one more", key.id)
@@ -264,12 +273,12 @@ impl Run {
             Some(Mode::Runs(step)) if step == key.hash => {
                 state.answering = true;
                 state.target = Some(slot);
-                state.await_inngest(slot, OutstandingKind::Answer(None), op);
+                self.ask_transformed(state, slot, OutstandingKind::Answer(None), op);
             }
             Some(Mode::Plans | Mode::Runs(_)) if op.is_done_when_told() => {
                 state.await_inngest(slot, OutstandingKind::Planned, op.into_plan());
             }
-            _ => state.await_inngest(slot, OutstandingKind::Wait, op),
+            _ => self.ask_transformed(state, slot, OutstandingKind::Wait, op),
         }
     }
 
@@ -288,6 +297,7 @@ impl Run {
     /// A step's future was dropped, or has given its result.
     pub(crate) fn forget(&self, place: &Place) {
         if let Some(slot) = place.slot {
+            self.forget_hooks(slot);
             self.lock().forget(slot, || self.elapsed());
         } else if let Origin::Detached(time) = &self.origin {
             time.forget(&place.ticket);

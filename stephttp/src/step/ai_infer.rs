@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use super::wait::Wait;
 use super::{Inference, Step, StepId};
 use crate::error::StepError;
+use crate::function::StepKind;
 use crate::run::Recorded;
 use crate::wire::OpCode;
 
@@ -73,7 +74,7 @@ impl Step {
         id: impl Into<StepId>,
         inference: Inference,
     ) -> AiInferStep<T> {
-        let mut wait = Wait::new(self, id.into(), Location::caller());
+        let mut wait = Wait::new(self, id.into(), StepKind::AiInfer, Location::caller());
         if let Some(fault) = inference.fault() {
             wait.misuse("InvalidInference", format!("the call to the model cannot be made: {fault}"));
         }

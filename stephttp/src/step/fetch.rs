@@ -10,6 +10,7 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use super::wait::Wait;
 use super::{FetchRequest, Step, StepId};
 use crate::error::StepError;
+use crate::function::StepKind;
 use crate::run::{Recorded, StepKey};
 use crate::wire::{GatewayResponse, OpCode, OpError, OpOpts};
 
@@ -66,7 +67,7 @@ impl Step {
     pub fn fetch(&self, id: impl Into<StepId>, request: impl Into<FetchRequest>) -> FetchStep {
         let id = id.into();
         let text = id.as_str().to_owned();
-        let mut wait = Wait::new(self, id, Location::caller());
+        let mut wait = Wait::new(self, id, StepKind::Fetch, Location::caller());
         let request = request.into();
         if let Some(fault) = request.fault() {
             wait.misuse("InvalidRequest", format!("the request cannot be made: {fault}"));

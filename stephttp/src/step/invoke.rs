@@ -16,6 +16,7 @@ use super::wait::Wait;
 use super::{Step, StepId};
 use crate::error::StepError;
 use crate::event;
+use crate::function::StepKind;
 use crate::run::{Recorded, StepKey};
 use crate::wire::limits::EVENT_BYTES;
 use crate::wire::{OpCode, OpOpts, duration};
@@ -85,7 +86,7 @@ impl Step {
         id: impl Into<StepId>,
         function_id: impl Into<String>,
     ) -> InvokeStep<T> {
-        let mut wait = Wait::new(self, id.into(), Location::caller());
+        let mut wait = Wait::new(self, id.into(), StepKind::Invoke, Location::caller());
         let function = function_id.into();
         if function.trim().is_empty() {
             wait.misuse("InvalidFunctionId", "the id of the function to invoke is empty");

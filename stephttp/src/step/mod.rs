@@ -46,6 +46,7 @@ pub use wait_for_event::WaitForEventStep;
 
 use crate::error::{Failure, StepError};
 use crate::function::FnOpts;
+use crate::function::StepKind;
 use crate::layer::CurrentRun;
 use crate::run::{Run, RunId};
 use crate::wire::OpError;
@@ -158,7 +159,7 @@ impl Step {
         E: Into<Failure>,
         F: Future<Output = Result<T, E>>,
     {
-        RunStep::new(self.run.clone(), id.into(), future, Location::caller())
+        RunStep::new(self.run.clone(), id.into(), StepKind::Run, |_| future, Location::caller())
     }
 
     /// Pauses the run. The process keeps nothing of it: Inngest calls the endpoint back when the time has come, even

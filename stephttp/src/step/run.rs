@@ -11,7 +11,8 @@ use serde_json::value::RawValue;
 
 use super::{StepId, Storable};
 use crate::error::{Failure, Retry, StepError};
-use crate::run::{Begin, Ended, Executing, Memoized, Place, Run, StepKey};
+use crate::function::StepKind;
+use crate::run::{Begin, Ended, Executing, HookedStep, Memoized, Place, Run, StepKey};
 use crate::wire::OpError;
 
 pin_project! {
@@ -39,13 +40,31 @@ enum Stage<T> {
     Misused(StepId, String),
     New(StepKey),
     Backpressure(StepKey, Pin<Box<dyn Future<Output = ()> + Send>>),
-    Executing(StepKey, Executing),
+    /// Middlewares are told that it begins.
+    Opening(StepKey, Executing, Box<Opening>),
+    Executing(StepKey, Executing, Option<Box<HookedStep>>),
+    /// Middlewares are given what it came to.
+    Closing(StepKey, Executing, Box<Closing<T>>),
     /// It waits for its turn to give what it came to.
     Ended(StepKey, Result<T, StepError>),
     /// Only Inngest can bring it forward.
     Outstanding(StepKey),
     Done,
 }
+
+struct Opening {
+    hooked: Box<HookedStep>,
+    hooks: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+struct Closing<T> {
+    /// What the handler gets, if the step ended well.
+    value: Option<T>,
+    hooks: Pin<Box<dyn Future<Output = Result<Box<RawValue>, Failed>> + Send>>,
+}
+
+/// What a step failed with, and whether that can change.
+type Failed = (Retry, OpError);
 
 /// How the output is stored and read. As functions, so that only the step's making demands `T: Storable`, and a type
 /// that is not is one error instead of a second one at `.await`.
@@ -57,23 +76,22 @@ struct Form<T> {
 type Store<T> = fn(&T) -> Result<(Box<RawValue>, T), OpError>;
 
 impl<F, T> RunStep<F, T> {
-    pub(super) fn new(run: Arc<Run>, id: StepId, future: F, caller: &'static Location<'static>) -> Self
+    pub(super) fn new(
+        run: Arc<Run>,
+        id: StepId,
+        kind: StepKind,
+        make: impl FnOnce(Option<&StepKey>) -> F,
+        caller: &'static Location<'static>,
+    ) -> Self
     where
         T: Storable,
     {
         let stage = match id.fault() {
             Some(fault) => Stage::Misused(id, fault),
-            None => Stage::New(run.claim(id, caller)),
+            None => Stage::New(run.claim(id, kind, caller)),
         };
+        let future = make(if let Stage::New(key) = &stage { Some(key) } else { None });
         Self { future, run, place: Place::default(), stage, form: Form { store, recall } }
-    }
-
-    /// Says to the dashboard which tool the step is.
-    pub(super) fn of_type(mut self, step_type: &'static str) -> Self {
-        if let Stage::New(key) = &mut self.stage {
-            key.step_type = Some(step_type);
-        }
-        self
     }
 
     /// Says which id the step had in earlier versions of the program, so that runs in flight find what it came to then.
@@ -116,7 +134,12 @@ where
                 Stage::New(key) => match run.begin(&key, place, cx.waker()) {
                     Begin::Memoized(value) => return Poll::Ready((this.form.recall)(run, &key, &value)),
                     Begin::Refused(error) => return Poll::Ready(Err(refused(run, &key.id, error))),
-                    Begin::Execute(executing) => *this.stage = Stage::Executing(key, executing),
+                    Begin::Execute(executing) => {
+                        *this.stage = match run.hooked(&key) {
+                            None => Stage::Executing(key, executing, None),
+                            Some(hooked) => Stage::Opening(key, executing, Opening::new(hooked)),
+                        };
+                    }
                     Begin::Backpressure => {
                         *this.stage = Stage::Backpressure(key, Box::pin(run.clone().make_room()));
                     }
@@ -132,22 +155,52 @@ where
                     }
                     *this.stage = Stage::New(key);
                 }
-                Stage::Executing(key, executing) => {
+                Stage::Opening(key, mut executing, mut opening) => {
+                    if opening.hooks.as_mut().poll(cx).is_pending() {
+                        run.still_executing(place, cx.waker(), &mut executing);
+                        *this.stage = Stage::Opening(key, executing, opening);
+                        return Poll::Pending;
+                    }
+                    *this.stage = Stage::Executing(key, executing, Some(opening.hooked));
+                }
+                Stage::Executing(key, executing, hooked) => {
                     // On a panic in here the guard is dropped with `stage`, so the run does not count on this step.
                     let in_step = executing.enter();
-                    *this.stage = Stage::Executing(key, executing);
+                    let in_span = hooked.as_ref().map(|hooked| hooked.span.clone().entered());
+                    *this.stage = Stage::Executing(key, executing, hooked);
                     let output = this.future.as_mut().poll(cx);
+                    drop(in_span);
                     drop(in_step);
-                    let Stage::Executing(key, mut executing) = std::mem::replace(this.stage, Stage::Done)
+                    let Stage::Executing(key, mut executing, hooked) =
+                        std::mem::replace(this.stage, Stage::Done)
                     else {
                         unreachable!("the stage was set above")
                     };
                     let Poll::Ready(output) = output else {
                         run.still_executing(place, cx.waker(), &mut executing);
-                        *this.stage = Stage::Executing(key, executing);
+                        *this.stage = Stage::Executing(key, executing, hooked);
                         return Poll::Pending;
                     };
-                    *this.stage = end(run, key, place, &mut executing, output, this.form.store);
+                    let output = output_of(run, &key, output, this.form.store);
+                    *this.stage = match hooked {
+                        None => settle(run, key, place, &mut executing, output),
+                        Some(hooked) => {
+                            Stage::Closing(key, executing, Box::new(Closing::new(*hooked, output)))
+                        }
+                    };
+                }
+                Stage::Closing(key, mut executing, mut closing) => {
+                    let Poll::Ready(output) = closing.hooks.as_mut().poll(cx) else {
+                        run.still_executing(place, cx.waker(), &mut executing);
+                        *this.stage = Stage::Closing(key, executing, closing);
+                        return Poll::Pending;
+                    };
+                    let output = match (output, closing.value.take()) {
+                        (Ok(json), Some(value)) => Ok((json, value)),
+                        (Err(failed), _) => Err(failed),
+                        (Ok(_), None) => unreachable!("a step that ended well has a value"),
+                    };
+                    *this.stage = settle(run, key, place, &mut executing, output);
                 }
                 Stage::Ended(key, outcome) => {
                     if run.poll_turn(&key, place, cx.waker()).is_pending() {
@@ -168,39 +221,80 @@ where
     }
 }
 
+/// What a step's future came to: its stored form, and the value for the handler.
+fn output_of<T, E>(
+    run: &Run,
+    key: &StepKey,
+    output: Result<T, E>,
+    store: Store<T>,
+) -> Result<(Box<RawValue>, T), Failed>
+where
+    E: Into<Failure>,
+{
+    match output.map_err(Into::into) {
+        // Decoded from its stored form at once: every later request gets the same value.
+        Ok(value) => store(&value).map_err(|error| unkept(run, key, error)),
+        Err(failure) => Err((failure.retry(), failure.to_wire())),
+    }
+}
+
 /// What becomes of a step whose future has ended.
-fn end<T, E>(
+fn settle<T>(
     run: &Run,
     key: StepKey,
     place: &Place,
     executing: &mut Executing,
-    output: Result<T, E>,
-    store: Store<T>,
-) -> Stage<T>
-where
-    E: Into<Failure>,
-{
-    let unkept = |error: OpError| {
-        tracing::error!(run_id = %run.id(), step = %key.id, "{}", error.message);
-        // Trying again would not change it.
-        (Retry::Never, error)
-    };
-    let (retry, error) = match output.map_err(Into::into) {
-        // Decoded from its stored form at once: every later request gets the same value.
-        Ok(value) => match store(&value) {
-            Ok((json, value)) => match run.ended_ok(&key, place, json, executing) {
-                Ended::InTurn | Ended::Now => return Stage::Ended(key, Ok(value)),
-                Ended::Outstanding => return Stage::Outstanding(key),
-                Ended::Refused(error) => unkept(error),
-            },
-            Err(error) => unkept(error),
+    output: Result<(Box<RawValue>, T), Failed>,
+) -> Stage<T> {
+    let (retry, error) = match output {
+        Ok((json, value)) => match run.ended_ok(&key, place, json, executing) {
+            Ended::InTurn | Ended::Now => return Stage::Ended(key, Ok(value)),
+            Ended::Outstanding => return Stage::Outstanding(key),
+            Ended::Refused(error) => unkept(run, &key, error),
         },
-        Err(failure) => (failure.retry(), failure.to_wire()),
+        Err(failed) => failed,
     };
     let failed = StepError::new(key.id.clone(), error.clone());
     match run.ended_err(&key, place, retry, error, executing) {
         Ended::Outstanding => Stage::Outstanding(key),
         Ended::InTurn | Ended::Now | Ended::Refused(_) => Stage::Ended(key, Err(failed)),
+    }
+}
+
+/// The output cannot be stored, and trying again would not change it.
+fn unkept(run: &Run, key: &StepKey, error: OpError) -> Failed {
+    tracing::error!(run_id = %run.id(), step = %key.id, "{}", error.message);
+    (Retry::Never, error)
+}
+
+impl Opening {
+    fn new(hooked: HookedStep) -> Box<Self> {
+        let (chain, context) = (hooked.chain.clone(), hooked.context.clone());
+        let hooks = Box::pin(async move { chain.before_step(&context).await });
+        Box::new(Self { hooked: Box::new(hooked), hooks })
+    }
+}
+
+impl<T> Closing<T> {
+    fn new(hooked: HookedStep, output: Result<(Box<RawValue>, T), Failed>) -> Self {
+        let (json, value) = match output {
+            Ok((json, value)) => (Ok(json), Some(value)),
+            Err(failed) => (Err(failed), None),
+        };
+        let hooks = Box::pin(async move {
+            let HookedStep { chain, context, .. } = hooked;
+            let output = match json {
+                Ok(json) => {
+                    let stored = chain.step_output(&context, json).await;
+                    stored.map_err(|failure| (failure.retry(), failure.to_wire()))
+                }
+                Err(failed) => Err(failed),
+            };
+            let error = output.as_ref().err().map(|(_, error)| StepError::new(context.id(), error.clone()));
+            chain.after_step(&context, error.as_ref().map_or(Ok(()), Err)).await;
+            output
+        });
+        Self { value, hooks }
     }
 }
 
@@ -249,7 +343,9 @@ impl<F, T> fmt::Debug for RunStep<F, T> {
             Stage::Misused(id, _) => (id.as_str(), "misused"),
             Stage::New(key) => (&*key.id, "new"),
             Stage::Backpressure(key, _) => (&*key.id, "waiting for room"),
-            Stage::Executing(key, _) => (&*key.id, "executing"),
+            Stage::Opening(key, ..) | Stage::Executing(key, ..) | Stage::Closing(key, ..) => {
+                (&*key.id, "executing")
+            }
             Stage::Ended(key, _) => (&*key.id, "ended"),
             Stage::Outstanding(key) => (&*key.id, "waiting for Inngest"),
             Stage::Done => ("", "done"),

@@ -1,5 +1,6 @@
 //! `step.send_event` and `step.send_events`: telling others what happened.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
@@ -8,13 +9,16 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use ulid::Ulid;
 
-use super::sending::{Sending, failure};
+use super::sending::{BoxFuture, Sending, failure};
 use super::{Step, StepId};
 use crate::client::{Patience, SendEventsError};
 use crate::error::{Failure, StepError};
 use crate::event::{self, Event};
+use crate::function::StepKind;
+use crate::middleware::{Chain, StepContext};
 use crate::provider::Shared;
 use crate::wire::limits::EVENTS;
 use crate::wire::{EventIdSeed, SentEvents};
@@ -110,17 +114,19 @@ impl Step {
         caller: &'static Location<'static>,
     ) -> Sending<SentEvents> {
         let count = events.len();
-        let body = batch(events);
+        let events = to_wire(events);
         let call = Call { shared: self.run.shared().cloned(), count, seed: self.event_id_seed(&id) };
-        let call = async move {
-            let ids = match body {
-                Err(fault) => return Err(Failure::from(InvalidEvent(fault)).no_retry()),
-                Ok(_) if call.count == 0 => Vec::new(),
-                Ok(body) => call.make(body).await?,
-            };
-            Ok(SentEvents { ids })
+        let call = |hooked: Option<(Chain, Arc<StepContext>)>| -> BoxFuture<_> {
+            Box::pin(async move {
+                let mut events = events.map_err(|fault| Failure::from(InvalidEvent(fault)).no_retry())?;
+                if let Some((chain, step)) = hooked {
+                    transform(&chain, &step, &mut events).await?;
+                }
+                let ids = if events.is_empty() { Vec::new() } else { call.make(batch(&events)).await? };
+                Ok(SentEvents { ids })
+            })
         };
-        self.sending(id, call, "step.sendEvent", caller)
+        self.sending(id, call, StepKind::SendEvent, caller)
     }
 }
 
@@ -149,25 +155,38 @@ impl Call {
     }
 }
 
+/// Lets middlewares change the events' data.
+async fn transform(chain: &Chain, step: &StepContext, events: &mut [String]) -> Result<(), Failure> {
+    for event in events {
+        let mut parts: BTreeMap<String, Box<RawValue>> = serde_json::from_str(event).map_err(Failure::new)?;
+        let Some(data) = parts.remove("data") else { continue };
+        parts.insert("data".to_owned(), chain.event_data(step, data).await?);
+        *event = serde_json::to_string(&parts).map_err(Failure::new)?;
+        event::check_size(event).map_err(|fault| {
+            Failure::from(InvalidEvent(format!("with what a middleware made of its data {fault}"))).no_retry()
+        })?;
+    }
+    Ok(())
+}
+
 /// The request's body: a JSON array.
-fn batch<T: Serialize>(events: Vec<Event<T>>) -> Result<Bytes, String> {
+fn batch(events: &[String]) -> Bytes {
+    Bytes::from(format!("[{}]", events.join(",")))
+}
+
+/// Each event as JSON.
+fn to_wire<T: Serialize>(events: Vec<Event<T>>) -> Result<Vec<String>, String> {
     let count = events.len();
     if count > EVENTS {
         return Err(format!("{count} events are too many for one call: at most {EVENTS} are allowed"));
     }
-    let mut body = String::from("[");
-    for (index, event) in events.into_iter().enumerate() {
-        let json = event::to_wire(&event).map_err(|fault| {
+    let to_wire = |(index, event): (usize, Event<T>)| {
+        event::to_wire(&event).map_err(|fault| {
             let place = if count > 1 { format!(" (number {index}, counted from 0)") } else { String::new() };
             format!("the event `{}`{place} cannot be sent: {fault}", event.name)
-        })?;
-        if index > 0 {
-            body.push(',');
-        }
-        body.push_str(&json);
-    }
-    body.push(']');
-    Ok(Bytes::from(body))
+        })
+    };
+    events.into_iter().enumerate().map(to_wire).collect()
 }
 
 impl Future for SendEventStep {
@@ -211,8 +230,8 @@ mod tests {
     #[test]
     fn the_body_is_the_recorded_array() {
         // recordings/js-send-event.json, without its time
-        let body =
-            batch(vec![Event::new("test/sent", json!({"a": 1})), Event::new("b", Value::Null)]).unwrap();
+        let events = vec![Event::new("test/sent", json!({"a": 1})), Event::new("b", Value::Null)];
+        let body = batch(&to_wire(events).unwrap());
         assert_eq!(body, r#"[{"name":"test/sent","data":{"a":1}},{"name":"b","data":null}]"#);
     }
 

@@ -2,6 +2,7 @@
 
 use std::panic::Location;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use sha1::{Digest, Sha1};
 use ulid::Ulid;
@@ -9,22 +10,27 @@ use ulid::Ulid;
 use super::{RunStep, Step, StepId, Storable};
 use crate::client::ApiError;
 use crate::error::{Failure, Retry};
+use crate::function::StepKind;
+use crate::middleware::{Chain, StepContext};
+use crate::run::StepKey;
 use crate::wire::EventIdSeed;
 
 /// A step's future, by a name of its own.
-pub(super) type Sending<T> = RunStep<Pin<Box<dyn Future<Output = Result<T, Failure>> + Send>>, T>;
+pub(super) type Sending<T> = RunStep<BoxFuture<T>, T>;
+
+pub(super) type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send>>;
 
 impl Step {
-    /// Runs a call as a step.
+    /// Runs a call as a step. It is made with what middlewares are told of the step, if there are some.
     pub(super) fn sending<T: Storable>(
         &self,
         id: StepId,
-        call: impl Future<Output = Result<T, Failure>> + Send + 'static,
-        step_type: &'static str,
+        call: impl FnOnce(Option<(Chain, Arc<StepContext>)>) -> BoxFuture<T>,
+        kind: StepKind,
         caller: &'static Location<'static>,
     ) -> Sending<T> {
-        let call: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(call);
-        RunStep::new(self.run.clone(), id, call, caller).of_type(step_type)
+        let make = |key: Option<&StepKey>| call(key.and_then(|key| self.run.step_context(key)));
+        RunStep::new(self.run.clone(), id, kind, make, caller)
     }
 
     /// The seed of the ids of what a step sends: the same in each of its attempts, different for each use of its id.

@@ -17,6 +17,7 @@ use super::wait::Wait;
 use super::{Step, StepId};
 use crate::client::{ApiError, Patience};
 use crate::error::{Failure, StepError};
+use crate::function::StepKind;
 use crate::run::{Recorded, RunId, StepKey};
 use crate::wire::{OpCode, OpOpts, ReceivedSignal, SignalRequest, duration, limits};
 
@@ -96,7 +97,7 @@ impl Step {
         id: impl Into<StepId>,
         signal: impl Into<String>,
     ) -> WaitForSignalStep<T> {
-        let mut wait = Wait::new(self, id.into(), Location::caller());
+        let mut wait = Wait::new(self, id.into(), StepKind::WaitForSignal, Location::caller());
         let signal = signal.into();
         if signal.is_empty() {
             wait.misuse("InvalidSignal", "the name of the signal to wait for is empty");
@@ -149,7 +150,9 @@ impl Step {
             }
             Ok(Sent { run_id })
         };
-        SendSignalStep { sending: self.sending(id.into(), call, "step.sendSignal", Location::caller()) }
+        SendSignalStep {
+            sending: self.sending(id.into(), |_| Box::pin(call), StepKind::SendSignal, Location::caller()),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use super::StepId;
+use crate::function::StepKind;
 use crate::run::{Place, Recorded, Run, StepKey};
 use crate::wire::{OpCode, OpOpts, duration, limits};
 
@@ -71,9 +72,12 @@ impl SleepStep {
                 run.misuse(format!("{fault} (at {caller})"));
                 State::Misused
             }
-            None => {
-                State::Asleep { key: run.claim(id, caller), place: Place::default(), lasts: length, until }
-            }
+            None => State::Asleep {
+                key: run.claim(id, StepKind::Sleep, caller),
+                place: Place::default(),
+                lasts: length,
+                until,
+            },
         };
         Self { run, state }
     }

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use super::outcome::{Outcomes, StepOutcome};
 use super::{Step, StepId};
 use crate::error::StepError;
+use crate::function::StepKind;
 use crate::run::{Memoized, Place, Recorded, Run, StepKey};
 use crate::wire::{OpError, limits};
 
@@ -46,13 +47,13 @@ pub(super) enum Waited {
 }
 
 impl Wait {
-    pub(super) fn new(step: &Step, id: StepId, caller: &'static Location<'static>) -> Self {
+    pub(super) fn new(step: &Step, id: StepId, kind: StepKind, caller: &'static Location<'static>) -> Self {
         let state = match id.fault() {
             Some(fault) => State::Misused {
                 id: id.as_str().to_owned(),
                 error: OpError::new("InvalidStepId", format!("{fault} (at {caller})")),
             },
-            None => State::Waiting(step.run.claim(id, caller), Place::default()),
+            None => State::Waiting(step.run.claim(id, kind, caller), Place::default()),
         };
         Self { run: step.run.clone(), outcomes: step.outcomes.clone(), lasts: Duration::ZERO, state }
     }

@@ -15,6 +15,7 @@ use super::wait::{Wait, Waited, given};
 use super::{Step, StepId, cel};
 use crate::error::StepError;
 use crate::event::Event;
+use crate::function::StepKind;
 use crate::run::{Recorded, StepKey};
 use crate::wire::{OpCode, OpOpts, duration, limits};
 
@@ -85,7 +86,7 @@ impl Step {
         id: impl Into<StepId>,
         event: impl Into<String>,
     ) -> WaitForEventStep<T> {
-        let mut wait = Wait::new(self, id.into(), Location::caller());
+        let mut wait = Wait::new(self, id.into(), StepKind::WaitForEvent, Location::caller());
         wait.lasts(limits::WAIT);
         let name = event.into();
         if name.is_empty() {

@@ -141,6 +141,22 @@ impl MemoizedStep {
         serde_json::from_slice(&self.json)
     }
 
+    /// What is in `data`, unless it is `null`, or there is an `error` beside it.
+    pub(crate) fn data(&self) -> Option<Box<RawValue>> {
+        #[derive(Deserialize)]
+        struct Wrapper {
+            data: Option<Box<RawValue>>,
+            error: Option<serde::de::IgnoredAny>,
+        }
+        let wrapper: Wrapper = serde_json::from_slice(&self.json).ok()?;
+        wrapper.data.filter(|_| wrapper.error.is_none())
+    }
+
+    /// A value that is not the server's.
+    pub(crate) fn of_json(json: String) -> Self {
+        Self { json: Bytes::from(json) }
+    }
+
     /// Whether it is `null`: a sleep that is over, or a wait that timed out.
     #[must_use]
     pub fn is_null(&self) -> bool {

@@ -1,0 +1,175 @@
+//! A provider's middlewares, in their order: the first is the outermost.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+
+use super::erased::{Erased, Json};
+use super::{Execution, Middleware, Outcome, StepContext, StoredResponse};
+use crate::error::{Failure, StepError};
+
+/// Clones are cheap.
+#[derive(Clone, Default)]
+pub(crate) struct Chain(Arc<Vec<Arc<dyn Erased>>>);
+
+impl Chain {
+    /// Adds one that is nearer to the handlers than those before.
+    pub(crate) fn push(&mut self, middleware: impl Middleware) {
+        Arc::make_mut(&mut self.0).push(Arc::new(middleware));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn inwards(&self) -> impl Iterator<Item = &dyn Erased> {
+        self.0.iter().map(|middleware| &**middleware)
+    }
+
+    fn outwards(&self) -> impl Iterator<Item = &dyn Erased> {
+        self.0.iter().rev().map(|middleware| &**middleware)
+    }
+
+    pub(crate) async fn before_execution(&self, execution: &Execution) {
+        for middleware in self.inwards() {
+            middleware.before_execution(execution).await;
+        }
+    }
+
+    pub(crate) async fn after_execution(&self, execution: &Execution, outcome: &Outcome) {
+        for middleware in self.outwards() {
+            middleware.after_execution(execution, outcome).await;
+        }
+    }
+
+    pub(crate) async fn on_panic(&self, execution: &Execution, panic: &str) {
+        for middleware in self.outwards() {
+            middleware.on_panic(execution, panic).await;
+        }
+    }
+
+    pub(crate) async fn before_step(&self, step: &StepContext) {
+        for middleware in self.inwards() {
+            middleware.before_step(step).await;
+        }
+    }
+
+    pub(crate) async fn after_step(&self, step: &StepContext, outcome: Result<(), &StepError>) {
+        for middleware in self.outwards() {
+            middleware.after_step(step, outcome).await;
+        }
+    }
+
+    /// What is stored of a step's output.
+    pub(crate) async fn step_output(
+        &self,
+        step: &StepContext,
+        output: Box<RawValue>,
+    ) -> Result<Box<RawValue>, Failure> {
+        self.json_outwards(Json::Output, step, output).await
+    }
+
+    /// What an event is sent with.
+    pub(crate) async fn event_data(
+        &self,
+        step: &StepContext,
+        data: Box<RawValue>,
+    ) -> Result<Box<RawValue>, Failure> {
+        self.json_outwards(Json::EventData, step, data).await
+    }
+
+    /// What was stored of a step's output, or has come for it.
+    pub(crate) async fn stored_output(
+        &self,
+        step: &StepContext,
+        output: Box<RawValue>,
+    ) -> Result<Box<RawValue>, Failure> {
+        self.json_inwards(Json::StoredOutput, step, output).await
+    }
+
+    /// What an event came with.
+    pub(crate) async fn received_event_data(
+        &self,
+        step: &StepContext,
+        data: Box<RawValue>,
+    ) -> Result<Box<RawValue>, Failure> {
+        self.json_inwards(Json::ReceivedEventData, step, data).await
+    }
+
+    async fn json_outwards(
+        &self,
+        what: Json,
+        step: &StepContext,
+        mut json: Box<RawValue>,
+    ) -> Result<Box<RawValue>, Failure> {
+        for middleware in self.outwards() {
+            json = middleware.transform_json(what, step, json).await?;
+        }
+        Ok(json)
+    }
+
+    async fn json_inwards(
+        &self,
+        what: Json,
+        step: &StepContext,
+        mut json: Box<RawValue>,
+    ) -> Result<Box<RawValue>, Failure> {
+        for middleware in self.inwards() {
+            json = middleware.transform_json(what, step, json).await?;
+        }
+        Ok(json)
+    }
+
+    /// What is stored of a request's body.
+    pub(crate) async fn request_body(
+        &self,
+        execution: &Execution,
+        mut body: Bytes,
+    ) -> Result<Bytes, Failure> {
+        for middleware in self.outwards() {
+            body = middleware.transform_request_body(execution, body).await?;
+        }
+        Ok(body)
+    }
+
+    /// What a request's body was before it was stored.
+    pub(crate) async fn stored_request_body(
+        &self,
+        execution: &Execution,
+        mut body: Bytes,
+    ) -> Result<Bytes, Failure> {
+        for middleware in self.inwards() {
+            body = middleware.restore_request_body(execution, body).await?;
+        }
+        Ok(body)
+    }
+
+    /// What is stored of a response's body.
+    pub(crate) async fn response_body(
+        &self,
+        execution: &Execution,
+        response: &StoredResponse,
+        mut body: Bytes,
+    ) -> Result<Bytes, Failure> {
+        for middleware in self.outwards() {
+            body = middleware.transform_response_body(execution, response, body).await?;
+        }
+        Ok(body)
+    }
+
+    pub(crate) fn execution_span(&self, execution: &Execution) -> Option<tracing::Span> {
+        self.inwards().find_map(|middleware| middleware.execution_span(execution))
+    }
+
+    pub(crate) fn step_span(&self, step: &StepContext) -> Option<tracing::Span> {
+        self.inwards().find_map(|middleware| middleware.step_span(step))
+    }
+}
+
+impl fmt::Debug for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} middlewares", self.0.len())
+    }
+}

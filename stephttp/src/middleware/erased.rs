@@ -1,0 +1,107 @@
+//! [`Middleware`] as an object: futures in boxes.
+
+use std::pin::Pin;
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+
+use super::{Execution, Middleware, Outcome, StepContext, StoredResponse};
+use crate::error::{Failure, StepError};
+
+pub(super) type Hook<'a, T = ()> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub(super) type Transform<'a, T> = Hook<'a, Result<T, Failure>>;
+
+/// Documented at [`Middleware`].
+pub(super) trait Erased: Send + Sync {
+    fn before_execution<'a>(&'a self, execution: &'a Execution) -> Hook<'a>;
+    fn after_execution<'a>(&'a self, execution: &'a Execution, outcome: &'a Outcome) -> Hook<'a>;
+    fn on_panic<'a>(&'a self, execution: &'a Execution, panic: &'a str) -> Hook<'a>;
+    fn before_step<'a>(&'a self, step: &'a StepContext) -> Hook<'a>;
+    fn after_step<'a>(&'a self, step: &'a StepContext, outcome: Result<(), &'a StepError>) -> Hook<'a>;
+    fn transform_json<'a>(
+        &'a self,
+        what: Json,
+        step: &'a StepContext,
+        json: Box<RawValue>,
+    ) -> Transform<'a, Box<RawValue>>;
+    fn transform_request_body<'a>(&'a self, execution: &'a Execution, body: Bytes) -> Transform<'a, Bytes>;
+    fn restore_request_body<'a>(&'a self, execution: &'a Execution, body: Bytes) -> Transform<'a, Bytes>;
+    fn transform_response_body<'a>(
+        &'a self,
+        execution: &'a Execution,
+        response: &'a StoredResponse,
+        body: Bytes,
+    ) -> Transform<'a, Bytes>;
+    fn execution_span(&self, execution: &Execution) -> Option<tracing::Span>;
+    fn step_span(&self, step: &StepContext) -> Option<tracing::Span>;
+}
+
+/// Which transformation of a step's JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Json {
+    Output,
+    StoredOutput,
+    EventData,
+    ReceivedEventData,
+}
+
+impl<M: Middleware> Erased for M {
+    fn before_execution<'a>(&'a self, execution: &'a Execution) -> Hook<'a> {
+        Box::pin(Middleware::before_execution(self, execution))
+    }
+
+    fn after_execution<'a>(&'a self, execution: &'a Execution, outcome: &'a Outcome) -> Hook<'a> {
+        Box::pin(Middleware::after_execution(self, execution, outcome))
+    }
+
+    fn on_panic<'a>(&'a self, execution: &'a Execution, panic: &'a str) -> Hook<'a> {
+        Box::pin(Middleware::on_panic(self, execution, panic))
+    }
+
+    fn before_step<'a>(&'a self, step: &'a StepContext) -> Hook<'a> {
+        Box::pin(Middleware::before_step(self, step))
+    }
+
+    fn after_step<'a>(&'a self, step: &'a StepContext, outcome: Result<(), &'a StepError>) -> Hook<'a> {
+        Box::pin(Middleware::after_step(self, step, outcome))
+    }
+
+    fn transform_json<'a>(
+        &'a self,
+        what: Json,
+        step: &'a StepContext,
+        json: Box<RawValue>,
+    ) -> Transform<'a, Box<RawValue>> {
+        match what {
+            Json::Output => Box::pin(self.transform_step_output(step, json)),
+            Json::StoredOutput => Box::pin(self.restore_step_output(step, json)),
+            Json::EventData => Box::pin(self.transform_event_data(step, json)),
+            Json::ReceivedEventData => Box::pin(self.restore_event_data(step, json)),
+        }
+    }
+
+    fn transform_request_body<'a>(&'a self, execution: &'a Execution, body: Bytes) -> Transform<'a, Bytes> {
+        Box::pin(Middleware::transform_request_body(self, execution, body))
+    }
+
+    fn restore_request_body<'a>(&'a self, execution: &'a Execution, body: Bytes) -> Transform<'a, Bytes> {
+        Box::pin(Middleware::restore_request_body(self, execution, body))
+    }
+
+    fn transform_response_body<'a>(
+        &'a self,
+        execution: &'a Execution,
+        response: &'a StoredResponse,
+        body: Bytes,
+    ) -> Transform<'a, Bytes> {
+        Box::pin(Middleware::transform_response_body(self, execution, response, body))
+    }
+
+    fn execution_span(&self, execution: &Execution) -> Option<tracing::Span> {
+        Middleware::execution_span(self, execution)
+    }
+
+    fn step_span(&self, step: &StepContext) -> Option<tracing::Span> {
+        Middleware::step_span(self, step)
+    }
+}

@@ -1,0 +1,240 @@
+//! What runs around every durable execution and step: metrics, encryption, tracing.
+//!
+//! A [`Middleware`] is given to [`SetupOpts::middleware`](crate::SetupOpts::middleware), once for all endpoints of a provider.
+
+mod chain;
+mod erased;
+mod execution;
+mod outcome;
+mod step_context;
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+
+pub(crate) use chain::Chain;
+pub use execution::Execution;
+pub use outcome::{Outcome, StoredResponse};
+pub use step_context::StepContext;
+
+use crate::error::{Failure, StepError};
+
+/// Code around every execution of a handler and every step, and over all that is stored at Inngest.
+///
+/// Every method has a default that does nothing. They are called in first requests and in re-entries alike.
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// use stephttp::middleware::{Middleware, StepContext};
+/// use stephttp::{Provider, SetupError, SetupOpts, StepError};
+///
+/// #[derive(Default)]
+/// struct CountFailures {
+///     failures: AtomicU64,
+/// }
+///
+/// impl Middleware for CountFailures {
+///     async fn after_step(&self, step: &StepContext, outcome: Result<(), &StepError>) {
+///         if let Err(error) = outcome {
+///             self.failures.fetch_add(1, Ordering::Relaxed);
+///             eprintln!("{} of run {}: {error}", step.id(), step.execution().run_id());
+///         }
+///     }
+/// }
+///
+/// # fn provider() -> Result<Provider, SetupError> {
+/// let opts = SetupOpts::new("https://api.example.com").middleware(CountFailures::default());
+/// let provider = Provider::setup(opts)?;
+/// # Ok(provider) }
+/// ```
+///
+/// # Order
+///
+/// The middleware that was added first is the outermost, as in a `tower::ServiceBuilder`: nearest to Inngest. What comes
+/// from outside (`before_…`, `restore_…`) passes the first before the last; what goes outside (`after_…`, `on_panic`,
+/// `transform_…`) passes the last before the first.
+///
+/// # What is an execution
+///
+/// One request's share of a run: the client's request is the first, each call back from Inngest another. It begins with the
+/// handler's body, where the handler has the attribute [`#[api_fn]`](macro@crate::api_fn), and with its first step otherwise.
+/// Handlers that take no [`Step`](crate::Step) have executions if they are recorded by
+/// [`Track::Always`](crate::Track::Always); [`SetupOpts::track_all_endpoints`](crate::SetupOpts::track_all_endpoints) alone gives them none.
+///
+/// # Time
+///
+/// A handler waits for these methods, and its client with it. What takes long belongs in a task of its own.
+///
+/// # Errors
+///
+/// A transformation that fails never leads to the original being stored in its place. What happens instead is said at each
+/// method.
+///
+/// # Panics
+///
+/// A panic in a `before_…` method or in a transformation of a step is as one of the handler. Elsewhere it is contained,
+/// logged, and counts as a failure.
+///
+/// # Cancellation
+///
+/// A step that is dropped, as the loser of a `select!` is, drops the methods that are under way for it, and has no
+/// `after_step`. A process that dies calls nothing.
+pub trait Middleware: Send + Sync + 'static {
+    /// An execution begins.
+    ///
+    /// It has ended before the handler's first step begins. If it waits for something, the handler is not polled
+    /// meanwhile; only what the handler does before it first waits itself may come earlier.
+    fn before_execution(&self, execution: &Execution) -> impl Future<Output = ()> + Send {
+        let _ = execution;
+        async {}
+    }
+
+    /// An execution has ended; its handler is gone. The response's body may still be on its way.
+    fn after_execution(&self, execution: &Execution, outcome: &Outcome) -> impl Future<Output = ()> + Send {
+        let _ = (execution, outcome);
+        async {}
+    }
+
+    /// The handler has panicked, with this text; empty if the panic's payload was none. Before
+    /// [`after_execution`](Self::after_execution).
+    fn on_panic(&self, execution: &Execution, panic: &str) -> impl Future<Output = ()> + Send {
+        let _ = (execution, panic);
+        async {}
+    }
+
+    /// A step's code is about to run in this process. Not called for what Inngest does (sleeps, waits, invocations), nor
+    /// for a step whose result is stored.
+    fn before_step(&self, step: &StepContext) -> impl Future<Output = ()> + Send {
+        let _ = step;
+        async {}
+    }
+
+    /// A step's code has run in this process, after [`transform_step_output`](Self::transform_step_output). An error may be
+    /// an attempt's: whether the step is tried again is Inngest's to say.
+    fn after_step(
+        &self,
+        step: &StepContext,
+        outcome: Result<(), &StepError>,
+    ) -> impl Future<Output = ()> + Send {
+        let _ = (step, outcome);
+        async {}
+    }
+
+    /// Changes what is stored of a step that has run in this process; also of the values of [`Remember`](crate::Remember),
+    /// together, as those of a step without a [kind](StepContext::kind). The handler gets the original.
+    ///
+    /// A step's errors are not transformed.
+    ///
+    /// # Errors
+    /// A [`Failure`] is one of the step: it is tried again, its code included, unless the failure says otherwise. Of
+    /// `Remember`'s values it is one of the request: the client gets a 503.
+    fn transform_step_output(
+        &self,
+        step: &StepContext,
+        output: Box<RawValue>,
+    ) -> impl Future<Output = Result<Box<RawValue>, Failure>> + Send {
+        let _ = step;
+        async { Ok(output) }
+    }
+
+    /// Changes back what was stored of a step, or has come for it: the result of an invoked function, say. Not called for
+    /// errors, sleeps and events.
+    ///
+    /// # Errors
+    /// A [`Failure`] does not count as the step's, since the step did end well: the request is given up, which is logged, and
+    /// Inngest tries it again while it has attempts left.
+    fn restore_step_output(
+        &self,
+        step: &StepContext,
+        output: Box<RawValue>,
+    ) -> impl Future<Output = Result<Box<RawValue>, Failure>> + Send {
+        let _ = step;
+        async { Ok(output) }
+    }
+
+    /// Changes the `data` of an event that [`send_event`](crate::Step::send_event) or `send_events` is about to send, or of the
+    /// payload of an [`invoke`](crate::Step::invoke). A JSON object, or `null`; it must stay one.
+    ///
+    /// # Errors
+    /// A [`Failure`] is one of the step that sends. For an invocation the request is given up.
+    fn transform_event_data(
+        &self,
+        step: &StepContext,
+        data: Box<RawValue>,
+    ) -> impl Future<Output = Result<Box<RawValue>, Failure>> + Send {
+        let _ = step;
+        async { Ok(data) }
+    }
+
+    /// Changes back the `data` of an event that [`wait_for_event`](crate::Step::wait_for_event) has waited for.
+    ///
+    /// # Errors
+    /// As [`restore_step_output`](Self::restore_step_output).
+    fn restore_event_data(
+        &self,
+        step: &StepContext,
+        data: Box<RawValue>,
+    ) -> impl Future<Output = Result<Box<RawValue>, Failure>> + Send {
+        let _ = step;
+        async { Ok(data) }
+    }
+
+    /// Changes what is stored of the request's body. Not called for an empty one, nor for one that is omitted. It may be called
+    /// several times, when the run's creation is tried again.
+    ///
+    /// # Errors
+    /// With a [`Failure`] the run is not recorded, and not handed over: its client gets a 503 then.
+    fn transform_request_body(
+        &self,
+        execution: &Execution,
+        body: Bytes,
+    ) -> impl Future<Output = Result<Bytes, Failure>> + Send {
+        let _ = execution;
+        async { Ok(body) }
+    }
+
+    /// Changes back the request's body, with which Inngest calls back, before any extractor reads it. The execution's
+    /// [function](Execution::function_id) is not known then.
+    ///
+    /// # Errors
+    /// As [`restore_step_output`](Self::restore_step_output).
+    fn restore_request_body(
+        &self,
+        execution: &Execution,
+        body: Bytes,
+    ) -> impl Future<Output = Result<Bytes, Failure>> + Send {
+        let _ = execution;
+        async { Ok(body) }
+    }
+
+    /// Changes what is stored of the response's body. Not called for an empty one, nor for one that is omitted. It must be
+    /// UTF-8. Mind who [reads](StoredResponse::is_read_by_client) it.
+    ///
+    /// # Errors
+    /// With a [`Failure`] the run is recorded without the body; a run that was handed over asks for a retry.
+    fn transform_response_body(
+        &self,
+        execution: &Execution,
+        response: &StoredResponse,
+        body: Bytes,
+    ) -> impl Future<Output = Result<Bytes, Failure>> + Send {
+        let _ = (execution, response);
+        async { Ok(body) }
+    }
+
+    /// The span in which the handler is polled, from here on. Of several middlewares the first that gives one counts.
+    ///
+    /// Called before [`before_execution`](Self::before_execution).
+    fn execution_span(&self, execution: &Execution) -> Option<tracing::Span> {
+        let _ = execution;
+        None
+    }
+
+    /// The span in which a step's code is polled. Of several middlewares the first that gives one counts.
+    ///
+    /// Called before [`before_step`](Self::before_step).
+    fn step_span(&self, step: &StepContext) -> Option<tracing::Span> {
+        let _ = step;
+        None
+    }
+}

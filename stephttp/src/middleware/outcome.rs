@@ -1,0 +1,48 @@
+//! How an execution ended.
+
+use http::StatusCode;
+
+/// How an execution ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The handler has answered, with this status.
+    Responded(StatusCode),
+    /// The run goes on at Inngest, which calls back.
+    HandedOver,
+    /// The handler has panicked.
+    Panicked,
+    /// The request was given up: a step was misused, a service gave an error, a middleware failed, or the run could not be
+    /// handed over. The text is for the developer.
+    Failed(String),
+    /// Whoever made the request is gone, and nothing was done that would be worth going on for; or, in a re-entry, Inngest has
+    /// given the work to another request.
+    Canceled,
+}
+
+/// A response whose body is about to be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoredResponse {
+    status: StatusCode,
+    is_read_by_client: bool,
+}
+
+impl StoredResponse {
+    pub(crate) fn new(status: StatusCode, is_read_by_client: bool) -> Self {
+        Self { status, is_read_by_client }
+    }
+
+    /// The response's status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Whether the run's client reads the body from where it is stored. It does when the run was handed over: what a
+    /// middleware makes of the body is what the client gets. Otherwise the client has had its response, and only viewers of
+    /// Inngest's dashboard see what is stored.
+    #[must_use]
+    pub fn is_read_by_client(&self) -> bool {
+        self.is_read_by_client
+    }
+}

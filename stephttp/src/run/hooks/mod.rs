@@ -1,0 +1,221 @@
+//! A request's middlewares: which of them is under way, and what waits for them.
+//!
+//! The driver polls them, beside the handler: so they come forward also while the handler holds a step that it does not
+//! poll. While one is under way, nothing is decided about the run.
+
+mod contained;
+mod span;
+mod stored;
+mod transform;
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use http::HeaderMap;
+use tracing::Span;
+
+use super::Run;
+use super::record::StepKey;
+use crate::middleware::{Chain, Execution, Outcome, StepContext};
+use contained::contained;
+use transform::Pending;
+
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Only requests of a provider with middlewares have these.
+pub(super) struct Hooks {
+    chain: Chain,
+    execution: Arc<Execution>,
+    /// Set when the execution begins.
+    span: OnceLock<Span>,
+    progress: Mutex<Progress>,
+}
+
+#[derive(Default)]
+struct Progress {
+    phase: Phase,
+    starting: Option<BoxFuture<()>>,
+    /// Steps that wait for the start.
+    held: Vec<Waker>,
+    pending: Vec<Pending>,
+}
+
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Before,
+    Starting,
+    Started,
+    Ended,
+}
+
+impl Hooks {
+    pub(super) fn new(chain: Chain, execution: Execution) -> Self {
+        Self { chain, execution: Arc::new(execution), span: OnceLock::new(), progress: Mutex::default() }
+    }
+
+    fn context(&self, key: &StepKey) -> Arc<StepContext> {
+        let id = key.id.clone().into_owned();
+        Arc::new(StepContext::new(self.execution.clone(), id, key.index, key.hash, key.kind))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nothing is under way any more. Returns what was.
+    fn end(&self) -> (Phase, Option<BoxFuture<()>>, Vec<Pending>) {
+        let mut progress = self.lock();
+        let phase = std::mem::replace(&mut progress.phase, Phase::Ended);
+        (phase, progress.starting.take(), std::mem::take(&mut progress.pending))
+    }
+}
+
+impl Run {
+    pub(super) fn hooks_for(&self, generation: Option<u32>, headers: &HeaderMap) -> Option<Box<Hooks>> {
+        let chain = self.shared()?.middleware();
+        (!chain.is_empty()).then(|| {
+            Box::new(Hooks::new(chain.clone(), Execution::new(self.id(), generation, headers.clone())))
+        })
+    }
+
+    /// The handler has begun, as far as can be told.
+    pub(super) fn begin_execution(&self) {
+        let Some(hooks) = &self.hooks else { return };
+        if hooks.lock().phase != Phase::Before {
+            return;
+        }
+        hooks.execution.set_function_id(self.function_name().into_owned());
+        let span = hooks
+            .span
+            .get_or_init(|| hooks.chain.execution_span(&hooks.execution).unwrap_or_else(Span::none));
+        if self.is_being_polled() {
+            span::enter_within_poll(span);
+        }
+        let mut progress = hooks.lock();
+        if progress.phase != Phase::Before {
+            return;
+        }
+        progress.phase = Phase::Starting;
+        drop(progress);
+        let (chain, execution) = (hooks.chain.clone(), hooks.execution.clone());
+        let mut starting: BoxFuture<()> = Box::pin(async move { chain.before_execution(&execution).await });
+        // Most have nothing to wait for: then the handler has not gone on before their end.
+        if starting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+            return self.begun();
+        }
+        hooks.lock().starting = Some(starting);
+        self.wakeup.notice();
+    }
+
+    fn begun(&self) {
+        let Some(hooks) = &self.hooks else { return };
+        let mut progress = hooks.lock();
+        progress.phase = Phase::Started;
+        let held = std::mem::take(&mut progress.held);
+        drop(progress);
+        held.into_iter().for_each(Waker::wake);
+    }
+
+    /// Whether a step must wait for the execution's begin. If so, it is woken then.
+    pub(super) fn holds_steps(&self, waker: &Waker) -> bool {
+        let Some(hooks) = &self.hooks else { return false };
+        self.begin_execution();
+        let mut progress = hooks.lock();
+        let holds = progress.phase == Phase::Starting;
+        if holds {
+            progress.held.push(waker.clone());
+        }
+        holds
+    }
+
+    /// Takes the execution's begin forward. The handler is not polled before its end.
+    pub(super) fn poll_begin(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(hooks) = &self.hooks else { return Poll::Ready(()) };
+        let Some(mut starting) = hooks.lock().starting.take() else { return Poll::Ready(()) };
+        if starting.as_mut().poll(cx).is_pending() {
+            hooks.lock().starting = Some(starting);
+            return Poll::Pending;
+        }
+        self.begun();
+        Poll::Ready(())
+    }
+
+    /// Takes everything forward that the handler's steps wait for.
+    pub(super) fn poll_hooks(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(hooks) = &self.hooks else { return Poll::Ready(()) };
+        if self.poll_begin(cx).is_pending() {
+            return Poll::Pending;
+        }
+        let mut pending = std::mem::take(&mut hooks.lock().pending);
+        if pending.is_empty() {
+            return Poll::Ready(());
+        }
+        pending.retain_mut(|Pending { slot, future }| match future.as_mut().poll(cx) {
+            Poll::Ready(transformed) => {
+                self.transformed(*slot, transformed);
+                false
+            }
+            Poll::Pending => true,
+        });
+        let mut progress = hooks.lock();
+        // What has come meanwhile from steps in tasks of their own.
+        progress.pending.append(&mut pending);
+        if progress.pending.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// What middlewares are told of a step, if there are some.
+    pub(crate) fn step_context(&self, key: &StepKey) -> Option<(Chain, Arc<StepContext>)> {
+        self.hooks.as_ref().map(|hooks| (hooks.chain.clone(), hooks.context(key)))
+    }
+
+    /// A step begins to run in this process.
+    pub(crate) fn hooked(&self, key: &StepKey) -> Option<HookedStep> {
+        let (chain, context) = self.step_context(key)?;
+        let span = chain.step_span(&context).unwrap_or_else(Span::none);
+        Some(HookedStep { chain, context, span })
+    }
+
+    /// Tells middlewares that the execution has ended; once, and if it had begun.
+    pub(crate) async fn end_execution(&self, outcome: Outcome, panic: Option<String>) {
+        let Some(hooks) = &self.hooks else { return };
+        let (phase, starting, pending) = hooks.end();
+        drop(pending);
+        if matches!(phase, Phase::Before | Phase::Ended) {
+            return;
+        }
+        let telling = async {
+            if let Some(starting) = starting {
+                starting.await;
+            }
+            if let Some(panic) = panic {
+                hooks.chain.on_panic(&hooks.execution, &panic).await;
+            }
+            hooks.chain.after_execution(&hooks.execution, &outcome).await;
+            Ok(())
+        };
+        if let Err(fault) = contained(telling).await {
+            tracing::error!(run_id = %self.id(), "after an execution: {fault}");
+        }
+    }
+
+    /// Whether there are middlewares.
+    pub(crate) fn is_hooked(&self) -> bool {
+        self.hooks.is_some()
+    }
+
+    /// Whether middlewares are to be told of the execution's end.
+    pub(crate) fn has_execution(&self) -> bool {
+        let phase = self.hooks.as_ref().map(|hooks| hooks.lock().phase);
+        matches!(phase, Some(Phase::Starting | Phase::Started))
+    }
+}
+
+/// A step that runs in this process, as middlewares see it.
+#[derive(Debug)]
+pub(crate) struct HookedStep {
+    pub(crate) chain: Chain,
+    pub(crate) context: Arc<StepContext>,
+    pub(crate) span: Span,
+}

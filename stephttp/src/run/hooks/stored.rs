@@ -1,0 +1,64 @@
+//! What middlewares make of what is stored of a request and its response.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::StatusCode;
+use serde_json::value::RawValue;
+
+use super::contained::contained;
+use super::transform::restore;
+use crate::middleware::StoredResponse;
+use crate::remember;
+use crate::run::Run;
+
+impl Run {
+    /// What is stored of the request's body.
+    pub(crate) async fn stored_request_body(&self, body: Bytes) -> Result<Bytes, String> {
+        match &self.hooks {
+            Some(hooks) if !body.is_empty() => {
+                contained(hooks.chain.request_body(&hooks.execution, body)).await
+            }
+            _ => Ok(body),
+        }
+    }
+
+    /// What is stored of the response's body.
+    pub(crate) async fn stored_response_body(&self, status: u16, body: Bytes) -> Result<Bytes, String> {
+        match &self.hooks {
+            Some(hooks) if !body.is_empty() => {
+                let status = StatusCode::from_u16(status).unwrap_or_default();
+                let response = StoredResponse::new(status, self.dispatch().is_some());
+                contained(hooks.chain.response_body(&hooks.execution, &response, body)).await
+            }
+            _ => Ok(body),
+        }
+    }
+
+    /// The output of the hidden step that holds what is remembered, if there is any.
+    pub(crate) async fn stored_remembered(&self) -> Result<Option<Box<RawValue>>, String> {
+        let Some(hooks) = &self.hooks else { return Ok(self.remembered.take(BTreeMap::new())) };
+        let Some(values) = self.remembered.take(hooks.execution.all_remembered()) else { return Ok(None) };
+        let step = hooks.context(&remember::hidden_step());
+        contained(hooks.chain.step_output(&step, values)).await.map(Some)
+    }
+
+    /// Restores what a re-entry needs before its handler is called; returns the request's body.
+    pub(crate) async fn restore_request(&self, body: Bytes) -> Result<Bytes, String> {
+        let Some(hooks) = &self.hooks else { return Ok(body) };
+        let key = remember::hidden_step();
+        let stored = self.memoized(key.hash);
+        let restored = async {
+            if let Some(stored) = stored {
+                let restored = restore(&hooks.chain, &hooks.context(&key), stored).await?;
+                hooks.execution.set_remembered(remember::texts(&restored));
+                self.lock().restored.insert(key.hash, restored);
+            }
+            if body.is_empty() {
+                return Ok(body);
+            }
+            hooks.chain.stored_request_body(&hooks.execution, body).await
+        };
+        contained(restored).await
+    }
+}

@@ -1,0 +1,130 @@
+//! What middlewares make of a step's data, between the handler and Inngest.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+use super::{BoxFuture, Hooks};
+use crate::error::Failure;
+use crate::function::StepKind;
+use crate::middleware::{Chain, StepContext};
+use crate::run::Run;
+use crate::run::memo::Memoized;
+use crate::run::order::Slot;
+use crate::run::record::{Recorded, StepKey};
+use crate::run::state::{OutstandingKind, State};
+use crate::wire::StepHash;
+
+/// A step's transformation that is under way.
+pub(super) struct Pending {
+    pub(super) slot: Slot,
+    pub(super) future: BoxFuture<Transformed>,
+}
+
+/// What a transformation comes to. The error is for the log.
+pub(super) enum Transformed {
+    /// A stored result can be given.
+    Restored(StepHash, Result<Memoized, String>),
+    /// Inngest can be asked.
+    Prepared(OutstandingKind, Result<Recorded, String>),
+}
+
+impl Hooks {
+    fn transform(&self, slot: Slot, future: impl Future<Output = Transformed> + Send + 'static) {
+        self.lock().pending.push(Pending { slot, future: Box::pin(future) });
+    }
+}
+
+impl Run {
+    pub(super) fn transformed(&self, slot: Slot, transformed: Transformed) {
+        let mut state = self.lock();
+        let outcome = match transformed {
+            Transformed::Restored(hash, restored) => restored.map(|value| {
+                state.restored.insert(hash, value);
+                state.order.resolve(slot);
+            }),
+            Transformed::Prepared(kind, prepared) => prepared.map(|op| {
+                // It may have been dropped just now, in a task of its own.
+                if state.order.is_waiting(slot) {
+                    state.await_inngest(slot, kind, op);
+                }
+            }),
+        };
+        if let Err(fault) = outcome {
+            state.broken.get_or_insert(fault);
+        }
+    }
+
+    /// A step's future was dropped.
+    pub(in crate::run) fn forget_hooks(&self, slot: Slot) {
+        let Some(hooks) = &self.hooks else { return };
+        let forgotten: Vec<_> = hooks.lock().pending.extract_if(.., |pending| pending.slot == slot).collect();
+        drop(forgotten);
+    }
+
+    /// A step's stored result can be given, once it is what it was before it was stored.
+    pub(in crate::run) fn resolve_stored(&self, state: &mut State, slot: Slot, key: &StepKey) {
+        let stored = match &self.hooks {
+            Some(hooks) if !state.restored.contains_key(&key.hash) => {
+                state.memo.get(key.hash).map(|stored| (hooks, stored))
+            }
+            _ => None,
+        };
+        let Some((hooks, stored)) = stored else { return state.order.resolve(slot) };
+        let (chain, step, hash) = (hooks.chain.clone(), hooks.context(key), key.hash);
+        hooks.transform(slot, async move {
+            let restored = restore(&chain, &step, stored).await;
+            let fault = |failure: Failure| {
+                format!("what is stored of the step `{}` cannot be restored: {failure}", step.id())
+            };
+            Transformed::Restored(hash, restored.map_err(fault))
+        });
+    }
+
+    /// Asks something of Inngest, once what is sent with it is as it is to be stored.
+    pub(in crate::run) fn ask_transformed(
+        &self,
+        state: &mut State,
+        slot: Slot,
+        kind: OutstandingKind,
+        op: Recorded,
+    ) {
+        let data = self.hooks.as_ref().and_then(|hooks| Some((hooks, op.payload_data()?)));
+        let Some((hooks, data)) = data else { return state.await_inngest(slot, kind, op) };
+        let (chain, step) = (hooks.chain.clone(), hooks.context(op.key()));
+        hooks.transform(slot, async move {
+            let data = chain.event_data(&step, data).await;
+            let fault = |failure: Failure| {
+                format!("the data of the step `{}` could not be transformed: {failure}", step.id())
+            };
+            Transformed::Prepared(kind, data.map(|data| op.with_payload_data(data)).map_err(fault))
+        });
+    }
+}
+
+/// What was stored, as it was before.
+pub(super) async fn restore(
+    chain: &Chain,
+    step: &StepContext,
+    stored: Memoized,
+) -> Result<Memoized, Failure> {
+    match step.kind() {
+        Some(StepKind::Sleep) => Ok(stored),
+        Some(StepKind::WaitForEvent) => {
+            // What makes no sense is reported by who reads it.
+            let Ok(Some(mut event)) = stored.bare::<BTreeMap<String, Box<RawValue>>>() else {
+                return Ok(stored);
+            };
+            let Some(data) = event.remove("data") else { return Ok(stored) };
+            event.insert("data".to_owned(), chain.received_event_data(step, data).await?);
+            Ok(Memoized::of_json(serde_json::to_string(&event).map_err(Failure::new)?))
+        }
+        _ => match stored.data() {
+            Some(data) => {
+                let data = chain.stored_output(step, data).await?;
+                Ok(Memoized::of_json(format!("{{\"data\":{data}}}")))
+            }
+            None => Ok(stored),
+        },
+    }
+}
