@@ -2,11 +2,13 @@
 
 mod log;
 mod raw;
+mod scramble;
 mod stage;
 mod world;
 
 pub use log::Logs;
 pub use raw::RawClient;
+pub use scramble::Scramble;
 pub use stage::{Door, Stage};
 pub use world::{Effects, World, WorldBuilder, serve};
 

@@ -13,6 +13,7 @@ mod changed_code;
 mod client_gone;
 mod interleavings;
 mod lifecycle;
+mod middleware;
 mod options;
 mod planning;
 mod property;

@@ -10,13 +10,13 @@ use axum::routing::post;
 use futures_util::StreamExt;
 use futures_util::future::{join_all, select_all};
 use futures_util::stream::FuturesUnordered;
-use inngest::{Failure, Step, StepError};
+use inngest::{Failure, SetupOpts, Step, StepError};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use stephttp_dev::RunStatus;
-use stephttp_tests::{Effects, Stage, World};
+use stephttp_tests::{Effects, Scramble, Stage, World};
 
 /// A program of steps.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -184,9 +184,12 @@ fn check(program: &Program, outcome: &Value) -> Result<(), String> {
     }
 }
 
-async fn try_program(program: &Program) -> Result<(), String> {
+async fn try_program(program: &Program, scrambled: bool) -> Result<(), String> {
     let stage = Stage::new();
-    let world = World::of(stage.app(post(interpret))).await;
+    let dev = |opts: SetupOpts, url: &str| opts.dev_server(url);
+    let scramble = |opts: SetupOpts, url: &str| opts.dev_server(url).middleware(Scramble);
+    let world = if scrambled { World::builder().opts(scramble) } else { World::builder().opts(dev) };
+    let world = world.start(stage.app(post(interpret))).await;
     let lived = async {
         let response = world.post("/").json(program).send().await.expect("the app answers");
         let response = if response.status() == 303 { world.follow(response).await } else { response };
@@ -216,15 +219,26 @@ fn tell(world: &World, effects: &Effects) -> String {
 
 #[test]
 fn random_programs_come_to_what_they_say() {
+    try_programs(96, false);
+}
+
+/// Whatever a middleware does with what is stored, and however long it takes.
+#[test]
+fn random_programs_come_to_the_same_under_a_middleware() {
+    try_programs(48, true);
+}
+
+fn try_programs(cases: u32, scrambled: bool) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     // The same programs each time; more of them, and others, with PROPTEST_CASES and PROPTEST_RNG_SEED.
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(96);
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(cases);
     let seed: u64 = std::env::var("PROPTEST_RNG_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
     let seed: Vec<u8> = seed.to_le_bytes().repeat(4);
     let config = Config { cases, max_shrink_iters: 60, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed));
-    let outcome = runner
-        .run(&programs(), |program| runtime.block_on(try_program(&program)).map_err(TestCaseError::fail));
+    let outcome = runner.run(&programs(), |program| {
+        runtime.block_on(try_program(&program, scrambled)).map_err(TestCaseError::fail)
+    });
     if let Err(failure) = outcome {
         panic!("{failure}");
     }
