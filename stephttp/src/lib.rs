@@ -153,6 +153,8 @@ mod checkpoint;
 mod client;
 mod error;
 mod event;
+#[doc = include_str!("from_go.md")]
+pub mod from_go {}
 mod function;
 mod layer;
 pub mod middleware;

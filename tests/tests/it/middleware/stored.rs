@@ -103,7 +103,7 @@ async fn events_are_sent_with_transformed_data() {
     let told: Vec<_> = events.iter().filter(|event| event.name.starts_with("app/")).collect();
     assert_eq!(told.iter().map(|event| &*event.name).collect::<Vec<_>>(), ["app/told", "app/all"]);
     for event in told {
-        assert_eq!(Value::from(event.data.clone()), scramble(&json!({ "text": SECRET })));
+        assert_eq!(event.data.clone(), scramble(&json!({ "text": SECRET })));
     }
     assert_never_sent(&world, SECRET);
     world.assert_clean();
