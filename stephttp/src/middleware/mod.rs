@@ -3,6 +3,8 @@
 //! A [`Middleware`] is given to [`SetupOpts::middleware`](crate::SetupOpts::middleware), once for all endpoints of a provider.
 
 mod chain;
+#[cfg(feature = "encryption")]
+mod encryption;
 mod erased;
 mod execution;
 mod outcome;
@@ -12,6 +14,8 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 
 pub(crate) use chain::Chain;
+#[cfg(feature = "encryption")]
+pub use encryption::{Encryption, EncryptionError, EncryptionErrorKind, EncryptionKeyError};
 pub use execution::Execution;
 pub use outcome::{Outcome, StoredResponse};
 pub use step_context::StepContext;

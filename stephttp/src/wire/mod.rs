@@ -28,6 +28,8 @@ mod op_error;
 mod op_new;
 mod op_opts;
 pub mod result;
+#[cfg(feature = "encryption")]
+mod sealed;
 pub mod signal;
 mod step_map;
 
@@ -42,5 +44,7 @@ pub use op::{Op, OpCode, StepHash, Timing, Userland};
 pub use op_error::OpError;
 pub use op_opts::{OpOpts, ParallelMode, Secret};
 pub use result::ApiResult;
+#[cfg(feature = "encryption")]
+pub(crate) use sealed::{SealedValue, each_member, text};
 pub use signal::{ReceivedSignal, SignalRequest, SignalledRun};
 pub(crate) use step_map::StepMap;
