@@ -124,7 +124,8 @@
 //! - **A run in flight finds its steps by their ids**, also in a new version of the program: let a test compare them, with
 //!   [`assert_steps_lock!`].
 //! - **A client that goes away does not stop a run** that has begun a step.
-//! - **Inngest keeps** request bodies, queries and step outputs, readable in its dashboard.
+//! - **Inngest keeps** request bodies, queries and step outputs, readable in its dashboard. With the feature `encryption`,
+//!   `middleware::Encryption` seals bodies and outputs.
 //! - **Unit tests need no server**: call the handler with [`Step::detached`], or with [`Step::detached_with`] to say what
 //!   its waits come to. For tests of the whole, the crate
 //!   `stephttp-dev` has an engine that runs in the test's process.

@@ -34,7 +34,10 @@ fn nothing_shows_a_key() {
     let encryption =
         Encryption::new("first secret").unwrap().fallback_decryption_key("second secret").unwrap();
     let shown = format!("{encryption:?}");
-    assert_eq!(shown, r#"Encryption { keys: 2, event_field: "encrypted", decrypt_only: false }"#);
+    assert_eq!(
+        shown,
+        r#"Encryption { keys: 2, event_field: "encrypted", decrypt_only: false, readable_responses: false }"#
+    );
     let sealed = Encryption::new("third secret").unwrap().seal_value(&raw("1")).unwrap().into_owned();
     let error = encryption.open_value(&sealed).unwrap_err();
     assert!(!format!("{error} {error:?}").contains("secret"));

@@ -7,6 +7,7 @@ mod key;
 #[cfg(feature = "encryption-legacy")]
 mod legacy;
 mod secretbox;
+mod transform;
 mod value;
 
 use std::fmt;
@@ -15,30 +16,51 @@ pub use error::{EncryptionError, EncryptionErrorKind};
 pub use key::EncryptionKeyError;
 use key::{Key, Keys};
 
-/// Seals what Inngest stores, and opens it when it comes back.
+/// A [`Middleware`](super::Middleware) that seals what Inngest stores, and opens it when it comes back.
 ///
-/// Values are sealed as `@inngest/middleware-encryption` does it for TypeScript, from its version 1 on, so functions in
-/// both languages read each other's: `XSalsa20` and `Poly1305`, libsodium's `crypto_secretbox`. With the feature
-/// `encryption-legacy`, values of its version 0 are opened, too.
+/// Needs the feature `encryption`. Values are sealed as `@inngest/middleware-encryption` does it for TypeScript, from its
+/// version 1 on, so functions in both languages read each other's: `XSalsa20` and `Poly1305`, libsodium's
+/// `crypto_secretbox`. With the feature `encryption-legacy`, values of its version 0 are opened, too.
 ///
 /// ```
-/// use serde_json::value::to_raw_value;
 /// use stephttp::middleware::Encryption;
+/// use stephttp::{Provider, SetupOpts};
 ///
-/// # fn key_from_a_secret_store() -> String { "9tYJ8m2rJz0uJm2m6r0Q8m3rIu0J4b3c3b3b3b3b3b0=".to_owned() }
-/// let encryption = Encryption::new(key_from_a_secret_store())?;
-///
-/// let sealed = encryption.seal_value(&to_raw_value(&["4242 4242 4242 4242"])?)?.into_owned();
-/// assert!(!sealed.get().contains("4242"));
-/// assert_eq!(encryption.open_value(&sealed)?.get(), r#"["4242 4242 4242 4242"]"#);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # fn provider() -> Result<Provider, Box<dyn std::error::Error>> {
+/// let encryption = Encryption::new(std::env::var("ENCRYPTION_KEY")?)?;
+/// let inngest = Provider::setup(SetupOpts::new("https://api.example.com").middleware(encryption))?;
+/// # Ok(inngest) }
 /// ```
+///
+/// # What is sealed
+///
+/// | | |
+/// |---|---|
+/// | the output of a step that runs in this process, and the values of [`Remember`](crate::Remember) | whole |
+/// | the data of an event that is sent, and of an invocation | the field [`encrypted`](Self::event_field) |
+/// | the bodies of the request and the response | whole |
+///
+/// What comes back is opened: the same, the `data` of events that were waited for, and results of invoked functions. Values
+/// that are not sealed pass, so a run may go on that began without encryption.
+///
+/// The request's method, path, query and content type are stored readable, as are names, ids, sizes and times, the messages
+/// of errors, data sent with signals, and all that Inngest itself is asked to do, such as
+/// [`fetch`](crate::Step::fetch) and [`ai_infer`](crate::Step::ai_infer), with its results. Sealed data is a third longer, and
+/// it is the sealed data that Inngest's limits apply to. Middlewares that are added before this one get sealed data.
+///
+/// # Who reads the response
+///
+/// A client that has its response from the handler gets it as it is. One whose run was handed over reads it at Inngest,
+/// where it is sealed. Send it to an endpoint of your own, with
+/// [`AsyncResponse::RedirectTo`](crate::AsyncResponse::RedirectTo), which fetches the run's output and
+/// [opens](Self::open_body) it; or let such responses be [readable](Self::readable_responses).
 ///
 /// # Keys
 ///
-/// A key is a text of any length; white space around it does not count, and its `BLAKE2b` hash is what seals. The hash is fast,
-/// so a password or a sentence can be guessed: take 32 random bytes, as `openssl rand -base64 32` gives them, and keep them
-/// where other secrets are. No key is shown by `Debug` or in an error, and the memory that holds it here is cleared on drop.
+/// A key is a text of any length; white space around it does not count, and its `BLAKE2b` hash is what seals. The hash is
+/// fast, so a password or a sentence can be guessed: take 32 random bytes, as `openssl rand -base64 32` gives them, and keep
+/// them where other secrets are. No key is shown by `Debug` or in an error, and the memory that holds it here is cleared on
+/// drop. What is lost with the last key is lost.
 ///
 /// To change a key while runs are under way, deploy all services
 ///
@@ -47,31 +69,51 @@ use key::{Key, Keys};
 /// 2. with `new(new)` and `fallback_decryption_key(current)`;
 /// 3. with `new(new)` alone, once no run is left, and no event, that has values of the former key.
 ///
-/// In the same way, deploy with [`decrypt_only`](Self::decrypt_only) before anything is sealed at all, and before it is given
-/// up.
+/// In the same way, deploy with [`decrypt_only`](Self::decrypt_only) before anything is sealed at all, and again until all
+/// that is sealed is gone.
 ///
-/// # What it does not do
+/// # Errors
 ///
-/// - Names and ids of steps, functions and events stay readable, and so do errors' messages, sizes and times.
-/// - A sealed value cannot be changed without notice, but it does not say where it belongs: who can write to the store can
-///   put another sealed value, or one that is not sealed, into its place.
-/// - What is lost with the last key is lost.
+/// What cannot be opened does not fail its step, which has ended well: the request is given up and logged, and Inngest
+/// calls again while the run has retries left: a deployment with the missing key lets it go on. When none is left, the run
+/// fails. (A body is opened before it is known which function is called, so until a process has handed over a run of its
+/// route, no more retries count than its function with the fewest has.) A value that cannot be sealed is never stored as it
+/// is.
+///
+/// # What it does not protect from
+///
+/// A sealed value cannot be changed without notice, but it does not say where it belongs: who can write to Inngest's store,
+/// or send events, can put another sealed value into its place, or one that is not sealed. Do not give what comes
+/// from an event back to its sender unchecked: it may be another's sealed value, opened.
 #[derive(Clone)]
 pub struct Encryption {
     keys: Keys,
     event_field: String,
     decrypt_only: bool,
+    readable_responses: bool,
 }
 
 impl Encryption {
     /// Seals with a key, and opens with it.
+    ///
+    /// ```
+    /// use serde_json::value::to_raw_value;
+    /// use stephttp::middleware::Encryption;
+    ///
+    /// let encryption = Encryption::new("MqzjN5lT2kT0wz1cWb8o9d3y3yqQ5hXk3Q0m9Zt8iJA=")?;
+    /// let sealed = encryption.seal_value(&to_raw_value(&["4242 4242 4242 4242"])?)?.into_owned();
+    /// assert!(!sealed.get().contains("4242"));
+    /// assert_eq!(encryption.open_value(&sealed)?.get(), r#"["4242 4242 4242 4242"]"#);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// When the key is empty.
     #[doc(alias = "encryptionMiddleware")]
     pub fn new(key: impl AsRef<str>) -> Result<Self, EncryptionKeyError> {
         let keys = Keys::new(Key::new(key.as_ref())?);
-        Ok(Self { keys, event_field: "encrypted".to_owned(), decrypt_only: false })
+        let event_field = "encrypted".to_owned();
+        Ok(Self { keys, event_field, decrypt_only: false, readable_responses: false })
     }
 
     /// Opens with another key also. Keys are tried in the order in which they are given; none of these seals.
@@ -92,6 +134,9 @@ impl Encryption {
     }
 
     /// Opens what is sealed, and seals nothing: for the time in which not every service has the key, or still has it.
+    ///
+    /// A client's body that looks like a sealed value is then stored as it came, and cannot be opened when Inngest calls back:
+    /// its run fails.
     #[doc(alias = "decryptOnly")]
     #[must_use]
     pub fn decrypt_only(mut self) -> Self {
@@ -99,8 +144,16 @@ impl Encryption {
         self
     }
 
-    /// Which top-level field of an event's data is sealed: `encrypted`, unless given. The name is the same in all services
-    /// by custom only; what is sealed is opened whatever its field's name.
+    /// Leaves the bodies of responses readable that clients read at Inngest: those of runs that were handed over. Others are
+    /// sealed all the same.
+    #[must_use]
+    pub fn readable_responses(mut self) -> Self {
+        self.readable_responses = true;
+        self
+    }
+
+    /// Which top-level field of an event's data is sealed: `encrypted`, unless given. Fields that are sealed are opened
+    /// whatever their names.
     #[doc(alias = "eventEncryptionField")]
     #[must_use]
     pub fn event_field(mut self, name: impl Into<String>) -> Self {
@@ -116,6 +169,7 @@ impl fmt::Debug for Encryption {
             .field("keys", &self.keys.len())
             .field("event_field", &self.event_field)
             .field("decrypt_only", &self.decrypt_only)
+            .field("readable_responses", &self.readable_responses)
             .finish()
     }
 }

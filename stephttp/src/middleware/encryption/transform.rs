@@ -1,0 +1,95 @@
+//! What is stored is sealed on its way out, and opened on its way back.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+
+use super::{Encryption, EncryptionError, EncryptionErrorKind};
+use crate::error::Failure;
+use crate::middleware::{Execution, Middleware, StepContext, StoredResponse};
+
+impl Middleware for Encryption {
+    async fn transform_step_output(
+        &self,
+        _: &StepContext,
+        output: Box<RawValue>,
+    ) -> Result<Box<RawValue>, Failure> {
+        change(output, |output| self.seal_value(output))
+    }
+
+    async fn restore_step_output(
+        &self,
+        _: &StepContext,
+        output: Box<RawValue>,
+    ) -> Result<Box<RawValue>, Failure> {
+        change(output, |output| self.open_value(output))
+    }
+
+    async fn transform_event_data(
+        &self,
+        _: &StepContext,
+        data: Box<RawValue>,
+    ) -> Result<Box<RawValue>, Failure> {
+        change(data, |data| self.seal_event_data(data))
+    }
+
+    async fn restore_event_data(
+        &self,
+        _: &StepContext,
+        data: Box<RawValue>,
+    ) -> Result<Box<RawValue>, Failure> {
+        change(data, |data| self.open_event_data(data))
+    }
+
+    async fn transform_request_body(&self, _: &Execution, body: Bytes) -> Result<Bytes, Failure> {
+        change_body(body, |body| self.seal_body(body))
+    }
+
+    async fn restore_request_body(&self, _: &Execution, body: Bytes) -> Result<Bytes, Failure> {
+        change_body(body, |body| self.open_body(body))
+    }
+
+    async fn transform_response_body(
+        &self,
+        _: &Execution,
+        response: &StoredResponse,
+        body: Bytes,
+    ) -> Result<Bytes, Failure> {
+        if self.readable_responses && response.is_read_by_client() {
+            return Ok(body);
+        }
+        change_body(body, |body| self.seal_body(body))
+    }
+}
+
+/// Changes a value; one that stays as it is is not copied.
+fn change(
+    value: Box<RawValue>,
+    change: impl Fn(&RawValue) -> Result<Cow<'_, RawValue>, EncryptionError>,
+) -> Result<Box<RawValue>, Failure> {
+    let changed = match change(&value).map_err(failure)? {
+        Cow::Owned(changed) => Some(changed),
+        Cow::Borrowed(_) => None,
+    };
+    Ok(changed.unwrap_or(value))
+}
+
+fn change_body(
+    body: Bytes,
+    change: impl Fn(&[u8]) -> Result<Cow<'_, [u8]>, EncryptionError>,
+) -> Result<Bytes, Failure> {
+    let changed = match change(&body).map_err(failure)? {
+        Cow::Owned(changed) => Some(changed.into()),
+        Cow::Borrowed(_) => None,
+    };
+    Ok(changed.unwrap_or(body))
+}
+
+/// Another attempt may find the key, after a deployment. Only data that cannot be sealed stays so.
+fn failure(error: EncryptionError) -> Failure {
+    match error.kind() {
+        EncryptionErrorKind::NotAnObject => Failure::non_retriable(error),
+        _ => Failure::new(error),
+    }
+}
