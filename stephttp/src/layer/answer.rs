@@ -1,5 +1,6 @@
 //! Answers that the layer makes itself.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -9,7 +10,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
 use crate::function::RunOutput;
-use crate::run::Recorded;
+use crate::run::{Recorded, RunId};
 use crate::wire::{ApiResult, Op, headers};
 
 /// What a client is told to wait before it tries again, when Inngest could not be reached.
@@ -83,15 +84,18 @@ pub(super) fn operations(ops: &[Recorded], retry_after: Option<Duration>) -> Res
     response
 }
 
-/// To Inngest: the run's end, from which its client gets exactly this status, headers and body.
+/// To Inngest: the run's end, from which its client gets exactly this status, headers and body, and the run's id.
+///
+/// By the id whoever reads the output knows the run's own response from what Inngest says in its place.
 ///
 /// A bare object, not an array: of an array the client would get the body `null`. A status of 500 and above fails the
 /// run, which takes an answer of its own.
-pub(super) fn finished(result: &ApiResult<'_>) -> Response {
+pub(super) fn finished(run_id: RunId, mut result: ApiResult<'_>) -> Response {
+    result.headers.insert(Cow::Borrowed(headers::RUN_ID), run_id.into());
     if result.status < 500 {
-        match Recorded::complete(result) {
+        match Recorded::complete(&result) {
             Ok(complete) => to_inngest(StatusCode::PARTIAL_CONTENT, &complete.to_wire()),
-            Err(cause) => failed(&format!("the response cannot be written as JSON: {cause}")),
+            Err(cause) => failed(run_id, &format!("the response cannot be written as JSON: {cause}")),
         }
     } else {
         let mut response =
@@ -104,9 +108,9 @@ pub(super) fn finished(result: &ApiResult<'_>) -> Response {
 }
 
 /// To Inngest: the run has failed, and its client gets a 500 with this message.
-pub(super) fn failed(message: &str) -> Response {
+pub(super) fn failed(run_id: RunId, message: &str) -> Response {
     let body = serde_json::json!({ "error": message }).to_string();
-    finished(&ApiResult::new(500).header("content-type", "application/json").body(body))
+    finished(run_id, ApiResult::new(500).header("content-type", "application/json").body(body))
 }
 
 /// To Inngest: call again. Only while an attempt is left, or the run hangs.

@@ -148,7 +148,7 @@ where
         Driven::Misused(fault) => {
             tracing::error!(run_id = %run.id(), "{fault}");
             run.end_execution(Outcome::Failed(fault), None).await;
-            answer::failed("the endpoint misuses a step; its log says how")
+            answer::failed(run.id(), "the endpoint misuses a step; its log says how")
         }
         Driven::Broken(fault) => {
             tracing::error!(run_id = %run.id(), "{fault}");
@@ -285,7 +285,7 @@ async fn finish(run: &Arc<Run>, response: Response) -> Response {
     };
     let mut result = ApiResult::new(parts.status.as_u16()).body(body);
     result.headers = headers;
-    let answer = answer::finished(&result);
+    let answer = answer::finished(run.id(), result);
     if answer.body().size_hint().exact().is_none_or(|bytes| bytes > REENTRY_ANSWER_BYTES as u64) {
         return unfit(run, "the response is over 8 MiB, the most that Inngest keeps for the run's client");
     }
@@ -295,7 +295,7 @@ async fn finish(run: &Arc<Run>, response: Response) -> Response {
 /// The response cannot be what the run's client gets.
 fn unfit(run: &Run, message: &str) -> Response {
     tracing::error!(run_id = %run.id(), "{message}");
-    answer::failed(message)
+    answer::failed(run.id(), message)
 }
 
 /// The handler dropped the step that this request was made for: later requests must not run it either.
@@ -368,7 +368,7 @@ async fn without_response(run: &Arc<Run>, sure_retries: u8, message: &str) -> Re
     let retries = if run.is_entered() { run.opts().retries() } else { sure_retries };
     match run.dispatch() {
         Some(dispatch) => retry_or_fail(dispatch, retries, StatusCode::INTERNAL_SERVER_ERROR, message),
-        None => answer::failed(message),
+        None => answer::failed(run.id(), message),
     }
 }
 
@@ -378,7 +378,11 @@ fn stale() -> Response {
 }
 
 fn retry_or_fail(dispatch: &Dispatch, retries: u8, status: StatusCode, message: &str) -> Response {
-    if dispatch.may_ask_for_retry(retries) { answer::retry(status, message) } else { answer::failed(message) }
+    if dispatch.may_ask_for_retry(retries) {
+        answer::retry(status, message)
+    } else {
+        answer::failed(dispatch.run_id, message)
+    }
 }
 
 enum Saved {

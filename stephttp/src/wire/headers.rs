@@ -1,6 +1,6 @@
 //! Header names, in the lower case that [`http::HeaderMap`] stores.
 
-/// On a re-entry: the run's ULID.
+/// On a re-entry: the run's ULID. On a run's stored response: the same, which tells it from what Inngest says itself.
 pub const RUN_ID: &str = "x-run-id";
 /// On a re-entry: `t=<unix seconds>&s=<hex>`; present but empty when the server has no signing key.
 pub const SIGNATURE: &str = "x-inngest-signature";
