@@ -130,6 +130,12 @@
 //!   its waits come to. For tests of the whole, the crate
 //!   `stephttp-dev` has an engine that runs in the test's process.
 //!
+//! # Clients that do not reach Inngest
+//!
+//! By default a client whose run is handed over is redirected to Inngest, where it waits for the run's output. With
+//! [`AsyncResponse::Proxy`] it is redirected to a route of the app's own domain instead, which
+//! [`Provider::output_route`] makes, and which waits for the output in its place.
+//!
 //! # When Inngest cannot be reached
 //!
 //! A handler that ends in its first request has answered its client; its checkpoints are tried again for about half a
@@ -159,6 +165,7 @@ pub mod from_go {}
 mod function;
 mod layer;
 pub mod middleware;
+mod output;
 mod provider;
 mod remember;
 mod replayable;
@@ -176,6 +183,7 @@ pub use function::{
     ApiFn, AsyncResponse, FnOpts, Registration, RunOutput, StepKind, StepMeta, Track, registered,
 };
 pub use layer::{DurableLayer, DurableService, ResponseFuture};
+pub use output::OutputOpts;
 pub use provider::{Provider, SetupError, SetupOpts};
 pub use remember::{Fault, Remember, RememberRejection};
 pub use replayable::Replayable;

@@ -118,11 +118,19 @@ impl WorldBuilder {
     /// # Panics
     /// When that fails.
     pub async fn start(self, app: Router) -> World {
+        self.start_with(|_| app).await
+    }
+
+    /// Starts all of it, with an app that needs its provider.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub async fn start_with(self, app: impl FnOnce(&Provider) -> Router) -> World {
         let inngest = self.inngest.start().await.expect("the engine starts");
         let (listener, origin) = listen().await;
         let opts = (self.configure)(SetupOpts::new(&origin), inngest.url());
         let provider = Provider::setup(opts).expect("the options are good");
-        let server = spawn(listener, app.layer(provider.layer()));
+        let server = spawn(listener, app(&provider).layer(provider.layer()));
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
         World { inngest, provider, origin, client, server }
     }

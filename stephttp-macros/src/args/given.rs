@@ -146,8 +146,14 @@ impl Given {
     }
 
     pub(super) fn async_response(&self) -> syn::Result<AsyncResponse> {
-        const WORDS: &[&str] =
-            &["redirect", "redirect(path::to::url_fn)", "token", "custom(path::to::handler)"];
+        const WORDS: &[&str] = &[
+            "redirect",
+            "redirect(path::to::url_fn)",
+            "proxy",
+            "token",
+            "negotiate",
+            "custom(path::to::handler)",
+        ];
         let value = self.value()?;
         if let Expr::Call(call) = value {
             return match as_word(&call.func).as_deref() {
@@ -158,12 +164,24 @@ impl Given {
                     "`token` takes nothing, because the answer is always `{\"run_id\", \"token\"}`: write \
                      `async_response = token`, or `custom(path::to::handler)` for an answer of your own",
                 )),
+                Some("proxy") => Err(error(
+                    call,
+                    "`proxy` takes nothing, because the provider knows where its output route is: write \
+                     `async_response = proxy`, and say another place with `SetupOpts::output`",
+                )),
+                Some("negotiate") => Err(error(
+                    call,
+                    "`negotiate` takes nothing, because the client's `Prefer` header decides: write \
+                     `async_response = negotiate`, or `custom(path::to::handler)` for an answer of your own",
+                )),
                 word => Err(error(&call.func, choose("async_response", word, WORDS))),
             };
         }
         match as_word(value).as_deref() {
             Some("redirect") => Ok(AsyncResponse::Redirect),
+            Some("proxy") => Ok(AsyncResponse::Proxy),
             Some("token") => Ok(AsyncResponse::Token),
+            Some("negotiate") => Ok(AsyncResponse::Negotiate),
             Some("custom") => Err(error(
                 value,
                 "`custom` needs the function that answers: write `async_response = custom(path::to::handler)`, an \

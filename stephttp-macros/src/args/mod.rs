@@ -63,7 +63,9 @@ impl<T> Value<T> {
 pub(crate) enum AsyncResponse {
     Redirect,
     RedirectTo(Path),
+    Proxy,
     Token,
+    Negotiate,
     Custom(Path),
 }
 

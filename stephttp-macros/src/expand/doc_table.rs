@@ -85,6 +85,8 @@ fn answer(opts: &Opts) -> &'static str {
         None => "the provider's default",
         Some(AsyncResponse::Redirect) => "303 to the run's output at Inngest",
         Some(AsyncResponse::RedirectTo(_)) => "303 to a URL of the application's",
+        Some(AsyncResponse::Proxy) => "303 to the run's output at the app's own output route",
+        Some(AsyncResponse::Negotiate) => "303, or 202 with `{\"run_id\", \"token\"}`, as the client prefers",
         Some(AsyncResponse::Token) => "200 with `{\"run_id\", \"token\"}`",
         Some(AsyncResponse::Custom(_)) => "the application's own",
     }

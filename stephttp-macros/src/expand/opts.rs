@@ -55,7 +55,9 @@ fn async_response(response: &AsyncResponse, krate: &Path) -> TokenStream {
     let hidden = |name: &str| Ident::new(name, Span::mixed_site());
     match response {
         AsyncResponse::Redirect => quote!(#krate::AsyncResponse::Redirect),
+        AsyncResponse::Proxy => quote!(#krate::AsyncResponse::Proxy),
         AsyncResponse::Token => quote!(#krate::AsyncResponse::Token),
+        AsyncResponse::Negotiate => quote!(#krate::AsyncResponse::Negotiate),
         AsyncResponse::RedirectTo(path) => {
             let span = Span::call_site().located_at(path.span());
             let door = krate::located_at(krate, span);

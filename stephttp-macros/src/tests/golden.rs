@@ -48,6 +48,32 @@ fn handler_with_steps() {
 }
 
 #[test]
+fn handler_with_proxy() {
+    golden(
+        "handler_with_proxy",
+        r#"id = "report", async_response = proxy"#,
+        r#"
+        async fn report(step: Step) {
+            step.sleep("night", NIGHT).await;
+        }
+        "#,
+    );
+}
+
+#[test]
+fn handler_that_negotiates() {
+    golden(
+        "handler_that_negotiates",
+        r#"id = "report", async_response = negotiate"#,
+        r#"
+        async fn report(step: Step) {
+            step.sleep("night", NIGHT).await;
+        }
+        "#,
+    );
+}
+
+#[test]
 fn handler_with_every_tool() {
     golden(
         "handler_with_every_tool",

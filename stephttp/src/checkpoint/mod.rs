@@ -252,7 +252,8 @@ impl Run {
             created.as_ref().and_then(|created| created.token.as_deref()).filter(|token| !token.is_empty());
         let token = token.ok_or(DeliveryError::NoToken)?;
         let url = shared.client().output_url(self.id(), token);
-        Ok(RunOutput::new(self.id(), token.to_owned(), url))
+        let own_url = shared.own_output_url(self.id(), token);
+        Ok(RunOutput::new(self.id(), token.to_owned(), url, own_url))
     }
 
     /// Sends a batch: in the first request by creating the run or adding to it, in a re-entry by saving steps.

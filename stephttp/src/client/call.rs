@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
-use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
@@ -14,7 +14,7 @@ use super::retry::{self, Attempts};
 use super::{ApiClient, ApiError, Patience};
 use crate::wire::{ApiErrorBody, headers};
 
-static SDK: HeaderName = HeaderName::from_static(headers::SDK);
+pub(super) static SDK: HeaderName = HeaderName::from_static(headers::SDK);
 static ENV: HeaderName = HeaderName::from_static(headers::ENV);
 
 /// Bytes of an API answer, but for [`MEMO_BYTES`].
@@ -187,6 +187,23 @@ impl ApiClient {
         answer_bytes: usize,
         timeout: Duration,
     ) -> Result<Bytes, ApiError> {
+        let (head, answer) = self.send(request, answer_bytes, timeout).await?.into_parts();
+        let status = head.status;
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let retry_after = head.headers.get(RETRY_AFTER).filter(|_| retry::is_worth_retrying(status));
+        let retry_after = retry_after.and_then(retry::parse_retry_after);
+        Err(ApiError::refused(status, error_message(&answer), retry_after))
+    }
+
+    /// One request and its whole answer, whatever its status.
+    pub(super) async fn send(
+        &self,
+        request: Request<Full<Bytes>>,
+        answer_bytes: usize,
+        timeout: Duration,
+    ) -> Result<Response<Bytes>, ApiError> {
         let exchange = async {
             let response = self.inner.http.request(request).await;
             let (head, body) = response
@@ -202,17 +219,9 @@ impl ApiClient {
                     ApiError::unreachable(error, true)
                 }
             })?;
-            Ok((head, body.to_bytes()))
+            Ok(Response::from_parts(head, body.to_bytes()))
         };
-        let (head, answer) =
-            tokio::time::timeout(timeout, exchange).await.map_err(|_| ApiError::timed_out())??;
-        let status = head.status;
-        if status.is_success() {
-            return Ok(answer);
-        }
-        let retry_after = head.headers.get(RETRY_AFTER).filter(|_| retry::is_worth_retrying(status));
-        let retry_after = retry_after.and_then(retry::parse_retry_after);
-        Err(ApiError::refused(status, error_message(&answer), retry_after))
+        tokio::time::timeout(timeout, exchange).await.map_err(|_| ApiError::timed_out())?
     }
 
     /// Whether the last call found Inngest out of reach.

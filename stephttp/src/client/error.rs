@@ -57,6 +57,8 @@ pub(super) enum Credential {
     SigningKey,
     /// It is part of the address.
     EventKey,
+    /// So is this, which is a client's.
+    RunToken,
 }
 
 impl ApiError {

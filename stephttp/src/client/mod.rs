@@ -10,6 +10,7 @@ mod checkpoint;
 mod error;
 mod events;
 mod keys;
+mod output;
 mod retry;
 mod signals;
 
@@ -31,7 +32,7 @@ pub use builder::ApiClientBuilder;
 pub(crate) use error::report;
 pub use error::{ApiError, ApiErrorKind};
 pub(crate) use events::{EventApi, SendEventsError};
-pub(crate) use retry::Patience;
+pub(crate) use retry::{Patience, is_worth_retrying, parse_retry_after};
 
 use self::keys::Keys;
 use self::retry::Limits;

@@ -143,12 +143,12 @@ impl Attempts {
 
 /// Whether the same call may succeed later. What the API says of a run (404, 409, 410) or of the call's content (400,
 /// 413) will not change.
-pub(super) fn is_worth_retrying(status: StatusCode) -> bool {
+pub(crate) fn is_worth_retrying(status: StatusCode) -> bool {
     status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
 }
 
 /// `Retry-After`, in seconds or as a date.
-pub(super) fn parse_retry_after(value: &HeaderValue) -> Option<Duration> {
+pub(crate) fn parse_retry_after(value: &HeaderValue) -> Option<Duration> {
     let value = value.to_str().ok()?;
     match value.parse() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),

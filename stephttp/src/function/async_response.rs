@@ -21,6 +21,14 @@ pub enum AsyncResponse {
     /// 303 to the run's output at Inngest, where it is waited for.
     #[doc(alias = "AsyncResponseRedirect")]
     Redirect,
+    /// 303 to the run's output at the app's own output route, which [`Provider::output_route`] makes: clients need not reach
+    /// Inngest, nor see its address.
+    ///
+    /// `Location: /runs/01J…/output?token=eyJ…`, relative to the origin that the client used. Where no route has been made,
+    /// it is as [`Redirect`](Self::Redirect), and the log says so.
+    ///
+    /// [`Provider::output_route`]: crate::Provider::output_route
+    Proxy,
     /// 303 to a URL of the application's, or to one that is relative to the request's.
     ///
     /// When it gives no URL, or panics, the client gets a 500, whose cause is logged, and the run is given up: a client
@@ -31,7 +39,10 @@ pub enum AsyncResponse {
     #[doc(alias = "AsyncResponseToken")]
     Token,
     /// As the client asks: with `Prefer: respond-async` (RFC 7240) it gets 202, `Location` with where the output will be,
-    /// and the JSON of [`Token`](Self::Token); any other, such as a browser, gets the 303 of [`Redirect`](Self::Redirect).
+    /// and the JSON of [`Token`](Self::Token); any other, such as a browser, gets a 303 to there.
+    ///
+    /// That is the app's own output route, as with [`Proxy`](Self::Proxy), if the app has made it; else Inngest, as with
+    /// [`Redirect`](Self::Redirect).
     Negotiate,
     /// Whatever the application makes of the request, as the handler got it, and of where the output will be.
     ///
@@ -47,6 +58,7 @@ impl fmt::Debug for AsyncResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Redirect => "Redirect",
+            Self::Proxy => "Proxy",
             Self::RedirectTo(_) => "RedirectTo(..)",
             Self::Token => "Token",
             Self::Negotiate => "Negotiate",
@@ -61,11 +73,12 @@ pub struct RunOutput {
     run_id: RunId,
     token: String,
     url: String,
+    own_url: Option<String>,
 }
 
 impl RunOutput {
-    pub(crate) fn new(run_id: RunId, token: String, url: String) -> Self {
-        Self { run_id, token, url }
+    pub(crate) fn new(run_id: RunId, token: String, url: String, own_url: Option<String>) -> Self {
+        Self { run_id, token, url, own_url }
     }
 
     /// The run.
@@ -85,6 +98,20 @@ impl RunOutput {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The app's own, or else Inngest's.
+    pub(crate) fn nearest_url(&self) -> &str {
+        self.own_url().unwrap_or(&self.url)
+    }
+
+    /// Where the app itself gives the output to whoever has the token, which is part of it: its output route, made by
+    /// [`Provider::output_route`](crate::Provider::output_route); `None` without one.
+    ///
+    /// It has no origin unless [`OutputOpts::prefix`](crate::OutputOpts::prefix) names one: `/runs/01J…/output?token=eyJ…`.
+    #[must_use]
+    pub fn own_url(&self) -> Option<&str> {
+        self.own_url.as_deref()
     }
 }
 

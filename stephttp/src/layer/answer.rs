@@ -48,7 +48,7 @@ pub(super) fn token(output: &RunOutput) -> Response {
 
 /// To a client: the run goes on at Inngest. One that would rather not wait is told where its result will be.
 pub(super) fn negotiated(output: &RunOutput, prefers_async: bool) -> Response {
-    let mut response = see_other(output.url());
+    let mut response = see_other(output.nearest_url());
     if prefers_async && let Some(location) = response.headers().get(LOCATION).cloned() {
         response = token(output);
         *response.status_mut() = StatusCode::ACCEPTED;

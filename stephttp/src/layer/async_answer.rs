@@ -16,6 +16,12 @@ use crate::run::Run;
 pub(super) async fn answer(run: &Run, parts: Option<Parts>, output: RunOutput) -> Result<Response, String> {
     match run.async_response() {
         AsyncResponse::Redirect => Ok(answer::see_other(output.url())),
+        AsyncResponse::Proxy => {
+            if let (None, Some(shared)) = (output.own_url(), run.shared()) {
+                shared.complain_of_no_output_route();
+            }
+            Ok(answer::see_other(output.nearest_url()))
+        }
         AsyncResponse::Negotiate => {
             Ok(answer::negotiated(&output, run.head().is_some_and(RequestHead::prefers_async)))
         }
@@ -65,7 +71,8 @@ mod tests {
     #[test]
     fn locations_are_urls_or_relative_to_one() {
         let run_id = "01M817NZCZ3BTTPY1FEX7T2M4B".parse().unwrap();
-        let output = RunOutput::new(run_id, "secret".to_owned(), "http://a/output?token=secret".to_owned());
+        let output =
+            RunOutput::new(run_id, "secret".to_owned(), "http://a/output?token=secret".to_owned(), None);
         for good in [
             "https://b/runs?x=1&y=%20#there",
             "/runs/1",

@@ -31,6 +31,7 @@ pub use first::ResponseFuture;
 pub(crate) use kept_parts::KeptParts;
 pub(crate) use request_body::{BodyFault, RequestBody};
 pub(crate) use request_head::RequestHead;
+pub(crate) use result::is_hop_by_hop;
 pub(crate) use routes::Routes;
 pub use service::DurableService;
 

@@ -57,7 +57,7 @@ fn text(value: &header::HeaderValue) -> String {
 }
 
 /// RFC 9110, section 7.6.1, and what the server that finally sends the response makes itself.
-fn is_hop_by_hop(name: &HeaderName) -> bool {
+pub(crate) fn is_hop_by_hop(name: &HeaderName) -> bool {
     use header::{
         CONNECTION, CONTENT_LENGTH, DATE, PROXY_AUTHENTICATE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
     };

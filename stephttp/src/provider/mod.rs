@@ -5,6 +5,7 @@ mod env;
 mod error;
 mod events;
 mod opts;
+mod output_route;
 mod settings;
 mod shutdown;
 mod wants;
@@ -16,14 +17,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(crate) use connection::{Connection, Dev, Given, Source};
 pub use error::SetupError;
 pub use opts::SetupOpts;
-pub(crate) use settings::Settings;
+pub(crate) use settings::{Settings, invalid};
 pub(crate) use wants::Wants;
+
+use tokio::sync::Notify;
 
 use crate::checkpoint::{Backlog, Deliveries};
 use crate::client::{ApiClient, Configuration};
 use crate::function;
 use crate::layer::{DurableLayer, Routes};
 use crate::middleware::Chain;
+use output_route::OutputRoute;
 
 /// The app's side of Inngest: makes the [layer](Self::layer), and waits for what is under way.
 ///
@@ -43,6 +47,9 @@ pub(crate) struct Shared {
     wants: Wants,
     /// The process is to end.
     draining: AtomicBool,
+    /// Wakes those who wait for that.
+    drained: Notify,
+    output_route: OutputRoute,
     /// It has been said that two layers are stacked.
     said_stacked: AtomicBool,
 }
@@ -77,6 +84,8 @@ impl Provider {
                 deliveries: Arc::default(),
                 routes: Routes::new(),
                 draining: AtomicBool::new(false),
+                drained: Notify::new(),
+                output_route: OutputRoute::default(),
                 said_stacked: AtomicBool::new(false),
             }),
         })

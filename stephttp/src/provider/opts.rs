@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::connection::Dev;
 use crate::function::AsyncResponse;
 use crate::middleware::{Chain, Middleware};
+use crate::output::OutputOpts;
 
 /// How to set up a [`Provider`](super::Provider).
 ///
@@ -56,6 +57,7 @@ pub struct SetupOpts {
     pub(super) track_all_endpoints: bool,
     pub(super) max_request_time: Option<Duration>,
     pub(super) middleware: Chain,
+    pub(super) output: OutputOpts,
 }
 
 impl SetupOpts {
@@ -65,6 +67,13 @@ impl SetupOpts {
     #[must_use]
     pub fn default_async_response(mut self, response: AsyncResponse) -> Self {
         self.default_async_response = Some(response);
+        self
+    }
+
+    /// Where the app gives its runs' outputs, and how, with [`Provider::output_route`](super::Provider::output_route).
+    #[must_use]
+    pub fn output(mut self, opts: OutputOpts) -> Self {
+        self.output = opts;
         self
     }
 
@@ -154,7 +163,7 @@ impl SetupOpts {
     }
 
     /// Where the API of a self-hosted server is. Clients are redirected there for a run's output, so they must be able
-    /// to reach it.
+    /// to reach it; unless the app gives it to them itself, at its [output route](super::Provider::output_route).
     #[doc(alias = "BaseURL")]
     #[must_use]
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
@@ -261,6 +270,7 @@ impl fmt::Debug for SetupOpts {
             .field("track_all_endpoints", &self.track_all_endpoints)
             .field("max_request_time", &self.max_request_time)
             .field("middleware", &self.middleware)
+            .field("output", &self.output)
             .finish()
     }
 }

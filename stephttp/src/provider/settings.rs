@@ -11,6 +11,7 @@ use super::{SetupError, SetupOpts, env, events};
 use crate::client::EventApi;
 use crate::function::AsyncResponse;
 use crate::middleware::Chain;
+use crate::output;
 
 pub(super) const CLOUD: &str = "https://api.inngest.com";
 const LINGER: Duration = Duration::from_millis(500);
@@ -31,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) track_all_endpoints: bool,
     pub(crate) max_request_time: Option<Duration>,
     pub(super) middleware: Chain,
+    pub(crate) output: output::Settings,
 }
 
 #[derive(Debug)]
@@ -89,6 +91,7 @@ impl Settings {
             track_all_endpoints: opts.track_all_endpoints,
             max_request_time: opts.max_request_time,
             middleware: opts.middleware,
+            output: output::Settings::resolve(opts.output)?,
         })
     }
 
@@ -161,7 +164,7 @@ fn parse_origin(setting: &'static str, text: &str) -> Result<String, SetupError>
     Ok(url.origin().ascii_serialization())
 }
 
-pub(super) fn invalid(setting: &'static str, value: &str, problem: &str) -> SetupError {
+pub(crate) fn invalid(setting: &'static str, value: &str, problem: &str) -> SetupError {
     SetupError::Invalid { setting, value: value.to_owned(), problem: problem.to_owned() }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::Provider;
+use super::{Provider, Shared};
 use crate::checkpoint::Undelivered;
 
 impl Provider {
@@ -31,6 +31,7 @@ impl Provider {
     ///   comes now. Its client gets what [`AsyncResponse`](crate::AsyncResponse) says, and the steps that are left run in
     ///   the process that Inngest reaches next. Steps under way end first, and are stored;
     /// - a call back of Inngest's runs one step at most, the one that it is for;
+    /// - a client that waits at the [output route](Self::output_route) is told to come back, at once;
     /// - [`is_ready`](Self::is_ready) is `false`.
     ///
     /// Not handed over, but carried on here to their end, are the requests of
@@ -62,7 +63,8 @@ impl Provider {
     ///
     /// It cannot be taken back.
     pub fn drain(&self) {
-        if !self.shared.draining.swap(true, Ordering::Relaxed) {
+        if !self.shared.draining.swap(true, Ordering::SeqCst) {
+            self.shared.drained.notify_waiters();
             tracing::info!(
                 in_flight = self.in_flight(),
                 "draining: runs go on elsewhere from their next step"
@@ -107,5 +109,16 @@ impl Provider {
     pub async fn shutdown(&self, timeout: Duration) -> Result<(), Undelivered> {
         self.drain();
         self.wait(timeout).await
+    }
+}
+
+impl Shared {
+    /// Waits until the process is to end.
+    pub(crate) async fn drained(&self) {
+        // From here on it is told: what the flag does not say yet is going to be.
+        let told = self.drained.notified();
+        if !self.is_draining() {
+            told.await;
+        }
     }
 }

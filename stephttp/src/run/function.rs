@@ -170,11 +170,15 @@ impl Run {
         self.function.get().is_some_and(|function| function.opts.track() == Track::Always)
     }
 
-    /// A request that no route has matched has no name that Inngest could know it by.
+    /// A request that no route has matched has no name that Inngest could know it by. One for an output is none of the app's
+    /// work, and its query is a token.
     fn tracks_all(&self) -> bool {
         let head = self.head.get().or(self.early_head.as_deref());
-        self.shared().is_some_and(|shared| shared.settings().track_all_endpoints)
-            && head.is_some_and(|head| head.matched_path().is_some())
+        let Some(shared) = self.shared().filter(|shared| shared.settings().track_all_endpoints) else {
+            return false;
+        };
+        let path = head.and_then(|head| head.matched_path());
+        path.is_some_and(|path| !shared.is_output_route(path.as_str()))
     }
 }
 

@@ -16,6 +16,7 @@ mod interleavings;
 mod lifecycle;
 mod middleware;
 mod options;
+mod output;
 mod planning;
 mod property;
 mod provider;

@@ -157,14 +157,30 @@ fn durations() {
 #[test]
 fn async_response() {
     const STEP: &str = r#"async fn f(step: Step) { step.run("a", x).await; }"#;
-    const CHOICES: &str = "`redirect`, `redirect(path::to::url_fn)`, `token` and `custom(path::to::handler)`";
+    const CHOICES: &str = "`redirect`, `redirect(path::to::url_fn)`, `proxy`, `token`, `negotiate` and `custom(path::to::handler)`";
     let said = |args: &str| messages(expand(&format!(r#"id = "x", async_response = {args}"#), STEP));
-    for good in ["redirect", "redirect(urls::of_run)", "token", "custom(answer)"] {
+    for good in ["redirect", "redirect(urls::of_run)", "proxy", "token", "negotiate", "custom(answer)"] {
         assert_eq!(said(good), [""; 0], "{good}");
     }
     assert_eq!(
         said("redirct"),
         [format!("redirct: did you mean `async_response = redirect`? The choices are {CHOICES}")]
+    );
+    for (typed, meant) in [("proxi", "proxy"), ("negociate", "negotiate")] {
+        let error = format!("{typed}: did you mean `async_response = {meant}`? The choices are {CHOICES}");
+        assert_eq!(said(typed), [error]);
+    }
+    assert_eq!(
+        said(r#"proxy("/runs")"#),
+        [
+            r#"proxy("/runs"): `proxy` takes nothing, because the provider knows where its output route is: write `async_response = proxy`, and say another place with `SetupOpts::output`"#
+        ]
+    );
+    assert_eq!(
+        said("negotiate(x)"),
+        [
+            "negotiate(x): `negotiate` takes nothing, because the client's `Prefer` header decides: write `async_response = negotiate`, or `custom(path::to::handler)` for an answer of your own"
+        ]
     );
     assert_eq!(
         said(r#""token""#),

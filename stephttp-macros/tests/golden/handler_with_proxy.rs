@@ -1,0 +1,51 @@
+// #[api_fn(id = "report", async_response = proxy)]
+/**
+
+| Durable endpoint | |
+|-|-|
+| id | `report` |
+| steps | `night` (sleep) |
+| retries | the default |
+| stored at Inngest | request body, results of steps, response body; for requests that run a step |
+| answer when handed over | 303 to the run's output at the app's own output route |
+*/
+async fn report(step: Step) {
+    ::inngest::__private::enter::<report>(&step);
+    step.sleep(
+            ::inngest::__private::step_id(
+                "night",
+                *b"\x1B\xE2\xA4L\xB5=\xDE\x90;\xE8Fl\x08\xDE\xE9\x06}\xA8\xED\xE3",
+            ),
+            NIGHT,
+        )
+        .await;
+}
+#[allow(non_camel_case_types)]
+#[doc(hidden)]
+#[non_exhaustive]
+enum report {}
+#[automatically_derived]
+impl ::inngest::ApiFn for report {
+    const OPTS: ::inngest::FnOpts = ::inngest::FnOpts::new("report")
+        .with_async_response(::inngest::AsyncResponse::Proxy);
+    const STEPS: &'static [::inngest::StepMeta] = &[
+        ::inngest::__private::step_meta(
+            "night",
+            *b"\x1B\xE2\xA4L\xB5=\xDE\x90;\xE8Fl\x08\xDE\xE9\x06}\xA8\xED\xE3",
+            ::inngest::StepKind::Sleep,
+            ::core::file!(),
+            ::core::line!(),
+        ),
+    ];
+}
+const _: fn() = || {
+    #[allow(unused_imports)]
+    use ::inngest::__private::probe::methods::*;
+    (&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_kind().last::<Step>();
+    (&&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_replays();
+};
+::inngest::__private::inventory::submit! {
+    ::inngest::__private::registration:: < report >
+    (::core::concat!(::core::module_path!(), "::report"), ::core::file!(),
+    ::core::line!(),)
+}

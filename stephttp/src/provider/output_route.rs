@@ -1,0 +1,121 @@
+//! The app's own route for its runs' outputs, as the provider knows it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+
+use super::{Provider, Shared};
+use crate::output;
+use crate::run::RunId;
+
+/// What has become of the route.
+#[derive(Debug, Default)]
+pub(super) struct OutputRoute {
+    is_made: AtomicBool,
+    /// It has been said that it is not.
+    is_missed: AtomicBool,
+}
+
+impl Provider {
+    /// A router with the route at which this app gives its runs' outputs itself: `GET /runs/{run_id}/output?token=…`, unless
+    /// [`OutputOpts`](crate::OutputOpts) say otherwise. [`AsyncResponse::Proxy`](crate::AsyncResponse::Proxy) sends clients
+    /// there, so that they need not reach Inngest, nor see its address.
+    ///
+    /// ```
+    /// # use axum::{Router, routing::post};
+    /// # use stephttp::{Provider, SetupError, SetupOpts, Step, StepError};
+    /// #[stephttp::api_fn(id = "report", async_response = proxy)]
+    /// async fn report(step: Step) -> Result<String, StepError> {
+    ///     step.sleep("night", std::time::Duration::from_secs(8 * 3_600)).await;
+    ///     step.run("print", async { Ok("7 rows".to_owned()) }).await
+    /// }
+    ///
+    /// # fn app() -> Result<Router, SetupError> {
+    /// let inngest = Provider::setup(SetupOpts::new("https://api.example.com").signing_key("signkey-prod-12345678"))?;
+    /// let app: Router = Router::new()
+    ///     .route("/report", post(report))
+    ///     .merge(inngest.output_route())
+    ///     .layer(inngest.layer());
+    /// # Ok(app) }
+    /// ```
+    ///
+    /// It does not matter whether the layer is around it. In a nested router, or behind a gateway that takes a part of the path
+    /// away, say so with [`OutputOpts::prefix`](crate::OutputOpts::prefix). The redirect that leads there is relative to the
+    /// origin that the client used, so it stays where it was, behind any proxy; a browser's script keeps its `Origin`.
+    ///
+    /// # What a client gets
+    ///
+    /// The route waits for the run at Inngest. When the run has ended, the client gets the status, headers and body of the
+    /// handler's response, as [the stored response](crate::FnOpts::with_omit_response_body) has them, with these differences:
+    ///
+    /// - `X-Run-Id` is there, and tells the run's response from the route's own answers;
+    /// - `Cache-Control: no-store` and `Referrer-Policy: no-referrer` replace the handler's, since the URL holds the token;
+    /// - headers that are about one connection, or about the host that Inngest is at, are left out;
+    /// - `Set-Cookie` is passed on: here it is of the handler's own domain. Inngest keeps one alone;
+    /// - a relative `Location` of the handler's is relative to this route's URL.
+    ///
+    /// A run that was cancelled, or whose response was lost, has what Inngest has in its place: 200 with an empty body, which
+    /// is asked for again for three seconds before it is believed; or JSON that other SDKs have stored.
+    ///
+    /// | Status | When | With |
+    /// |---|---|---|
+    /// | 303 | the run goes on after [`max_wait`](crate::OutputOpts::max_wait), or [`drain`](Self::drain) was called | `Location: ?token=…&redirects=2`: the same place |
+    /// | 202 | the same, after [`max_redirects`](crate::OutputOpts::max_redirects) | `{"run_id": "01J…", "status": "running"}`, `Location`, `Retry-After` |
+    /// | 400 | no token, or no run id | `{"error": "…"}` |
+    /// | 401, 403 | Inngest does not take the token, which is good for an hour | `{"error": "…"}` |
+    /// | 404 | no such run, or the token is another run's | `{"error": "…"}` |
+    /// | 502 | the run has ended without a response, or Inngest's answer makes no sense; the log says why | `{"error": "…"}` |
+    /// | 503 | Inngest cannot be asked, after attempts for half a minute, or for as long as one request waits; the run is not touched by that | `{"error": "…"}`, `Retry-After` |
+    ///
+    /// `HEAD` waits, too; `OPTIONS` is answered, also [for browsers](crate::OutputOpts::allow_origins); other methods get 405.
+    ///
+    /// # Who may read what
+    ///
+    /// The token is the right to read one run's output, and nothing else; it is part of the URL, so keep that out of logs. It is
+    /// all that is shown to Inngest: no signing key is. The route takes a token for any run of the app's environment at
+    /// Inngest, so do not share that with an app whose responses must not be served on this domain. Requests to the route are
+    /// not recorded, also with [`track_all_endpoints`](crate::SetupOpts::track_all_endpoints).
+    ///
+    /// # Coming from Inngest's JS SDK
+    ///
+    /// `endpointProxy` takes the run's id from the query, asks Inngest once, answers every run that has ended with 200 and its
+    /// body as JSON, and lets scripts of any origin read it. Here the id is in the path, waiting goes on, the response is
+    /// what the handler made it, and [origins are named](crate::OutputOpts::allow_origins).
+    ///
+    /// # Panics
+    /// Adding it to a router that has a route at its path panics, as axum does.
+    ///
+    /// # Cancellation
+    /// A client that goes away ends its waiting, here and at Inngest. The run goes on.
+    #[doc(alias = "endpointProxy")]
+    #[must_use = "a route does nothing until it is added to a router"]
+    pub fn output_route<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
+        self.shared.output_route.is_made.store(true, Ordering::Relaxed);
+        output::route(&self.shared)
+    }
+}
+
+impl Shared {
+    /// Whether a path that a route has matched is the output route's.
+    pub(crate) fn is_output_route(&self, matched: &str) -> bool {
+        self.output_route.is_made.load(Ordering::Relaxed) && self.settings.output.is_path_of(matched)
+    }
+
+    /// Where the app gives a run's output itself, if it does.
+    pub(crate) fn own_output_url(&self, run_id: RunId, token: &str) -> Option<String> {
+        let output = &self.settings.output;
+        let is_there = output.is_elsewhere() || self.output_route.is_made.load(Ordering::Relaxed);
+        is_there.then(|| output.location(run_id, token))
+    }
+
+    /// A client is to be sent to the output route, which nobody has made.
+    pub(crate) fn complain_of_no_output_route(&self) {
+        if !self.output_route.is_missed.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                "`AsyncResponse::Proxy` sends clients to this app's output route, which it does not have: they are sent \
+                 to Inngest instead. Add `.merge(provider.output_route())` to the router, or, if another app has the \
+                 route, name its origin with `OutputOpts::prefix`"
+            );
+        }
+    }
+}
