@@ -42,6 +42,8 @@ pub(crate) fn route<S: Clone + Send + Sync + 'static>(shared: &Arc<Shared>) -> R
 struct Asked {
     run_id: RunId,
     token: String,
+    /// The last segment of the path.
+    place: String,
     /// How often the client has been sent round.
     redirects: u8,
 }
@@ -65,12 +67,14 @@ async fn answer(shared: &Shared, asked: &Asked) -> Response {
         Waited::Failed(failure) => respond::failed(failure),
         Waited::Unavailable(after) => respond::unavailable(after),
         Waited::Running => {
-            let query = settings::query(&asked.token);
+            // Relative to the URL that the client knows, whatever that has before this. A query alone would be enough, but for
+            // clients that follow an older rule (RFC 2396), Java's among them.
+            let here = format!("./{}?{}", asked.place, settings::query(&asked.token));
             if asked.redirects < shared.settings().output.max_redirects {
                 // Each has a URL of its own: clients take a redirect to the very same for a circle.
-                respond::come_back(&format!("{query}&{REDIRECTS}={}", asked.redirects + 1))
+                respond::come_back(&format!("{here}&{REDIRECTS}={}", asked.redirects + 1))
             } else {
-                respond::running(asked.run_id, &query)
+                respond::running(asked.run_id, &here)
             }
         }
     }
@@ -90,6 +94,7 @@ async fn ask(parts: &mut Parts) -> Result<Asked, String> {
     let path = RawPathParams::from_request_parts(parts, &()).await.map_err(|error| error.body_text())?;
     let run_id = path.iter().find(|(name, _)| *name == "run_id").map(|(_, value)| value).unwrap_or_default();
     let run_id = run_id.parse().map_err(|error| format!("the path names no run: {error}"))?;
+    let place = parts.uri.path().rsplit('/').next().unwrap_or_default().to_owned();
     let query = parts.uri.query().unwrap_or_default();
     let value = |wanted: &str| {
         let mut pairs = url::form_urlencoded::parse(query.as_bytes());
@@ -100,5 +105,5 @@ async fn ask(parts: &mut Parts) -> Result<Asked, String> {
     })?;
     // Whatever else it says, the client has been sent round too often.
     let redirects = value(REDIRECTS).map_or(0, |redirects| redirects.parse().unwrap_or(u8::MAX));
-    Ok(Asked { run_id, token, redirects })
+    Ok(Asked { run_id, token, place, redirects })
 }

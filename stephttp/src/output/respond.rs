@@ -20,7 +20,8 @@ const TRY_AGAIN: Duration = Duration::from_secs(5);
 /// What a client that polls is told to wait: asking is waiting.
 const POLL_AGAIN: Duration = Duration::from_secs(1);
 
-/// The run has ended. Every output goes through here once, after all of it has been read and before any of it is sent.
+/// The run has ended. Every output goes through here once, after all of it has been read and before any of it is sent: what
+/// was done to the response when it was stored is undone here.
 pub(super) fn ended(output: Output) -> Response {
     let Output { status, mut headers, body, is_response } = output;
     strip(&mut headers);
@@ -34,19 +35,19 @@ pub(super) fn ended(output: Output) -> Response {
     sealed(response)
 }
 
-/// The run goes on: the client is to come back to the same place, with this query.
-pub(super) fn come_back(query: &str) -> Response {
+/// The run goes on: the client is to come back to the same place.
+pub(super) fn come_back(here: &str) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SEE_OTHER;
-    locate(response.headers_mut(), query);
+    locate(response.headers_mut(), here);
     sealed(response)
 }
 
 /// The run goes on, and the client has been sent round often enough.
-pub(super) fn running(run_id: RunId, query: &str) -> Response {
+pub(super) fn running(run_id: RunId, here: &str) -> Response {
     let body = serde_json::json!({ "run_id": run_id.to_string(), "status": "running" });
     let mut response = json(StatusCode::ACCEPTED, &body);
-    locate(response.headers_mut(), query);
+    locate(response.headers_mut(), here);
     retry_after(response.headers_mut(), POLL_AGAIN);
     response
 }
@@ -102,10 +103,9 @@ fn json(status: StatusCode, body: &serde_json::Value) -> Response {
     sealed(response)
 }
 
-/// A query alone is a reference to the same path, whatever stands before it outside of this process.
-fn locate(headers: &mut HeaderMap, query: &str) {
-    // A query that was encoded anew is plain text: this cannot fail.
-    if let Ok(location) = HeaderValue::try_from(format!("?{query}")) {
+fn locate(headers: &mut HeaderMap, here: &str) {
+    // It is made of what came in a request's URL: this cannot fail.
+    if let Ok(location) = HeaderValue::try_from(here) {
         headers.insert(LOCATION, location);
     }
 }

@@ -24,7 +24,7 @@ impl Provider {
     /// ```
     /// # use axum::{Router, routing::post};
     /// # use stephttp::{Provider, SetupError, SetupOpts, Step, StepError};
-    /// #[stephttp::api_fn(id = "report", async_response = proxy)]
+    /// #[stephttp::api_fn(id = "night-report", async_response = proxy)]
     /// async fn report(step: Step) -> Result<String, StepError> {
     ///     step.sleep("night", std::time::Duration::from_secs(8 * 3_600)).await;
     ///     step.run("print", async { Ok("7 rows".to_owned()) }).await
@@ -59,7 +59,7 @@ impl Provider {
     ///
     /// | Status | When | With |
     /// |---|---|---|
-    /// | 303 | the run goes on after [`max_wait`](crate::OutputOpts::max_wait), or [`drain`](Self::drain) was called | `Location: ?token=…&redirects=2`: the same place |
+    /// | 303 | the run goes on after [`max_wait`](crate::OutputOpts::max_wait), or [`drain`](Self::drain) was called | `Location: ./output?token=…&redirects=2`: the same place |
     /// | 202 | the same, after [`max_redirects`](crate::OutputOpts::max_redirects) | `{"run_id": "01J…", "status": "running"}`, `Location`, `Retry-After` |
     /// | 400 | no token, or no run id | `{"error": "…"}` |
     /// | 401, 403 | Inngest does not take the token, which is good for an hour | `{"error": "…"}` |
