@@ -67,6 +67,9 @@ impl Provider {
     /// | 502 | the run has ended without a response, or Inngest's answer makes no sense; the log says why | `{"error": "…"}` |
     /// | 503 | Inngest cannot be asked, after attempts for half a minute, or for as long as one request waits; the run is not touched by that | `{"error": "…"}`, `Retry-After` |
     ///
+    /// Each client that waits holds a connection to Inngest open. What Inngest gives is read whole before it is passed on; it
+    /// has 8 MiB at most.
+    ///
     /// `HEAD` waits, too; `OPTIONS` is answered, also [for browsers](crate::OutputOpts::allow_origins); other methods get 405.
     ///
     /// # Who may read what

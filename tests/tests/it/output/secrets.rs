@@ -1,7 +1,5 @@
 //! What the app's keys are never used for, and where the token never is.
 
-use std::time::Duration;
-
 use inngest::OutputOpts;
 use reqwest::Method;
 use stephttp_tests::Logs;
@@ -23,7 +21,7 @@ async fn no_key_is_shown_to_anybody_and_no_token_is_logged() {
         _ => None,
     })
     .await;
-    let app = App::new(&url, OutputOpts::new().max_wait(Duration::from_secs(2)).allow_any_origin()).await;
+    let app = App::new(&url, OutputOpts::new().allow_any_origin()).await;
     for expected in [200, 401, 502, 502, 200, 303] {
         let request = app.request(Method::GET, &format!("/runs/{RUN_ID}/output?token={token}"));
         // What the client sends is its own, and of no use to Inngest.
@@ -31,7 +29,12 @@ async fn no_key_is_shown_to_anybody_and_no_token_is_logged() {
             .header("authorization", "Bearer of-the-client")
             .header("cookie", "session=of-the-client")
             .header("origin", "https://www.example.com");
-        let response = request.send().await.unwrap();
+        let response = tokio::spawn(request.send());
+        if expected == 303 {
+            api.reached(7).await;
+            app.provider.drain();
+        }
+        let response = response.await.unwrap().unwrap();
         assert_eq!(response.status(), expected);
         let shown = format!("{:?}", response.headers());
         let shown = shown + &response.text().await.unwrap();

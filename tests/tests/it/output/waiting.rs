@@ -44,7 +44,7 @@ async fn the_same_place_is_relative_to_the_request() {
 
 #[tokio::test]
 async fn a_client_that_follows_ten_redirects_is_not_sent_round_for_longer() {
-    let (api, url) = Api::new(|_| None).await;
+    let (_, url) = Api::new(|_| None).await;
     let app = App::new(&url, OutputOpts::new().max_wait(SHORT)).await;
     // The first redirect, from the endpoint, is the ninth.
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::limited(9)).build().unwrap();
@@ -55,9 +55,9 @@ async fn a_client_that_follows_ten_redirects_is_not_sent_round_for_longer() {
     );
     assert_eq!(response.headers()["location"], format!("./output?token={TOKEN}").as_str());
     assert!(!response.headers().contains_key("x-run-id"));
+    assert!(response.url().as_str().ends_with("&redirects=8"), "{}", response.url());
     let body: Value = response.json().await.unwrap();
     assert_eq!(body, json!({ "run_id": RUN_ID, "status": "running" }));
-    assert_eq!(api.seen().len(), 9);
     // Whoever makes up a number is at the end of it.
     let made_up = app.request(Method::GET, &format!("/runs/{RUN_ID}/output?token={TOKEN}&redirects=-1"));
     assert_eq!(made_up.send().await.unwrap().status(), 202);
