@@ -136,6 +136,20 @@
 //! [`AsyncResponse::Proxy`] it is redirected to a route of the app's own domain instead, which
 //! [`Provider::output_route`] makes, and which waits for the output in its place.
 //!
+//! # Responses
+//!
+//! What a handler answers in its first request goes to its client as it is, and as it comes: streams, server-sent events,
+//! WebSocket upgrades, trailers, several cookies. The run ends when the client has had all of it, or with a WebSocket's
+//! handshake; steps that it has run are saved before that, if it takes long. A copy of the response is stored with the run,
+//! for people to look at: the status, the headers (cookies redacted) and the body. A body is left out that is over 4 MiB, is
+//! not UTF-8, has a `content-encoding`, or did not reach its client whole; then the log and a header of the stored response,
+//! [`x-stephttp-body-not-stored`](wire::headers::BODY_NOT_STORED), say why. Put layers that compress after this crate's, so
+//! that it sees what they compress.
+//!
+//! After a run was handed over, the stored response is what its client gets. It is collected to its end first, so a stream
+//! that never ends keeps the run from ending. Its body has to be UTF-8, and 8 MiB at most; of several cookies Inngest keeps
+//! the first, of trailers nothing. A connection cannot be upgraded then: a handler that upgrades is `sync_only`.
+//!
 //! # When Inngest cannot be reached
 //!
 //! A handler that ends in its first request has answered its client; its checkpoints are tried again for about half a

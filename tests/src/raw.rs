@@ -33,10 +33,18 @@ impl RawClient {
             let _ = write!(head, "{name}: {value}\r\n");
         }
         head.push_str("\r\n");
-        let stream = TcpStream::connect(address).await.expect("the app listens");
-        let mut client = Self { stream };
+        let mut client = Self::connect(&world.origin).await;
         client.send(head).await;
         client
+    }
+
+    /// Connects to an app, and sends nothing yet.
+    ///
+    /// # Panics
+    /// When the app cannot be reached.
+    pub async fn connect(origin: &str) -> Self {
+        let address = origin.trim_start_matches("http://");
+        Self { stream: TcpStream::connect(address).await.expect("the app listens") }
     }
 
     /// Sends more bytes.

@@ -194,7 +194,7 @@ impl Run {
     /// Delivers the run's end and all that has not been sent.
     async fn report(&self, mut result: ApiResult<'static>) {
         result.body = self.stored_text(result.status, std::mem::take(&mut result.body)).await;
-        let outcome = match payload::complete(result) {
+        let outcome = match payload::complete(self, result) {
             Ok(complete) => {
                 self.record(complete);
                 self.checkpoint(Patience::Background).await

@@ -1,6 +1,5 @@
 //! The bodies of checkpoint calls, within the server's limits.
 
-use std::borrow::Cow;
 use std::cell::LazyCell;
 use std::time::SystemTime;
 
@@ -194,14 +193,19 @@ pub(super) fn save(
 }
 
 /// The run's end. A body that makes it too large is left out.
-pub(super) fn complete(mut result: ApiResult<'static>) -> Result<Recorded, serde_json::Error> {
+pub(super) fn complete(run: &Run, result: ApiResult<'static>) -> Result<Recorded, serde_json::Error> {
     let complete = Recorded::complete(&result)?;
     if complete.size() <= STEP_OUTPUT_BYTES {
         return Ok(complete);
     }
-    tracing::info!("the response's body is not stored with its run: as JSON it is over 4 MiB");
-    result.body = Cow::Borrowed("");
-    Recorded::complete(&result)
+    let why = "as JSON it is over 4 MiB";
+    tracing::info!(
+        run_id = %run.id(),
+        status = result.status,
+        length = result.body.len(),
+        "the response's body is not stored with its run: {why}"
+    );
+    Recorded::complete(&result.body("").header(headers::BODY_NOT_STORED, why))
 }
 
 fn stand_in() -> Recorded {

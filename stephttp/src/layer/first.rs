@@ -11,8 +11,8 @@ use axum::body::{Body, HttpBody};
 use axum::response::Response;
 use bytes::Bytes;
 use http::StatusCode;
-use tokio::time::Sleep;
 
+use super::linger::Linger;
 use super::response_body::ReportingBody;
 use super::{answer, handing_over, panicked};
 use crate::middleware::Outcome;
@@ -55,8 +55,7 @@ enum Stage<F, E> {
 struct Handling<F> {
     handler: Pin<Box<F>>,
     run: Arc<Run>,
-    /// Running while operations gather.
-    linger: Option<Pin<Box<Sleep>>>,
+    linger: Linger,
 }
 
 /// How a handler's time ended.
@@ -74,12 +73,8 @@ impl<F: Future> Handling<F> {
             Ok(Poll::Pending) => {}
             Err(panic) => return Poll::Ready(End::Panicked(panic)),
         }
-        if self.run.is_tracked() && (self.linger.is_some() || self.run.has_unsent()) {
-            let linger = self.linger.get_or_insert_with(|| Box::pin(self.run.linger()));
-            if linger.as_mut().poll(cx).is_ready() {
-                self.linger = None;
-                self.run.checkpoint_in_background();
-            }
+        if self.run.is_tracked() {
+            self.linger.poll(&self.run, cx);
         }
         Poll::Pending
     }
@@ -93,7 +88,9 @@ where
     E: Send + 'static,
 {
     pub(super) fn first(handler: F, run: Arc<Run>) -> Self {
-        Self { stage: Stage::Handling(Handling { handler: Box::pin(handler), run, linger: None }) }
+        Self {
+            stage: Stage::Handling(Handling { handler: Box::pin(handler), run, linger: Linger::default() }),
+        }
     }
 
     pub(super) fn deciding(response: impl Future<Output = Result<Response, E>> + Send + 'static) -> Self {

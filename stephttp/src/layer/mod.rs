@@ -13,6 +13,7 @@ mod driving;
 mod first;
 mod handing_over;
 mod kept_parts;
+mod linger;
 mod panicked;
 mod reentry;
 mod request_body;

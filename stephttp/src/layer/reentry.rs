@@ -9,8 +9,9 @@ use axum::body::{Body, HttpBody};
 use axum::extract::MatchedPath;
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderValue, Request, StatusCode};
+use http_body_util::LengthLimitError;
 use tower_service::Service;
 
 use super::driving::drive;
@@ -246,17 +247,28 @@ async fn finish(run: &Arc<Run>, response: Response) -> Response {
         Saved::Not => return answer::operations(&run.unsaved_with(Vec::new()), None),
     }
     let (parts, body) = response.into_parts();
+    if parts.status.is_informational() {
+        return unfit(
+            run,
+            "a response such as that of a WebSocket's handshake is for the connection of the first request, which is over: \
+             the run was handed over. A function that answers so is `sync_only`, or has no step that waits or is retried",
+        );
+    }
     let mut headers = result::headers(&parts.headers, Audience::Client);
     // It is not even read.
     let body = if run.omits_response_body() { Body::empty() } else { body };
     let body = match axum::body::to_bytes(body, REENTRY_ANSWER_BYTES).await {
         Ok(body) => body,
-        Err(error) => {
-            tracing::error!(run_id = %run.id(), %error, "the response's body could not be read");
+        Err(error) if is_too_long(&error) => {
             return unfit(
                 run,
-                "the response's body could not be read, or is over 8 MiB, the most that Inngest keeps",
+                "the response's body is over 8 MiB, the most that Inngest keeps for the run's client",
             );
+        }
+        Err(error) => {
+            tracing::error!(run_id = %run.id(), %error, "the response's stream failed");
+            let retries = if run.is_entered() { run.opts().retries() } else { 0 };
+            return call_again_or_fail(run, retries, "the response's body broke off");
         }
     };
     // A stream may have said so just now.
@@ -277,10 +289,15 @@ async fn finish(run: &Arc<Run>, response: Response) -> Response {
         }
     };
     let Ok(body) = str::from_utf8(&body) else {
+        let encoding = headers.get(CONTENT_ENCODING.as_str());
+        let encoding = encoding.map(|encoding| format!(" (it has `content-encoding: {encoding}`)"));
         return unfit(
             run,
-            "the response's body is not UTF-8. The run was handed over, so its response is kept by Inngest, which \
-             keeps text only: answer with text, or with a link to the data",
+            &format!(
+                "the response's body is not UTF-8{}. The run was handed over, so its response is kept by Inngest, which \
+                 keeps text only: answer with text, or with a link to the data",
+                encoding.unwrap_or_default()
+            ),
         );
     };
     let mut result = ApiResult::new(parts.status.as_u16()).body(body);
@@ -290,6 +307,10 @@ async fn finish(run: &Arc<Run>, response: Response) -> Response {
         return unfit(run, "the response is over 8 MiB, the most that Inngest keeps for the run's client");
     }
     answer
+}
+
+fn is_too_long(error: &axum::Error) -> bool {
+    std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>)
 }
 
 /// The response cannot be what the run's client gets.
@@ -366,6 +387,10 @@ async fn without_response(run: &Arc<Run>, sure_retries: u8, message: &str) -> Re
         Saved::All => {}
     }
     let retries = if run.is_entered() { run.opts().retries() } else { sure_retries };
+    call_again_or_fail(run, retries, message)
+}
+
+fn call_again_or_fail(run: &Run, retries: u8, message: &str) -> Response {
     match run.dispatch() {
         Some(dispatch) => retry_or_fail(dispatch, retries, StatusCode::INTERNAL_SERVER_ERROR, message),
         None => answer::failed(run.id(), message),

@@ -2,16 +2,19 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderMap, Method, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
+use super::linger::Linger;
 use super::result::{self, Audience};
 use crate::run::Run;
 use crate::wire::ApiResult;
+use crate::wire::headers::BODY_NOT_STORED;
 use crate::wire::limits::STEP_OUTPUT_BYTES;
 
 /// A body that, when the client has had it, reports the run as finished.
@@ -25,9 +28,13 @@ struct Pending {
     run: Arc<Run>,
     status: StatusCode,
     headers: result::Headers,
+    /// How long the body is to be, where that is said. The server may not ask for more than that, so it may not see the
+    /// end.
+    announced: Option<u64>,
     frames: Vec<Bytes>,
     length: usize,
     seen: Seen,
+    linger: Linger,
 }
 
 #[derive(PartialEq, Eq)]
@@ -36,16 +43,27 @@ enum Seen {
     Part,
     All,
     TooMuch,
+    /// Its stream failed; the text says how.
+    Broken(String),
     /// Some of it has passed while the function kept it to itself.
     Omitted,
 }
 
 impl ReportingBody {
     pub(super) fn new(inner: Body, run: Arc<Run>, status: StatusCode, headers: &HeaderMap) -> Self {
+        let announced = inner.size_hint().exact().or_else(|| content_length(headers));
         let headers = result::headers(headers, Audience::Viewers);
         let seen = if inner.is_end_stream() { Seen::All } else { Seen::Nothing };
-        Self { inner, pending: Some(Pending { run, status, headers, frames: Vec::new(), length: 0, seen }) }
+        let (frames, length, linger) = (Vec::new(), 0, Linger::default());
+        Self {
+            inner,
+            pending: Some(Pending { run, status, headers, announced, frames, length, seen, linger }),
+        }
     }
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 impl HttpBody for ReportingBody {
@@ -57,15 +75,17 @@ impl HttpBody for ReportingBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let this = &mut *self;
-        let frame = ready!(Pin::new(&mut this.inner).poll_frame(cx));
+        let poll = Pin::new(&mut this.inner).poll_frame(cx);
         if let Some(pending) = &mut this.pending {
-            match &frame {
-                Some(Ok(frame)) => pending.keep(frame, this.inner.is_end_stream()),
-                Some(Err(_)) => {}
-                None => pending.end(),
+            match &poll {
+                Poll::Ready(Some(Ok(frame))) => pending.keep(frame, this.inner.is_end_stream()),
+                Poll::Ready(Some(Err(error))) => pending.break_off(error),
+                Poll::Ready(None) => pending.end(),
+                // A stream may last for hours: the run's steps are not held until its end.
+                Poll::Pending => pending.linger.poll(&pending.run, cx),
             }
         }
-        Poll::Ready(frame)
+        poll
     }
 
     fn is_end_stream(&self) -> bool {
@@ -97,7 +117,7 @@ impl Pending {
         if self.seen == Seen::Omitted {
             return;
         }
-        if let (Some(data), true) = (frame.data_ref(), self.seen != Seen::TooMuch) {
+        if let Some(data) = frame.data_ref() {
             self.length += data.len();
             if self.length > STEP_OUTPUT_BYTES {
                 self.frames = Vec::new();
@@ -107,7 +127,8 @@ impl Pending {
                 self.seen = Seen::Part;
             }
         }
-        if at_end {
+        // After trailers nothing comes, and servers do not ask.
+        if at_end || frame.is_trailers() || self.announced == Some(self.length as u64) {
             self.end();
         }
     }
@@ -118,37 +139,70 @@ impl Pending {
         }
     }
 
+    fn break_off(&mut self, error: &axum::Error) {
+        if self.seen != Seen::Omitted {
+            tracing::warn!(run_id = %self.run.id(), length = self.length, %error, "the response's stream failed");
+            self.frames = Vec::new();
+            self.seen = Seen::Broken(error.to_string());
+        }
+    }
+
     fn report(self) {
-        let Self { run, status, mut headers, mut frames, length, mut seen } = self;
+        let Self { run, status, mut headers, mut frames, length, mut seen, .. } = self;
         // Said before the response has ended.
         if run.omits_response_body() || seen == Seen::Omitted {
             (frames, seen) = (Vec::new(), Seen::Omitted);
-            result::omit_body(&mut headers);
+        } else if std::thread::panicking() {
+            (frames, seen) = (Vec::new(), Seen::Broken("it panicked".to_owned()));
         }
+        let is_expected = has_body(&run, status);
         let (run_id, elapsed) = (run.id(), run.elapsed());
         let held = frames.iter().map(Bytes::len).sum();
         run.report_finished(held, move || {
-            let omitted = |why: &str| {
-                tracing::info!(
-                    %run_id,
-                    status = status.as_u16(),
-                    length,
-                    "the response's body is not stored with its run: {why}"
-                );
-                String::new()
-            };
             let body = match seen {
-                // A HEAD request's response, say.
-                Seen::Nothing | Seen::Omitted => String::new(),
-                Seen::All => {
-                    String::from_utf8(frames.concat()).unwrap_or_else(|_| omitted("it is not UTF-8"))
-                }
-                Seen::Part => omitted("the client did not take all of it"),
-                Seen::TooMuch => omitted("it is over 4 MiB"),
+                Seen::Omitted => Err(None),
+                Seen::Nothing if !is_expected => Ok(String::new()),
+                Seen::All => text(&frames, &headers).map_err(Some),
+                Seen::Nothing => Err(Some("the client took none of it".to_owned())),
+                Seen::Part => Err(Some("the client did not take all of it".to_owned())),
+                Seen::TooMuch => Err(Some("it is over 4 MiB".to_owned())),
+                Seen::Broken(error) => Err(Some(format!("its stream failed: {error}"))),
             };
+            let body = body.unwrap_or_else(|why| {
+                result::omit_body(&mut headers);
+                if let Some(why) = why {
+                    tracing::info!(
+                        %run_id,
+                        status = status.as_u16(),
+                        length,
+                        "the response's body is not stored with its run: {why}"
+                    );
+                    headers.insert(BODY_NOT_STORED.into(), why.into());
+                }
+                String::new()
+            });
             let mut result = ApiResult::new(status.as_u16()).body(body).duration(elapsed);
             result.headers = headers;
             result
         });
     }
+}
+
+/// Whether a response to this request, with this status, has a body, if the handler gives it one.
+fn has_body(run: &Run, status: StatusCode) -> bool {
+    let is_head = run.head().is_some_and(|head| head.method() == Method::HEAD);
+    let never = [StatusCode::NO_CONTENT, StatusCode::RESET_CONTENT, StatusCode::NOT_MODIFIED];
+    !is_head && !status.is_informational() && !never.contains(&status)
+}
+
+/// The whole body as Inngest keeps it. The error says why it cannot.
+fn text(frames: &[Bytes], headers: &result::Headers) -> Result<String, String> {
+    let encoding = headers.get(CONTENT_ENCODING.as_str()).filter(|_| !frames.is_empty());
+    if let Some(encoding) = encoding.filter(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+        return Err(format!(
+            "it has `content-encoding: {encoding}`. What a middleware compresses is stored as it was if that comes \
+             after the stephttp layer: `.layer(inngest.layer()).layer(CompressionLayer::new())`"
+        ));
+    }
+    String::from_utf8(frames.concat()).map_err(|_| "it is not UTF-8".to_owned())
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// Who will see a result's headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,13 +25,18 @@ pub(crate) fn headers(headers: &HeaderMap, audience: Audience) -> Headers {
         let value = if audience == Audience::Viewers && is_secret(name) {
             "(redacted)".to_owned()
         } else {
-            text(value)
+            text(name, value, audience)
         };
         match result.entry(Cow::Owned(name.as_str().to_owned())) {
             Entry::Vacant(entry) => drop(entry.insert(Cow::Owned(value))),
             // Cookies cannot be joined, and a result has room for one.
             Entry::Occupied(_) if name == header::SET_COOKIE => {
-                tracing::warn!("the response sets several cookies; Inngest keeps the first alone");
+                if audience == Audience::Client {
+                    tracing::warn!(
+                        "the response sets several cookies, and was made after its run was handed over: Inngest keeps one \
+                         value for each header, so the run's client gets the first cookie alone"
+                    );
+                }
             }
             Entry::Occupied(mut entry) => {
                 let joined = entry.get_mut().to_mut();
@@ -52,8 +57,12 @@ pub(crate) fn omit_body(headers: &mut Headers) {
     }
 }
 
-fn text(value: &header::HeaderValue) -> String {
-    String::from_utf8_lossy(value.as_bytes()).into_owned()
+fn text(name: &HeaderName, value: &HeaderValue, audience: Audience) -> String {
+    let text = String::from_utf8_lossy(value.as_bytes());
+    if matches!(text, Cow::Owned(_)) && audience == Audience::Client {
+        tracing::warn!(header = %name, "a header of the response is not UTF-8: its client gets U+FFFD in place of what is not");
+    }
+    text.into_owned()
 }
 
 /// RFC 9110, section 7.6.1, and what the server that finally sends the response makes itself.
@@ -73,8 +82,6 @@ fn is_secret(name: &HeaderName) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     #[test]

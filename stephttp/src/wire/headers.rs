@@ -26,6 +26,8 @@ pub const ENV: &str = "x-inngest-env";
 pub const EVENT_ID_SEED: &str = "x-inngest-event-id-seed";
 /// On API answers: `dev` or `cloud`.
 pub const SERVER_KIND: &str = "x-inngest-server-kind";
+/// Among the headers of a stored response, never of one that is sent: why its body is not stored with it.
+pub const BODY_NOT_STORED: &str = "x-stephttp-body-not-stored";
 
 /// The value of [`REQUEST_VERSION`] that this SDK speaks.
 pub const REQUEST_VERSION_VALUE: u8 = 2;

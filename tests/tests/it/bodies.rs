@@ -426,7 +426,8 @@ async fn stream(State(stage): State<Stage>, step: Step) -> Result<Response, Step
 #[tokio::test]
 async fn a_streamed_response_is_not_held_back_and_nothing_is_sent_to_inngest_before_its_end() {
     let stage = Stage::new();
-    let world = World::of(stage.app(get(stream))).await;
+    let builder = World::builder().opts(|opts, url| opts.dev_server(url).linger(PAUSE));
+    let world = builder.start(stage.app(get(stream))).await;
     let mut response = world.get("/").send().await.unwrap();
     assert_eq!(response.chunk().await.unwrap().unwrap(), "one ");
     stage.door.reached(1).await;

@@ -174,7 +174,7 @@ async fn a_client_that_goes_away_in_the_middle_of_a_response_leaves_a_finished_r
     let logs = Logs::collect();
     let state = Leaving::default();
     let app = axum::Router::new().route("/", post(endless)).with_state(state.clone());
-    let world = World::of(app).await;
+    let world = World::builder().opts(|opts, url| opts.dev_server(url).linger(PAUSE)).start(app).await;
     let mut client = RawClient::post(&world, "/").await;
     client.read_until("beginning").await;
     assert!(world.inngest.calls().is_empty());

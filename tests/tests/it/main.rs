@@ -22,6 +22,7 @@ mod property;
 mod provider;
 mod races;
 mod remember;
+mod responses;
 mod retries;
 mod signatures;
 mod wire;

@@ -239,7 +239,8 @@ async fn streams(State(stage): State<Stage>, step: Step) -> Result<Response, Ste
 #[tokio::test]
 async fn an_omitted_response_body_is_streamed_to_its_client_and_the_run_ends_with_it() {
     let stage = Stage::new();
-    let world = World::of(stage.app(get(streams))).await;
+    let builder = World::builder().opts(|opts, url| opts.dev_server(url).linger(PAUSE));
+    let world = builder.start(stage.app(get(streams))).await;
     let mut response = world.get("/").send().await.unwrap();
     assert_eq!(response.chunk().await.unwrap().unwrap(), "one ");
     assert!(world.inngest.calls().is_empty());
