@@ -3,11 +3,11 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use narrator::BoxError;
 use reqwest::header::LOCATION;
 use reqwest::{Client, StatusCode};
 use stephttp_dev::DevServer;
 
-use crate::BoxError;
 use crate::checkout::{Order, Receipt};
 use crate::shop::Shop;
 

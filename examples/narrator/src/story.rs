@@ -9,7 +9,7 @@ use axum::response::Response;
 use stephttp_dev::{DevServer, Notice};
 
 /// One line for each request, and how it was answered.
-pub(crate) async fn tell_of_request(request: Request, next: Next) -> Response {
+pub async fn tell_of_request(request: Request, next: Next) -> Response {
     let line = format!("{} {}", request.method(), request.uri().path());
     match request.headers().get("x-run-id").and_then(|id| id.to_str().ok()) {
         Some(run_id) => {
@@ -21,12 +21,14 @@ pub(crate) async fn tell_of_request(request: Request, next: Next) -> Response {
 }
 
 /// What the engine does, as it does it.
-pub(crate) fn tell_what_inngest_does(engine: &DevServer) {
+pub fn tell_what_inngest_does(engine: &DevServer) {
     let mut notices = engine.subscribe();
     tokio::spawn(async move {
         let mut runs = HashMap::<String, Vec<String>>::new();
         while let Some(notice) = notices.next().await {
             match notice {
+                // A hidden step, of the SDK's own.
+                Notice::StepSaved { step, .. } if step.starts_with("stephttp:") => {}
                 Notice::RunCreated { run_id, .. } => println!("  inngest  run {run_id} begins"),
                 Notice::StepSaved { run_id, step } => {
                     println!("  inngest  step {step} is saved");
