@@ -41,7 +41,7 @@ impl World {
         let inngest = Provider::setup(SetupOpts::new(&here).dev_server(engine.url())).unwrap();
         let (office, mails) = Office::new(3 * DAY);
         let process = Some(Process::start(&socket, crate::app(office.clone(), &inngest)));
-        let ticket = submit(&here, "a chair", 240_00).await.unwrap();
+        let ticket = submit(&here, "a chair", 24_000).await.unwrap();
         engine.wait_for_waiting(&ticket.run_id, "decision").await;
         Self { engine, inngest, office, mails, socket, process, ticket }
     }
@@ -81,7 +81,7 @@ async fn an_approved_expense_is_paid() {
     world.decide(&expense, true).await;
     let paid = Outcome::Paid { transfer: "transfer-1".to_owned(), approved_by: "Grace".to_owned() };
     assert_eq!(world.outcome().await, paid);
-    assert_eq!(world.office.paid(), [240_00]);
+    assert_eq!(world.office.paid(), [24_000]);
     assert!(world.mails.try_recv().is_err(), "the approver was asked once");
 }
 
@@ -121,6 +121,6 @@ async fn an_expense_outlives_the_program_that_it_was_submitted_to() {
     tokio::task::block_in_place(|| world.restart());
     world.decide(&expense, true).await;
     assert!(matches!(world.outcome().await, Outcome::Paid { .. }));
-    assert_eq!(world.office.paid(), [240_00]);
+    assert_eq!(world.office.paid(), [24_000]);
     assert!(world.mails.try_recv().is_err(), "the approver was asked once");
 }

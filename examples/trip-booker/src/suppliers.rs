@@ -56,7 +56,7 @@ struct Books {
 
 impl Suppliers {
     pub(crate) async fn price(&self, kind: Kind, to: &str) -> Result<u64, Failure> {
-        self.call(format!("price-{kind}"), |_| to.len() as u64 * 10_00).await
+        self.call(format!("price-{kind}"), |_| to.len() as u64 * 1_000).await
     }
 
     pub(crate) async fn book(&self, kind: Kind, idempotency_key: &str) -> Result<Booking, Failure> {
