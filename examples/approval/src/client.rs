@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use inngest::Provider;
 use narrator::BoxError;
-use reqwest::Client;
+use reqwest::{Client, StatusCode};
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::expense::{Expense, Outcome};
 
@@ -24,14 +22,13 @@ pub(crate) async fn submit(here: &str, purpose: &str, cents: u64) -> Result<Tick
     Ok(response.error_for_status()?.json().await?)
 }
 
-/// Asks for the outcome until there is one. Each question is held for a while: up to five minutes by Inngest.
-pub(crate) async fn outcome(inngest: &Provider, ticket: &Ticket) -> Result<Outcome, BoxError> {
-    let url = inngest.client().output_url(ticket.run_id.parse()?, &ticket.token);
+/// Asks for the outcome until there is one: 202 says that there is none yet. Each question waits for a while.
+pub(crate) async fn outcome(here: &str, ticket: &Ticket) -> Result<Outcome, BoxError> {
+    let url = format!("{here}/runs/{}/output?token={}", ticket.run_id, ticket.token);
     loop {
-        let response = Client::new().get(&url).timeout(Duration::from_secs(360)).send().await?;
-        let answer: Value = response.error_for_status()?.json().await?;
-        if answer["status"] != "running" {
-            return Ok(serde_json::from_value(answer)?);
+        let response = Client::new().get(&url).timeout(Duration::from_secs(60)).send().await?;
+        if response.status() != StatusCode::ACCEPTED {
+            return Ok(response.error_for_status()?.json().await?);
         }
     }
 }

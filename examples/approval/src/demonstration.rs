@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use inngest::Provider;
 use narrator::BoxError;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -12,7 +11,6 @@ use crate::office::Office;
 
 pub(crate) async fn submit_three_expenses(
     here: &str,
-    inngest: &Provider,
     office: &Office,
     mails: &mut UnboundedReceiver<String>,
 ) -> Result<(), BoxError> {
@@ -38,7 +36,7 @@ pub(crate) async fn submit_three_expenses(
                 }
             });
         }
-        let outcome = outcome(inngest, &ticket).await?;
+        let outcome = outcome(here, &ticket).await?;
         println!("\nThe employee knows the outcome: {}", serde_json::to_string(&outcome)?);
         let is_right = match decision {
             Some(true) => matches!(outcome, Outcome::Paid { .. }),

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::post;
-use inngest::{Provider, SetupOpts};
+use inngest::{OutputOpts, Provider, SetupOpts};
 use narrator::BoxError;
 
 use crate::office::Office;
@@ -38,7 +38,7 @@ async fn main() -> ExitCode {
 async fn run(once: bool) -> Result<(), BoxError> {
     let (listener, here) = narrator::listen().await?;
     let engine = narrator::engine().await?;
-    let mut opts = SetupOpts::new(env::var("APPROVAL_ORIGIN").unwrap_or_else(|_| here.clone()));
+    let mut opts = opts(&env::var("APPROVAL_ORIGIN").unwrap_or_else(|_| here.clone()));
     if let Some(engine) = &engine {
         opts = opts.dev_server(engine.url());
     }
@@ -48,13 +48,14 @@ async fn run(once: bool) -> Result<(), BoxError> {
     let (office, mut mails) = Office::new(Duration::from_secs(5));
     let server = tokio::spawn(axum::serve(listener, app(office.clone(), &inngest)).into_future());
 
-    demonstration::submit_three_expenses(&here, &inngest, &office, &mut mails).await?;
+    demonstration::submit_three_expenses(&here, &office, &mut mails).await?;
     if !once {
         println!(
             "\nNow it is your turn (ctrl-c stops the program). The run's id is the expense's number:\n\n  \
              curl -i {here}/expenses -H 'content-type: application/json' -d '{{\"purpose\": \"a lamp\", \"cents\": 4900}}'\n  \
              curl -i {here}/expenses/NUMBER/decision -H 'content-type: application/json' \
-             -d '{{\"approved\": true, \"by\": \"you\"}}'\n"
+             -d '{{\"approved\": true, \"by\": \"you\"}}'\n  \
+             curl -i '{here}/runs/NUMBER/output?token=TOKEN'\n"
         );
         narrator::until_stopped().await?;
     }
@@ -66,11 +67,19 @@ async fn run(once: bool) -> Result<(), BoxError> {
     }
 }
 
+/// Clients that poll are told at once to come again, and a page of the front end's may ask from its own origin.
+fn opts(origin: &str) -> SetupOpts {
+    SetupOpts::new(origin)
+        .output(OutputOpts::new().max_redirects(0).allow_origins(["https://expenses.example.com"]))
+}
+
 fn app(office: Office, inngest: &Provider) -> Router {
     Router::new()
         .route("/expenses", post(expense::submit))
         .route("/expenses/{expense}/decision", post(expense::decide))
         .layer(axum::middleware::from_fn(narrator::tell_of_request))
+        // Where outcomes are asked for, so that no client needs to reach Inngest.
+        .merge(inngest.output_route())
         .layer(inngest.layer())
         .with_state(office)
 }

@@ -3,9 +3,9 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use inngest::{Provider, SetupOpts};
+use inngest::Provider;
 use narrator::Process;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 use stephttp_dev::{Clock, DevServer, RunStatus};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -25,7 +25,6 @@ fn runs_in_flight_survive_this_change() {
 /// The program, an expense that waits for its approver, and Inngest.
 struct World {
     engine: DevServer,
-    inngest: Provider,
     office: Office,
     mails: UnboundedReceiver<String>,
     socket: TcpListener,
@@ -38,12 +37,12 @@ impl World {
         let engine = DevServer::builder().clock(Clock::Manual).start().await.unwrap();
         let socket = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let here = format!("http://{}", socket.local_addr().unwrap());
-        let inngest = Provider::setup(SetupOpts::new(&here).dev_server(engine.url())).unwrap();
+        let inngest = Provider::setup(crate::opts(&here).dev_server(engine.url())).unwrap();
         let (office, mails) = Office::new(3 * DAY);
         let process = Some(Process::start(&socket, crate::app(office.clone(), &inngest)));
         let ticket = submit(&here, "a chair", 24_000).await.unwrap();
         engine.wait_for_waiting(&ticket.run_id, "decision").await;
-        Self { engine, inngest, office, mails, socket, process, ticket }
+        Self { engine, office, mails, socket, process, ticket }
     }
 
     fn here(&self) -> String {
@@ -53,9 +52,9 @@ impl World {
     /// The program is stopped, and a new one is started.
     fn restart(&mut self) {
         self.process = None;
-        let opts = SetupOpts::new(self.here()).dev_server(self.engine.url());
-        self.inngest = Provider::setup(opts).unwrap();
-        self.process = Some(Process::start(&self.socket, crate::app(self.office.clone(), &self.inngest)));
+        let opts = crate::opts(&self.here()).dev_server(self.engine.url());
+        let app = crate::app(self.office.clone(), &Provider::setup(opts).unwrap());
+        self.process = Some(Process::start(&self.socket, app));
     }
 
     async fn decide(&self, expense: &str, approved: bool) {
@@ -66,7 +65,7 @@ impl World {
     }
 
     async fn outcome(&self) -> Outcome {
-        let outcome = outcome(&self.inngest, &self.ticket).await.unwrap();
+        let outcome = outcome(&self.here(), &self.ticket).await.unwrap();
         assert_eq!(self.engine.wait_for_end(&self.ticket.run_id).await.status, RunStatus::Completed);
         self.engine.assert_no_violations();
         outcome
@@ -123,4 +122,18 @@ async fn an_expense_outlives_the_program_that_it_was_submitted_to() {
     assert!(matches!(world.outcome().await, Outcome::Paid { .. }));
     assert_eq!(world.office.paid(), [24_000]);
     assert!(world.mails.try_recv().is_err(), "the approver was asked once");
+}
+
+#[tokio::test]
+async fn a_page_of_the_front_end_may_ask_for_the_outcome_and_no_other() {
+    let world = World::with_expense().await;
+    let url = format!("{}/runs/{}/output?token={}", world.here(), world.ticket.run_id, world.ticket.token);
+    for (origin, allowed) in
+        [("https://expenses.example.com", true), ("https://elsewhere.example.com", false)]
+    {
+        let request = reqwest::Client::new().request(Method::OPTIONS, &url).header("origin", origin);
+        let response = request.header("access-control-request-method", "GET").send().await.unwrap();
+        assert!(response.status().is_success());
+        assert_eq!(response.headers().contains_key("access-control-allow-origin"), allowed, "{origin}");
+    }
 }
