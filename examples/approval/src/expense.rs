@@ -56,7 +56,7 @@ pub(crate) async fn submit(
     let decided = step
         .wait_for_event::<Decided>("decision", DECIDED)
         .matching("data.expense", &number)
-        .timeout(office.patience)
+        .timeout(office.patience(&expense))
         .await?;
 
     Ok(Json(match decided.map(|event| event.data.decision) {

@@ -45,7 +45,7 @@ async fn run(once: bool) -> Result<(), BoxError> {
     let inngest = Provider::setup(opts)?;
 
     // Three days would be usual.
-    let (office, mut mails) = Office::new(Duration::from_secs(5));
+    let (office, mut mails) = Office::new(Duration::from_secs(500));
     let server = tokio::spawn(axum::serve(listener, app(office.clone(), &inngest)).into_future());
 
     demonstration::submit_three_expenses(&here, &office, &mut mails).await?;

@@ -12,7 +12,7 @@ use crate::expense::Expense;
 #[derive(Debug, Clone)]
 pub(crate) struct Office {
     /// How long the approver may take.
-    pub(crate) patience: Duration,
+    patience: Duration,
     /// Where the approver reads what is to be decided: the numbers of expenses.
     inbox: mpsc::UnboundedSender<String>,
     /// By their idempotency keys: the bank makes each transfer once.
@@ -24,6 +24,11 @@ impl Office {
     pub(crate) fn new(patience: Duration) -> (Self, mpsc::UnboundedReceiver<String>) {
         let (inbox, mails) = mpsc::unbounded_channel();
         (Self { patience, inbox, transfers: Arc::default() }, mails)
+    }
+
+    /// How long a decision is waited for. Trifles have less time.
+    pub(crate) fn patience(&self, expense: &Expense) -> Duration {
+        if expense.cents < 1_000 { self.patience / 100 } else { self.patience }
     }
 
     pub(crate) async fn ask(&self, number: &str, expense: &Expense) -> Result<(), Failure> {

@@ -1,11 +1,12 @@
 //! What clients get is byte for byte what they get without the layer.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Path;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use http_body::Frame;
 use http_body_util::{BodyExt, Empty, StreamBody};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use inngest::{Step, StepError};
-use stephttp_tests::{RawClient, World, serve};
+use stephttp_tests::{Logs, RawClient, World, serve};
 use tokio::net::TcpStream;
 
 /// A response, and what is stored of it. `None`: nothing, and a note says why.
@@ -155,6 +156,46 @@ fn assert_stored(world: &World, kind: &str) {
         assert_eq!(stored.header("set-cookie"), is_cookies.then_some("(redacted)"));
         assert_eq!(run.event["data"]["method"], "GET");
     }
+}
+
+#[inngest::api_fn(id = "untouched-later")]
+async fn later(step: Step, Path(kind): Path<String>) -> Response {
+    step.sleep("pause", Duration::from_secs(86_400)).await;
+    response(&kind).0
+}
+
+#[tokio::test]
+async fn after_a_hand_over_status_and_body_are_kept_and_what_is_not_kept_is_logged() {
+    let logs = Logs::collect();
+    for method in [Method::GET, Method::HEAD] {
+        for kind in [
+            "text",
+            "no-content",
+            "reset-content",
+            "not-modified",
+            "redirect",
+            "cookies",
+            "announced",
+            "trailers",
+        ] {
+            let world = World::of(Router::new().route("/{kind}", get(later))).await;
+            let redirect = world.request(method.clone(), &format!("/{kind}")).send().await.unwrap();
+            let output = world.follow(redirect).await;
+            let (response, body) = response(kind);
+            assert_eq!(output.status(), response.status(), "{method} {kind}");
+            let first = |headers: &HeaderMap| headers.get("set-cookie").cloned();
+            assert_eq!(first(output.headers()), first(response.headers()), "{method} {kind}");
+            assert_eq!(output.headers().get_all("set-cookie").iter().count(), usize::from(kind == "cookies"));
+            assert_eq!(output.headers().get("etag"), response.headers().get("etag"));
+            assert_eq!(output.text().await.unwrap(), body.unwrap(), "{method} {kind}");
+            // Never by HEAD, to which nothing could be answered.
+            assert_eq!(world.inngest.dispatches()[0].method, "GET");
+            world.ended().await;
+            world.assert_clean();
+        }
+    }
+    // Two more cookies than are kept, for each of two requests.
+    assert!(logs.lines_with(&["WARN", "the response sets several cookies"]).len() >= 4);
 }
 
 #[tokio::test]
