@@ -1,5 +1,6 @@
 //! The bodies of checkpoint calls, within the server's limits.
 
+use std::borrow::Cow;
 use std::cell::LazyCell;
 use std::time::SystemTime;
 
