@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use inngest::middleware::{Execution, Middleware, Outcome, StepContext, StoredResponse};
-use inngest::{Failure, StepError};
+use inngest::{Failure, RunId, StepError};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -113,6 +113,12 @@ impl Middleware for Scramble {
         if response.is_read_by_client() {
             return Ok(body);
         }
+        let text = std::str::from_utf8(&body).map_err(Failure::new)?;
+        Ok(reverse(text).into())
+    }
+
+    async fn restore_response_body(&self, _: RunId, body: Bytes) -> Result<Bytes, Failure> {
+        give_way().await;
         let text = std::str::from_utf8(&body).map_err(Failure::new)?;
         Ok(reverse(text).into())
     }

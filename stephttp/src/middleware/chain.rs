@@ -6,9 +6,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
+use super::contained::contained;
 use super::erased::{Erased, Json};
 use super::{Execution, Middleware, Outcome, StepContext, StoredResponse};
 use crate::error::{Failure, StepError};
+use crate::run::RunId;
 
 /// Clones are cheap.
 #[derive(Clone, Default)]
@@ -157,6 +159,18 @@ impl Chain {
             body = middleware.transform_response_body(execution, response, body).await?;
         }
         Ok(body)
+    }
+
+    /// What a response's body was before it was stored. The error is for the log.
+    pub(crate) async fn stored_response_body(&self, run_id: RunId, body: Bytes) -> Result<Bytes, String> {
+        contained(async {
+            let mut body = body;
+            for middleware in self.inwards() {
+                body = middleware.restore_response_body(run_id, body).await?;
+            }
+            Ok(body)
+        })
+        .await
     }
 
     pub(crate) fn execution_span(&self, execution: &Execution) -> Option<tracing::Span> {

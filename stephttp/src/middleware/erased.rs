@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{Execution, Middleware, Outcome, StepContext, StoredResponse};
 use crate::error::{Failure, StepError};
+use crate::run::RunId;
 
 pub(super) type Hook<'a, T = ()> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub(super) type Transform<'a, T> = Hook<'a, Result<T, Failure>>;
@@ -32,6 +33,7 @@ pub(super) trait Erased: Send + Sync {
         response: &'a StoredResponse,
         body: Bytes,
     ) -> Transform<'a, Bytes>;
+    fn restore_response_body(&self, run_id: RunId, body: Bytes) -> Transform<'_, Bytes>;
     fn execution_span(&self, execution: &Execution) -> Option<tracing::Span>;
     fn step_span(&self, step: &StepContext) -> Option<tracing::Span>;
 }
@@ -95,6 +97,10 @@ impl<M: Middleware> Erased for M {
         body: Bytes,
     ) -> Transform<'a, Bytes> {
         Box::pin(Middleware::transform_response_body(self, execution, response, body))
+    }
+
+    fn restore_response_body(&self, run_id: RunId, body: Bytes) -> Transform<'_, Bytes> {
+        Box::pin(Middleware::restore_response_body(self, run_id, body))
     }
 
     fn execution_span(&self, execution: &Execution) -> Option<tracing::Span> {

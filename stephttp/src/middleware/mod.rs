@@ -3,6 +3,7 @@
 //! A [`Middleware`] is given to [`SetupOpts::middleware`](crate::SetupOpts::middleware), once for all endpoints of a provider.
 
 mod chain;
+mod contained;
 #[cfg(feature = "encryption")]
 mod encryption;
 mod erased;
@@ -14,6 +15,7 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 
 pub(crate) use chain::Chain;
+pub(crate) use contained::contained;
 #[cfg(feature = "encryption")]
 pub use encryption::{Encryption, EncryptionError, EncryptionErrorKind, EncryptionKeyError};
 pub use execution::Execution;
@@ -21,6 +23,7 @@ pub use outcome::{Outcome, StoredResponse};
 pub use step_context::StepContext;
 
 use crate::error::{Failure, StepError};
+use crate::run::RunId;
 
 /// Code around every execution of a handler and every step, and over all that is stored at Inngest.
 ///
@@ -223,6 +226,20 @@ pub trait Middleware: Send + Sync + 'static {
         body: Bytes,
     ) -> impl Future<Output = Result<Bytes, Failure>> + Send {
         let _ = (execution, response);
+        async { Ok(body) }
+    }
+
+    /// Changes back the body of a response that the [output route](crate::Provider::output_route) has read at Inngest, before the
+    /// run's client gets it. Only of what a handler has answered; not called for an empty one.
+    ///
+    /// # Errors
+    /// With a [`Failure`] the client gets a 500, which is logged. It may ask again.
+    fn restore_response_body(
+        &self,
+        run_id: RunId,
+        body: Bytes,
+    ) -> impl Future<Output = Result<Bytes, Failure>> + Send {
+        let _ = run_id;
         async { Ok(body) }
     }
 

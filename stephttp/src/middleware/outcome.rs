@@ -38,8 +38,12 @@ impl StoredResponse {
         self.status
     }
 
-    /// Whether the run's client reads the body from where it is stored. It does when the run was handed over: what a
-    /// middleware makes of the body is what the client gets. Otherwise the client has had its response, and only viewers of
+    /// Whether the run's client reads the body from where it is stored: then what a middleware makes of it is what the client
+    /// gets.
+    ///
+    /// It does when the run was handed over, unless [`AsyncResponse::Proxy`](crate::AsyncResponse::Proxy) or `Negotiate` has sent
+    /// it to the app's [output route](crate::Provider::output_route), where the body is
+    /// [restored](super::Middleware::restore_response_body). Otherwise the client has had its response, and only viewers of
     /// Inngest's dashboard see what is stored.
     #[must_use]
     pub fn is_read_by_client(&self) -> bool {

@@ -24,6 +24,7 @@ pub(crate) use settings::Settings;
 
 use crate::provider::Shared;
 use crate::run::RunId;
+use read::{Failure, Output};
 use wait::Waited;
 
 /// The query's parameters.
@@ -63,7 +64,13 @@ async fn output(shared: &Shared, mut parts: Parts) -> Response {
 
 async fn answer(shared: &Shared, asked: &Asked) -> Response {
     match wait::wait(shared, asked.run_id, &asked.token).await {
-        Waited::Ended(output) => respond::ended(output),
+        Waited::Ended(output) => match restore(shared, asked.run_id, output).await {
+            Ok(output) => respond::ended(output),
+            Err(fault) => {
+                tracing::error!(run_id = %asked.run_id, "what is stored of a response cannot be restored: {fault}");
+                respond::failed(Failure::Unrestorable)
+            }
+        },
         Waited::Failed(failure) => respond::failed(failure),
         Waited::Unavailable(after) => respond::unavailable(after),
         Waited::Running => {
@@ -78,6 +85,14 @@ async fn answer(shared: &Shared, asked: &Asked) -> Response {
             }
         }
     }
+}
+
+/// The response as it was before middlewares had it stored. The error is for the log.
+async fn restore(shared: &Shared, run_id: RunId, mut output: Output) -> Result<Output, String> {
+    if output.is_response && !output.body.is_empty() {
+        output.body = shared.middleware().stored_response_body(run_id, output.body).await?;
+    }
+    Ok(output)
 }
 
 /// `OPTIONS`.

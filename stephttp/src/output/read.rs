@@ -52,6 +52,8 @@ pub(super) enum Failure {
     NoResponse,
     /// Whoever answered is not Inngest.
     Unusable,
+    /// A middleware cannot make out what it has stored.
+    Unrestorable,
 }
 
 /// What Inngest says of itself, or has in place of a response. Other fields are the server's business.

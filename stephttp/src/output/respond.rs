@@ -65,6 +65,10 @@ pub(super) fn failed(failure: Failure) -> Response {
         Failure::NoResponse => {
             error(StatusCode::BAD_GATEWAY, "the run has ended without a response; the server's log says why")
         }
+        Failure::Unrestorable => error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "what is stored of the run's response could not be restored; the server's log says why",
+        ),
         Failure::Unusable => {
             error(StatusCode::BAD_GATEWAY, "the run's output could not be read; the server's log says why")
         }

@@ -64,8 +64,11 @@ impl Provider {
     /// | 400 | no token, or no run id | `{"error": "…"}` |
     /// | 401, 403 | Inngest does not take the token, which is good for an hour | `{"error": "…"}` |
     /// | 404 | no such run, or the token is another run's | `{"error": "…"}` |
+    /// | 500 | a [`Middleware`](crate::middleware::Middleware) cannot restore what it has stored; the log says why | `{"error": "…"}` |
     /// | 502 | the run has ended without a response, or Inngest's answer makes no sense; the log says why | `{"error": "…"}` |
     /// | 503 | Inngest cannot be asked, after attempts for half a minute, or for as long as one request waits; the run is not touched by that | `{"error": "…"}`, `Retry-After` |
+    ///
+    /// Middlewares, such as `Encryption`, restore the body that they have stored.
     ///
     /// Each client that waits holds a connection to Inngest open. What Inngest gives is read whole before it is passed on; it
     /// has 8 MiB at most.
@@ -104,11 +107,14 @@ impl Shared {
         self.output_route.is_made.load(Ordering::Relaxed) && self.settings.output.is_path_of(matched)
     }
 
+    /// Whether the app gives its runs' outputs itself.
+    pub(crate) fn has_own_output(&self) -> bool {
+        self.settings.output.is_elsewhere() || self.output_route.is_made.load(Ordering::Relaxed)
+    }
+
     /// Where the app gives a run's output itself, if it does.
     pub(crate) fn own_output_url(&self, run_id: RunId, token: &str) -> Option<String> {
-        let output = &self.settings.output;
-        let is_there = output.is_elsewhere() || self.output_route.is_made.load(Ordering::Relaxed);
-        is_there.then(|| output.location(run_id, token))
+        self.has_own_output().then(|| self.settings.output.location(run_id, token))
     }
 
     /// A client is to be sent to the output route, which nobody has made.

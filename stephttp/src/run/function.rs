@@ -103,6 +103,12 @@ impl Run {
         own.or_else(otherwise).unwrap_or(AsyncResponse::Redirect)
     }
 
+    /// Whether the run's client, should the run be handed over, reads its output at this app's own route.
+    pub(crate) fn is_read_at_home(&self) -> bool {
+        matches!(self.async_response(), AsyncResponse::Proxy | AsyncResponse::Negotiate)
+            && self.shared().is_some_and(|shared| shared.has_own_output())
+    }
+
     /// Whether Inngest is not given the response's body, as far as the handler has said by now.
     pub(crate) fn omits_response_body(&self) -> bool {
         match self.response_body.load(Ordering::Relaxed) {

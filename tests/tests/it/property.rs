@@ -195,7 +195,7 @@ async fn try_program(program: &Program, scrambled: bool) -> Result<(), String> {
         let response = if response.status() == 303 { world.follow(response).await } else { response };
         (response.status(), response.text().await.expect("the body is whole"), world.ended().await)
     };
-    let lived = tokio::time::timeout(Duration::from_secs(5), lived).await;
+    let lived = tokio::time::timeout(Duration::from_secs(60), lived).await;
     let story = || tell(&world, &stage.effects);
     let (status, text, run) = lived.map_err(|_| format!("it hangs\n{}", story()))?;
     if status != 200 || run.status != RunStatus::Completed || !world.inngest.violations().is_empty() {

@@ -51,9 +51,10 @@ use key::{Key, Keys};
 /// # Who reads the response
 ///
 /// A client that has its response from the handler gets it as it is. One whose run was handed over reads it at Inngest,
-/// where it is sealed. Send it to an endpoint of your own, with
-/// [`AsyncResponse::RedirectTo`](crate::AsyncResponse::RedirectTo), which fetches the run's output and
-/// [opens](Self::open_body) it; or let such responses be [readable](Self::readable_responses).
+/// where it is sealed, unless it is sent to the app's own [output route](crate::Provider::output_route), by
+/// [`AsyncResponse::Proxy`](crate::AsyncResponse::Proxy): there it is opened. An endpoint of another kind fetches the run's
+/// output and [opens](Self::open_body) it. Or let responses that clients read at Inngest be
+/// [readable](Self::readable_responses).
 ///
 /// # Keys
 ///

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::{Encryption, EncryptionError, EncryptionErrorKind};
 use crate::error::Failure;
 use crate::middleware::{Execution, Middleware, StepContext, StoredResponse};
+use crate::run::RunId;
 
 impl Middleware for Encryption {
     async fn transform_step_output(
@@ -60,6 +61,10 @@ impl Middleware for Encryption {
             return Ok(body);
         }
         change_body(body, |body| self.seal_body(body))
+    }
+
+    async fn restore_response_body(&self, _: RunId, body: Bytes) -> Result<Bytes, Failure> {
+        change_body(body, |body| self.open_body(body))
     }
 }
 

@@ -3,7 +3,6 @@
 //! The driver polls them, beside the handler: so they come forward also while the handler holds a step that it does not
 //! poll. While one is under way, nothing is decided about the run.
 
-mod contained;
 mod span;
 mod stored;
 mod transform;
@@ -17,8 +16,7 @@ use tracing::Span;
 
 use super::Run;
 use super::record::StepKey;
-use crate::middleware::{Chain, Execution, Outcome, StepContext};
-use contained::contained;
+use crate::middleware::{Chain, Execution, Outcome, StepContext, contained};
 use transform::Pending;
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;

@@ -6,9 +6,8 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde_json::value::RawValue;
 
-use super::contained::contained;
 use super::transform::restore;
-use crate::middleware::StoredResponse;
+use crate::middleware::{StoredResponse, contained};
 use crate::remember;
 use crate::run::Run;
 
@@ -28,7 +27,8 @@ impl Run {
         match &self.hooks {
             Some(hooks) if !body.is_empty() => {
                 let status = StatusCode::from_u16(status).unwrap_or_default();
-                let response = StoredResponse::new(status, self.dispatch().is_some());
+                let response =
+                    StoredResponse::new(status, self.dispatch().is_some() && !self.is_read_at_home());
                 contained(hooks.chain.response_body(&hooks.execution, &response, body)).await
             }
             _ => Ok(body),

@@ -6,12 +6,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{FromRequestParts, Query, State};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::routing::{get, post};
-use inngest::{ApiClient, AsyncResponse, Remember, Step, StepError};
+use inngest::middleware::Encryption;
+use inngest::{ApiClient, AsyncResponse, Provider, Remember, SetupOpts, Step, StepError};
 use serde::{Deserialize, Serialize};
 use stephttp_dev::RunStatus;
-use stephttp_tests::{Logs, Stage, World};
+use stephttp_tests::{Logs, Stage, World, serve};
 
 use super::{encryption, opened, seen_by, world};
 
@@ -192,4 +194,52 @@ async fn inngests_limits_hold_for_what_is_sealed() {
     assert_eq!(world.post("/").send().await.unwrap().status(), 200);
     world.delivered().await;
     world.assert_clean();
+}
+
+#[inngest::api_fn(id = "encryption-proxied", async_response = proxy)]
+async fn proxied(step: Step) -> &'static str {
+    step.sleep("pause", Duration::from_secs(60)).await;
+    "plaintext for the client"
+}
+
+#[tokio::test]
+async fn a_client_of_the_output_route_gets_its_response_opened() {
+    for readable in [false, true] {
+        let encryption = if readable { encryption().readable_responses() } else { encryption() };
+        let routes =
+            |provider: &Provider| Router::new().route("/", post(proxied)).merge(provider.output_route());
+        let world = world(encryption).start_with(routes).await;
+        let response = world.post("/").send().await.unwrap();
+        let place = response.headers()["location"].to_str().unwrap();
+        world.ended().await;
+        let output = world.get(place).send().await.unwrap();
+        assert_eq!(
+            (output.status(), &output.headers()["content-length"]),
+            (StatusCode::OK, &"24".parse().unwrap())
+        );
+        assert_eq!(output.text().await.unwrap(), "plaintext for the client");
+        // Nobody reads it at Inngest.
+        assert!(!seen_by(&world.inngest).contains("plaintext"));
+        world.assert_clean();
+    }
+}
+
+#[tokio::test]
+async fn the_output_route_of_an_app_with_another_key_says_that_it_cannot_open() {
+    let logs = Logs::collect();
+    let routes = |provider: &Provider| Router::new().route("/", post(proxied)).merge(provider.output_route());
+    let world = world(encryption()).start_with(routes).await;
+    let response = world.post("/").send().await.unwrap();
+    let place = response.headers()["location"].to_str().unwrap();
+    let run = world.ended().await;
+
+    let other = Encryption::new("another key").unwrap();
+    let provider =
+        Provider::setup(SetupOpts::new("http://127.0.0.1").dev_server(world.inngest.url()).middleware(other));
+    let provider = provider.unwrap();
+    let (origin, _server) = serve(provider.output_route()).await;
+    let output = reqwest::get(format!("{origin}{place}")).await.unwrap();
+    assert_eq!(output.status(), 500);
+    assert!(output.text().await.unwrap().contains("could not be restored"));
+    logs.assert_line_with(&["ERROR", &run.id, "what is stored of a response cannot be restored"]);
 }

@@ -6,7 +6,7 @@ use std::task::Poll;
 use crate::error::Failure;
 
 /// Contains a panic. The error is for the log.
-pub(super) async fn contained<T>(hook: impl Future<Output = Result<T, Failure>>) -> Result<T, String> {
+pub(crate) async fn contained<T>(hook: impl Future<Output = Result<T, Failure>>) -> Result<T, String> {
     let mut hook = std::pin::pin!(hook);
     std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| hook.as_mut().poll(cx))) {
         Ok(poll) => poll.map(|outcome| outcome.map_err(|failure| format!("a middleware failed: {failure}"))),
