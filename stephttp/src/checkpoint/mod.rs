@@ -10,12 +10,10 @@ mod error;
 mod in_flight;
 mod payload;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::StatusCode;
 use serde::de::IgnoredAny;
 use tokio::task::JoinHandle;
@@ -192,9 +190,8 @@ impl Run {
     }
 
     /// Delivers the run's end and all that has not been sent.
-    async fn report(&self, mut result: ApiResult<'static>) {
-        result.body = self.stored_text(result.status, std::mem::take(&mut result.body)).await;
-        let outcome = match payload::complete(self, result) {
+    async fn report(&self, result: ApiResult<'static>) {
+        let outcome = match payload::complete(self, self.stored_result(result).await) {
             Ok(complete) => {
                 self.record(complete);
                 self.checkpoint(Patience::Background).await
@@ -205,25 +202,6 @@ impl Run {
         if let (Err(error), Some(shared)) = (outcome, self.shared()) {
             shared.deliveries().lost(self.id(), &error);
         }
-    }
-
-    /// What is stored of a response's body whose client has had it.
-    async fn stored_text(&self, status: u16, body: Cow<'static, str>) -> Cow<'static, str> {
-        if !self.is_hooked() {
-            return body;
-        }
-        let stored = self.stored_response_body(status, Bytes::from(body.into_owned())).await;
-        let stored = stored.and_then(|stored| {
-            String::from_utf8(stored.into())
-                .map_err(|_| "what a middleware made of it is not UTF-8".to_owned())
-        });
-        stored.map_or_else(
-            |fault| {
-                tracing::error!(run_id = %self.id(), "the response's body is not stored with its run: {fault}");
-                Cow::Borrowed("")
-            },
-            Cow::Owned,
-        )
     }
 
     /// Tells Inngest of everything, what is outstanding included. Returns where the run's output will be.

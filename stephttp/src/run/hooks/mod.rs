@@ -198,11 +198,6 @@ impl Run {
         }
     }
 
-    /// Whether there are middlewares.
-    pub(crate) fn is_hooked(&self) -> bool {
-        self.hooks.is_some()
-    }
-
     /// Whether middlewares are to be told of the execution's end.
     pub(crate) fn has_execution(&self) -> bool {
         let phase = self.hooks.as_ref().map(|hooks| hooks.lock().phase);

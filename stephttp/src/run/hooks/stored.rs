@@ -10,6 +10,7 @@ use super::transform::restore;
 use crate::middleware::{StoredResponse, contained};
 use crate::remember;
 use crate::run::Run;
+use crate::wire::{ApiResult, headers};
 
 impl Run {
     /// What is stored of the request's body.
@@ -32,6 +33,25 @@ impl Run {
                 contained(hooks.chain.response_body(&hooks.execution, &response, body)).await
             }
             _ => Ok(body),
+        }
+    }
+
+    /// What is stored of a response that its client has had.
+    pub(crate) async fn stored_result(&self, mut result: ApiResult<'static>) -> ApiResult<'static> {
+        if self.hooks.is_none() || result.body.is_empty() {
+            return result;
+        }
+        let body = std::mem::take(&mut result.body).into_owned();
+        let stored = self.stored_response_body(result.status, Bytes::from(body)).await.and_then(|stored| {
+            String::from_utf8(stored.into())
+                .map_err(|_| "what a middleware made of it is not UTF-8".to_owned())
+        });
+        match stored {
+            Ok(stored) => result.body(stored),
+            Err(fault) => {
+                tracing::error!(run_id = %self.id(), "the response's body is not stored with its run: {fault}");
+                result.header(headers::BODY_NOT_STORED, "a middleware could not transform it")
+            }
         }
     }
 

@@ -185,7 +185,10 @@ async fn a_response_whose_body_cannot_be_transformed_is_given_to_its_client_alon
         let world = failing(&stage, "transform_response_body", usize::MAX, panics, post(answers)).await;
         assert_eq!(world.post("/").send().await.unwrap().text().await.unwrap(), SECRET);
         let run = world.ended().await;
-        assert_eq!((run.status, run.response.unwrap().body.as_str()), (RunStatus::Completed, ""));
+        let stored = run.response.unwrap();
+        assert_eq!((run.status, stored.body.as_str()), (RunStatus::Completed, ""));
+        let why = stored.headers.iter().find(|(name, _)| name == "x-stephttp-body-not-stored").unwrap();
+        assert_eq!(why.1, "a middleware could not transform it");
         assert_never_sent(&world, SECRET);
         world.assert_clean();
     }
