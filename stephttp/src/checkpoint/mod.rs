@@ -25,7 +25,8 @@ pub(crate) use error::DeliveryError;
 
 use crate::client::Patience;
 use crate::function::RunOutput;
-use crate::run::{Outstanding, Run};
+use crate::middleware::CheckpointCall;
+use crate::run::{HookedCheckpoint, Outstanding, Run};
 use crate::wire::{ApiResult, CheckpointRun, OpCode};
 
 /// How long a handler waits for room in the backlog before what its own run has gathered is sent to make room, rather than with the run's end.
@@ -277,12 +278,18 @@ impl Run {
         let client = shared.client();
         if let Some(dispatch) = self.dispatch() {
             let (body, count) = payload::save(self.id(), dispatch, unsent)?;
-            client.send_async(self.id(), body, patience).await?;
+            let hooked = self.hooked_checkpoint(CheckpointCall::Async, count).await;
+            let extras = hooked.as_deref().map(HookedCheckpoint::extras);
+            let call = client.send_async(self.id(), body, patience, extras);
+            HookedCheckpoint::observe(hooked.as_deref(), call).await?;
             return Ok(count);
         }
         if let Some(known) = created {
             let (body, count) = payload::add(self.id(), known, unsent)?;
-            client.send_steps(self.id(), body, patience).await?;
+            let hooked = self.hooked_checkpoint(CheckpointCall::Steps, count).await;
+            let extras = hooked.as_deref().map(HookedCheckpoint::extras);
+            let call = client.send_steps(self.id(), body, patience, extras);
+            HookedCheckpoint::observe(hooked.as_deref(), call).await?;
             return Ok(count);
         }
         let Some((body, count)) =
@@ -291,12 +298,17 @@ impl Run {
             // Too early.
             return Err(DeliveryError::Unfit("the handler still reads the request's body".to_owned()));
         };
-        let outcome = if unsent.ends_with_run(count) {
-            // Nothing will follow that would need the answer.
-            client.send_new_run(body, patience).await.map(|IgnoredAny| ())
-        } else {
-            client.send_new_run(body, patience).await.map(|answer| *created = Some(answer))
+        let hooked = self.hooked_checkpoint(CheckpointCall::NewRun, count).await;
+        let extras = hooked.as_deref().map(HookedCheckpoint::extras);
+        let call = async {
+            if unsent.ends_with_run(count) {
+                // Nothing will follow that would need the answer.
+                client.send_new_run(body, patience, extras).await.map(|IgnoredAny| ())
+            } else {
+                client.send_new_run(body, patience, extras).await.map(|answer| *created = Some(answer))
+            }
         };
+        let outcome = HookedCheckpoint::observe(hooked.as_deref(), call).await;
         let outcome = outcome.map_err(DeliveryError::from);
         let unclear = outcome.as_ref().is_err_and(DeliveryError::leaves_unclear);
         self.ledger.may_exist.fetch_or(unclear, Ordering::Relaxed);

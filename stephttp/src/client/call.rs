@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
 use super::error::Credential;
+use super::extras::Extras;
 use super::retry::{self, Attempts};
 use super::{ApiClient, ApiError, Patience};
 use crate::wire::{ApiErrorBody, headers};
@@ -31,6 +32,8 @@ pub(super) struct Call<'a> {
     body: Option<Bytes>,
     credential: Credential,
     extra: Option<(&'static HeaderName, HeaderValue)>,
+    /// From middlewares.
+    extras: Option<&'a Extras>,
     repeatable: bool,
 }
 
@@ -41,7 +44,15 @@ impl<'a> Call<'a> {
 
     pub(super) fn post(url: &'a Uri, body: Bytes) -> Self {
         let credential = Credential::SigningKey;
-        Self { method: Method::POST, url, body: Some(body), credential, extra: None, repeatable: true }
+        Self {
+            method: Method::POST,
+            url,
+            body: Some(body),
+            credential,
+            extra: None,
+            extras: None,
+            repeatable: true,
+        }
     }
 
     /// Sent without the signing key: its address holds an event key, and may be at another host.
@@ -51,6 +62,11 @@ impl<'a> Call<'a> {
 
     pub(super) fn header(self, name: &'static HeaderName, value: HeaderValue) -> Self {
         Self { extra: Some((name, value)), ..self }
+    }
+
+    /// The SDK's own headers replace those of the same name.
+    pub(super) fn extras(self, extras: Option<&'a Extras>) -> Self {
+        Self { extras, ..self }
     }
 
     /// Whether it may have its effect twice. If not, it is tried again only when it surely has had none.
@@ -92,6 +108,9 @@ impl ApiClient {
                 error
             })
         });
+        if let Some(extras) = call.extras {
+            extras.made(attempts.made());
+        }
         outcome.map_err(|error| {
             let unclear = call.has_effect() && attempts.unclear();
             error.of_call(call.url, call.credential, attempts.made(), unclear)
@@ -165,6 +184,9 @@ impl ApiClient {
         *request.method_mut() = call.method.clone();
         *request.uri_mut() = call.url.clone();
         let fields = request.headers_mut();
+        if let Some(extras) = call.extras {
+            fields.clone_from(extras.headers());
+        }
         fields.insert(&SDK, HeaderValue::from_static(headers::SDK_VALUE));
         if let Some(env) = &self.inner.env {
             fields.insert(&ENV, env.clone());

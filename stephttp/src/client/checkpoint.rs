@@ -1,10 +1,12 @@
 //! The calls of the checkpoint API.
 
 use bytes::Bytes;
+use http::Uri;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::call::Call;
+use super::extras::Extras;
 use super::{ApiClient, ApiError, Patience, at, uri};
 use crate::run::RunId;
 use crate::wire::limits::{FIRST_CALL_BYTES, STEP_OUTPUT_BYTES};
@@ -108,7 +110,7 @@ impl ApiClient {
         let run_id = parse_run_id(&run.run_id)?;
         check(steps)?;
         let body = encode(&CheckpointStepsRequest::new(run, steps))?;
-        self.post(run_id, "steps", body, is_repeatable(steps), Patience::AsSetUp).await
+        self.post(run_id, "steps", body, is_repeatable(steps)).await
     }
 
     /// Ends a run with its response: a `RunComplete` operation in `POST /v1/checkpoint/{run_id}/steps` (PROTOCOL 4.3
@@ -179,7 +181,7 @@ impl ApiClient {
     pub async fn checkpoint_async(&self, request: &CheckpointAsyncRequest<'_>) -> Result<(), ApiError> {
         let run_id = parse_run_id(&request.run_id)?;
         check(&request.steps)?;
-        self.post(run_id, "async", encode(request)?, is_repeatable(&request.steps), Patience::AsSetUp).await
+        self.post(run_id, "async", encode(request)?, is_repeatable(&request.steps)).await
     }
 
     /// Fetches the memoized steps of a run: `GET /v0/runs/{run_id}/actions` (PROTOCOL 5.2).
@@ -228,8 +230,9 @@ impl ApiClient {
         &self,
         body: Bytes,
         patience: Patience,
+        extras: Option<&Extras>,
     ) -> Result<T, ApiError> {
-        let call = Call::post(&self.inner.new_run, body);
+        let call = Call::post(&self.inner.new_run, body).extras(extras);
         self.read::<Envelope<T>>(call, patience).await.map(|envelope| envelope.data)
     }
 
@@ -239,8 +242,10 @@ impl ApiClient {
         run_id: RunId,
         body: Bytes,
         patience: Patience,
+        extras: Option<&Extras>,
     ) -> Result<(), ApiError> {
-        self.post(run_id, "steps", body, true, patience).await
+        let url = self.below_run(run_id, "steps");
+        self.call(Call::post(&url, body).extras(extras), patience, |_| Ok(())).await
     }
 
     /// A [`CheckpointAsyncRequest`].
@@ -249,8 +254,10 @@ impl ApiClient {
         run_id: RunId,
         body: Bytes,
         patience: Patience,
+        extras: Option<&Extras>,
     ) -> Result<(), ApiError> {
-        self.post(run_id, "async", body, true, patience).await
+        let url = self.below_run(run_id, "async");
+        self.call(Call::post(&url, body).extras(extras), patience, |_| Ok(())).await
     }
 
     pub(crate) async fn memoized_steps(
@@ -262,16 +269,13 @@ impl ApiClient {
         self.call(Call::get(&url), patience, MemoizedSteps::parse).await
     }
 
-    async fn post(
-        &self,
-        run_id: RunId,
-        what: &str,
-        body: Bytes,
-        repeatable: bool,
-        patience: Patience,
-    ) -> Result<(), ApiError> {
-        let url = uri(&at(&self.inner.base, &format!("v1/checkpoint/{run_id}/{what}")));
-        self.call(Call::post(&url, body).repeatable(repeatable), patience, |_| Ok(())).await
+    async fn post(&self, run_id: RunId, what: &str, body: Bytes, repeatable: bool) -> Result<(), ApiError> {
+        let url = self.below_run(run_id, what);
+        self.call(Call::post(&url, body).repeatable(repeatable), Patience::AsSetUp, |_| Ok(())).await
+    }
+
+    fn below_run(&self, run_id: RunId, what: &str) -> Uri {
+        uri(&at(&self.inner.base, &format!("v1/checkpoint/{run_id}/{what}")))
     }
 }
 
@@ -324,7 +328,7 @@ mod tests {
     async fn an_https_server_that_breaks_off_is_unreachable() {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let client = client(&format!("https://{}/below", listener.local_addr().unwrap()));
-        let call = client.send_new_run::<CheckpointRun>(Bytes::from_static(b"{}"), Patience::Once);
+        let call = client.send_new_run::<CheckpointRun>(Bytes::from_static(b"{}"), Patience::Once, None);
         let server = async {
             let (mut stream, _) = listener.accept().await.unwrap();
             tokio::io::AsyncReadExt::read_u8(&mut stream).await.unwrap()

@@ -7,6 +7,7 @@ use http::{HeaderName, HeaderValue, Uri};
 use url::Url;
 
 use super::call::Call;
+use super::extras::Extras;
 use super::{ApiClient, ApiError, Patience, uri};
 use crate::wire::{EventIdSeed, SentEvents, headers};
 
@@ -62,9 +63,10 @@ impl ApiClient {
         count: usize,
         seed: &EventIdSeed,
         patience: Patience,
+        extras: Option<&Extras>,
     ) -> Result<Vec<String>, SendEventsError> {
         let EventApi(url) = self.inner.events.as_ref().ok_or(SendEventsError::NoKey)?;
-        let mut call = Call::post(url, events).with_event_key();
+        let mut call = Call::post(url, events).with_event_key().extras(extras);
         // Digits, a comma and base64: always a header's value.
         if let Ok(seed) = HeaderValue::try_from(seed.to_string()) {
             call = call.header(&EVENT_ID_SEED, seed);
@@ -123,7 +125,7 @@ mod tests {
     }
 
     async fn send(client: &ApiClient) -> Result<Vec<String>, String> {
-        let sent = client.send_events(Bytes::from_static(b"[{},{}]"), 2, &SEED, Patience::Waited).await;
+        let sent = client.send_events(Bytes::from_static(b"[{},{}]"), 2, &SEED, Patience::Waited, None).await;
         sent.map_err(|error| error.to_string())
     }
 
@@ -177,7 +179,7 @@ mod tests {
             (StatusCode::NOT_FOUND, "404 page not found"),
         ])
         .await;
-        let send = async || client.send_signal(Bytes::from_static(b"{}"), Patience::Waited).await;
+        let send = async || client.send_signal(Bytes::from_static(b"{}"), Patience::Waited, None).await;
         assert!(send().await.unwrap().is_none());
         assert_eq!(send().await.unwrap().unwrap().run_id, "01M817QNM483A695QHA1TT2D4T");
         assert!(send().await.unwrap_err().is(StatusCode::NOT_FOUND));

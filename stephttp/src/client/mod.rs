@@ -9,6 +9,7 @@ mod call;
 mod checkpoint;
 mod error;
 mod events;
+mod extras;
 mod keys;
 mod output;
 mod retry;
@@ -32,6 +33,7 @@ pub use builder::ApiClientBuilder;
 pub(crate) use error::report;
 pub use error::{ApiError, ApiErrorKind};
 pub(crate) use events::{EventApi, SendEventsError};
+pub(crate) use extras::Extras;
 pub(crate) use retry::{Patience, is_worth_retrying, parse_retry_after};
 
 use self::keys::Keys;

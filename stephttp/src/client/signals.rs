@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::StatusCode;
 
 use super::call::Call;
+use super::extras::Extras;
 use super::{ApiClient, ApiError, Patience, at, uri};
 use crate::wire::{Envelope, SignalledRun};
 
@@ -16,9 +17,10 @@ impl ApiClient {
         &self,
         body: Bytes,
         patience: Patience,
+        extras: Option<&Extras>,
     ) -> Result<Option<SignalledRun>, ApiError> {
         let url = uri(&at(&self.inner.base, "v1/signals"));
-        match self.read::<Envelope<SignalledRun>>(Call::post(&url, body), patience).await {
+        match self.read::<Envelope<SignalledRun>>(Call::post(&url, body).extras(extras), patience).await {
             Ok(envelope) => Ok(Some(envelope.data)),
             Err(error) if error.is(StatusCode::NOT_FOUND) && error.message() == NOBODY => Ok(None),
             Err(error) => Err(error),

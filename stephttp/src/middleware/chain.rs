@@ -4,11 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use serde_json::value::RawValue;
 
 use super::contained::contained;
 use super::erased::{Erased, Json};
-use super::{Execution, Middleware, Outcome, StepContext, StoredResponse};
+use super::{CheckpointContext, Execution, Middleware, Outcome, StepContext, StoredResponse};
+use crate::client::ApiError;
 use crate::error::{Failure, StepError};
 use crate::run::RunId;
 
@@ -179,6 +181,27 @@ impl Chain {
 
     pub(crate) fn step_span(&self, step: &StepContext) -> Option<tracing::Span> {
         self.inwards().find_map(|middleware| middleware.step_span(step))
+    }
+
+    pub(crate) fn checkpoint_span(&self, checkpoint: &CheckpointContext) -> Option<tracing::Span> {
+        self.inwards().find_map(|middleware| middleware.checkpoint_span(checkpoint))
+    }
+
+    pub(crate) async fn after_checkpoint(
+        &self,
+        checkpoint: &CheckpointContext,
+        outcome: Result<(), &ApiError>,
+    ) {
+        for middleware in self.outwards() {
+            middleware.after_checkpoint(checkpoint, outcome).await;
+        }
+    }
+
+    /// What a call to Inngest is sent with, besides the SDK's own headers.
+    pub(crate) fn api_headers(&self, execution: &Execution, headers: &mut HeaderMap) {
+        for middleware in self.outwards() {
+            middleware.api_headers(execution, headers);
+        }
     }
 }
 

@@ -3,9 +3,11 @@
 use std::pin::Pin;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use serde_json::value::RawValue;
 
-use super::{Execution, Middleware, Outcome, StepContext, StoredResponse};
+use super::{CheckpointContext, Execution, Middleware, Outcome, StepContext, StoredResponse};
+use crate::client::ApiError;
 use crate::error::{Failure, StepError};
 use crate::run::RunId;
 
@@ -36,6 +38,13 @@ pub(super) trait Erased: Send + Sync {
     fn restore_response_body(&self, run_id: RunId, body: Bytes) -> Transform<'_, Bytes>;
     fn execution_span(&self, execution: &Execution) -> Option<tracing::Span>;
     fn step_span(&self, step: &StepContext) -> Option<tracing::Span>;
+    fn checkpoint_span(&self, checkpoint: &CheckpointContext) -> Option<tracing::Span>;
+    fn after_checkpoint<'a>(
+        &'a self,
+        checkpoint: &'a CheckpointContext,
+        outcome: Result<(), &'a ApiError>,
+    ) -> Hook<'a>;
+    fn api_headers(&self, execution: &Execution, headers: &mut HeaderMap);
 }
 
 /// Which transformation of a step's JSON.
@@ -109,5 +118,21 @@ impl<M: Middleware> Erased for M {
 
     fn step_span(&self, step: &StepContext) -> Option<tracing::Span> {
         Middleware::step_span(self, step)
+    }
+
+    fn checkpoint_span(&self, checkpoint: &CheckpointContext) -> Option<tracing::Span> {
+        Middleware::checkpoint_span(self, checkpoint)
+    }
+
+    fn after_checkpoint<'a>(
+        &'a self,
+        checkpoint: &'a CheckpointContext,
+        outcome: Result<(), &'a ApiError>,
+    ) -> Hook<'a> {
+        Box::pin(Middleware::after_checkpoint(self, checkpoint, outcome))
+    }
+
+    fn api_headers(&self, execution: &Execution, headers: &mut HeaderMap) {
+        Middleware::api_headers(self, execution, headers);
     }
 }

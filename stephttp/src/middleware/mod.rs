@@ -3,6 +3,7 @@
 //! A [`Middleware`] is given to [`SetupOpts::middleware`](crate::SetupOpts::middleware), once for all endpoints of a provider.
 
 mod chain;
+mod checkpoint_context;
 mod contained;
 #[cfg(feature = "encryption")]
 mod encryption;
@@ -12,9 +13,11 @@ mod outcome;
 mod step_context;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use serde_json::value::RawValue;
 
 pub(crate) use chain::Chain;
+pub use checkpoint_context::{CheckpointCall, CheckpointContext};
 pub(crate) use contained::contained;
 #[cfg(feature = "encryption")]
 pub use encryption::{Encryption, EncryptionError, EncryptionErrorKind, EncryptionKeyError};
@@ -22,6 +25,7 @@ pub use execution::Execution;
 pub use outcome::{Outcome, StoredResponse};
 pub use step_context::StepContext;
 
+use crate::client::ApiError;
 use crate::error::{Failure, StepError};
 use crate::run::RunId;
 
@@ -257,5 +261,37 @@ pub trait Middleware: Send + Sync + 'static {
     fn step_span(&self, step: &StepContext) -> Option<tracing::Span> {
         let _ = step;
         None
+    }
+
+    /// The span in which a call to Inngest's checkpoint API is made, all its attempts included. Of several middlewares the first
+    /// that gives one counts. The span of the execution is not current there: it may have ended.
+    ///
+    /// Not called for reading a run's finished steps, which comes before its execution, nor for the answers that re-entries
+    /// give, which are part of their requests.
+    fn checkpoint_span(&self, checkpoint: &CheckpointContext) -> Option<tracing::Span> {
+        let _ = checkpoint;
+        None
+    }
+
+    /// A call to Inngest's checkpoint API is over, with all its attempts. The execution may go on, or have ended.
+    fn after_checkpoint(
+        &self,
+        checkpoint: &CheckpointContext,
+        outcome: Result<(), &ApiError>,
+    ) -> impl Future<Output = ()> + Send {
+        let _ = (checkpoint, outcome);
+        async {}
+    }
+
+    /// Adds headers to a call to Inngest: to checkpoints, and to what [`send_event`](crate::Step::send_event), `send_events` and
+    /// [`send_signal`](crate::Step::send_signal) send. Called once a call, not for each attempt, within the span of the
+    /// checkpoint or the step.
+    ///
+    /// The SDK's own headers (`authorization`, `content-type`, `user-agent`, `x-inngest-…`) replace those of the same name, and
+    /// headers that frame the message (`content-length`, `host`, …) are left out.
+    ///
+    /// What Inngest does for a step ([`fetch`](crate::Step::fetch), `invoke`, `ai_infer`) is no call of this process.
+    fn api_headers(&self, execution: &Execution, headers: &mut HeaderMap) {
+        let _ = (execution, headers);
     }
 }

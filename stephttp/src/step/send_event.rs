@@ -12,9 +12,9 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use ulid::Ulid;
 
-use super::sending::{BoxFuture, Sending, failure};
+use super::sending::{BoxFuture, Sending, extras, failure};
 use super::{Step, StepId};
-use crate::client::{Patience, SendEventsError};
+use crate::client::{Extras, Patience, SendEventsError};
 use crate::error::{Failure, StepError};
 use crate::event::{self, Event};
 use crate::function::StepKind;
@@ -119,10 +119,14 @@ impl Step {
         let call = |hooked: Option<(Chain, Arc<StepContext>)>| -> BoxFuture<_> {
             Box::pin(async move {
                 let mut events = events.map_err(|fault| Failure::from(InvalidEvent(fault)).no_retry())?;
-                if let Some((chain, step)) = hooked {
-                    transform(&chain, &step, &mut events).await?;
+                if let Some((chain, step)) = &hooked {
+                    transform(chain, step, &mut events).await?;
                 }
-                let ids = if events.is_empty() { Vec::new() } else { call.make(batch(&events)).await? };
+                let ids = if events.is_empty() {
+                    Vec::new()
+                } else {
+                    call.make(batch(&events), hooked.as_ref().map(extras)).await?
+                };
                 Ok(SentEvents { ids })
             })
         };
@@ -143,11 +147,12 @@ struct Call {
 }
 
 impl Call {
-    async fn make(self, body: Bytes) -> Result<Vec<String>, Failure> {
+    async fn make(self, body: Bytes, extras: Option<Extras>) -> Result<Vec<String>, Failure> {
         let Some(shared) = self.shared else {
             return Ok((0..self.count).map(|_| Ulid::generate().to_string()).collect());
         };
-        let sent = shared.client().send_events(body, self.count, &self.seed, Patience::Waited).await;
+        let client = shared.client();
+        let sent = client.send_events(body, self.count, &self.seed, Patience::Waited, extras.as_ref()).await;
         sent.map_err(|error| match error {
             SendEventsError::NoKey => Failure::from(error).no_retry(),
             SendEventsError::Api(error) => failure(error),

@@ -4,11 +4,12 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use http::HeaderMap;
 use sha1::{Digest, Sha1};
 use ulid::Ulid;
 
 use super::{RunStep, Step, StepId, Storable};
-use crate::client::ApiError;
+use crate::client::{ApiError, Extras};
 use crate::error::{Failure, Retry};
 use crate::function::StepKind;
 use crate::middleware::{Chain, StepContext};
@@ -46,6 +47,13 @@ impl Step {
         let millis = Ulid::from_string(&run_id).map_or(1, |run_id| run_id.timestamp_ms().max(1));
         EventIdSeed { millis, entropy }
     }
+}
+
+/// What middlewares add to a call that a step makes.
+pub(super) fn extras((chain, step): &(Chain, Arc<StepContext>)) -> Extras {
+    let mut headers = HeaderMap::new();
+    chain.api_headers(step.execution(), &mut headers);
+    Extras::new(headers)
 }
 
 /// A call's error as a step's failure: in the API's words, and retried if that can help.

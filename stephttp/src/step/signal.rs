@@ -5,6 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -12,12 +13,13 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::sending::{Sending, failure};
+use super::sending::{BoxFuture, Sending, extras, failure};
 use super::wait::Wait;
 use super::{Step, StepId};
 use crate::client::{ApiError, Patience};
 use crate::error::{Failure, StepError};
 use crate::function::StepKind;
+use crate::middleware::{Chain, StepContext};
 use crate::run::{Recorded, RunId, StepKey};
 use crate::wire::{OpCode, OpOpts, ReceivedSignal, SignalRequest, duration, limits};
 
@@ -140,19 +142,21 @@ impl Step {
     ) -> SendSignalStep {
         let body = request(&signal.into(), &data);
         let shared = self.run.shared().cloned();
-        let call = async move {
-            let body = body.map_err(|fault| Failure::from(InvalidSignal(fault)).no_retry())?;
-            let Some(shared) = shared else { return Ok(Sent { run_id: None }) };
-            let sent = shared.client().send_signal(body, Patience::Waited).await.map_err(failure)?;
-            let run_id = sent.map(|sent| sent.run_id);
-            if run_id.as_ref().is_some_and(|run_id| run_id.parse::<RunId>().is_err()) {
-                return Err(failure(ApiError::answer("its `run_id` is no run id")));
-            }
-            Ok(Sent { run_id })
+        let call = |hooked: Option<(Chain, Arc<StepContext>)>| -> BoxFuture<_> {
+            Box::pin(async move {
+                let body = body.map_err(|fault| Failure::from(InvalidSignal(fault)).no_retry())?;
+                let Some(shared) = shared else { return Ok(Sent { run_id: None }) };
+                let extras = hooked.as_ref().map(extras);
+                let sent = shared.client().send_signal(body, Patience::Waited, extras.as_ref()).await;
+                let sent = sent.map_err(failure)?;
+                let run_id = sent.map(|sent| sent.run_id);
+                if run_id.as_ref().is_some_and(|run_id| run_id.parse::<RunId>().is_err()) {
+                    return Err(failure(ApiError::answer("its `run_id` is no run id")));
+                }
+                Ok(Sent { run_id })
+            })
         };
-        SendSignalStep {
-            sending: self.sending(id.into(), |_| Box::pin(call), StepKind::SendSignal, Location::caller()),
-        }
+        SendSignalStep { sending: self.sending(id.into(), call, StepKind::SendSignal, Location::caller()) }
     }
 }
 

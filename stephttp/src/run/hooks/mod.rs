@@ -3,6 +3,7 @@
 //! The driver polls them, beside the handler: so they come forward also while the handler holds a step that it does not
 //! poll. While one is under way, nothing is decided about the run.
 
+mod checkpoint;
 mod span;
 mod stored;
 mod transform;
@@ -13,6 +14,8 @@ use std::task::{Context, Poll, Waker};
 
 use http::HeaderMap;
 use tracing::Span;
+
+pub(crate) use checkpoint::HookedCheckpoint;
 
 use super::Run;
 use super::record::StepKey;
@@ -25,8 +28,8 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub(super) struct Hooks {
     chain: Chain,
     execution: Arc<Execution>,
-    /// Set when the execution begins.
-    span: OnceLock<Span>,
+    /// Set when the execution begins, and let go at its end: a span ends with the last that holds it.
+    span: OnceLock<Mutex<Span>>,
     progress: Mutex<Progress>,
 }
 
@@ -85,10 +88,11 @@ impl Run {
             return;
         }
         hooks.execution.set_function_id(self.function_name().into_owned());
-        let span = hooks
-            .span
-            .get_or_init(|| hooks.chain.execution_span(&hooks.execution).unwrap_or_else(Span::none));
+        let span = hooks.span.get_or_init(|| {
+            Mutex::new(hooks.chain.execution_span(&hooks.execution).unwrap_or_else(Span::none))
+        });
         if self.is_being_polled() {
+            let span = span.lock().unwrap_or_else(PoisonError::into_inner).clone();
             span::enter_within_poll(span);
         }
         let mut progress = hooks.lock();
@@ -195,6 +199,9 @@ impl Run {
         };
         if let Err(fault) = contained(telling).await {
             tracing::error!(run_id = %self.id(), "after an execution: {fault}");
+        }
+        if let Some(span) = hooks.span.get() {
+            *span.lock().unwrap_or_else(PoisonError::into_inner) = Span::none();
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 
+use std::sync::PoisonError;
+
 use tracing::Span;
 use tracing::span::EnteredSpan;
 
@@ -24,15 +26,16 @@ impl Drop for InSpan {
 }
 
 /// The span begins while the handler is polled.
-pub(super) fn enter_within_poll(span: &Span) {
-    ENTERED.with_borrow_mut(|entered| *entered = Some(span.clone().entered()));
+pub(super) fn enter_within_poll(span: Span) {
+    ENTERED.with_borrow_mut(|entered| *entered = Some(span.entered()));
 }
 
 impl Run {
     /// The span that the handler is polled in.
     pub(in crate::run) fn enter_span(&self) -> Option<InSpan> {
         let hooks = self.hooks.as_ref()?;
-        let span = hooks.span.get().map(|span| span.clone().entered());
+        let span = hooks.span.get();
+        let span = span.map(|span| span.lock().unwrap_or_else(PoisonError::into_inner).clone().entered());
         Some(InSpan { outer: ENTERED.replace(span) })
     }
 }
