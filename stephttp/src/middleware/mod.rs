@@ -11,6 +11,7 @@ mod erased;
 mod execution;
 mod outcome;
 mod step_context;
+mod traces;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -24,6 +25,7 @@ pub use encryption::{Encryption, EncryptionError, EncryptionErrorKind, Encryptio
 pub use execution::Execution;
 pub use outcome::{Outcome, StoredResponse};
 pub use step_context::StepContext;
+pub use traces::{TraceContext, Tracing};
 
 use crate::client::ApiError;
 use crate::error::{Failure, StepError};

@@ -1,6 +1,9 @@
 //! Middlewares: when they are called, what they are told, and what becomes of what they change.
 
+mod calls;
 mod failures;
 mod lifecycle;
 mod spans;
 mod stored;
+mod traces;
+mod without_opentelemetry;
