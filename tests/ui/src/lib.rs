@@ -1,0 +1,1 @@
+//! Its test, `tests/ui.rs`, is all there is.
