@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -10,6 +11,7 @@ use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::limits::RUN_STEPS;
+use super::op::HexDigits;
 use super::{OpError, StepHash, StepMap};
 
 /// The memoized steps of a run: `GET /v0/runs/{run_id}/actions`, an object from hashed id to value.
@@ -40,7 +42,7 @@ use super::{OpError, StepHash, StepMap};
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct MemoizedSteps {
-    json: Bytes,
+    json: Arc<String>,
     values: StepMap<Range<usize>>,
 }
 
@@ -50,18 +52,21 @@ impl MemoizedSteps {
     /// # Errors
     /// When it is no JSON object. Keys that are no step's hash are left out.
     pub fn parse(json: Bytes) -> Result<Self, serde_json::Error> {
-        // Checked once as a whole, rather than value by value.
-        let text = str::from_utf8(&json).map_err(serde::de::Error::custom)?;
-        let mut deserializer = serde_json::Deserializer::from_str(text);
-        let values = deserializer.deserialize_map(FindValues { text })?;
+        // Checked once as a whole, rather than value by value. Not copied if nobody else has these bytes.
+        Self::find(String::from_utf8(json.into()).map_err(serde::de::Error::custom)?)
+    }
+
+    fn find(json: String) -> Result<Self, serde_json::Error> {
+        let mut deserializer = serde_json::Deserializer::from_str(&json);
+        let values = deserializer.deserialize_map(FindValues { text: &json })?;
         deserializer.end()?;
-        Ok(Self { json, values })
+        Ok(Self { json: Arc::new(json), values })
     }
 
     /// A step's value; `None` when the step has not ended.
     #[must_use]
     pub fn get(&self, hash: StepHash) -> Option<MemoizedStep> {
-        self.values.get(&hash).map(|range| MemoizedStep { json: self.json.slice(range.clone()) })
+        self.values.get(&hash).map(|place| self.at(place))
     }
 
     /// Whether a step has ended.
@@ -77,7 +82,7 @@ impl MemoizedSteps {
 
     /// The steps that have ended with their values, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (StepHash, MemoizedStep)> {
-        self.values.iter().map(|(hash, range)| (*hash, MemoizedStep { json: self.json.slice(range.clone()) }))
+        self.values.iter().map(|(hash, place)| (*hash, self.at(place)))
     }
 
     /// How many steps have ended.
@@ -92,6 +97,10 @@ impl MemoizedSteps {
         self.values.is_empty()
     }
 
+    fn at(&self, place: &Range<usize>) -> MemoizedStep {
+        MemoizedStep { all: self.json.clone(), place: place.clone() }
+    }
+
     /// The bytes that they take, about as the server counts them.
     pub(crate) fn size(&self) -> usize {
         self.json.len()
@@ -102,14 +111,16 @@ impl FromStr for MemoizedSteps {
     type Err = serde_json::Error;
 
     fn from_str(json: &str) -> Result<Self, serde_json::Error> {
-        Self::parse(Bytes::copy_from_slice(json.as_bytes()))
+        Self::find(json.to_owned())
     }
 }
 
 /// One step's stored value.
 #[derive(Clone)]
 pub struct MemoizedStep {
-    json: Bytes,
+    /// What it came with.
+    all: Arc<String>,
+    place: Range<usize>,
 }
 
 impl MemoizedStep {
@@ -124,7 +135,7 @@ impl MemoizedStep {
             data: Option<T>,
             error: Option<OpError>,
         }
-        let wrapper: Wrapper<T> = serde_json::from_slice(&self.json)?;
+        let wrapper: Wrapper<T> = serde_json::from_str(self.as_json())?;
         match wrapper {
             Wrapper { error: Some(error), .. } => Ok(Err(error)),
             Wrapper { data: Some(data), .. } => Ok(Ok(data)),
@@ -138,7 +149,7 @@ impl MemoizedStep {
     /// # Errors
     /// When it is neither `null` nor a `T`.
     pub fn bare<T: DeserializeOwned>(&self) -> Result<Option<T>, serde_json::Error> {
-        serde_json::from_slice(&self.json)
+        serde_json::from_str(self.as_json())
     }
 
     /// What is in `data`, unless it is `null`, or there is an `error` beside it.
@@ -148,26 +159,25 @@ impl MemoizedStep {
             data: Option<Box<RawValue>>,
             error: Option<serde::de::IgnoredAny>,
         }
-        let wrapper: Wrapper = serde_json::from_slice(&self.json).ok()?;
+        let wrapper: Wrapper = serde_json::from_str(self.as_json()).ok()?;
         wrapper.data.filter(|_| wrapper.error.is_none())
     }
 
     /// A value that is not the server's.
     pub(crate) fn of_json(json: String) -> Self {
-        Self { json: Bytes::from(json) }
+        Self { place: 0..json.len(), all: Arc::new(json) }
     }
 
     /// Whether it is `null`: a sleep that is over, or a wait that timed out.
     #[must_use]
     pub fn is_null(&self) -> bool {
-        self.json.trim_ascii() == b"null"
+        self.as_json().trim_ascii() == "null"
     }
 
     /// The value as it came.
     #[must_use]
     pub fn as_json(&self) -> &str {
-        // It was checked as a part of the whole.
-        str::from_utf8(&self.json).unwrap_or_default()
+        &self.all[self.place.clone()]
     }
 }
 
@@ -193,11 +203,11 @@ impl<'de> Visitor<'de> for FindValues<'_> {
         let shortest = r#""0123456789012345678901234567890123456789":{"data":0},"#.len();
         let most = (self.text.len() / shortest).min(RUN_STEPS);
         let mut values = StepMap::with_capacity_and_hasher(most, Default::default());
-        while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
+        while let Some(key) = map.next_key_seed(HexDigits)? {
             let value = map.next_value::<&RawValue>()?.get();
             // Borrowed from the input, so its address is its place there.
             let from = value.as_ptr() as usize - self.text.as_ptr() as usize;
-            if let Some(hash) = StepHash::from_hex(&key) {
+            if let Some(hash) = key {
                 values.insert(hash, from..from + value.len());
             }
         }

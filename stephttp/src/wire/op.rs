@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::Error as _;
+use serde::de::{self, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use sha1::{Digest, Sha1};
@@ -101,6 +101,21 @@ pub struct Timing {
     pub duration_ns: u64,
 }
 
+/// What a character is worth as a hex digit; 255 if it is none. A re-entry reads a hash for each finished step.
+const HEX_VALUES: [u8; 256] = {
+    let mut values = [u8::MAX; 256];
+    let mut value = 0;
+    while value < 16 {
+        let digit = HEX_DIGITS[value as usize];
+        values[digit as usize] = value;
+        values[digit.to_ascii_uppercase() as usize] = value;
+        value += 1;
+    }
+    values
+};
+
+const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 /// The hash by which Inngest knows a step: SHA-1 of its id; 40 lower-case hex digits on the wire.
 ///
 /// The second use of an id in a run is hashed as `id:1`, the third as `id:2`, and so on.
@@ -140,16 +155,24 @@ impl StepHash {
     /// Reads 40 hex digits; `None` for anything else.
     #[must_use]
     pub fn from_hex(digits: &str) -> Option<Self> {
+        let digits: &[u8; 40] = digits.as_bytes().try_into().ok()?;
         let mut bytes = [0; 20];
-        hex::decode_to_slice(digits, &mut bytes).ok().map(|()| Self(bytes))
+        // What is no digit has high bits in the table; they are looked at once, at the end, so that nothing here depends on
+        // which digits there are.
+        let mut all = 0;
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            let (high, low) = (HEX_VALUES[usize::from(pair[0])], HEX_VALUES[usize::from(pair[1])]);
+            all |= high | low;
+            *byte = high << 4 | low;
+        }
+        (all <= 15).then_some(Self(bytes))
     }
 
     fn with_hex<R>(self, use_digits: impl FnOnce(&str) -> R) -> R {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut buffer = [0; 40];
         for (pair, byte) in buffer.chunks_exact_mut(2).zip(self.0) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 15)];
+            pair[0] = HEX_DIGITS[usize::from(byte >> 4)];
+            pair[1] = HEX_DIGITS[usize::from(byte & 15)];
         }
         use_digits(str::from_utf8(&buffer).unwrap_or_default())
     }
@@ -175,7 +198,54 @@ impl Serialize for StepHash {
 
 impl<'de> Deserialize<'de> for StepHash {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let digits = Cow::<'de, str>::deserialize(deserializer)?;
-        Self::from_hex(&digits).ok_or_else(|| D::Error::custom("a step id is 40 hex digits"))
+        deserializer.deserialize_str(HexDigits)?.ok_or_else(|| D::Error::custom("a step id is 40 hex digits"))
+    }
+}
+
+/// Reads a hash where it stands, without a copy of its digits; `None` if it is something else.
+pub(super) struct HexDigits;
+
+impl de::Visitor<'_> for HexDigits {
+    type Value = Option<StepHash>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("40 hex digits")
+    }
+
+    fn visit_str<E>(self, digits: &str) -> Result<Self::Value, E> {
+        Ok(StepHash::from_hex(digits))
+    }
+}
+
+impl<'de> de::DeserializeSeed<'de> for HexDigits {
+    type Value = Option<StepHash>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_40_hex_digits() {
+        let digits = "51de2b835bd35a67eb32dbcd3d77d4b96e5aa39d";
+        assert_eq!(StepHash::from_hex(digits), Some(StepHash::of("before")));
+        assert_eq!(StepHash::from_hex(&digits.to_uppercase()), Some(StepHash::of("before")));
+        for at in 0..40 {
+            for other in ["g", "G", "/", ":", "@", "`", " ", "-"] {
+                let mut wrong = digits.to_owned();
+                wrong.replace_range(at..=at, other);
+                assert_eq!(StepHash::from_hex(&wrong), None, "{wrong}");
+            }
+        }
+        for wrong in ["", &digits[1..], &format!("{digits}0"), &"\u{e9}".repeat(20)] {
+            assert_eq!(StepHash::from_hex(wrong), None, "{wrong}");
+        }
+        let json = format!("\"{digits}\"");
+        assert_eq!(serde_json::from_str::<StepHash>(&json).unwrap(), StepHash::of("before"));
+        assert!(serde_json::from_str::<StepHash>("\"51de\"").is_err());
     }
 }
