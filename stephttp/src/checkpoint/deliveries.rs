@@ -97,6 +97,7 @@ impl Deliveries {
         };
         *self.lock().tasks.entry(run_id).or_default() += 1;
         let task = Task { deliveries: self.clone(), run_id, finished: false };
+        let work = Box::pin(work);
         Some(runtime.spawn(async move {
             let mut task = task;
             let output = work.await;
@@ -113,7 +114,9 @@ impl Deliveries {
         if account.reporters < AT_ONCE {
             account.reporters += 1;
             drop(account);
-            runtime.spawn(Reporter { deliveries: self.clone(), current: None, ended: false }.work());
+            let reporter = Reporter { deliveries: self.clone(), current: None, ended: false };
+            // Boxed: it is kilobytes large, and tokio copies a task's future when it begins and when it ends.
+            runtime.spawn(Box::pin(reporter.work()));
         }
     }
 
