@@ -47,7 +47,9 @@ enum Stage<F, E> {
     /// The handler is under way.
     Handling(Handling<F>),
     /// The response is being made without the handler.
-    Deciding(BoxFuture<Result<Response, E>>),
+    Answering(BoxFuture<Response>),
+    /// The same, where it may come to the service's error.
+    Passing(BoxFuture<Result<Response, E>>),
     Done,
 }
 
@@ -93,8 +95,12 @@ where
         }
     }
 
-    pub(super) fn deciding(response: impl Future<Output = Result<Response, E>> + Send + 'static) -> Self {
-        Self { stage: Stage::Deciding(Box::pin(response)) }
+    pub(super) fn answering(response: impl Future<Output = Response> + Send + 'static) -> Self {
+        Self { stage: Stage::Answering(Box::pin(response)) }
+    }
+
+    pub(super) fn passing(response: impl Future<Output = Result<Response, E>> + Send + 'static) -> Self {
+        Self { stage: Stage::Passing(Box::pin(response)) }
     }
 }
 
@@ -111,7 +117,8 @@ where
         loop {
             let end = match &mut self.stage {
                 Stage::Handling(handling) => std::task::ready!(handling.poll(cx)),
-                Stage::Deciding(response) => return response.as_mut().poll(cx),
+                Stage::Answering(response) => return response.as_mut().poll(cx).map(Ok),
+                Stage::Passing(response) => return response.as_mut().poll(cx),
                 Stage::Done => panic!("a response was polled after it had been given"),
             };
             let Stage::Handling(Handling { handler, run, .. }) =
@@ -122,10 +129,9 @@ where
             // Its destructors run before anything else is told of it.
             drop(handler);
             if let End::Driven(Driven::Suspended(outstanding)) = end {
-                let response = handing_over::from_first(run, outstanding);
-                self.stage = Stage::Deciding(Box::pin(async { Ok(response.await) }));
+                self.stage = Stage::Answering(Box::pin(handing_over::from_first(run, outstanding)));
             } else if run.has_execution() {
-                self.stage = Stage::Deciding(Box::pin(async move {
+                self.stage = Stage::Passing(Box::pin(async move {
                     let (outcome, panic) = outcome(&end);
                     run.end_execution(outcome, panic).await;
                     conclude(&run, end)

@@ -52,14 +52,13 @@ where
             // A layer further out has it in hand.
             self.shared.warn_of_second_layer();
             let response = self.inner.call(request);
-            return ResponseFuture::deciding(async { Ok(response.await?.map(Body::new)) });
+            return ResponseFuture::passing(async { Ok(response.await?.map(Body::new)) });
         }
         if is_reentry(request.headers()) {
             // The service that is ready must be the one that is called.
             let other = self.inner.clone();
             let inner = std::mem::replace(&mut self.inner, other);
-            let answer = reentry::serve(self.shared.clone(), inner, request);
-            return ResponseFuture::deciding(async { Ok(answer.await) });
+            return ResponseFuture::answering(reentry::serve(self.shared.clone(), inner, request));
         }
         let (mut parts, body) = request.into_parts();
         let run = Arc::new(Run::first(self.shared.clone(), &parts));
