@@ -13,6 +13,11 @@ pub(super) struct UsedIds {
 }
 
 impl UsedIds {
+    /// Makes room for so many ids.
+    pub(super) fn reserve(&mut self, ids: usize) {
+        self.next_index.reserve(ids);
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.next_index.is_empty()
     }

@@ -104,6 +104,11 @@ impl Order {
         }
     }
 
+    /// Makes room for so many steps.
+    pub(super) fn reserve(&mut self, steps: usize) {
+        self.entries.reserve(steps);
+    }
+
     /// A step is polled for the first time.
     pub(super) fn enter(&mut self, hash: StepHash, waker: &Waker) -> Slot {
         let slot = Slot(u32::try_from(self.entries.len()).unwrap_or(u32::MAX));

@@ -204,6 +204,11 @@ impl State {
     ///
     /// Returns the steps that were outstanding and have their outcome now.
     pub(super) fn learn(&mut self, memo: Memo) -> Vec<(Slot, StepKey)> {
+        if self.is_unused() {
+            // It comes to most of them again.
+            self.ids.reserve(memo.len());
+            self.order.reserve(memo.len());
+        }
         self.memo = memo;
         let (decisions, orders) = decisions(&self.memo);
         self.orders = orders;
