@@ -22,9 +22,12 @@ pub(crate) enum DeliveryError {
     /// A middleware could not transform what was to be stored.
     #[error("what was to be stored could not be transformed: {0}")]
     Middleware(String),
-    /// The run has too many steps to go on.
+    /// The run has more steps, or remembers more, than it can go on with.
     #[error("{0}")]
-    TooManySteps(String),
+    OverLimit(String),
+    /// The request has more than Inngest keeps of one.
+    #[error("{0}")]
+    TooLarge(String),
     /// A run was created without a token for its output.
     #[error("Inngest gave no token for the run's output")]
     NoToken,

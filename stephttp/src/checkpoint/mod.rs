@@ -213,7 +213,7 @@ impl Run {
         let remembered = self.stored_remembered().await.map_err(DeliveryError::Middleware)?;
         let handover = self.hand_over(outstanding, remembered);
         if let Some(reason) = self.over_limit(&handover) {
-            return Err(DeliveryError::TooManySteps(reason));
+            return Err(DeliveryError::OverLimit(reason));
         }
         let waits = handover.ops.len();
         self.put_back(handover.context);

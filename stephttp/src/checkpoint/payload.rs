@@ -14,7 +14,7 @@ use crate::layer::{BodyFault, Dispatch};
 use crate::provider::Settings;
 use crate::run::{Recorded, Run, RunId, START, StepKey};
 use crate::wire::duration::millis;
-use crate::wire::limits::{FIRST_CALL_BYTES, STEP_OUTPUT_BYTES};
+use crate::wire::limits::{FIRST_CALL_BYTES, REQUEST_BODY_BYTES, STEP_OUTPUT_BYTES};
 use crate::wire::{
     ApiResult, CheckpointAsyncRequest, CheckpointNewRunRequest, CheckpointRun, CheckpointStepsRequest,
     HttpRequestEvent, NewApiRunData, Op, OpCode, event, headers,
@@ -106,6 +106,13 @@ pub(super) async fn create(
         }
     };
     let body = run.stored_request_body(body).await.map_err(DeliveryError::Middleware)?;
+    if body.len() > REQUEST_BODY_BYTES {
+        return Err(DeliveryError::TooLarge(format!(
+            "the request's body has {} bytes as middlewares would have it stored, and Inngest keeps at most \
+             {REQUEST_BODY_BYTES}",
+            body.len()
+        )));
+    }
     let opts = run.opts();
     let data = NewApiRunData {
         domain: settings.origin(head.host()),
@@ -145,7 +152,7 @@ pub(super) async fn create(
             return Ok(Some((body, count)));
         }
         if count == 0 {
-            return Err(DeliveryError::Unfit(format!(
+            return Err(DeliveryError::TooLarge(format!(
                 "the request has {} bytes, too many for Inngest",
                 body.len()
             )));

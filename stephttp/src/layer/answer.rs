@@ -110,7 +110,9 @@ pub(super) fn finished(run_id: RunId, mut result: ApiResult<'_>) -> Response {
 /// To Inngest: the run has failed, and its client gets a 500 with this message.
 pub(super) fn failed(run_id: RunId, message: &str) -> Response {
     let body = serde_json::json!({ "error": message }).to_string();
-    finished(run_id, ApiResult::new(500).header("content-type", "application/json").body(body))
+    let result =
+        ApiResult::new(500).header("content-type", "application/json").header(headers::OWN_ANSWER, "true");
+    finished(run_id, result.body(body))
 }
 
 /// To Inngest: call again. Only while an attempt is left, or the run hangs.

@@ -43,9 +43,11 @@ where
     stage: Stage<F, E>,
 }
 
-enum Stage<F, E> {
+enum Stage<F: Future, E> {
     /// The handler is under way.
     Handling(Handling<F>),
+    /// Middlewares are told of its end.
+    Ending(Box<Ending<F::Output>>),
     /// The response is being made without the handler.
     Answering(BoxFuture<Response>),
     /// The same, where it may come to the service's error.
@@ -58,6 +60,13 @@ struct Handling<F> {
     handler: Pin<Box<F>>,
     run: Arc<Run>,
     linger: Linger,
+}
+
+/// A handler that has ended. What it has come to is not lost, whatever becomes of its client meanwhile.
+struct Ending<T> {
+    telling: BoxFuture<()>,
+    run: Arc<Run>,
+    end: End<T>,
 }
 
 /// How a handler's time ended.
@@ -117,6 +126,13 @@ where
         loop {
             let end = match &mut self.stage {
                 Stage::Handling(handling) => std::task::ready!(handling.poll(cx)),
+                Stage::Ending(ending) => {
+                    std::task::ready!(ending.telling.as_mut().poll(cx));
+                    let Stage::Ending(ending) = std::mem::replace(&mut self.stage, Stage::Done) else {
+                        unreachable!("the stage was looked at above")
+                    };
+                    return Poll::Ready(conclude(&ending.run, ending.end));
+                }
                 Stage::Answering(response) => return response.as_mut().poll(cx).map(Ok),
                 Stage::Passing(response) => return response.as_mut().poll(cx),
                 Stage::Done => panic!("a response was polled after it had been given"),
@@ -131,11 +147,10 @@ where
             if let End::Driven(Driven::Suspended(outstanding)) = end {
                 self.stage = Stage::Answering(Box::pin(handing_over::from_first(run, outstanding)));
             } else if run.has_execution() {
-                self.stage = Stage::Passing(Box::pin(async move {
-                    let (outcome, panic) = outcome(&end);
-                    run.end_execution(outcome, panic).await;
-                    conclude(&run, end)
-                }));
+                let (outcome, panic) = outcome(&end);
+                let told = run.clone();
+                let telling = Box::pin(async move { told.end_execution(outcome, panic).await });
+                self.stage = Stage::Ending(Box::new(Ending { telling, run, end }));
             } else {
                 return Poll::Ready(conclude(&run, end));
             }
@@ -186,7 +201,8 @@ fn outcome<R, E>(end: &End<Result<http::Response<R>, E>>) -> (Outcome, Option<St
     }
 }
 
-/// The client is gone: axum drops a handler then. One that has begun a step goes on without its client.
+/// The client is gone: axum drops a handler then. One that has begun a step goes on without its client, and so does the end
+/// of one that has ended.
 impl<F, R, E> Drop for ResponseFuture<F, R, E>
 where
     F: Future<Output = Result<http::Response<R>, E>> + Send + 'static,
@@ -195,7 +211,14 @@ where
     E: Send + 'static,
 {
     fn drop(&mut self) {
-        if let Stage::Handling(mut handling) = std::mem::replace(&mut self.stage, Stage::Done) {
+        let stage = std::mem::replace(&mut self.stage, Stage::Done);
+        if let Stage::Ending(ending) = stage {
+            let Ending { telling, run, end } = *ending;
+            run.clone().in_background(async move {
+                telling.await;
+                conclude_alone(run, end).await;
+            });
+        } else if let Stage::Handling(mut handling) = stage {
             if !handling.run.is_tracked() || !handling.run.has_begun() {
                 let Handling { handler, run, .. } = handling;
                 drop(handler);
@@ -227,6 +250,15 @@ where
         let (outcome, panic) = outcome(&end);
         run.end_execution(outcome, panic).await;
     }
+    conclude_alone(run, end).await;
+}
+
+/// Reports a run whose client is gone.
+async fn conclude_alone<R, E>(run: Arc<Run>, end: End<Result<http::Response<R>, E>>)
+where
+    R: HttpBody<Data = Bytes> + Send + 'static,
+    R::Error: Into<axum::BoxError>,
+{
     match end {
         End::Driven(Driven::Answered(Ok(response))) => {
             let mut body = std::pin::pin!(answered(&run, response).into_body());

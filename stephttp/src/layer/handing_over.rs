@@ -62,10 +62,15 @@ async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Result<Respo
         }
         Err(error) => {
             tracing::error!(run_id = %run.id(), error = error.report(), "the run could not be handed over to Inngest");
-            if let DeliveryError::TooManySteps(reason) = &error {
-                // Trying again would not help.
+            // Trying again would not help.
+            let hopeless = match &error {
+                DeliveryError::OverLimit(reason) => Some((StatusCode::INTERNAL_SERVER_ERROR, reason)),
+                DeliveryError::TooLarge(reason) => Some((StatusCode::PAYLOAD_TOO_LARGE, reason)),
+                _ => None,
+            };
+            if let Some((status, reason)) = hopeless {
                 let message = format!("the request cannot be carried on: {reason}");
-                return Err(give_up(&run, answer::error(StatusCode::INTERNAL_SERVER_ERROR, &message)));
+                return Err(give_up(&run, answer::error(status, &message)));
             }
             let kind = if let DeliveryError::Api(error) = &error { Some(error.kind()) } else { None };
             let message = match (&error, kind) {

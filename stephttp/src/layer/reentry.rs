@@ -282,10 +282,8 @@ async fn finish(run: &Arc<Run>, response: Response) -> Response {
         Ok(body) => body,
         Err(fault) => {
             tracing::error!(run_id = %run.id(), "the response's body could not be transformed: {fault}");
-            let Some(dispatch) = run.dispatch() else { return stale() };
-            let message = "a middleware failed";
-            let retries = run.opts().retries();
-            return retry_or_fail(dispatch, retries, StatusCode::INTERNAL_SERVER_ERROR, message);
+            let retries = if run.is_entered() { run.opts().retries() } else { 0 };
+            return call_again_or_fail(run, retries, "a middleware failed");
         }
     };
     let Ok(body) = str::from_utf8(&body) else {

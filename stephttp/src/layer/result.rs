@@ -6,6 +6,8 @@ use std::collections::btree_map::Entry;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use crate::wire::headers as wire;
+
 /// Who will see a result's headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Audience {
@@ -21,7 +23,8 @@ pub(crate) type Headers = BTreeMap<Cow<'static, str>, Cow<'static, str>>;
 /// Headers in the one-string form that results have, without those that are about one connection.
 pub(crate) fn headers(headers: &HeaderMap, audience: Audience) -> Headers {
     let mut result = Headers::new();
-    for (name, value) in headers.iter().filter(|(name, _)| !is_hop_by_hop(name)) {
+    for (name, value) in headers.iter().filter(|(name, _)| !is_hop_by_hop(name) && *name != wire::OWN_ANSWER)
+    {
         let value = if audience == Audience::Viewers && is_secret(name) {
             "(redacted)".to_owned()
         } else {

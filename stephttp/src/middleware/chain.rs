@@ -8,7 +8,7 @@ use http::HeaderMap;
 use serde_json::value::RawValue;
 
 use super::contained::contained;
-use super::erased::{Erased, Json};
+use super::erased::{Erased, Hook, Json};
 use super::{CheckpointContext, Execution, Middleware, Outcome, StepContext, StoredResponse};
 use crate::client::ApiError;
 use crate::error::{Failure, StepError};
@@ -44,13 +44,13 @@ impl Chain {
 
     pub(crate) async fn after_execution(&self, execution: &Execution, outcome: &Outcome) {
         for middleware in self.outwards() {
-            middleware.after_execution(execution, outcome).await;
+            told("after an execution", execution, middleware.after_execution(execution, outcome)).await;
         }
     }
 
     pub(crate) async fn on_panic(&self, execution: &Execution, panic: &str) {
         for middleware in self.outwards() {
-            middleware.on_panic(execution, panic).await;
+            told("after a panic", execution, middleware.on_panic(execution, panic)).await;
         }
     }
 
@@ -62,7 +62,7 @@ impl Chain {
 
     pub(crate) async fn after_step(&self, step: &StepContext, outcome: Result<(), &StepError>) {
         for middleware in self.outwards() {
-            middleware.after_step(step, outcome).await;
+            told("after a step", step.execution(), middleware.after_step(step, outcome)).await;
         }
     }
 
@@ -202,6 +202,17 @@ impl Chain {
         for middleware in self.outwards() {
             middleware.api_headers(execution, headers);
         }
+    }
+}
+
+/// A middleware is told what has happened. That it panics changes nothing of that, and others are told all the same.
+async fn told(when: &str, execution: &Execution, hook: Hook<'_>) {
+    let hook = async {
+        hook.await;
+        Ok(())
+    };
+    if let Err(fault) = contained(hook).await {
+        tracing::error!(run_id = %execution.run_id(), "{when}: {fault}");
     }
 }
 

@@ -41,8 +41,9 @@ impl Execution {
         self.run_id
     }
 
-    /// The function: its id or, where it has none, its method and route, as `GET /orders/{id}`. `None` only while a re-entry's
-    /// request is restored, before its handler is called.
+    /// The function: its id or, where it has none, its method and route, as `GET /orders/{id}`. `None` as long as
+    /// the execution has not begun: while a re-entry's request is restored, before its handler is called, and over all of a
+    /// request whose handler did not begin.
     #[must_use]
     pub fn function_id(&self) -> Option<&str> {
         self.function_id.get().map(String::as_str)
@@ -89,7 +90,9 @@ impl Execution {
     /// Keeps a text for the run's later executions: it is stored at Inngest when the run is handed over. In a first request, and
     /// before it ends; elsewhere it is not stored.
     ///
-    /// Choose a name that no other middleware has: `"example.com/tenant"`.
+    /// Choose a name that no other middleware has: `"example.com/tenant"`. All that is remembered of a run, the values of
+    /// [`Remember`](crate::Remember) included, has 4 MiB at most as it is stored; with more the run is not handed over, and its
+    /// client gets a 500.
     pub fn remember(&self, name: impl Into<String>, value: impl Into<String>) {
         lock(&self.remembered).insert(name.into(), value.into());
     }

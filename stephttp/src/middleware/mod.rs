@@ -85,13 +85,15 @@ use crate::run::RunId;
 ///
 /// # Panics
 ///
-/// A panic in a `before_…` method or in a transformation of a step is as one of the handler. Elsewhere it is contained,
-/// logged, and counts as a failure.
+/// A panic in a `before_…` method, in a method that gives a span, or in a transformation of a step is as one of the handler.
+/// Elsewhere it is contained and logged. In a transformation it counts as a failure; in `after_…` and `on_panic` it changes
+/// nothing, and the other middlewares are told all the same.
 ///
 /// # Cancellation
 ///
 /// A step that is dropped, as the loser of a `select!` is, drops the methods that are under way for it, and has no
-/// `after_step`. A process that dies calls nothing.
+/// `after_step`. A client that goes away cuts off no [`after_execution`](Self::after_execution). A process that dies calls
+/// nothing.
 pub trait Middleware: Send + Sync + 'static {
     /// An execution begins.
     ///
@@ -122,8 +124,9 @@ pub trait Middleware: Send + Sync + 'static {
         async {}
     }
 
-    /// A step's code has run in this process, after [`transform_step_output`](Self::transform_step_output). An error may be
-    /// an attempt's: whether the step is tried again is Inngest's to say.
+    /// A step's code has run in this process, after [`transform_step_output`](Self::transform_step_output): an output that
+    /// cannot be transformed, or has grown over Inngest's limit by it, is an error here. An error may be an attempt's: whether
+    /// the step is tried again is Inngest's to say.
     fn after_step(
         &self,
         step: &StepContext,
@@ -151,7 +154,7 @@ pub trait Middleware: Send + Sync + 'static {
     }
 
     /// Changes back what was stored of a step, or has come for it: the result of an invoked function, say. Not called for
-    /// errors, sleeps and events.
+    /// errors, sleeps and events, nor for `null`: do not transform an output into that.
     ///
     /// # Errors
     /// A [`Failure`] does not count as the step's, since the step did end well: the request is given up, which is logged, and
@@ -169,7 +172,8 @@ pub trait Middleware: Send + Sync + 'static {
     /// payload of an [`invoke`](crate::Step::invoke). A JSON object, or `null`; it must stay one.
     ///
     /// # Errors
-    /// A [`Failure`] is one of the step that sends. For an invocation the request is given up.
+    /// A [`Failure`] is one of the step that sends. For an invocation the request is given up. Data that is over 3 MiB now is
+    /// such a failure.
     fn transform_event_data(
         &self,
         step: &StepContext,
@@ -196,7 +200,8 @@ pub trait Middleware: Send + Sync + 'static {
     /// several times, when the run's creation is tried again.
     ///
     /// # Errors
-    /// With a [`Failure`] the run is not recorded, and not handed over: its client gets a 503 then.
+    /// With a [`Failure`] the run is not recorded, and not handed over: its client gets a 503 then. So it is with a body that
+    /// has over 3,096,576 bytes now, and the client gets a 413.
     fn transform_request_body(
         &self,
         execution: &Execution,

@@ -24,6 +24,7 @@ pub(crate) use settings::Settings;
 
 use crate::provider::Shared;
 use crate::run::RunId;
+use crate::wire::headers;
 use read::{Failure, Output};
 use wait::Waited;
 
@@ -89,7 +90,8 @@ async fn answer(shared: &Shared, asked: &Asked) -> Response {
 
 /// The response as it was before middlewares had it stored. The error is for the log.
 async fn restore(shared: &Shared, run_id: RunId, mut output: Output) -> Result<Output, String> {
-    if output.is_response && !output.body.is_empty() {
+    let is_transformed = output.is_response && !output.headers.contains_key(headers::OWN_ANSWER);
+    if is_transformed && !output.body.is_empty() {
         output.body = shared.middleware().stored_response_body(run_id, output.body).await?;
     }
     Ok(output)

@@ -130,8 +130,8 @@ fn sealed(mut response: Response) -> Response {
 /// Takes away what is about the connection to Inngest, or about the host that Inngest is at.
 fn strip(headers: &mut HeaderMap) {
     const ABOUT_THE_HOST: [HeaderName; 4] = [ALT_SVC, SERVER, STRICT_TRANSPORT_SECURITY, VIA];
-    const ABOUT_THE_HOST_BY_NAME: [&str; 4] =
-        ["nel", "report-to", "reporting-endpoints", headers::SERVER_KIND];
+    const ABOUT_THE_HOST_BY_NAME: [&str; 5] =
+        ["nel", "report-to", "reporting-endpoints", headers::SERVER_KIND, headers::OWN_ANSWER];
     // RFC 9110, section 7.6.1: a connection may name more of them.
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)

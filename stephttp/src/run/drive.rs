@@ -59,7 +59,7 @@ impl Run {
     ) -> Poll<Driven<F::Output>> {
         self.wakeup.begin(cx.waker());
         if self.poll_begin(cx).is_pending() {
-            self.wakeup.rest();
+            self.wakeup.leave();
             return Poll::Pending;
         }
         let waker = Waker::from(self.clone());
@@ -74,8 +74,15 @@ impl Run {
                 return Poll::Ready(Driven::Answered(output));
             }
             // Until they are done, nothing is to be concluded from what the handler waits for.
-            let rests = self.poll_hooks(cx).is_pending() || !self.is_tracked();
-            let next = if rests { Next::Rest } else { self.after_poll() };
+            let next = if self.poll_hooks(cx).is_pending() {
+                // The time that they take is not the handler's.
+                self.lock().held = None;
+                Next::Rest
+            } else if self.is_tracked() {
+                self.after_poll()
+            } else {
+                Next::Rest
+            };
             match next {
                 Next::Poll => {}
                 Next::Rest => {
@@ -107,6 +114,10 @@ impl Run {
         if let Some(fault) = state.broken.take() {
             self.close(state);
             return Next::End(Driven::Broken(fault));
+        }
+        if self.is_transforming() {
+            // A step in a task of its own has just come to it.
+            return Next::Rest;
         }
         let polled = std::mem::take(&mut state.polled);
         let probing = std::mem::take(&mut state.probing);

@@ -12,7 +12,7 @@ use super::record::{Recorded, StepKey};
 use super::state::{Outstanding, OutstandingKind};
 use super::stored_order::{order_step, store_order};
 use crate::remember;
-use crate::wire::limits::{REENTRY_ANSWER_BYTES, RUN_STEPS};
+use crate::wire::limits::{REENTRY_ANSWER_BYTES, RUN_STEPS, STEP_OUTPUT_BYTES};
 use crate::wire::{OpCode, OpOpts, StepHash};
 
 /// Room in an answer for the step that says that the run plans.
@@ -97,8 +97,16 @@ impl Run {
         (!state.order.has_drop_of(dropped)).then(|| hidden(order_step(state.orders), &[dropped]))
     }
 
-    /// Says what is wrong when a run's hidden steps take it over the limit, at which Inngest ends it without an error.
+    /// Says what is wrong when a run's hidden steps are over a limit: Inngest ends it without an error then, or drops them.
     pub(crate) fn over_limit(&self, handover: &Handover) -> Option<String> {
+        if let Some(bytes) =
+            handover.context.iter().map(Recorded::output_size).find(|bytes| *bytes > STEP_OUTPUT_BYTES)
+        {
+            return Some(format!(
+                "what `Remember` and middlewares remember of the request has {bytes} bytes as it is stored, but Inngest keeps \
+                 at most {STEP_OUTPUT_BYTES} (4 MiB) of it: remember less"
+            ));
+        }
         let steps = self.lock().steps() + handover.context.len();
         (steps > RUN_STEPS).then(|| {
             format!(

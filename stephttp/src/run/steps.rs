@@ -317,6 +317,11 @@ impl Run {
         matches!(self.origin, Origin::First(_))
     }
 
+    /// Why a step's output cannot be kept.
+    pub(crate) fn refuses_output(&self, output: &RawValue) -> Option<OpError> {
+        refused(&self.lock(), output)
+    }
+
     /// A step's future ended with an output.
     pub(crate) fn ended_ok(
         &self,
@@ -326,23 +331,10 @@ impl Run {
         executing: &mut Executing,
     ) -> Ended {
         let Some(slot) = place.slot else { return Ended::Now };
-        let bytes = output.get().len() + WRAPPER_BYTES;
-        if bytes > STEP_OUTPUT_BYTES {
-            let message = format!(
-                "the step's output has {bytes} bytes as JSON, but Inngest keeps at most {STEP_OUTPUT_BYTES} (4 MiB) a \
-                 step: store it elsewhere and return a reference"
-            );
-            return Ended::Refused(OpError::new("StepOutputTooLarge", message));
-        }
         let timing = executing.timing();
         let mut state = self.open(&key.id);
-        let total = state.bytes() + bytes;
-        if total > RUN_STATE_BYTES {
-            let message = format!(
-                "the run's step outputs would have {total} bytes, but Inngest keeps at most {RUN_STATE_BYTES} (32 MiB) \
-                 a run: store large outputs elsewhere and return references"
-            );
-            return Ended::Refused(OpError::new("RunLimitError", message));
+        if let Some(error) = refused(&state, &output) {
+            return Ended::Refused(error);
         }
         executing.end(&mut state);
         let op = Recorded::ran(key.clone(), output, Some(timing));
@@ -427,6 +419,26 @@ impl Run {
         }
         state
     }
+}
+
+/// Why a step's output is over a limit, if it is.
+fn refused(state: &State, output: &RawValue) -> Option<OpError> {
+    let bytes = output.get().len() + WRAPPER_BYTES;
+    if bytes > STEP_OUTPUT_BYTES {
+        let message = format!(
+            "the step's output has {bytes} bytes as JSON, but Inngest keeps at most {STEP_OUTPUT_BYTES} (4 MiB) a step: \
+             store it elsewhere and return a reference"
+        );
+        return Some(OpError::new("StepOutputTooLarge", message));
+    }
+    let total = state.bytes() + bytes;
+    (total > RUN_STATE_BYTES).then(|| {
+        let message = format!(
+            "the run's step outputs would have {total} bytes, but Inngest keeps at most {RUN_STATE_BYTES} (32 MiB) a run: \
+             store large outputs elsewhere and return references"
+        );
+        OpError::new("RunLimitError", message)
+    })
 }
 
 #[track_caller]

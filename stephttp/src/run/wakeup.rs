@@ -37,6 +37,12 @@ impl Wakeup {
         }
     }
 
+    /// The driver rests without having looked, until what it waits for has come to its end: nothing else brings it further,
+    /// and it looks then.
+    pub(super) fn leave(&self) {
+        self.driving.store(false, Ordering::SeqCst);
+    }
+
     /// The driver looks at everything that has been noticed.
     pub(super) fn look(&self) {
         self.noticed.store(false, Ordering::SeqCst);

@@ -184,9 +184,11 @@ where
                     let output = output_of(run, &key, output, this.form.store);
                     *this.stage = match hooked {
                         None => settle(run, key, place, &mut executing, output),
-                        Some(hooked) => {
-                            Stage::Closing(key, executing, Box::new(Closing::new(*hooked, output)))
-                        }
+                        Some(hooked) => Stage::Closing(
+                            key,
+                            executing,
+                            Box::new(Closing::new(this.run.clone(), *hooked, output)),
+                        ),
                     };
                 }
                 Stage::Closing(key, mut executing, mut closing) => {
@@ -233,7 +235,7 @@ where
 {
     match output.map_err(Into::into) {
         // Decoded from its stored form at once: every later request gets the same value.
-        Ok(value) => store(&value).map_err(|error| unkept(run, key, error)),
+        Ok(value) => store(&value).map_err(|error| unkept(run, &key.id, error)),
         Err(failure) => Err((failure.retry(), failure.to_wire())),
     }
 }
@@ -250,7 +252,7 @@ fn settle<T>(
         Ok((json, value)) => match run.ended_ok(&key, place, json, executing) {
             Ended::InTurn | Ended::Now => return Stage::Ended(key, Ok(value)),
             Ended::Outstanding => return Stage::Outstanding(key),
-            Ended::Refused(error) => unkept(run, &key, error),
+            Ended::Refused(error) => unkept(run, &key.id, error),
         },
         Err(failed) => failed,
     };
@@ -262,8 +264,8 @@ fn settle<T>(
 }
 
 /// The output cannot be stored, and trying again would not change it.
-fn unkept(run: &Run, key: &StepKey, error: OpError) -> Failed {
-    tracing::error!(run_id = %run.id(), step = %key.id, "{}", error.message);
+fn unkept(run: &Run, id: &str, error: OpError) -> Failed {
+    tracing::error!(run_id = %run.id(), step = id, "{}", error.message);
     (Retry::Never, error)
 }
 
@@ -276,7 +278,7 @@ impl Opening {
 }
 
 impl<T> Closing<T> {
-    fn new(hooked: HookedStep, output: Result<(Box<RawValue>, T), Failed>) -> Self {
+    fn new(run: Arc<Run>, hooked: HookedStep, output: Result<(Box<RawValue>, T), Failed>) -> Self {
         let (json, value) = match output {
             Ok((json, value)) => (Ok(json), Some(value)),
             Err(failed) => (Err(failed), None),
@@ -284,10 +286,13 @@ impl<T> Closing<T> {
         let hooks = Box::pin(async move {
             let HookedStep { chain, context, .. } = hooked;
             let output = match json {
-                Ok(json) => {
-                    let stored = chain.step_output(&context, json).await;
-                    stored.map_err(|failure| (failure.retry(), failure.to_wire()))
-                }
+                Ok(json) => match chain.step_output(&context, json).await {
+                    Ok(stored) => match run.refuses_output(&stored) {
+                        Some(error) => Err(unkept(&run, context.id(), error)),
+                        None => Ok(stored),
+                    },
+                    Err(failure) => Err((failure.retry(), failure.to_wire())),
+                },
                 Err(failed) => Err(failed),
             };
             let error = output.as_ref().err().map(|(_, error)| StepError::new(context.id(), error.clone()));

@@ -30,7 +30,7 @@ impl Step {
         kind: StepKind,
         caller: &'static Location<'static>,
     ) -> Sending<T> {
-        let make = |key: Option<&StepKey>| call(key.and_then(|key| self.run.step_context(key)));
+        let make = |key: Option<&StepKey>| call(key.and_then(|key| self.run.sending_context(key)));
         RunStep::new(self.run.clone(), id, kind, make, caller)
     }
 

@@ -28,6 +28,9 @@ pub const EVENT_ID_SEED: &str = "x-inngest-event-id-seed";
 pub const SERVER_KIND: &str = "x-inngest-server-kind";
 /// Among the headers of a stored response, never of one that is sent: why its body is not stored with it.
 pub const BODY_NOT_STORED: &str = "x-stephttp-body-not-stored";
+/// Among the headers of a stored response, never of one that is sent: no handler has made it, and no middleware has
+/// transformed its body.
+pub const OWN_ANSWER: &str = "x-stephttp-own-answer";
 
 /// The value of [`REQUEST_VERSION`] that this SDK speaks.
 pub const REQUEST_VERSION_VALUE: u8 = 2;

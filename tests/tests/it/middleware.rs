@@ -6,4 +6,5 @@ mod lifecycle;
 mod spans;
 mod stored;
 mod traces;
+mod trouble;
 mod without_opentelemetry;

@@ -43,8 +43,8 @@ use key::{Key, Keys};
 /// What comes back is opened: the same, the `data` of events that were waited for, and results of invoked functions. Values
 /// that are not sealed pass, so a run may go on that began without encryption.
 ///
-/// The request's method, path, query and content type are stored readable, as are names, ids, sizes and times, the messages
-/// of errors, data sent with signals, and all that Inngest itself is asked to do, such as
+/// The request's method, path, query, content type and client address are stored readable, as are the response's status and
+/// headers, names, ids, sizes and times, the messages of errors, data sent with signals, and all that Inngest itself is asked to do, such as
 /// [`fetch`](crate::Step::fetch) and [`ai_infer`](crate::Step::ai_infer), with its results. Sealed data is a third longer, and
 /// it is the sealed data that Inngest's limits apply to. Middlewares that are added before this one get sealed data.
 ///

@@ -8,6 +8,7 @@ mod span;
 mod stored;
 mod transform;
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -40,6 +41,8 @@ struct Progress {
     /// Steps that wait for the start.
     held: Vec<Waker>,
     pending: Vec<Pending>,
+    /// Steps that send and have not begun.
+    sending: Vec<Arc<StepContext>>,
 }
 
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
@@ -104,17 +107,31 @@ impl Run {
         let (chain, execution) = (hooks.chain.clone(), hooks.execution.clone());
         let mut starting: BoxFuture<()> = Box::pin(async move { chain.before_execution(&execution).await });
         // Most have nothing to wait for: then the handler has not gone on before their end.
-        if starting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
-            return self.begun();
+        let poll = || starting.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        match catch_unwind(AssertUnwindSafe(poll)) {
+            Ok(Poll::Ready(())) => self.begun(),
+            Ok(Poll::Pending) => {
+                hooks.lock().starting = Some(starting);
+                self.wakeup.notice();
+            }
+            Err(panic) => {
+                // It may be a task of a step's own that panics now: the handler does not wait for a begin that never comes.
+                self.lock()
+                    .broken
+                    .get_or_insert_with(|| "a middleware panicked as the execution began".to_owned());
+                self.wakeup.notice();
+                resume_unwind(panic)
+            }
         }
-        hooks.lock().starting = Some(starting);
-        self.wakeup.notice();
     }
 
     fn begun(&self) {
         let Some(hooks) = &self.hooks else { return };
         let mut progress = hooks.lock();
-        progress.phase = Phase::Started;
+        // A handler may have ended meanwhile whose first step was in a task of its own.
+        if progress.phase == Phase::Starting {
+            progress.phase = Phase::Started;
+        }
         let held = std::mem::take(&mut progress.held);
         drop(progress);
         held.into_iter().for_each(Waker::wake);
@@ -167,14 +184,24 @@ impl Run {
         if progress.pending.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// What middlewares are told of a step, if there are some.
-    pub(crate) fn step_context(&self, key: &StepKey) -> Option<(Chain, Arc<StepContext>)> {
-        self.hooks.as_ref().map(|hooks| (hooks.chain.clone(), hooks.context(key)))
+    /// Whether a step's transformation is under way.
+    pub(super) fn is_transforming(&self) -> bool {
+        self.hooks.as_ref().is_some_and(|hooks| !hooks.lock().pending.is_empty())
+    }
+
+    /// What middlewares will be told of a step that sends, if there are some: its code needs it too.
+    pub(crate) fn sending_context(&self, key: &StepKey) -> Option<(Chain, Arc<StepContext>)> {
+        let hooks = self.hooks.as_ref()?;
+        let context = hooks.context(key);
+        hooks.lock().sending.push(context.clone());
+        Some((hooks.chain.clone(), context))
     }
 
     /// A step begins to run in this process.
     pub(crate) fn hooked(&self, key: &StepKey) -> Option<HookedStep> {
-        let (chain, context) = self.step_context(key)?;
+        let hooks = self.hooks.as_ref()?;
+        let known = hooks.lock().sending.extract_if(.., |context| context.hash() == key.hash).next();
+        let (chain, context) = (hooks.chain.clone(), known.unwrap_or_else(|| hooks.context(key)));
         let span = chain.step_span(&context).unwrap_or_else(Span::none);
         Some(HookedStep { chain, context, span })
     }
@@ -187,19 +214,19 @@ impl Run {
         if matches!(phase, Phase::Before | Phase::Ended) {
             return;
         }
-        let telling = async {
-            if let Some(starting) = starting {
+        if let Some(starting) = starting {
+            let starting = async {
                 starting.await;
+                Ok(())
+            };
+            if let Err(fault) = contained(starting).await {
+                tracing::error!(run_id = %self.id(), "before an execution: {fault}");
             }
-            if let Some(panic) = panic {
-                hooks.chain.on_panic(&hooks.execution, &panic).await;
-            }
-            hooks.chain.after_execution(&hooks.execution, &outcome).await;
-            Ok(())
-        };
-        if let Err(fault) = contained(telling).await {
-            tracing::error!(run_id = %self.id(), "after an execution: {fault}");
         }
+        if let Some(panic) = panic {
+            hooks.chain.on_panic(&hooks.execution, &panic).await;
+        }
+        hooks.chain.after_execution(&hooks.execution, &outcome).await;
         if let Some(span) = hooks.span.get() {
             *span.lock().unwrap_or_else(PoisonError::into_inner) = Span::none();
         }

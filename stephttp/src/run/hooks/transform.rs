@@ -1,11 +1,13 @@
 //! What middlewares make of a step's data, between the handler and Inngest.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde_json::value::RawValue;
 
 use super::{BoxFuture, Hooks};
 use crate::error::Failure;
+use crate::event;
 use crate::function::StepKind;
 use crate::middleware::{Chain, StepContext};
 use crate::run::Run;
@@ -94,10 +96,15 @@ impl Run {
         let (chain, step) = (hooks.chain.clone(), hooks.context(op.key()));
         hooks.transform(slot, async move {
             let data = chain.event_data(&step, data).await;
-            let fault = |failure: Failure| {
+            let fault = |failure: &dyn fmt::Display| {
                 format!("the data of the step `{}` could not be transformed: {failure}", step.id())
             };
-            Transformed::Prepared(kind, data.map(|data| op.with_payload_data(data)).map_err(fault))
+            let prepared = data.map_err(|failure| fault(&failure)).and_then(|data| {
+                event::check_size(data.get())
+                    .map_err(|problem| fault(&format_args!("what came of it {problem}")))?;
+                Ok(op.with_payload_data(data))
+            });
+            Transformed::Prepared(kind, prepared)
         });
     }
 }
