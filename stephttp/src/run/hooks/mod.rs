@@ -68,11 +68,10 @@ impl Hooks {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Nothing is under way any more. Returns what was.
-    fn end(&self) -> (Phase, Option<BoxFuture<()>>, Vec<Pending>) {
-        let mut progress = self.lock();
-        let phase = std::mem::replace(&mut progress.phase, Phase::Ended);
-        (phase, progress.starting.take(), std::mem::take(&mut progress.pending))
+    /// Nothing is under way any more, and nobody waits: wakers hold the run, which holds them. Returns what was.
+    fn end(&self) -> Progress {
+        let ended = Progress { phase: Phase::Ended, ..Progress::default() };
+        std::mem::replace(&mut *self.lock(), ended)
     }
 }
 
@@ -209,8 +208,9 @@ impl Run {
     /// Tells middlewares that the execution has ended; once, and if it had begun.
     pub(crate) async fn end_execution(&self, outcome: Outcome, panic: Option<String>) {
         let Some(hooks) = &self.hooks else { return };
-        let (phase, starting, pending) = hooks.end();
-        drop(pending);
+        let Progress { phase, starting, held, pending, sending } = hooks.end();
+        drop((pending, sending));
+        held.into_iter().for_each(Waker::wake);
         if matches!(phase, Phase::Before | Phase::Ended) {
             return;
         }

@@ -16,6 +16,8 @@ use serde_json::value::RawValue;
 use stephttp_dev::RunStatus;
 use stephttp_tests::{Effects, Logs, RawClient, Scramble, Stage, World};
 
+use tokio::sync::mpsc;
+
 use super::lifecycle::Witness;
 
 const PAUSE: Duration = Duration::from_secs(86_400);
@@ -25,6 +27,37 @@ async fn world(app: Router, middleware: impl Middleware) -> World {
         .opts(|opts: SetupOpts, url: &str| opts.dev_server(url).middleware(middleware))
         .start(app)
         .await
+}
+
+// ===== Before the handler =====
+
+/// Takes its time before an execution begins, and leaves something in it.
+struct Unhurried(Stage, mpsc::Sender<()>);
+
+impl Middleware for Unhurried {
+    async fn before_execution(&self, execution: &Execution) {
+        execution.insert(self.1.clone());
+        self.0.door.pass().await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_an_execution_whose_client_leaves_before_it_begins() {
+    let stage = Stage::new();
+    let (kept, mut released) = mpsc::channel(1);
+    let world = world(stage.app(post(ends)), Unhurried(stage.clone(), kept)).await;
+    let client = RawClient::post(&world, "/").await;
+    stage.door.reached(1).await;
+    drop(client);
+    // Another request, so that the app has had its turn to see the connection close.
+    assert_eq!(world.get("/").send().await.unwrap().status(), 405);
+    stage.door.open();
+    world.delivered().await;
+    assert_eq!(stage.effects.count("a runs"), 0);
+    // With the world goes the middleware, and with it the last sender, unless an execution still holds one.
+    drop(world);
+    let released = tokio::time::timeout(Duration::from_secs(60), released.recv()).await;
+    assert_eq!(released, Ok(None));
 }
 
 // ===== After the handler =====
