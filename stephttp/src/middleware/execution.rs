@@ -9,6 +9,7 @@ use http::{Extensions, HeaderMap};
 use crate::run::RunId;
 
 /// One request's share of a run, as a [`Middleware`](super::Middleware) sees it.
+#[doc(alias = "CallContext")]
 pub struct Execution {
     run_id: RunId,
     /// Of the dispatch; `None` in a first request.

@@ -76,7 +76,9 @@ use crate::run::RunId;
 ///
 /// # Time
 ///
-/// A handler waits for these methods, and its client with it. What takes long belongs in a task of its own.
+/// A handler waits for these methods, and its client with it. What takes long belongs in a task of its own. What happens
+/// outside of the handler (after an execution, to bodies, to what a re-entry begins with) is given up after 30 seconds, which is
+/// logged, and counts as a failure.
 ///
 /// # Errors
 ///
@@ -94,6 +96,7 @@ use crate::run::RunId;
 /// A step that is dropped, as the loser of a `select!` is, drops the methods that are under way for it, and has no
 /// `after_step`. A client that goes away cuts off no [`after_execution`](Self::after_execution). A process that dies calls
 /// nothing.
+#[doc(alias = "BaseMiddleware")]
 pub trait Middleware: Send + Sync + 'static {
     /// An execution begins.
     ///
