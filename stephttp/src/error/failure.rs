@@ -68,6 +68,7 @@ impl Failure {
     }
 
     /// A failure that trying again cannot mend: the handler gets it at once.
+    #[doc(alias = "NoRetryError")]
     pub fn non_retriable(error: impl Into<BoxError>) -> Self {
         Self::with(Cow::Borrowed("NonRetriableError"), error.into(), Retry::Never)
     }
@@ -76,6 +77,7 @@ impl Failure {
     ///
     /// Inngest takes delays from one second to 24 hours. A step that fails in the *first* request is retried with
     /// Inngest's own backoff whatever `delay` says: the protocol has no place for it there.
+    #[doc(alias = "RetryAtError")]
     pub fn retry_after(delay: Duration, error: impl Into<BoxError>) -> Self {
         Self::with(Cow::Borrowed("RetryAfterError"), error.into(), Retry::After(delay))
     }

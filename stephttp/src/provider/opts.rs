@@ -38,6 +38,7 @@ use crate::output::OutputOpts;
 /// | `INNGEST_EVENT_API_BASE_URL` | [`event_api_url`](Self::event_api_url) | where events are sent, if not where Inngest is |
 ///
 /// An empty variable counts as not set.
+#[doc(alias = "OptionalSetupOpts")]
 #[derive(Clone, Default)]
 pub struct SetupOpts {
     pub(super) origin: Option<String>,
@@ -103,6 +104,7 @@ impl SetupOpts {
     /// It does not hold for functions that [`Provider::drain`](super::Provider::drain) does not hand over either: those with
     /// `sync_only`, and those without retries whose source shows no step that waits. For all else see
     /// [`FnOpts::with_max_request_time`](crate::FnOpts::with_max_request_time).
+    #[doc(alias = "MaxRuntime")]
     #[must_use]
     pub fn max_request_time(mut self, time: Duration) -> Self {
         self.max_request_time = Some(time);
@@ -207,6 +209,7 @@ impl SetupOpts {
     ///
     /// A handler that ends sooner costs one call to Inngest. If the process dies, what was gathering is lost, and with
     /// it the run.
+    #[doc(alias = "BatchInterval")]
     #[must_use]
     pub fn linger(mut self, linger: Duration) -> Self {
         self.linger = Some(linger);

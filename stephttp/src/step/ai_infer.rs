@@ -68,6 +68,7 @@ impl Step {
     ///
     /// # Cancellation
     /// Dropping the future does not stop a call that Inngest has begun: its response is not seen.
+    #[doc(alias = "Infer")]
     #[track_caller]
     pub fn ai_infer<T: DeserializeOwned>(
         &self,

@@ -102,6 +102,7 @@ impl Step {
     ///
     /// # Cancellation
     /// As [`send_event`](Self::send_event).
+    #[doc(alias = "SendMany")]
     #[track_caller]
     pub fn send_events<T: Serialize>(&self, id: impl Into<StepId>, events: Vec<Event<T>>) -> SendEventsStep {
         SendEventsStep { sending: self.send(id.into(), events, Location::caller()) }
