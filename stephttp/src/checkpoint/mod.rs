@@ -11,8 +11,8 @@ mod in_flight;
 mod payload;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
 use serde::de::IgnoredAny;
@@ -23,10 +23,11 @@ pub(crate) use deliveries::Deliveries;
 pub use deliveries::Undelivered;
 pub(crate) use error::DeliveryError;
 
-use crate::client::Patience;
+use crate::client::{NoState, Patience};
 use crate::function::RunOutput;
 use crate::middleware::CheckpointCall;
-use crate::run::{HookedCheckpoint, Outstanding, Run};
+use crate::run::{HookedCheckpoint, Outstanding, Run, Stopped};
+use crate::wire::duration::millis;
 use crate::wire::{ApiResult, CheckpointRun, OpCode};
 
 /// How long a handler waits for room in the backlog before what its own run has gathered is sent to make room, rather than with the run's end.
@@ -53,6 +54,9 @@ pub(crate) struct Ledger {
     dropped: AtomicBool,
     /// Creating the run has failed, and may have succeeded for all that.
     may_exist: AtomicBool,
+    /// When the run may have been handed over by a call whose answer did not come. In milliseconds since the epoch; 0: it
+    /// was not.
+    handed_over_at: AtomicU64,
 }
 
 impl Ledger {
@@ -74,6 +78,10 @@ impl Ledger {
 
     fn may_exist(&self) -> bool {
         self.may_exist.load(Ordering::Relaxed)
+    }
+
+    fn handed_over_at(&self) -> Option<u64> {
+        Some(self.handed_over_at.load(Ordering::Relaxed)).filter(|at| *at > 0)
     }
 
     pub(crate) fn is_dropped(&self) -> bool {
@@ -253,17 +261,34 @@ impl Run {
         let mut unsent = payload::Unsent::new(ops);
         let mut outcome = Ok(());
         while outcome.is_ok() && !unsent.is_empty() {
+            let was_repeated = self.ledger.handed_over_at().is_some();
             outcome = self.send_next(&mut created, batch, patience, &unsent).await.map(|count| {
                 self.ledger.release(shared.backlog(), unsent.sent(count));
             });
+            // It may have been handed over: from here on it is told what does no harm to be told twice.
+            if !was_repeated && self.ledger.handed_over_at().is_some() {
+                outcome = Ok(());
+            }
         }
         self.put_back(unsent.into_rest());
         self.put_back(held_back);
-        let is_stale = |error: &DeliveryError| self.dispatch().is_some() && error.is(StatusCode::CONFLICT);
-        if outcome.as_ref().is_err_and(is_stale) {
-            self.supersede();
+        if let (Err(error), true) = (&outcome, self.dispatch().is_some()) {
+            if error.is(StatusCode::CONFLICT) {
+                self.stop(Stopped::Superseded);
+            } else if error.is(StatusCode::BAD_REQUEST) && self.is_gone().await {
+                self.stop(Stopped::Over);
+            }
+        } else if outcome.is_ok() {
+            self.prove();
         }
+        self.saved(outcome.is_err());
         outcome
+    }
+
+    /// Whether Inngest has no state of the run any more: it has ended, or was cancelled.
+    async fn is_gone(&self) -> bool {
+        let Some(shared) = self.shared() else { return false };
+        matches!(shared.client().state_of(self.id(), self.known_steps()).await, Err(NoState::Gone))
     }
 
     /// One call. Returns how many operations it took.
@@ -300,18 +325,25 @@ impl Run {
         };
         let hooked = self.hooked_checkpoint(CheckpointCall::NewRun, count).await;
         let extras = hooked.as_deref().map(HookedCheckpoint::extras);
+        // A wait or a failure is carried out each time that it comes with the run's creation.
+        let hands_over = unsent.hands_over(count);
+        let repeatable = !hands_over;
         let call = async {
             if unsent.ends_with_run(count) {
                 // Nothing will follow that would need the answer.
-                client.send_new_run(body, patience, extras).await.map(|IgnoredAny| ())
+                client.send_new_run(body, repeatable, patience, extras).await.map(|IgnoredAny| ())
             } else {
-                client.send_new_run(body, patience, extras).await.map(|answer| *created = Some(answer))
+                let sent = client.send_new_run(body, repeatable, patience, extras);
+                sent.await.map(|answer| *created = Some(answer))
             }
         };
         let outcome = HookedCheckpoint::observe(hooked.as_deref(), call).await;
         let outcome = outcome.map_err(DeliveryError::from);
         let unclear = outcome.as_ref().is_err_and(DeliveryError::leaves_unclear);
         self.ledger.may_exist.fetch_or(unclear, Ordering::Relaxed);
+        if unclear && hands_over {
+            self.ledger.handed_over_at.store(millis(SystemTime::now()), Ordering::Relaxed);
+        }
         outcome?;
         Ok(count)
     }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::DeliveryError;
 use crate::layer::{BodyFault, Dispatch};
 use crate::provider::Settings;
-use crate::run::{Recorded, Run, RunId, START, StepKey};
+use crate::run::{Recorded, Run, RunId};
 use crate::wire::duration::millis;
 use crate::wire::limits::{FIRST_CALL_BYTES, REQUEST_BODY_BYTES, STEP_OUTPUT_BYTES};
 use crate::wire::{
@@ -51,6 +51,11 @@ impl Unsent {
     /// Whether a call with the next `count` is the run's last.
     pub(super) fn ends_with_run(&self, count: usize) -> bool {
         count == self.rest().len() && self.rest().last().is_some_and(|op| op.op() == OpCode::RunComplete)
+    }
+
+    /// Whether a call with the next `count` makes Inngest call back.
+    pub(super) fn hands_over(&self, count: usize) -> bool {
+        !self.ends_with_run(count) && self.rest()[..count].iter().any(|op| op.op() != OpCode::StepRun)
     }
 
     pub(super) fn into_rest(mut self) -> Vec<Recorded> {
@@ -132,7 +137,7 @@ pub(super) async fn create(
         ENVELOPE_BYTES + data.body.len() + data.path.len() + data.query_params.len() + data.domain.len();
     let run_id = run.id().to_string();
     // An answer without operations has no token; when not even the first fits, something small stands in for it.
-    let stand_in = LazyCell::new(stand_in);
+    let stand_in = LazyCell::new(|| run.start(run.ledger.handed_over_at()));
     let mut request = CheckpointNewRunRequest {
         run_id: run_id.into(),
         idempotency: None,
@@ -214,11 +219,6 @@ pub(super) fn complete(run: &Run, result: ApiResult<'static>) -> Result<Recorded
         "the response's body is not stored with its run: {why}"
     );
     Recorded::complete(&result.body("").header(headers::BODY_NOT_STORED, why))
-}
-
-fn stand_in() -> Recorded {
-    let null = serde_json::value::to_raw_value(&()).unwrap_or_default();
-    Recorded::ran(StepKey::hidden(START), null, None)
 }
 
 /// `size` is about what it will take.

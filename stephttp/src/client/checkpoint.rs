@@ -58,7 +58,8 @@ impl ApiClient {
     /// The server says 200 also when it could not store an operation.
     ///
     /// # Cancellation
-    /// Dropping the future may leave the run created or not. Creating it again, with the same id, does no harm.
+    /// Dropping the future may leave the run created or not. Creating it again, with the same id, does no harm while the run
+    /// goes on, if the call carries no operation that makes Inngest call back, or the run's end beside it.
     #[doc(alias = "CheckpointNewRun")]
     pub async fn checkpoint_new_run(
         &self,
@@ -75,7 +76,8 @@ impl ApiClient {
                 body.len()
             )));
         }
-        let call = Call::post(&self.inner.new_run, body).repeatable(is_repeatable(&request.steps));
+        let call = Call::post(&self.inner.new_run, body);
+        let call = call.repeatable(is_repeatable_at_creation(&request.steps));
         self.read::<Envelope<_>>(call, Patience::AsSetUp).await.map(|envelope| envelope.data)
     }
 
@@ -225,14 +227,16 @@ impl ApiClient {
 
 /// As the SDK makes them: with bodies that are encoded already, and the patience that the moment asks for.
 impl ApiClient {
-    /// `T` is what of the answer is needed: a [`CheckpointRun`], or nothing when the run has ended.
+    /// `T` is what of the answer is needed: a [`CheckpointRun`], or nothing when the run has ended. `repeatable`: the call
+    /// may be made again also when it may have had its effect.
     pub(crate) async fn send_new_run<T: DeserializeOwned>(
         &self,
         body: Bytes,
+        repeatable: bool,
         patience: Patience,
         extras: Option<&Extras>,
     ) -> Result<T, ApiError> {
-        let call = Call::post(&self.inner.new_run, body).extras(extras);
+        let call = Call::post(&self.inner.new_run, body).extras(extras).repeatable(repeatable);
         self.read::<Envelope<T>>(call, patience).await.map(|envelope| envelope.data)
     }
 
@@ -314,6 +318,12 @@ fn is_repeatable(ops: &[Op<'_>]) -> bool {
     !ops.iter().any(|op| matches!(op.op, OpCode::Gateway | OpCode::AiGateway))
 }
 
+/// Whether creating a run with these twice is creating it once. What makes the server call back does so each time (PROTOCOL
+/// 14.4), unless the run ends in the same call.
+fn is_repeatable_at_creation(ops: &[Op<'_>]) -> bool {
+    ops.iter().any(|op| op.op == OpCode::RunComplete) || ops.iter().all(|op| op.op == OpCode::StepRun)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -328,7 +338,8 @@ mod tests {
     async fn an_https_server_that_breaks_off_is_unreachable() {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let client = client(&format!("https://{}/below", listener.local_addr().unwrap()));
-        let call = client.send_new_run::<CheckpointRun>(Bytes::from_static(b"{}"), Patience::Once, None);
+        let call =
+            client.send_new_run::<CheckpointRun>(Bytes::from_static(b"{}"), true, Patience::Once, None);
         let server = async {
             let (mut stream, _) = listener.accept().await.unwrap();
             tokio::io::AsyncReadExt::read_u8(&mut stream).await.unwrap()

@@ -14,6 +14,7 @@ mod keys;
 mod output;
 mod retry;
 mod signals;
+mod standing;
 
 use std::fmt;
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub use error::{ApiError, ApiErrorKind};
 pub(crate) use events::{EventApi, SendEventsError};
 pub(crate) use extras::Extras;
 pub(crate) use retry::{Patience, is_worth_retrying, parse_retry_after};
+pub(crate) use standing::{NoState, STATUS_LAG};
 
 use self::keys::Keys;
 use self::retry::Limits;
@@ -84,8 +86,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// That is safe, since having a call's effect twice is having it once: a run's id is made by the caller, and creating it
 /// again gives the same run; a step's value is kept as it was saved first; and what is scheduled already is not
-/// scheduled again. Two operations are otherwise: Inngest makes the request of a `Gateway` or `AIGateway` operation each
-/// time that it is told of it. A call with one of those is tried again only when it surely has had no effect.
+/// scheduled again. Two things are otherwise. Inngest makes the request of a `Gateway` or `AIGateway` operation each time
+/// that it is told of it. And it carries out a wait or a failed step each time that it comes in the call that creates the
+/// run. Such calls are tried again only when they surely have had no effect. To tell Inngest of a wait after an
+/// [unclear outcome](ApiError::is_outcome_unclear), create the run without it, and add it by
+/// [`checkpoint_steps`](Self::checkpoint_steps).
 ///
 /// # Keys
 ///

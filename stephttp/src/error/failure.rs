@@ -75,8 +75,9 @@ impl Failure {
 
     /// A failure that is retried, but not before `delay` has passed.
     ///
-    /// Inngest takes delays from one second to 24 hours. A step that fails in the *first* request is retried with
-    /// Inngest's own backoff whatever `delay` says: the protocol has no place for it there.
+    /// The retry can come up to two seconds later. After a failure in a re-entry, Inngest takes no delay over 24 hours: a longer
+    /// one counts as that. In the *first* request, the run is handed over with a sleep in the failure's place, which Inngest
+    /// shows as `stephttp:retry:<hash>`.
     #[doc(alias = "RetryAtError")]
     pub fn retry_after(delay: Duration, error: impl Into<BoxError>) -> Self {
         Self::with(Cow::Borrowed("RetryAfterError"), error.into(), Retry::After(delay))

@@ -30,7 +30,8 @@ use crate::wire::OpError;
 /// ```
 ///
 /// As a response it is a 500 with `{"error":"a step failed","step":"<id>"}`. The message stays inside: it is logged
-/// and shown in Inngest, and may tell more than a client should know.
+/// and shown in Inngest, and may tell more than a client should know. In dev mode, and where the message is this SDK's own and
+/// tells of a limit or of a misuse, it is there as `"message"`.
 #[derive(Clone)]
 pub struct StepError {
     inner: Box<Inner>,
@@ -42,19 +43,31 @@ struct Inner {
     name: String,
     message: String,
     cause: Option<Cause>,
+    /// Whether a client may see the message.
+    is_public: bool,
 }
+
+/// Errors of this SDK's own whose messages hold nothing but names and numbers.
+const PUBLIC: [&str; 4] = ["InvalidStepId", "InvalidTimeout", "RunLimitError", "StepOutputTooLarge"];
 
 impl StepError {
     pub(crate) fn new(step: impl Into<String>, error: OpError) -> Self {
         let OpError { name, message, cause, .. } = error;
         Self {
             inner: Box::new(Inner {
+                is_public: PUBLIC.contains(&name.as_str()),
                 step: step.into(),
                 name,
                 message,
                 cause: cause.map(|cause| Cause::new(*cause)),
             }),
         }
+    }
+
+    /// Whoever sees the response is a developer.
+    pub(crate) fn shown_in_dev(mut self, is_dev: bool) -> Self {
+        self.inner.is_public |= is_dev;
+        self
     }
 
     /// The id of the step that failed, as written in the handler.
@@ -102,7 +115,11 @@ impl Error for StepError {
 impl IntoResponse for StepError {
     fn into_response(self) -> Response {
         tracing::error!(step = self.step_id(), name = self.name(), "{self}");
-        let body = serde_json::json!({ "error": "a step failed", "step": self.step_id() }).to_string();
+        let mut body = serde_json::json!({ "error": "a step failed", "step": self.step_id() });
+        if self.inner.is_public {
+            body["message"] = self.message().into();
+        }
+        let body = body.to_string();
         let json = HeaderValue::from_static("application/json");
         (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, json)], body).into_response()
     }

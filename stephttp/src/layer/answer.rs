@@ -13,6 +13,8 @@ use crate::function::RunOutput;
 use crate::run::{Recorded, RunId};
 use crate::wire::{ApiResult, Op, headers};
 
+const NO_RETRY: HeaderName = HeaderName::from_static(headers::NO_RETRY);
+
 /// What a client is told to wait before it tries again, when Inngest could not be reached.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
 
@@ -78,7 +80,8 @@ pub(super) fn operations(ops: &[Recorded], retry_after: Option<Duration>) -> Res
     let mut response = to_inngest(StatusCode::PARTIAL_CONTENT, &ops);
     if let Some(delay) = retry_after {
         let delay = delay.min(LONGEST_RETRY_DELAY);
-        let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+        // Counted from a clock without fractions of a second (PROTOCOL 14.13): one second more is never too early.
+        let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0) + 1;
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
@@ -100,36 +103,51 @@ pub(super) fn finished(run_id: RunId, mut result: ApiResult<'_>) -> Response {
     } else {
         let mut response =
             to_inngest(StatusCode::INTERNAL_SERVER_ERROR, &serde_json::json!({ "data": result }));
-        response
-            .headers_mut()
-            .insert(HeaderName::from_static(headers::NO_RETRY), HeaderValue::from_static("true"));
+        response.headers_mut().insert(NO_RETRY, HeaderValue::from_static("true"));
         response
     }
 }
 
-/// To Inngest: the run has failed, and its client gets a 500 with this message.
+/// To Inngest: the run has failed, and its client gets a 500 with this message. Only when it is sure that the run goes on:
+/// of one that is over this changes the end.
 pub(super) fn failed(run_id: RunId, message: &str) -> Response {
+    finished(run_id, own(StatusCode::INTERNAL_SERVER_ERROR, message))
+}
+
+/// A result that is not of the handler's making, as a run's page and its client get it.
+pub(super) fn own(status: StatusCode, message: &str) -> ApiResult<'static> {
     let body = serde_json::json!({ "error": message }).to_string();
-    let result =
-        ApiResult::new(500).header("content-type", "application/json").header(headers::OWN_ANSWER, "true");
-    finished(run_id, result.body(body))
+    ApiResult::new(status.as_u16())
+        .header("content-type", "application/json")
+        .header(headers::OWN_ANSWER, "true")
+        .body(body)
 }
 
-/// To Inngest: call again. Only while an attempt is left, or the run hangs.
+/// To Inngest: nothing. Of a run that is over it changes nothing. One that goes on hangs, unless another of its jobs is open.
+pub(super) fn nothing() -> Response {
+    operations(&[], None)
+}
+
+/// To Inngest: call again. Only while an attempt is left, or the run hangs. Of a run that is over it changes nothing.
 pub(super) fn retry(status: StatusCode, message: &str) -> Response {
-    with_no_retry(status, message, "false")
-}
-
-/// To Inngest: do not call again.
-pub(super) fn refused(status: StatusCode, message: &str) -> Response {
-    with_no_retry(status, message, "true")
-}
-
-fn with_no_retry(status: StatusCode, message: &str, no_retry: &'static str) -> Response {
     let mut response = to_inngest(status, &serde_json::json!({ "error": message }));
+    response.headers_mut().insert(NO_RETRY, HeaderValue::from_static("false"));
     response
-        .headers_mut()
-        .insert(HeaderName::from_static(headers::NO_RETRY), HeaderValue::from_static(no_retry));
+}
+
+/// To whoever has signed with a wrong key: do not call again. Should it be Inngest, then the run fails, and its client gets
+/// this status.
+pub(super) fn refused(status: StatusCode, message: &str) -> Response {
+    let mut response =
+        to_inngest(status, &serde_json::json!({ "error": message, "data": own(status, message) }));
+    response.headers_mut().insert(NO_RETRY, HeaderValue::from_static("true"));
+    response
+}
+
+/// Notes that a layer or an extractor has answered in the handler's place.
+pub(super) fn with_rejection(mut response: Response, status: StatusCode) -> Response {
+    let rejected = HeaderName::from_static(headers::REJECTED);
+    response.headers_mut().insert(rejected, HeaderValue::from(status.as_u16()));
     response
 }
 

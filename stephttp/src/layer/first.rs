@@ -170,13 +170,9 @@ where
             report(run, FAILED);
             Err(error)
         }
-        End::Driven(Driven::Misused(fault)) => {
-            Ok(failed(run, &fault, "the endpoint misuses a step; its log says how"))
-        }
-        End::Driven(Driven::Broken(fault)) => {
-            Ok(failed(run, &fault, "a middleware of the endpoint failed; its log says how"))
-        }
-        End::Driven(Driven::Suspended(_) | Driven::Stale | Driven::Undecided(_)) => {
+        End::Driven(Driven::Misused(fault)) => Ok(failed(run, &fault, &fault)),
+        End::Driven(Driven::Broken(fault)) => Ok(failed(run, &fault, &broken(run, &fault))),
+        End::Driven(Driven::Suspended(_) | Driven::Stopped(_) | Driven::Undecided(_)) => {
             unreachable!("a first request is no dispatch, and is handed over elsewhere")
         }
         End::Panicked(panic) => {
@@ -194,7 +190,7 @@ fn outcome<R, E>(end: &End<Result<http::Response<R>, E>>) -> (Outcome, Option<St
             (Outcome::Failed("the service gave an error in place of a response".to_owned()), None)
         }
         End::Driven(Driven::Misused(fault) | Driven::Broken(fault)) => (Outcome::Failed(fault.clone()), None),
-        End::Driven(Driven::Suspended(_) | Driven::Stale | Driven::Undecided(_)) => {
+        End::Driven(Driven::Suspended(_) | Driven::Stopped(_) | Driven::Undecided(_)) => {
             (Outcome::HandedOver, None)
         }
         End::Panicked(panic) => (Outcome::Panicked, Some(panicked::text(&**panic))),
@@ -275,8 +271,10 @@ where
             .await;
         }
         End::Driven(Driven::Suspended(outstanding)) => drop(handing_over::from_first(run, outstanding).await),
-        End::Driven(Driven::Misused(fault) | Driven::Broken(fault)) => drop(failed(&run, &fault, "")),
-        End::Driven(Driven::Answered(Err(_)) | Driven::Stale | Driven::Undecided(_)) | End::Panicked(_) => {
+        End::Driven(Driven::Misused(fault)) => drop(failed(&run, &fault, &fault)),
+        End::Driven(Driven::Broken(fault)) => drop(failed(&run, &fault, &broken(&run, &fault))),
+        End::Driven(Driven::Answered(Err(_)) | Driven::Stopped(_) | Driven::Undecided(_))
+        | End::Panicked(_) => {
             report(&run, FAILED);
         }
     }
@@ -305,13 +303,24 @@ where
     Response::from_parts(parts, Body::new(body))
 }
 
-/// A step was misused, or a middleware failed, in a way that the handler cannot be told of.
+/// A step was misused, or a middleware failed, in a way that the handler cannot be told of. The client and the run's page get
+/// the message.
 fn failed(run: &Arc<Run>, fault: &str, message: &str) -> Response {
     tracing::error!(run_id = %run.id(), "{fault}");
     run.finish();
     // Also when it is the first step that is misused: people look for the run.
-    report_status(run, FAILED);
+    let result = answer::own(StatusCode::INTERNAL_SERVER_ERROR, message);
+    run.clone().report_finished(message.len(), move || result);
     answer::error(StatusCode::INTERNAL_SERVER_ERROR, message)
+}
+
+/// What may be shown of a middleware's failure: it may hold a secret.
+fn broken(run: &Run, fault: &str) -> String {
+    if run.is_dev() {
+        format!("a middleware of the endpoint failed: {fault}")
+    } else {
+        "a middleware of the endpoint failed; its log says how".to_owned()
+    }
 }
 
 /// Reports a run that has no response of its handler's, if it has anything to report.

@@ -3,25 +3,31 @@
 //! - [`service`] tells Inngest's re-entries from other requests;
 //! - [`first`] takes a client's request through: handler, checkpoints, response or handing over, which is answered by
 //!   [`async_answer`];
-//! - [`reentry`] does the same for Inngest's call back, whose handler [`driving`] takes as far as it goes;
+//! - [`reentry`] does the same for Inngest's call back, whose handler [`driving`] takes as far as it goes, and [`ending`]
+//!   answers with what it came to, once [`standing`] has made sure that the run still goes on;
+//! - [`rejection`] is the answer when no handler was entered, [`jobs`] keeps two dispatches of one job apart;
 //! - [`request_body`] and [`response_body`] keep what passes through.
 
 mod answer;
 mod async_answer;
 mod dispatch;
 mod driving;
+mod ending;
 mod first;
 mod handing_over;
+mod jobs;
 mod kept_parts;
 mod linger;
 mod panicked;
 mod reentry;
+mod rejection;
 mod request_body;
 mod request_head;
 mod response_body;
 mod result;
 mod routes;
 mod service;
+mod standing;
 
 use std::sync::Arc;
 
@@ -29,6 +35,7 @@ use tower_layer::Layer;
 
 pub(crate) use dispatch::Dispatch;
 pub use first::ResponseFuture;
+pub(crate) use jobs::Jobs;
 pub(crate) use kept_parts::KeptParts;
 pub(crate) use request_body::{BodyFault, RequestBody};
 pub(crate) use request_head::RequestHead;

@@ -25,7 +25,7 @@ use tokio::sync::Notify;
 use crate::checkpoint::{Backlog, Deliveries};
 use crate::client::{ApiClient, Configuration};
 use crate::function;
-use crate::layer::{DurableLayer, Routes};
+use crate::layer::{DurableLayer, Jobs, Routes};
 use crate::middleware::Chain;
 use output_route::OutputRoute;
 
@@ -44,6 +44,7 @@ pub(crate) struct Shared {
     backlog: Backlog,
     deliveries: Arc<Deliveries>,
     routes: Routes,
+    jobs: Jobs,
     wants: Wants,
     /// The process is to end.
     draining: AtomicBool,
@@ -83,6 +84,7 @@ impl Provider {
                 client,
                 deliveries: Arc::default(),
                 routes: Routes::new(),
+                jobs: Jobs::default(),
                 draining: AtomicBool::new(false),
                 drained: Notify::new(),
                 output_route: OutputRoute::default(),
@@ -136,6 +138,10 @@ impl Shared {
 
     pub(crate) fn routes(&self) -> &Routes {
         &self.routes
+    }
+
+    pub(crate) fn jobs(&self) -> &Jobs {
+        &self.jobs
     }
 
     pub(crate) fn wants(&self) -> Wants {

@@ -10,7 +10,7 @@ use super::current::Current;
 use super::mode::Mode;
 use super::order::Turn;
 use super::record::Recorded;
-use super::state::{Held, Outstanding, State};
+use super::state::{Held, Outstanding, State, Stopped};
 use super::stored_order::propose;
 use crate::wire::limits::RUN_STEPS;
 
@@ -33,8 +33,8 @@ pub(crate) enum Driven<T> {
     Misused(String),
     /// A middleware failed; the text is for the developer. Trying again may help.
     Broken(String),
-    /// Inngest has superseded this dispatch.
-    Stale,
+    /// Inngest does not want this request to go on.
+    Stopped(Stopped),
 }
 
 /// What the driver does next.
@@ -107,9 +107,9 @@ impl Run {
             self.close(state);
             return Next::End(Driven::Misused(fault));
         }
-        if state.stale {
+        if let Some(stopped) = state.stopped {
             self.close(state);
-            return Next::End(Driven::Stale);
+            return Next::End(Driven::Stopped(stopped));
         }
         if let Some(fault) = state.broken.take() {
             self.close(state);
@@ -154,6 +154,9 @@ impl Run {
                 state.held = Some(Held::UntilReached(state.order.progress()));
             }
             Turn::Unreached | Turn::Nobody => {}
+        }
+        if state.saves_first && !state.gated.is_empty() {
+            return Next::Rest;
         }
         let gated = state.open_gate();
         if !gated.is_empty() {

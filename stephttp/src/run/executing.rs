@@ -10,6 +10,10 @@ use super::Run;
 use super::state::State;
 use crate::wire::Timing;
 
+/// After a step that took so long, a re-entry saves what has ended before it begins another step: that is how it learns of a
+/// cancellation.
+const LONG: Duration = Duration::from_secs(1);
+
 /// A step's future is under way: while one is, the run is not suspended.
 #[derive(Debug)]
 pub(crate) struct Executing {
@@ -64,6 +68,11 @@ impl Executing {
             start_ns: nanoseconds(started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()),
             duration_ns: nanoseconds(self.started.elapsed()),
         }
+    }
+
+    /// Whether it has taken so long that its run may have been cancelled meanwhile.
+    pub(super) fn was_long(&self) -> bool {
+        self.started.elapsed() >= LONG
     }
 
     pub(super) fn end(&mut self, state: &mut State) {

@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 
 use super::Run;
 use super::decision::Decision;
-use super::mode::{DISCOVER, FAILED, Mode, PLANS};
+use super::delayed::delay;
+use super::mode::{DISCOVER, FAILED, Mode, PLANS, START};
 use super::record::{Recorded, StepKey};
 use super::state::{Outstanding, OutstandingKind};
 use super::stored_order::{order_step, store_order};
@@ -51,6 +52,13 @@ impl Run {
         let (mut ops, retry_after) = choose(outstanding, failed_before);
         if self.is_first() {
             ops = by_reentry(ops);
+            if let Some(put_off) = retry_after
+                && let Some(failed) = ops.iter_mut().find(|op| op.op() == OpCode::StepError)
+            {
+                let (note, sleep) = delay(failed, put_off);
+                context.push(note);
+                *failed = sleep;
+            }
         }
         let called_back = ops.len() + failed_before;
         if called_back > 1 && !self.plans() {
@@ -67,7 +75,23 @@ impl Run {
         if called_back > 1 || self.plans() {
             ops = ops.into_iter().map(Recorded::race).collect();
         }
+        if self.is_first() && ops.iter().any(|op| op.op() == OpCode::DiscoveryRequest) && !self.has_finished()
+        {
+            // A re-entry that finds no step at all cannot tell a new run from one whose state is being deleted.
+            context.push(self.start(None));
+        }
         Handover { context, ops, retry_after }
+    }
+
+    /// Whether a step of this request is stored, or will be with what is sent next.
+    fn has_finished(&self) -> bool {
+        self.lock().has_finished
+    }
+
+    /// The hidden step that a run begins with which has no other. `handed_over_at` is when the run may have been handed over
+    /// before, in milliseconds since the epoch.
+    pub(crate) fn start(&self, handed_over_at: Option<u64>) -> Recorded {
+        hidden(StepKey::hidden(START), &handed_over_at)
     }
 
     /// What a request for one step has to say when its handler has not brought that step to an end.
@@ -133,7 +157,7 @@ impl Run {
         }
     }
 
-    fn plans(&self) -> bool {
+    pub(super) fn plans(&self) -> bool {
         matches!(self.mode(), Some(Mode::Plans | Mode::Runs(_)))
     }
 
@@ -192,7 +216,8 @@ fn choose(outstanding: Vec<Outstanding>, failed_before: usize) -> (Vec<Recorded>
         return only(outstanding, answer, delay);
     }
     // A step that failed for good in the first request calls back by itself, at once: the rest is found again then.
-    if failed_before == 1 {
+    let waits_for_retry = |one: &Outstanding| is_failing(one) && delay(one).is_some();
+    if failed_before == 1 && !outstanding.iter().any(waits_for_retry) {
         return (Vec::new(), None);
     }
     // So does one in a re-entry.

@@ -53,6 +53,21 @@ impl UsedIds {
             index += 1;
         }
     }
+
+    /// Takes back the claim of a use that never reached its step. `false` when a later use of the id has been claimed
+    /// meanwhile: it keeps its index.
+    pub(super) fn release(&mut self, id: &str, index: u32, claimed: StepHash) -> bool {
+        let first = StepHash::of(id);
+        let is_latest = self.next_index.get(&first).is_some_and(|next| *next == index + 1);
+        if is_latest {
+            self.next_index.remove(&claimed);
+            self.next_index.remove(&StepHash::of_repeated(id, index));
+            if index > 0 {
+                self.next_index.insert(first, index);
+            }
+        }
+        is_latest
+    }
 }
 
 #[cfg(test)]
@@ -67,6 +82,20 @@ mod tests {
         assert_eq!(claim("dup"), (StepHash::of("dup:1"), 1));
         assert_eq!(claim("dup"), (StepHash::of("dup:2"), 2));
         assert_eq!(claim("other"), (StepHash::of("other"), 0));
+    }
+
+    #[test]
+    fn a_use_that_did_not_reach_its_step_gives_its_index_back_unless_a_later_one_has_been_claimed() {
+        let mut used = UsedIds::default();
+        let id = StepId::from("dup");
+        let (first, index) = used.claim(&id);
+        assert!(used.release("dup", index, first));
+        assert!(used.is_empty());
+        assert_eq!(used.claim(&id), (StepHash::of("dup"), 0));
+        let second = used.claim(&id);
+        assert!(!used.release("dup", 0, StepHash::of("dup")), "the second use keeps its index");
+        assert!(used.release("dup", second.1, second.0));
+        assert_eq!(used.claim(&id), (StepHash::of("dup:1"), 1));
     }
 
     #[test]

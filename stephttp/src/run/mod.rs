@@ -2,6 +2,7 @@
 
 mod current;
 mod decision;
+mod delayed;
 mod drive;
 mod executing;
 mod function;
@@ -21,7 +22,7 @@ mod virtual_time;
 mod wakeup;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, SystemTime};
@@ -38,11 +39,10 @@ pub(crate) use handover::Unfinished;
 use hooks::Hooks;
 pub(crate) use hooks::{HookedCheckpoint, HookedStep};
 pub(crate) use memo::{Memo, Memoized};
-use mode::Mode;
-pub(crate) use mode::START;
+use mode::{Mode, START};
 pub(crate) use record::{Recorded, StepKey};
 pub use run_id::{InvalidRunId, RunId};
-pub(crate) use state::{Held, Outstanding};
+pub(crate) use state::{Held, Outstanding, Stopped};
 pub(crate) use steps::{Begin, Ended, Place};
 use tokio::time::Instant;
 
@@ -83,7 +83,12 @@ pub(crate) struct Run {
     response_body: AtomicU8,
     /// Not among the requests in flight any more.
     landed: AtomicBool,
+    /// When Inngest has last shown that the run goes on: milliseconds after the request came.
+    proven: AtomicU64,
 }
+
+/// For how long it is taken for granted that a run goes on which Inngest has shown to.
+const PROOF: Duration = Duration::from_secs(1);
 
 /// How a run came into this process.
 enum Origin {
@@ -99,6 +104,8 @@ enum Origin {
 struct Reentry {
     shared: Arc<Shared>,
     dispatch: Dispatch,
+    /// Retries that the function has for sure, as long as its handler has not said how many.
+    sure_retries: u8,
     mode: Mode,
 }
 
@@ -112,11 +119,17 @@ impl Run {
         run
     }
 
-    pub(crate) fn reentry(shared: Arc<Shared>, dispatch: Dispatch, memo: Memo, headers: &HeaderMap) -> Self {
-        let mode = Mode::of(&dispatch, &memo);
+    pub(crate) fn reentry(
+        shared: Arc<Shared>,
+        dispatch: Dispatch,
+        sure_retries: u8,
+        memo: Memo,
+        headers: &HeaderMap,
+    ) -> Self {
+        let mode = Mode::of(&dispatch, &memo, delayed::delayed_step(&memo));
         let (run_id, generation) = (dispatch.run_id, dispatch.generation);
         shared.deliveries().take_off();
-        let mut run = Self::new(Origin::Reentry(Box::new(Reentry { shared, dispatch, mode })));
+        let mut run = Self::new(Origin::Reentry(Box::new(Reentry { shared, dispatch, sure_retries, mode })));
         run.id.get_or_init(|| run_id);
         run.hooks = run.hooks_for(Some(generation), headers);
         run.learn(memo);
@@ -150,6 +163,7 @@ impl Run {
             entered: AtomicBool::new(false),
             response_body: AtomicU8::new(0),
             landed: AtomicBool::new(false),
+            proven: AtomicU64::new(0),
         }
     }
 
@@ -171,6 +185,11 @@ impl Run {
         }
     }
 
+    /// Whether whoever reads what a run comes to is a developer.
+    pub(crate) fn is_dev(&self) -> bool {
+        self.shared().is_none_or(|shared| shared.settings().is_dev())
+    }
+
     fn reentered(&self) -> Option<&Reentry> {
         match &self.origin {
             Origin::Reentry(reentry) => Some(reentry),
@@ -180,6 +199,19 @@ impl Run {
 
     pub(crate) fn dispatch(&self) -> Option<&Dispatch> {
         self.reentered().map(|reentry| &reentry.dispatch)
+    }
+
+    /// Retries that a re-entry's function has for sure.
+    pub(crate) fn sure_retries(&self) -> u8 {
+        match self.reentered() {
+            Some(reentry) if !self.is_entered() => reentry.sure_retries,
+            _ => self.opts().retries(),
+        }
+    }
+
+    /// Whether a re-entry's answer may ask for another attempt: one is left for sure.
+    pub(crate) fn may_retry(&self) -> bool {
+        self.dispatch().is_some_and(|dispatch| dispatch.may_ask_for_retry(self.sure_retries()))
     }
 
     /// What is stored under a hash; nothing in a first request.
@@ -193,6 +225,11 @@ impl Run {
         for (slot, key) in state.learn(memo) {
             self.resolve_stored(&mut state, slot, &key);
         }
+    }
+
+    /// When the run may have been handed over by a call whose answer was lost: milliseconds since the epoch.
+    pub(crate) fn handed_over_at(memo: &Memo) -> Option<u64> {
+        memo.get(StepKey::hidden(START).hash)?.outcome::<Option<u64>>().ok()?.ok()?
     }
 
     fn mode(&self) -> Option<Mode> {
@@ -222,6 +259,11 @@ impl Run {
     /// Whether no further step can be stored.
     pub(crate) fn is_full(&self) -> bool {
         self.lock().steps() >= RUN_STEPS
+    }
+
+    /// How many steps are known to be stored.
+    pub(crate) fn known_steps(&self) -> usize {
+        self.lock().memo.len()
     }
 
     /// How many hidden steps hold the order of the run's steps.
@@ -339,10 +381,38 @@ impl Run {
         }
     }
 
-    /// Inngest has superseded this dispatch: stop.
-    pub(crate) fn supersede(&self) {
-        self.lock().stale = true;
+    /// Inngest does not want this request to go on: no further step begins.
+    pub(crate) fn stop(&self, stopped: Stopped) {
+        self.lock().stopped.get_or_insert(stopped);
         self.wakeup.wake();
+    }
+
+    /// What had ended is saved, or cannot be for now.
+    pub(crate) fn saved(&self, in_vain: bool) {
+        let mut state = self.lock();
+        if state.saves_first && (in_vain || state.unsent.is_empty()) {
+            state.saves_first = false;
+            drop(state);
+            self.wakeup.notice();
+        }
+    }
+
+    /// Why the request must not go on, if so.
+    pub(crate) fn stopped(&self) -> Option<Stopped> {
+        self.lock().stopped
+    }
+
+    /// Inngest has just shown that the run goes on.
+    pub(crate) fn prove(&self) {
+        let elapsed = u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.proven.store(elapsed, Ordering::Relaxed);
+    }
+
+    /// Whether the run may have ended since Inngest has shown that it goes on: by another re-entry, or because somebody has
+    /// cancelled it.
+    pub(crate) fn may_be_over(&self) -> bool {
+        let proven = Duration::from_millis(self.proven.load(Ordering::Relaxed));
+        self.plans() || self.elapsed().saturating_sub(proven) >= PROOF
     }
 
     /// Ends the use of steps: the handler has answered.

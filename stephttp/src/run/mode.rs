@@ -14,8 +14,9 @@ pub(super) const FAILED: &str = "stephttp:failed";
 /// The hidden step that asks to be called back at once.
 pub(super) const DISCOVER: &str = "stephttp:discover";
 
-/// The hidden step that stands in for operations that do not fit into a run's first call.
-pub(crate) const START: &str = "stephttp:start";
+/// The hidden step of a run that has no other to begin with, or whose first call was made again. Its value is `null`, or when
+/// that call may have been carried out before: then the run may have ended, and creating it again has only brought it back.
+pub(super) const START: &str = "stephttp:start";
 
 /// What a re-entry may do with the steps that it comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +35,8 @@ pub(super) enum Mode {
 }
 
 impl Mode {
-    pub(super) fn of(dispatch: &Dispatch, memo: &Memo) -> Self {
+    /// `delayed` is the step whose second attempt was put off in the first request, if there is one.
+    pub(super) fn of(dispatch: &Dispatch, memo: &Memo, delayed: Option<StepHash>) -> Self {
         let stored = |id| memo.get(StepKey::hidden(id).hash);
         if let Some(step) = dispatch.step {
             return Self::Runs(step);
@@ -42,7 +44,7 @@ impl Mode {
         if stored(PLANS).is_some() {
             return Self::Plans;
         }
-        let failed = stored(FAILED).and_then(|failed| failed.outcome::<StepHash>().ok()?.ok());
+        let failed = stored(FAILED).and_then(|failed| failed.outcome::<StepHash>().ok()?.ok()).or(delayed);
         // The retry of a step that failed in the client's request is the first dispatch of its job.
         if dispatch.generation > 1 || failed.is_some_and(|failed| !memo.contains(failed)) {
             return Self::Retries;

@@ -143,6 +143,11 @@ impl Recorded {
         self
     }
 
+    /// Why the step failed, if it did.
+    pub(super) fn error(&self) -> Option<&OpError> {
+        self.error.as_deref()
+    }
+
     pub(crate) fn hash(&self) -> StepHash {
         self.key.hash
     }

@@ -27,6 +27,8 @@ pub(super) struct State {
     /// Steps, and bytes of their outputs, that this request added to the run.
     pub(super) added_steps: usize,
     pub(super) added_bytes: usize,
+    /// Whether one of them has ended: Inngest stores it.
+    pub(super) has_finished: bool,
     /// How many of them failed for good.
     pub(super) failed_steps: usize,
     /// What the handler waits for and only Inngest can bring about.
@@ -60,14 +62,16 @@ pub(super) struct State {
     pub(super) restless: u8,
     /// How often in a row it has been let alone, to come to where it comes by itself.
     pub(super) settling: u8,
+    /// What has ended is saved before another step begins.
+    pub(super) saves_first: bool,
     /// The request's answer is known: nothing new begins.
     pub(super) answering: bool,
     /// A step was misused in a way that its own type cannot report.
     pub(super) fault: Option<String>,
     /// A middleware failed, so that the request cannot go on.
     pub(super) broken: Option<String>,
-    /// Inngest has superseded this dispatch.
-    pub(super) stale: bool,
+    /// Inngest does not want this request to go on.
+    pub(super) stopped: Option<Stopped>,
     /// The handler's time is over: no step may be used any more.
     pub(super) closed: bool,
 }
@@ -79,6 +83,15 @@ pub(crate) enum Held {
     UntilDropped(Duration),
     /// It comes to a step; with how far it has come.
     UntilReached(usize),
+}
+
+/// Why Inngest does not want a request to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stopped {
+    /// Another dispatch has taken its place.
+    Superseded,
+    /// Its run has ended, or was cancelled.
+    Over,
 }
 
 /// Something only Inngest can bring about.
@@ -117,6 +130,11 @@ impl State {
         self.ids.claim(id)
     }
 
+    /// The request ends with a fault, or without an answer that counts: no step begins any more.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.fault.is_some() || self.broken.is_some() || self.stopped.is_some()
+    }
+
     /// Whether no step has been called.
     pub(super) fn is_unused(&self) -> bool {
         self.ids.is_empty()
@@ -135,6 +153,7 @@ impl State {
     pub(super) fn record(&mut self, op: Recorded) {
         self.count(&op);
         self.failed_steps += usize::from(op.op() == OpCode::StepFailed);
+        self.has_finished = true;
         self.unsent.push(op);
     }
 
@@ -214,7 +233,11 @@ impl State {
         self.orders = orders;
         self.order.follow(decisions);
         let memo = &self.memo;
-        let ended = self.outstanding.extract_if(.., |outstanding| memo.contains(outstanding.op.hash()));
+        // A hidden sleep stands for its step's next attempt, and is no outcome of it.
+        let has_ended = |outstanding: &mut Outstanding| {
+            outstanding.op.key().kind.is_some() && memo.contains(outstanding.op.hash())
+        };
+        let ended = self.outstanding.extract_if(.., has_ended);
         ended.map(|outstanding| (outstanding.slot, outstanding.op.key().clone())).collect()
     }
 

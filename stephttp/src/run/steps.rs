@@ -28,6 +28,8 @@ use crate::wire::{OpCode, OpError, StepHash};
 pub(crate) struct Place {
     /// From its first poll on.
     slot: Option<Slot>,
+    /// It has been polled: the handler has come to the step.
+    reached: bool,
     /// The gate as it was then.
     gate: u64,
     /// Without Inngest.
@@ -91,6 +93,21 @@ impl Run {
         self.lock().claim(id).0
     }
 
+    /// A step's future is dropped before it was ever polled: the handler has not come to that step, so the use does not
+    /// count. Otherwise a `drop(step.run("x", …))` would make the next use of `x` another step than it was before.
+    pub(crate) fn unclaim(&self, key: &StepKey) {
+        let mut state = self.lock();
+        if !state.closed && !state.ids.release(&key.id, key.index, key.hash) {
+            drop(state);
+            tracing::warn!(
+                run_id = %self.id(),
+                step = %key.id,
+                "a step's future was dropped unpolled after a later use of its id was made. The later use keeps its number, \
+                 and is another step in a request that does not make the first: make a step's future where it is awaited"
+            );
+        }
+    }
+
     /// Lets a step take the outcome that is stored under an id that it had before.
     pub(crate) fn rename(&self, key: &mut StepKey, old: &StepId) {
         let mut state = self.lock();
@@ -110,6 +127,7 @@ impl Run {
 
     /// Decides what a step that runs code does.
     pub(crate) fn begin(self: &Arc<Self>, key: &StepKey, place: &mut Place, waker: &Waker) -> Begin {
+        place.reached = true;
         if self.is_detached() {
             return Begin::Execute(Executing::detached(self.clone()));
         }
@@ -117,6 +135,9 @@ impl Run {
             return Begin::Pending;
         }
         let mut state = self.open(&key.id);
+        if state.is_stopped() {
+            return self.noticed(Begin::Pending);
+        }
         let is_new = place.slot.is_none();
         let slot = *place.slot.get_or_insert_with(|| state.order.enter(key.hash, waker));
         if !is_new {
@@ -137,6 +158,12 @@ impl Run {
             if state.memo.contains(key.hash) {
                 if is_new {
                     self.resolve_stored(&mut state, slot, key);
+                }
+                return self.noticed(Begin::Pending);
+            }
+            if let Some(sleep) = state.delays(key.hash) {
+                if is_new {
+                    state.await_inngest(slot, OutstandingKind::Wait, sleep);
                 }
                 return self.noticed(Begin::Pending);
             }
@@ -216,6 +243,7 @@ impl Run {
         lasts: Duration,
         op: impl FnOnce() -> Recorded,
     ) -> Poll<Option<Memoized>> {
+        place.reached = true;
         if let Origin::Detached(time) = &self.origin {
             if let Some(fault) = self.refuses_wait(key) {
                 panic!("{fault}");
@@ -226,6 +254,9 @@ impl Run {
             return Poll::Pending;
         }
         let mut state = self.open(&key.id);
+        if state.is_stopped() {
+            return self.noticed(Poll::Pending);
+        }
         if let Some(slot) = place.slot {
             if !state.order.is_given(slot) {
                 state.order.renew_waker(slot, waker);
@@ -294,6 +325,11 @@ impl Run {
         Poll::Pending
     }
 
+    /// A step's future was dropped before it has given its result.
+    pub(crate) fn abandon(&self, key: &StepKey, place: &Place) {
+        if place.reached { self.forget(place) } else { self.unclaim(key) }
+    }
+
     /// A step's future was dropped, or has given its result.
     pub(crate) fn forget(&self, place: &Place) {
         if let Some(slot) = place.slot {
@@ -351,9 +387,12 @@ impl Run {
                 return self.noticed(Ended::InTurn);
             }
             self.ledger.charge(shared.backlog(), op.size());
-        } else if state.order.depends_on_unstored(slot) {
-            // A later request must not find this step without what led to it.
-            store_order(&mut state);
+        } else {
+            if state.order.depends_on_unstored(slot) {
+                // A later request must not find this step without what led to it.
+                store_order(&mut state);
+            }
+            state.saves_first |= executing.was_long();
         }
         state.record(op);
         state.order.resolve(slot);
@@ -370,7 +409,9 @@ impl Run {
         executing: &mut Executing,
     ) -> Ended {
         let retries = self.opts().retries();
-        let for_good = retry == Retry::Never || (self.is_first() && retries == 0);
+        let for_good = retry == Retry::Never
+            || (self.is_first() && retries == 0)
+            || self.is_last_attempt(key.hash, retries);
         tracing::debug!(step = %key.id, message = %error.message, for_good, "step failed");
         let Some(slot) = place.slot else { return Ended::Now };
         let timing = executing.timing();
@@ -391,6 +432,14 @@ impl Run {
         let kind = if named { OutstandingKind::Answer(delay) } else { OutstandingKind::Failing(delay) };
         state.await_inngest(slot, kind, op);
         self.noticed(Ended::Outstanding)
+    }
+
+    /// Whether a step that failed in the first request, and asked to be tried again later, has no attempt left after this.
+    ///
+    /// Inngest knows nothing of that first attempt, so it would make one too many. Generations count the others from 1.
+    fn is_last_attempt(&self, step: StepHash, retries: u8) -> bool {
+        let is_delayed = || self.lock().delayed_step() == Some(step);
+        self.dispatch().is_some_and(|dispatch| dispatch.generation >= u32::from(retries) && is_delayed())
     }
 
     /// Whether this request answers when this step has ended well.

@@ -48,7 +48,8 @@ impl Run {
         let state = self.lock();
         let hidden = [PLANS, FAILED, DISCOVER, START].map(|id| StepKey::hidden(id).hash);
         let orders = (0..state.orders).map(|n| order_step(n).hash);
-        let known: HashSet<_> = orders.chain(hidden).chain([remember::hidden_step().hash]).collect();
+        let known: HashSet<_> =
+            orders.chain(hidden).chain(state.delay_hashes()).chain([remember::hidden_step().hash]).collect();
         state.memo.hashes().filter(|hash| !state.ids.contains(*hash) && !known.contains(hash)).collect()
     }
 }

@@ -30,7 +30,10 @@ pin_project! {
     impl<F, T> PinnedDrop for RunStep<F, T> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
-            this.run.forget(this.place);
+            match this.stage {
+                Stage::New(key) => this.run.abandon(key, this.place),
+                _ => this.run.forget(this.place),
+            }
         }
     }
 }
@@ -256,7 +259,7 @@ fn settle<T>(
         },
         Err(failed) => failed,
     };
-    let failed = StepError::new(key.id.clone(), error.clone());
+    let failed = StepError::new(key.id.clone(), error.clone()).shown_in_dev(run.is_dev());
     match run.ended_err(&key, place, retry, error, executing) {
         Ended::Outstanding => Stage::Outstanding(key),
         Ended::InTurn | Ended::Now | Ended::Refused(_) => Stage::Ended(key, Err(failed)),
@@ -325,7 +328,9 @@ fn store<T: Storable>(value: &T) -> Result<(Box<RawValue>, T), OpError> {
 /// An earlier request's outcome.
 fn recall<T: Storable>(run: &Run, key: &StepKey, memoized: &Memoized) -> Result<T, StepError> {
     match memoized.outcome::<T>() {
-        Ok(outcome) => outcome.map_err(|error| StepError::new(key.id.clone(), error)),
+        Ok(outcome) => {
+            outcome.map_err(|error| StepError::new(key.id.clone(), error).shown_in_dev(run.is_dev()))
+        }
         Err(error) => {
             let message = format!(
                 "the stored output cannot be read as `{}`: {error}. The step's type has changed while the run was in \
@@ -339,7 +344,7 @@ fn recall<T: Storable>(run: &Run, key: &StepKey, memoized: &Memoized) -> Result<
 
 fn refused(run: &Run, id: &str, error: OpError) -> StepError {
     tracing::error!(run_id = %run.id(), step = id, "{}", error.message);
-    StepError::new(id, error)
+    StepError::new(id, error).shown_in_dev(run.is_dev())
 }
 
 impl<F, T> fmt::Debug for RunStep<F, T> {

@@ -11,6 +11,9 @@ use crate::function::StepKind;
 use crate::run::{Place, Recorded, Run, StepKey};
 use crate::wire::{OpCode, OpOpts, duration, limits};
 
+/// How much earlier than at an instant Inngest may wake a run.
+const ROUNDED_OFF: Duration = Duration::from_millis(500);
+
 /// The future of [`Step::sleep`](super::Step::sleep) and [`Step::sleep_until`](super::Step::sleep_until).
 #[derive(Debug)]
 #[must_use = "a sleep does nothing until it is awaited"]
@@ -23,15 +26,10 @@ pub struct SleepStep {
 enum State {
     /// The run ends with the fault that has been reported.
     Misused,
-    /// Until then, as the wire says it.
     /// It is over.
     Over,
-    Asleep {
-        key: StepKey,
-        place: Place,
-        lasts: Duration,
-        until: String,
-    },
+    /// Until then, as the wire says it.
+    Asleep { key: StepKey, place: Place, lasts: Duration, until: String },
 }
 
 impl SleepStep {
@@ -51,7 +49,9 @@ impl SleepStep {
         caller: &'static Location<'static>,
     ) -> Self {
         let length = instant.duration_since(SystemTime::now()).unwrap_or_default();
-        Self::new(run, id, length, duration::format_instant(instant), caller)
+        // Inngest rounds what is left until an instant to whole seconds (PROTOCOL 14.9): never down to less than this.
+        let until = instant.checked_add(ROUNDED_OFF).unwrap_or(instant);
+        Self::new(run, id, length, duration::format_instant(until), caller)
     }
 
     fn new(
@@ -104,8 +104,8 @@ impl Future for SleepStep {
 
 impl Drop for SleepStep {
     fn drop(&mut self) {
-        if let State::Asleep { place, .. } = &self.state {
-            self.run.forget(place);
+        if let State::Asleep { key, place, .. } = &self.state {
+            self.run.abandon(key, place);
         }
     }
 }

@@ -111,8 +111,8 @@ impl Wait {
 
 impl Drop for Wait {
     fn drop(&mut self) {
-        if let State::Waiting(_, place) = &self.state {
-            self.run.forget(place);
+        if let State::Waiting(key, place) = &self.state {
+            self.run.abandon(key, place);
         }
     }
 }

@@ -32,6 +32,10 @@ pub const BODY_NOT_STORED: &str = "x-stephttp-body-not-stored";
 /// transformed its body.
 pub const OWN_ANSWER: &str = "x-stephttp-own-answer";
 
+/// On an answer to a re-entry: the status of a response that came from a layer or an extractor, before the handler was
+/// entered. Such a response is never the run's result.
+pub const REJECTED: &str = "x-stephttp-rejected";
+
 /// The value of [`REQUEST_VERSION`] that this SDK speaks.
 pub const REQUEST_VERSION_VALUE: u8 = 2;
 /// The value of [`SDK`] that this SDK sends.

@@ -12,8 +12,9 @@ pub const STEP_OUTPUT_BYTES: usize = 4 * 1024 * 1024;
 pub const STEP_INPUT_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of all step outputs of a run together.
 pub const RUN_STATE_BYTES: usize = 32 * 1024 * 1024;
-/// Steps of a run. One more completes the run with an error as its output.
-pub const RUN_STEPS: usize = 1_000;
+/// Steps of a run that goes on at Inngest, this SDK's hidden ones included. With one more, the next call back is not made: the
+/// run is completed, with an error as its output.
+pub const RUN_STEPS: usize = 999;
 /// Bytes in the answer to a re-entry. A longer one completes the run with an empty output.
 pub const REENTRY_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes of a request body that can be kept with a run: as base64 it has to fit into the first call, with room for

@@ -1,0 +1,76 @@
+//! How a run stands: what of Inngest's answers about it can be believed.
+//!
+//! - `GET /v0/runs/{run_id}/actions` answers `200 {}` while a run is being finalized, and 410 for every failure to load a
+//!   run's state, a passing one included. So neither says at once that a run is new, or over.
+//! - `GET /v1/runs/{run_id}` says whether a run has ended, some seconds late.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::call::Call;
+use super::{ApiClient, ApiError, Patience, at, uri};
+use crate::run::RunId;
+use crate::wire::MemoizedSteps;
+
+/// The waits between looking for a state that should be there.
+const LOOK_AGAIN: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(300)];
+
+/// How long Inngest may show an older status of a run: it is cached for three seconds, and written a moment late.
+pub(crate) const STATUS_LAG: Duration = Duration::from_secs(4);
+
+/// Why a run's state cannot be had.
+#[derive(Debug)]
+pub(crate) enum NoState {
+    /// Inngest has none, as of a run that is over, each time that it was asked.
+    Gone,
+    /// Inngest could not be asked.
+    Failed(ApiError),
+}
+
+impl ApiClient {
+    /// The state of a run that was handed over, in which at least `known` steps have ended.
+    ///
+    /// Each hand-over leaves a step, so a state without any is one that is being deleted, and one with fewer steps than before
+    /// too: it is asked for again. By then its deletion is over.
+    pub(crate) async fn state_of(&self, run_id: RunId, known: usize) -> Result<MemoizedSteps, NoState> {
+        let mut waits = LOOK_AGAIN.iter();
+        loop {
+            match self.memoized_steps(run_id, Patience::Waited).await {
+                Ok(steps) if steps.len() >= known.max(1) => return Ok(steps),
+                Ok(_) => tracing::debug!(%run_id, "a state with fewer steps than the run has"),
+                Err(error) if error.is(StatusCode::GONE) => tracing::debug!(%run_id, "a run without a state"),
+                Err(error) => return Err(NoState::Failed(error)),
+            }
+            match waits.next() {
+                Some(wait) => tokio::time::sleep(*wait).await,
+                None => return Err(NoState::Gone),
+            }
+        }
+    }
+
+    /// Whether Inngest shows a run as ended; `None` when it does not say.
+    pub(crate) async fn has_ended(&self, run_id: RunId) -> Option<bool> {
+        #[derive(Deserialize)]
+        struct Answer {
+            // Missing for a run that Inngest does not show, or not yet.
+            data: Option<View>,
+        }
+        #[derive(Deserialize)]
+        struct View {
+            status: String,
+        }
+        let url = uri(&at(&self.inner.base, &format!("v1/runs/{run_id}")));
+        match self.read::<Answer>(Call::get(&url), Patience::Waited).await {
+            Ok(answer) => answer.data.map(|view| {
+                let ended = ["Completed", "Failed", "Cancelled", "Skipped"];
+                ended.iter().any(|status| view.status.eq_ignore_ascii_case(status))
+            }),
+            Err(error) => {
+                tracing::debug!(%run_id, error = error.report(), "a run's status could not be had");
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! A layer or an extractor has answered a re-entry in the handler's place.
+//!
+//! What it says is about Inngest's call, which has no credentials, cookies or peer address, or about the moment: a limit that
+//! is reached, a database that is down. It is never the run's result, for which its client waits and steps were paid.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use http::header::ALLOW;
+use http::{Method, StatusCode};
+
+use super::{answer, standing};
+use crate::run::Run;
+
+/// Asks for another attempt; then the run fails, and says why.
+pub(super) async fn answer(run: &Arc<Run>, response: Response) -> Response {
+    let status = response.status();
+    let message = message(&response);
+    drop(response);
+    tracing::error!(run_id = %run.id(), status = status.as_u16(), "{message}");
+    let answer = if run.may_retry() {
+        answer::retry(StatusCode::INTERNAL_SERVER_ERROR, &message)
+    } else {
+        match standing::still_goes_on(run).await {
+            Ok(()) => answer::failed(run.id(), &message),
+            Err(answer) => return answer,
+        }
+    };
+    answer::with_rejection(answer, status)
+}
+
+fn message(response: &Response) -> String {
+    let status = response.status();
+    let allowed = response.headers().get(ALLOW).and_then(|allowed| allowed.to_str().ok());
+    if status == StatusCode::METHOD_NOT_ALLOWED && allowed.is_some_and(takes_head_alone) {
+        return "the run began with a HEAD request, and its route takes no GET: Inngest calls back by GET, since an answer to \
+                HEAD has no body to say anything in. Route the handler with `get(..)`, which takes HEAD too"
+            .to_owned();
+    }
+    format!(
+        "a layer or an extractor answered {status} in the handler's place when Inngest called back. A call back carries the \
+         method, path, query, content type and body of the first request, and no other header, cookie or peer address: wrap an \
+         extractor that needs one in `Remember`, and put a layer that rejects requests outside of `inngest.layer()`, or let it \
+         pass calls back. A function with `omit_request_body` gets no body: take `Bytes`, and read them in a step"
+    )
+}
+
+fn takes_head_alone(allowed: &str) -> bool {
+    let mut methods = allowed.split(',').map(str::trim);
+    allowed.contains(Method::HEAD.as_str()) && methods.all(|method| method != Method::GET.as_str())
+}
