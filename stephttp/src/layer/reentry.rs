@@ -25,8 +25,9 @@ use crate::wire::limits::REQUEST_BODY_BYTES;
 /// Answers a request that has both `X-Run-ID` and `X-Inngest-Signature`.
 pub(super) async fn serve<S, R>(shared: Arc<Shared>, inner: S, request: Request<Body>) -> Response
 where
-    S: Service<Request<Body>, Response = http::Response<R>> + Send,
+    S: Service<Request<Body>, Response = http::Response<R>> + Send + 'static,
     S::Future: Send,
+    S::Error: Send,
     R: HttpBody<Data = Bytes> + Send + 'static,
     R::Error: Into<axum::BoxError>,
 {
@@ -35,13 +36,14 @@ where
         Err(refusal) => return refusal,
     };
     let (run_id, job_id) = (dispatch.run_id, dispatch.job_id.clone());
-    let attempt = async {
+    let jobs = shared.jobs();
+    let attempt = async move {
         match prepare(&shared, parts, body, dispatch, sure_retries).await {
             Ok((run, request)) => handle(run, inner, request).await,
             Err(answer) => answer,
         }
     };
-    shared.jobs().once(run_id, job_id, attempt).await
+    jobs.once(run_id, job_id, attempt).await
 }
 
 /// A request that is Inngest's.

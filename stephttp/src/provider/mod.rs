@@ -44,7 +44,7 @@ pub(crate) struct Shared {
     backlog: Backlog,
     deliveries: Arc<Deliveries>,
     routes: Routes,
-    jobs: Jobs,
+    jobs: Arc<Jobs>,
     wants: Wants,
     /// The process is to end.
     draining: AtomicBool,
@@ -84,7 +84,7 @@ impl Provider {
                 client,
                 deliveries: Arc::default(),
                 routes: Routes::new(),
-                jobs: Jobs::default(),
+                jobs: Arc::default(),
                 draining: AtomicBool::new(false),
                 drained: Notify::new(),
                 output_route: OutputRoute::default(),
@@ -140,8 +140,8 @@ impl Shared {
         &self.routes
     }
 
-    pub(crate) fn jobs(&self) -> &Jobs {
-        &self.jobs
+    pub(crate) fn jobs(&self) -> Arc<Jobs> {
+        self.jobs.clone()
     }
 
     pub(crate) fn wants(&self) -> Wants {
