@@ -108,6 +108,12 @@ where
                     tracing::error!(reason, value, "a `Remember` value cannot be stored");
                     return Err(RememberRejection::Store(Fault { value, reason }));
                 }
+                // From its stored form, as in every re-entry.
+                let value = serde_json::from_str(json.get()).map_err(|error| {
+                    let value = type_name::<T>();
+                    tracing::error!(%error, value, "a `Remember` value cannot be read back from its JSON");
+                    RememberRejection::Store(Fault { value, reason: error.to_string() })
+                })?;
                 run.remembered.push::<T>(json);
                 Ok(Self(value))
             }
@@ -207,7 +213,7 @@ pub(crate) fn hidden_step() -> StepKey {
 pub enum RememberRejection<R> {
     /// The wrapped extractor refused the first request.
     Extract(R),
-    /// The value cannot be written as JSON.
+    /// The value cannot be written as JSON, or not be read back from it.
     Store(Fault),
     /// In a re-entry: the stored value is missing, or is no value of this type any more.
     Restore(Fault),

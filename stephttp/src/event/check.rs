@@ -4,8 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::Event;
+use crate::wire::exact;
 use crate::wire::limits::{EVENT_BYTES, EVENT_INTEGER, EVENT_NAME_BYTES};
 
 /// 1980-01-01 and 2100-01-01, between which the server wants an event's time.
@@ -55,41 +57,52 @@ fn check_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A value as an event's data (or user): JSON's object or null, without integers that Inngest would round. `part` is what
-/// to call it.
-pub(crate) fn object(value: &(impl Serialize + ?Sized), part: &str) -> Result<Value, String> {
-    let value = serde_json::to_value(value)
+/// A value as an event's data (or user): JSON's object or null, without numbers that Inngest would round. `part` is what to
+/// call it.
+pub(crate) fn object(value: &(impl Serialize + ?Sized), part: &str) -> Result<Box<RawValue>, String> {
+    let json = serde_json::value::to_raw_value(value)
         .map_err(|error| format!("its {part} cannot be written as JSON: {error}"))?;
-    let kind = match &value {
-        Value::Object(_) | Value::Null => {
-            check_integers(&value, part)?;
-            return Ok(value);
+    let kind = match json.get().trim_ascii_start().as_bytes() {
+        [b'{' | b'n', ..] => {
+            check_numbers(json.get(), part)?;
+            return Ok(json);
         }
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "an array",
+        [b't' | b'f', ..] => "a boolean",
+        [b'"', ..] => "a text",
+        [b'[', ..] => "an array",
+        _ => "a number",
     };
     Err(format!("its {part} is {kind}, but Inngest takes only JSON objects: put it into a struct or a map"))
 }
 
-fn check_integers(value: &Value, path: &str) -> Result<(), String> {
+/// Refuses numbers that whoever gets them would find rounded. `part` is what to call the whole.
+///
+/// They are not sent in another form: others read them, who do not know it.
+pub(crate) fn check_numbers(json: &str, part: &str) -> Result<(), String> {
+    let Some(number) = exact::first_rounded(json) else { return Ok(()) };
+    let place = serde_json::from_str(json).ok().and_then(|value| place_of_integer(&value, part));
+    Err(format!(
+        "the number {number} in `{}` would be rounded: Inngest keeps numbers as 64-bit floats, whose integers go to \
+         ±{EVENT_INTEGER}. Send it as a string",
+        place.as_deref().unwrap_or(part)
+    ))
+}
+
+/// Where the first integer is that is too large.
+fn place_of_integer(value: &Value, path: &str) -> Option<String> {
     match value {
-        Value::Number(number) => match number.as_i64().map(i64::unsigned_abs).or_else(|| number.as_u64()) {
-            Some(integer) if integer > EVENT_INTEGER => Err(format!(
-                "the integer {number} in `{path}` is beyond ±{EVENT_INTEGER}: Inngest keeps numbers as 64-bit floats and \
-                 would round it. Send it as a string"
-            )),
-            _ => Ok(()),
-        },
+        Value::Number(number) => {
+            let integer = number.as_i64().map(i64::unsigned_abs).or_else(|| number.as_u64());
+            integer.is_some_and(|integer| integer > EVENT_INTEGER).then(|| path.to_owned())
+        }
         Value::Array(items) => items
             .iter()
             .enumerate()
-            .try_for_each(|(index, item)| check_integers(item, &format!("{path}[{index}]"))),
+            .find_map(|(index, item)| place_of_integer(item, &format!("{path}[{index}]"))),
         Value::Object(fields) => {
-            fields.iter().try_for_each(|(name, field)| check_integers(field, &format!("{path}.{name}")))
+            fields.iter().find_map(|(name, field)| place_of_integer(field, &format!("{path}.{name}")))
         }
-        Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
+        Value::Null | Value::Bool(_) | Value::String(_) => None,
     }
 }
 

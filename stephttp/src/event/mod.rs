@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub(crate) use check::{check_size, object, to_wire};
+pub(crate) use check::{check_numbers, check_size, object, to_wire};
 
 /// An event, with data of type `T`.
 ///

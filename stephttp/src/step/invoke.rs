@@ -1,6 +1,7 @@
 //! `step.invoke`: another function's result.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 
 use super::wait::Wait;
 use super::{Step, StepId};
@@ -27,10 +28,12 @@ pub struct InvokeStep<T> {
     wait: Wait,
     function: String,
     /// An event without a name.
-    payload: Map<String, Value>,
+    payload: Payload,
     timeout: Option<Duration>,
     output: PhantomData<fn() -> T>,
 }
+
+type Payload = BTreeMap<String, Box<RawValue>>;
 
 impl Step {
     /// Calls another Inngest function, and waits for its result.
@@ -92,7 +95,8 @@ impl Step {
             wait.misuse("InvalidFunctionId", "the id of the function to invoke is empty");
         }
         // The server crashes without a payload.
-        let payload = Map::from_iter([("data".to_owned(), Value::Object(Map::new()))]);
+        let nothing = serde_json::value::to_raw_value(&Payload::new()).unwrap_or_default();
+        let payload = Payload::from([("data".to_owned(), nothing)]);
         InvokeStep { wait, function, payload, timeout: None, output: PhantomData }
     }
 }
@@ -120,9 +124,9 @@ impl<T> InvokeStep<T> {
     fn part(mut self, part: &str, value: impl Serialize) -> Self {
         match event::object(&value, part) {
             // Null stands for no data.
-            Ok(Value::Null) => {}
+            Ok(value) if value.get() == "null" => {}
             Ok(value) => {
-                let bytes = value.to_string().len();
+                let bytes = value.get().len();
                 if bytes > EVENT_BYTES {
                     self.refuse(&format!(
                         "its {part} has {bytes} bytes as JSON, but at most {EVENT_BYTES} (3 MiB) are allowed"
@@ -141,7 +145,7 @@ impl<T> InvokeStep<T> {
     }
 }
 
-fn ask(key: StepKey, function: &str, payload: &Map<String, Value>, timeout: Option<Duration>) -> Recorded {
+fn ask(key: StepKey, function: &str, payload: &Payload, timeout: Option<Duration>) -> Recorded {
     let opts = OpOpts {
         function_id: Some(Cow::Owned(function.to_owned())),
         // A map of JSON values: this cannot fail.
@@ -173,7 +177,7 @@ impl<T> fmt::Debug for InvokeStep<T> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 

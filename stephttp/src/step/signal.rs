@@ -21,7 +21,7 @@ use crate::error::{Failure, StepError};
 use crate::function::StepKind;
 use crate::middleware::{Chain, StepContext};
 use crate::run::{Recorded, RunId, StepKey};
-use crate::wire::{OpCode, OpOpts, ReceivedSignal, SignalRequest, duration, limits};
+use crate::wire::{OpCode, OpOpts, ReceivedSignal, SignalRequest, duration, exact, limits};
 
 /// What becomes of two waits for the same signal, in two runs or in one: a wait that lost a `select!` still counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -170,7 +170,7 @@ fn request(signal: &str, data: &impl Serialize) -> Result<Bytes, String> {
         return Err("the name of the signal to send is empty".to_owned());
     }
     let request = serde_json::value::to_raw_value(data)
-        .map(|data| SignalRequest { signal: Cow::Borrowed(signal), data: Cow::Owned(data) })
+        .map(|data| SignalRequest { signal: Cow::Borrowed(signal), data: Cow::Owned(exact::stored(data)) })
         .and_then(|request| serde_json::to_vec(&request));
     request
         .map(Bytes::from)
