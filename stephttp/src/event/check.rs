@@ -80,7 +80,7 @@ pub(crate) fn object(value: &(impl Serialize + ?Sized), part: &str) -> Result<Bo
 /// They are not sent in another form: others read them, who do not know it.
 pub(crate) fn check_numbers(json: &str, part: &str) -> Result<(), String> {
     let Some(number) = exact::first_rounded(json) else { return Ok(()) };
-    let place = serde_json::from_str(json).ok().and_then(|value| place_of_integer(&value, part));
+    let place = serde_json::from_str(json).ok().and_then(|value| place_of(number, &value, part));
     Err(format!(
         "the number {number} in `{}` would be rounded: Inngest keeps numbers as 64-bit floats, whose integers go to \
          ±{EVENT_INTEGER}. Send it as a string",
@@ -88,19 +88,16 @@ pub(crate) fn check_numbers(json: &str, part: &str) -> Result<(), String> {
     ))
 }
 
-/// Where the first integer is that is too large.
-fn place_of_integer(value: &Value, path: &str) -> Option<String> {
+/// Where a number is; `None` for one that is too large for a `Value`.
+fn place_of(number: &str, value: &Value, path: &str) -> Option<String> {
     match value {
-        Value::Number(number) => {
-            let integer = number.as_i64().map(i64::unsigned_abs).or_else(|| number.as_u64());
-            integer.is_some_and(|integer| integer > EVENT_INTEGER).then(|| path.to_owned())
-        }
+        Value::Number(found) => (found.to_string() == number).then(|| path.to_owned()),
         Value::Array(items) => items
             .iter()
             .enumerate()
-            .find_map(|(index, item)| place_of_integer(item, &format!("{path}[{index}]"))),
+            .find_map(|(index, item)| place_of(number, item, &format!("{path}[{index}]"))),
         Value::Object(fields) => {
-            fields.iter().find_map(|(name, field)| place_of_integer(field, &format!("{path}.{name}")))
+            fields.iter().find_map(|(name, field)| place_of(number, field, &format!("{path}.{name}")))
         }
         Value::Null | Value::Bool(_) | Value::String(_) => None,
     }
@@ -139,6 +136,11 @@ mod tests {
         assert!(error.contains("`data.o.lines[1].id`") && error.contains("9007199254740993"), "{error}");
         assert!(error.contains("as a string"), "{error}");
         assert!(fault("a", json!({"n": i64::MIN})).contains("`data.n`"));
+        let raw = |json: &str| Event::new("a", serde_json::from_str::<Box<RawValue>>(json).unwrap());
+        let error = to_wire(&raw(r#"{"n":0.1000000000000000055}"#)).unwrap_err();
+        assert!(error.contains("0.1000000000000000055") && error.contains("`data`"), "{error}");
+        let sent = r#"{"name":"a","data":{"b":1.0,"a":"9007199254740993"}}"#;
+        assert_eq!(to_wire(&raw(r#"{"b":1.0,"a":"9007199254740993"}"#)).unwrap(), sent);
         assert!(to_wire(&Event::new("a", json!({"n": -9_007_199_254_740_991_i64, "f": 1e300}))).is_ok());
         assert!(fault("a", json!({"big": "x".repeat(3 << 20)})).contains("3 MiB"));
         let user = to_wire(&Event::new("a", ()).with_user(json!(1))).unwrap_err();

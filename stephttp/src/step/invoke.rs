@@ -42,6 +42,9 @@ impl Step {
     /// be written with any of Inngest's SDKs. The process keeps nothing of the wait: like [`sleep`](Self::sleep), it ends
     /// this request, and Inngest calls the endpoint back.
     ///
+    /// Inngest keeps the numbers of the result as 64-bit floats: integers beyond ±2^53 have been rounded, and `1.0` comes as
+    /// `1`. Have the function return such numbers as text.
+    ///
     /// Functions that are triggered by events can be invoked, durable endpoints cannot: Inngest calls an invoked endpoint
     /// at its origin without path, method and body. To run another endpoint, call it over HTTP in a [`run`](Self::run) or
     /// with [`fetch`](Self::fetch).
@@ -104,7 +107,7 @@ impl Step {
 impl<T> InvokeStep<T> {
     /// What the function gets as its event's data: JSON's object. Empty unless set.
     ///
-    /// As in an [`Event`](crate::Event), an integer that Inngest would round is refused.
+    /// As in an [`Event`](crate::Event), a number that Inngest would round is refused.
     pub fn data(self, data: impl Serialize) -> Self {
         self.part("data", data)
     }

@@ -95,7 +95,13 @@ impl<F, T> RunStep<F, T> {
             None => Stage::New(run.claim(id, kind, caller)),
         };
         let future = make(if let Stage::New(key) = &stage { Some(key) } else { None });
-        Self { future, run, place: Place::default(), stage, form: Form { store, keep: exact::stored_as::<T>, recall } }
+        Self {
+            future,
+            run,
+            place: Place::default(),
+            stage,
+            form: Form { store, keep: exact::stored_as::<T>, recall },
+        }
     }
 
     /// Says which id the step had in earlier versions of the program, so that runs in flight find what it came to then.

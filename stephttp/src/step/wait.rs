@@ -230,7 +230,12 @@ mod tests {
             assert_eq!((error.step_id(), error.name(), error.message()), ("x", name, message));
         }
         let error = stored(&json!({"data": "text"})).result::<u8>().unwrap_err();
-        assert!(error.message().contains("`u8`"), "{error}");
+        assert!(error.message().contains("`u8`") && !error.message().contains("rounded"), "{error}");
+        let error = stored(&json!({"data": 18_446_744_073_709_552_000.0})).result::<u64>().unwrap_err();
+        assert!(error.message().contains("rounded"), "{error}");
+        // Nothing of what others give is a form of this crate's.
+        let data = json!({"stephttp:json": "1"});
+        assert_eq!(stored(&json!({"data": data})).result::<Value>().unwrap(), data);
     }
 
     /// Neither `Send` nor `Sync` nor `Unpin`.

@@ -131,7 +131,7 @@ impl MemoizedStep {
     /// # Errors
     /// The outer error means that the value is neither, or that `data` is no `T`.
     pub fn outcome<T: DeserializeOwned>(&self) -> Result<Result<T, OpError>, serde_json::Error> {
-        let stored_as_text = exact::is_in(self.as_json()).then(|| exact::original(&*self.data()?)).flatten();
+        let stored_as_text = exact::is_in(self.as_json()).then(|| exact::original(&self.data()?)).flatten();
         match stored_as_text {
             Some(json) => serde_json::from_str(json.get()).map(Ok),
             None => self.result(),
@@ -265,7 +265,10 @@ mod tests {
         let text = memo(r#"{"data":{"stephttp:json":"18446744073709551615"}}"#);
         assert_eq!(text.outcome::<u64>().unwrap().unwrap(), u64::MAX);
         assert!(text.result::<u64>().is_err());
-        assert_eq!(text.result::<serde_json::Value>().unwrap().unwrap()["stephttp:json"], "18446744073709551615");
+        assert_eq!(
+            text.result::<serde_json::Value>().unwrap().unwrap()["stephttp:json"],
+            "18446744073709551615"
+        );
     }
 
     #[test]

@@ -131,7 +131,9 @@ pub(super) async fn restore(
             Some(data) => {
                 // What others made is theirs, whatever it looks like.
                 let (read, write): (Form, Form) = match kind {
-                    Some(StepKind::Invoke | StepKind::Fetch | StepKind::AiInfer) => (|data| data, |data| data),
+                    Some(StepKind::Invoke | StepKind::Fetch | StepKind::AiInfer) => {
+                        (|data| data, |data| data)
+                    }
                     Some(StepKind::WaitForSignal) => {
                         (|data| in_signal(data, original), |data| in_signal(data, exact::escaped))
                     }

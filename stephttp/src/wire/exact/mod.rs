@@ -151,16 +151,16 @@ mod tests {
     }
 
     #[track_caller]
-    fn as_it_is<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: T) {
-        assert_eq!(form(&value), serde_json::to_string(&value).unwrap());
-        assert_eq!(returned::<T>(&form(&value)), value);
+    fn as_it_is<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
+        assert_eq!(form(value), serde_json::to_string(value).unwrap());
+        assert_eq!(returned::<T>(&form(value)), *value);
     }
 
     #[track_caller]
-    fn as_a_text<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: T) {
-        let text = serde_json::to_string(&value).unwrap();
-        assert_eq!(form(&value), json!({ "stephttp:json": text }).to_string());
-        assert_eq!(returned::<T>(&form(&value)), value);
+    fn as_a_text<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
+        let text = serde_json::to_string(value).unwrap();
+        assert_eq!(form(value), json!({ "stephttp:json": text }).to_string());
+        assert_eq!(returned::<T>(&form(value)), *value);
     }
 
     #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -179,49 +179,49 @@ mod tests {
 
     #[test]
     fn what_comes_back_by_itself_is_stored_as_it_is() {
-        as_it_is(());
-        as_it_is(true);
-        as_it_is(0_u64);
-        as_it_is((1_u64 << 53) - 1);
-        as_it_is(-(1_i64 << 53));
-        as_it_is("9007199254740993 1.0 \\\" 1e400 \u{0}\u{10ffff}".to_owned());
-        as_it_is([0.1, 1.0, -0.0, 1e16, 1e21, 1e300, 5e-324, 1e-6, 1.5e-7, 0.1 + 0.2, f64::MAX, 123_456.0]);
-        as_it_is([0.1_f32, 1.0, f32::MAX, f32::MIN_POSITIVE]);
-        as_it_is(Order { id: 17, total: 10.0, note: Some("10.0".to_owned()) });
-        as_it_is(HashMap::from(["a", "b", "c", "d", "e", "f"].map(|key| (key.to_owned(), 2.0))));
-        as_it_is(BTreeMap::from([(u64::MAX, 1), (1 << 60, 2)]));
-        as_it_is(Duration::from_millis(1_500));
-        as_it_is(json!({"a": [1, -2, 0.5, null, {"1.0": "1.0"}], "big": 1e300, "b": "x"}));
-        as_it_is([Amount::Pieces(1), Amount::Kilograms(0.5)]);
-        as_it_is(json!({"a": 1, "stephttp:json": "1"}));
-        as_it_is(json!([{"stephttp:json": "1"}, "stephttp:json"]));
+        as_it_is(&());
+        as_it_is(&true);
+        as_it_is(&0_u64);
+        as_it_is(&(1_u64 << 53) - 1);
+        as_it_is(&-(1_i64 << 53));
+        as_it_is(&"9007199254740993 1.0 \\\" 1e400 \u{0}\u{10ffff}".to_owned());
+        as_it_is(&[0.1, 1.0, -0.0, 1e16, 1e21, 1e300, 5e-324, 1e-6, 1.5e-7, 0.1 + 0.2, f64::MAX, 123_456.0]);
+        as_it_is(&[0.1_f32, 1.0, f32::MAX, f32::MIN_POSITIVE]);
+        as_it_is(&Order { id: 17, total: 10.0, note: Some("10.0".to_owned()) });
+        as_it_is(&HashMap::from(["a", "b", "c", "d", "e", "f"].map(|key| (key.to_owned(), 2.0))));
+        as_it_is(&BTreeMap::from([(u64::MAX, 1), (1 << 60, 2)]));
+        as_it_is(&Duration::from_millis(1_500));
+        as_it_is(&json!({"a": [1, -2, 0.5, null, {"1.0": "1.0"}], "big": 1e300, "b": "x"}));
+        as_it_is(&[Amount::Pieces(1), Amount::Kilograms(0.5)]);
+        as_it_is(&json!({"a": 1, "stephttp:json": "1"}));
+        as_it_is(&json!([{"stephttp:json": "1"}, "stephttp:json"]));
     }
 
     #[test]
     fn what_a_float_would_change_is_stored_as_text() {
-        as_a_text((1_u64 << 53) + 1);
-        as_a_text(u64::MAX);
-        as_a_text(i64::MIN);
-        as_a_text(u128::MAX);
-        as_a_text(i128::MIN);
-        as_a_text(Duration::MAX);
-        as_a_text(Order { id: 1_234_567_890_123_456_789, total: 1.0, note: None });
-        as_a_text(vec![Some(Order { id: u64::MAX, total: 0.5, note: Some("\"\\é".to_owned()) }), None]);
-        as_a_text(json!(1.0));
-        as_a_text(json!({"b": [{"x": -0.0}], "a": 2.0}));
-        as_a_text(json!(1e16));
-        as_a_text(json!({"n": u64::MAX}));
-        as_a_text([Amount::Kilograms(1.0), Amount::Pieces(1)]);
+        as_a_text(&(1_u64 << 53) + 1);
+        as_a_text(&u64::MAX);
+        as_a_text(&i64::MIN);
+        as_a_text(&u128::MAX);
+        as_a_text(&i128::MIN);
+        as_a_text(&Duration::MAX);
+        as_a_text(&Order { id: 1_234_567_890_123_456_789, total: 1.0, note: None });
+        as_a_text(&vec![Some(Order { id: u64::MAX, total: 0.5, note: Some("\"\\é".to_owned()) }), None]);
+        as_a_text(&json!(1.0));
+        as_a_text(&json!({"b": [{"x": -0.0}], "a": 2.0}));
+        as_a_text(&json!(1e16));
+        as_a_text(&json!({"n": u64::MAX}));
+        as_a_text(&[Amount::Kilograms(1.0), Amount::Pieces(1)]);
     }
 
     #[test]
     fn what_looks_like_the_form_comes_back_as_it_was() {
-        as_a_text(json!({"stephttp:json": "1"}));
-        as_a_text(json!({"stephttp:json": 1}));
-        as_a_text(json!({"stephttp:json": "{\"stephttp:json\":\"1\"}"}));
-        as_a_text(json!({"stephttp:json": "no JSON"}));
-        as_a_text(json!({"stephttp:json": "1", "z": 1}));
-        as_a_text(BTreeMap::from([("stephttp:json".to_owned(), "1.0".to_owned())]));
+        as_a_text(&json!({"stephttp:json": "1"}));
+        as_a_text(&json!({"stephttp:json": 1}));
+        as_a_text(&json!({"stephttp:json": "{\"stephttp:json\":\"1\"}"}));
+        as_a_text(&json!({"stephttp:json": "no JSON"}));
+        as_a_text(&json!({"stephttp:json": "1", "z": 1}));
+        as_a_text(&BTreeMap::from([("stephttp:json".to_owned(), "1.0".to_owned())]));
         for json in [
             r#"{"stephttp\u003ajson":"1"}"#,
             r#"{ "stephttp:json" : "1" }"#,
@@ -236,17 +236,26 @@ mod tests {
     #[test]
     fn raw_values_keep_their_numbers_letter_by_letter() {
         for json in [
-            "1e400", "-1E-400", "1.50", "1E5", "0.10", "-0.0", "1.0000000000000000000001", "12345678901234567890123",
-            r#"["\ud800"]"#, r#"{"a":"\udc00\ud800"}"#, r#"["\ud83d\ude00", 1.0]"#,
+            "1e400",
+            "-1E-400",
+            "1.50",
+            "1E5",
+            "0.10",
+            "-0.0",
+            "1.0000000000000000000001",
+            "12345678901234567890123",
+            r#"["\ud800"]"#,
+            r#"{"a":"\udc00\ud800"}"#,
+            r#"["\ud83d\ude00", 1.0]"#,
         ] {
-            let stored = stored_as::<Box<RawValue>>(raw(json));
-            assert!(stored.get().starts_with(r#"{"stephttp:json":"#), "{stored}");
-            assert_eq!(returned::<Box<RawValue>>(stored.get()).get(), json);
-            assert_eq!(super::stored(raw(json)).get(), stored.get());
+            let text = stored_as::<Box<RawValue>>(raw(json));
+            assert!(text.get().starts_with(r#"{"stephttp:json":"#), "{text}");
+            assert_eq!(returned::<Box<RawValue>>(text.get()).get(), json);
+            assert_eq!(stored(raw(json)).get(), text.get());
         }
         for json in ["-0", "100000", "1e+21", "1e-7", r#"["\ud83d\ude00","\\ud800"]"#, r#"{"b":0.5,"a":1}"#] {
             assert_eq!(stored_as::<Box<RawValue>>(raw(json)).get(), json);
-            assert_eq!(super::stored(raw(json)).get(), json);
+            assert_eq!(stored(raw(json)).get(), json);
         }
     }
 
@@ -255,8 +264,14 @@ mod tests {
         assert_eq!(original(&raw(r#"{"stephttp:json":"[1.0]"}"#)).unwrap().get(), "[1.0]");
         assert_eq!(original(&raw(r#"{ "stephttp:json" : "\"a\"" }"#)).unwrap().get(), "\"a\"");
         for json in [
-            "1", "null", r#""stephttp:json""#, r#"["\"stephttp:json\""]"#, r#"{"stephttp:json":1}"#,
-            r#"{"stephttp:json":"no JSON"}"#, r#"{"stephttp:json":"1","a":1}"#, r#"{"a":{"stephttp:json":"1"}}"#,
+            "1",
+            "null",
+            r#""stephttp:json""#,
+            r#"["\"stephttp:json\""]"#,
+            r#"{"stephttp:json":1}"#,
+            r#"{"stephttp:json":"no JSON"}"#,
+            r#"{"stephttp:json":"1","a":1}"#,
+            r#"{"a":{"stephttp:json":"1"}}"#,
         ] {
             assert!(original(&raw(json)).is_none(), "{json}");
         }
@@ -264,12 +279,13 @@ mod tests {
 
     #[test]
     fn a_value_that_comes_back_by_itself_is_not_copied() {
-        let value = json!({"id": 9_007_199_254_740_991_u64, "text": "1.0", "fractions": [0.1, 0.30000000000000004]});
+        let value =
+            json!({"id": 9_007_199_254_740_991_u64, "text": "1.0", "fractions": [0.1, 0.30000000000000004]});
         let json = serde_json::value::to_raw_value(&value).unwrap();
         let place = json.get().as_ptr();
         let json = stored_as::<Value>(json);
         assert_eq!(json.get().as_ptr(), place);
-        assert_eq!(super::stored(escaped(json)).get().as_ptr(), place);
+        assert_eq!(stored(escaped(json)).get().as_ptr(), place);
     }
 
     #[test]
@@ -277,7 +293,13 @@ mod tests {
         for json in ["18446744073709552000", r#"{"data":[-9223372036854776000]}"#, "3.4028236692093846e+38"] {
             assert_eq!(if_rounded(json, "rounded"), "rounded", "{json}");
         }
-        for json in ["1", "1.5", "9007199254740991", r#""18446744073709552000""#, r#"{"stephttp:json":"18446744073709551615"}"#] {
+        for json in [
+            "1",
+            "1.5",
+            "9007199254740991",
+            r#""18446744073709552000""#,
+            r#"{"stephttp:json":"18446744073709551615"}"#,
+        ] {
             assert_eq!(if_rounded(json, "rounded"), "", "{json}");
         }
     }

@@ -2,10 +2,15 @@
 
 use std::fmt::{self, Write};
 
+#[cfg(doc)]
 use crate::wire::limits::EVENT_INTEGER;
 
 /// Decimals of so many digits are all different as floats (`DBL_DIG` in C).
 const DIGITS: usize = 15;
+
+/// The largest integer that is always kept, as it is written: [`EVENT_INTEGER`].
+const LARGEST: &str = "9007199254740991";
+const LARGEST_DIGITS: usize = LARGEST.len();
 
 /// A number as it is written.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,6 +19,7 @@ struct Number<'a> {
     /// Where it begins.
     from: usize,
     is_integer: bool,
+    has_exponent: bool,
 }
 
 /// Whether a value comes back from the server with another text somewhere, but for white space and the order of members.
@@ -33,7 +39,7 @@ pub(crate) fn first_rounded(json: &str) -> Option<&str> {
 
 /// Whether a number looks as if the server had rounded it.
 pub(super) fn may_be_rounded(json: &str) -> bool {
-    Numbers::of(json).any(|number| if number.is_integer { number.is_large() } else { number.has_exponent() })
+    Numbers::of(json).any(|number| if number.is_integer { number.is_large() } else { number.has_exponent })
 }
 
 /// The text as it would come back, if no integer is changed in it, and nothing but numbers.
@@ -71,7 +77,7 @@ impl Number<'_> {
         if is_integer && !self.is_large() {
             return true;
         }
-        if is_integer || self.has_exponent() {
+        if is_integer || self.has_exponent {
             return self.float().is_some_and(|float| is_written(text, &AsGo(float)));
         }
         let absolute = text.strip_prefix('-').unwrap_or(text);
@@ -102,11 +108,12 @@ impl Number<'_> {
     /// Whether it is beyond what a float counts one by one.
     fn is_large(&self) -> bool {
         let absolute = self.text.strip_prefix('-').unwrap_or(self.text);
-        absolute.len() > DIGITS && !absolute.parse().is_ok_and(|integer: u64| integer <= EVENT_INTEGER)
-    }
-
-    fn has_exponent(&self) -> bool {
-        self.text.contains(['e', 'E'])
+        match absolute.len() {
+            0..=DIGITS => false,
+            // Of two integers of one length, the larger is the one whose text is.
+            LARGEST_DIGITS => absolute > LARGEST,
+            _ => true,
+        }
     }
 
     /// `None` beyond all floats.
@@ -178,17 +185,19 @@ impl<'a> Iterator for Numbers<'a> {
                 }
                 b'-' | b'0'..=b'9' => {
                     let from = self.at;
-                    let mut is_integer = true;
+                    let (mut is_integer, mut has_exponent) = (true, false);
                     self.at += 1;
                     while let Some(byte) = bytes.get(self.at) {
                         match byte {
                             b'0'..=b'9' => {}
-                            b'.' | b'e' | b'E' | b'+' | b'-' => is_integer = false,
+                            b'.' => is_integer = false,
+                            b'e' | b'E' | b'+' | b'-' => (is_integer, has_exponent) = (false, true),
                             _ => break,
                         }
                         self.at += 1;
                     }
-                    return Some(Number { text: &self.json[from..self.at], from, is_integer });
+                    let text = &self.json[from..self.at];
+                    return Some(Number { text, from, is_integer, has_exponent });
                 }
                 _ => self.at += 1,
             }
@@ -323,17 +332,50 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn the_largest_integer_is_the_limit() {
+        assert_eq!(LARGEST, crate::wire::limits::EVENT_INTEGER.to_string());
+        for (integer, is_changed) in [
+            ("999999999999999", false),
+            ("9007199254740991", false),
+            ("9007199254740992", false),
+            ("-9007199254740993", true),
+            ("9999999999999999", true),
+            ("10000000000000000", false),
+            ("99999999999999999999999", true),
+        ] {
+            assert_eq!(change(integer), is_changed, "{integer}");
+        }
+    }
+
+    #[test]
     fn others_see_a_change_where_the_value_is_another() {
         for rounded in [
-            "9007199254740993", "9007199254740992", "18446744073709551615", "-9223372036854775808", "1e400", "1e-400",
-            "0.1000000000000000055511151231257827", "340282366920938463463374607431768211455", "9007199254740993.0",
+            "9007199254740993",
+            "9007199254740992",
+            "18446744073709551615",
+            "-9223372036854775808",
+            "1e400",
+            "1e-400",
+            "0.1000000000000000055511151231257827",
+            "340282366920938463463374607431768211455",
+            "9007199254740993.0",
             "1e99999999999999999999",
         ] {
             assert_eq!(first_rounded(&format!(r#"{{"a":1,"b":[{rounded},2]}}"#)), Some(rounded));
         }
         for kept in [
-            "9007199254740991", "1.0", "-0.0", "1E5", "1e16", "1e300", "0.10", "5e-324", "0.30000000000000004", "0e7",
-            "100.0e-2", "\"9007199254740993\"",
+            "9007199254740991",
+            "1.0",
+            "-0.0",
+            "1E5",
+            "1e16",
+            "1e300",
+            "0.10",
+            "5e-324",
+            "0.30000000000000004",
+            "0e7",
+            "100.0e-2",
+            "\"9007199254740993\"",
         ] {
             assert_eq!(first_rounded(&format!("[{kept}]")), None, "{kept}");
         }
@@ -358,7 +400,20 @@ pub(super) mod tests {
 
     #[test]
     fn nothing_panics_on_what_is_no_json() {
-        for text in ["", "\"", "\"\\", "\"\\u", "\"\\ud8", "\"\\ud800", "\"\\ud800\\udc", "-", "1e", "--", "1.2.3", "é1é"] {
+        for text in [
+            "",
+            "\"",
+            "\"\\",
+            "\"\\u",
+            "\"\\ud8",
+            "\"\\ud800",
+            "\"\\ud800\\udc",
+            "-",
+            "1e",
+            "--",
+            "1.2.3",
+            "é1é",
+        ] {
             let _ = (change(text), first_rounded(text), may_be_rounded(text), through_floats(text));
         }
     }
