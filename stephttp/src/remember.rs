@@ -59,7 +59,9 @@ const HIDDEN_STEP: &str = "stephttp:remember";
 /// `T` must be serializable, which `HeaderMap`, `TypedHeader` or `CookieJar` are not: write an extractor of what you need,
 /// as above.
 ///
-/// A value has 1 MiB at most as JSON, and all of a run together 4 MiB.
+/// A value has 1 MiB at most as JSON, and all of a run together 4 MiB. The first request has it from its JSON too, so
+/// that all have the same. When a number in it would not come back the same, all values are stored as one text, as a step's
+/// [output](crate::Step::run#what-is-stored) is.
 ///
 /// Do not remember secrets: the value is visible in Inngest's dashboard. Values are told apart by their type's name,
 /// and those of one type by their order in the handler's arguments; renaming the type strands runs in flight, which
@@ -108,6 +110,12 @@ where
                     tracing::error!(reason, value, "a `Remember` value cannot be stored");
                     return Err(RememberRejection::Store(Fault { value, reason }));
                 }
+                // From its stored form, as in every re-entry.
+                let value = serde_json::from_str(json.get()).map_err(|error| {
+                    let value = type_name::<T>();
+                    tracing::error!(%error, value, "a `Remember` value cannot be read back from its JSON");
+                    RememberRejection::Store(Fault { value, reason: error.to_string() })
+                })?;
                 run.remembered.push::<T>(json);
                 Ok(Self(value))
             }
@@ -207,7 +215,7 @@ pub(crate) fn hidden_step() -> StepKey {
 pub enum RememberRejection<R> {
     /// The wrapped extractor refused the first request.
     Extract(R),
-    /// The value cannot be written as JSON.
+    /// The value cannot be written as JSON, or not be read back from it.
     Store(Fault),
     /// In a re-entry: the stored value is missing, or is no value of this type any more.
     Restore(Fault),

@@ -4,8 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::Event;
+use crate::wire::exact;
 use crate::wire::limits::{EVENT_BYTES, EVENT_INTEGER, EVENT_NAME_BYTES};
 
 /// 1980-01-01 and 2100-01-01, between which the server wants an event's time.
@@ -55,41 +57,49 @@ fn check_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A value as an event's data (or user): JSON's object or null, without integers that Inngest would round. `part` is what
-/// to call it.
-pub(crate) fn object(value: &(impl Serialize + ?Sized), part: &str) -> Result<Value, String> {
-    let value = serde_json::to_value(value)
+/// A value as an event's data (or user): JSON's object or null, without numbers that Inngest would round. `part` is what to
+/// call it.
+pub(crate) fn object(value: &(impl Serialize + ?Sized), part: &str) -> Result<Box<RawValue>, String> {
+    let json = serde_json::value::to_raw_value(value)
         .map_err(|error| format!("its {part} cannot be written as JSON: {error}"))?;
-    let kind = match &value {
-        Value::Object(_) | Value::Null => {
-            check_integers(&value, part)?;
-            return Ok(value);
+    let kind = match json.get().trim_ascii_start().as_bytes() {
+        [b'{' | b'n', ..] => {
+            check_numbers(json.get(), part)?;
+            return Ok(json);
         }
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "an array",
+        [b't' | b'f', ..] => "a boolean",
+        [b'"', ..] => "a text",
+        [b'[', ..] => "an array",
+        _ => "a number",
     };
     Err(format!("its {part} is {kind}, but Inngest takes only JSON objects: put it into a struct or a map"))
 }
 
-fn check_integers(value: &Value, path: &str) -> Result<(), String> {
+/// Refuses numbers that whoever gets them would find rounded. `part` is what to call the whole.
+///
+/// They are not sent in another form: others read them, who do not know it.
+pub(crate) fn check_numbers(json: &str, part: &str) -> Result<(), String> {
+    let Some(number) = exact::first_rounded(json) else { return Ok(()) };
+    let place = serde_json::from_str(json).ok().and_then(|value| place_of(number, &value, part));
+    Err(format!(
+        "the number {number} in `{}` would be rounded: Inngest keeps numbers as 64-bit floats, whose integers go to \
+         ±{EVENT_INTEGER}. Send it as a string",
+        place.as_deref().unwrap_or(part)
+    ))
+}
+
+/// Where a number is; `None` for one that is too large for a `Value`.
+fn place_of(number: &str, value: &Value, path: &str) -> Option<String> {
     match value {
-        Value::Number(number) => match number.as_i64().map(i64::unsigned_abs).or_else(|| number.as_u64()) {
-            Some(integer) if integer > EVENT_INTEGER => Err(format!(
-                "the integer {number} in `{path}` is beyond ±{EVENT_INTEGER}: Inngest keeps numbers as 64-bit floats and \
-                 would round it. Send it as a string"
-            )),
-            _ => Ok(()),
-        },
+        Value::Number(found) => (found.to_string() == number).then(|| path.to_owned()),
         Value::Array(items) => items
             .iter()
             .enumerate()
-            .try_for_each(|(index, item)| check_integers(item, &format!("{path}[{index}]"))),
+            .find_map(|(index, item)| place_of(number, item, &format!("{path}[{index}]"))),
         Value::Object(fields) => {
-            fields.iter().try_for_each(|(name, field)| check_integers(field, &format!("{path}.{name}")))
+            fields.iter().find_map(|(name, field)| place_of(number, field, &format!("{path}.{name}")))
         }
-        Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
+        Value::Null | Value::Bool(_) | Value::String(_) => None,
     }
 }
 
@@ -126,6 +136,11 @@ mod tests {
         assert!(error.contains("`data.o.lines[1].id`") && error.contains("9007199254740993"), "{error}");
         assert!(error.contains("as a string"), "{error}");
         assert!(fault("a", json!({"n": i64::MIN})).contains("`data.n`"));
+        let raw = |json: &str| Event::new("a", serde_json::from_str::<Box<RawValue>>(json).unwrap());
+        let error = to_wire(&raw(r#"{"n":0.1000000000000000055}"#)).unwrap_err();
+        assert!(error.contains("0.1000000000000000055") && error.contains("`data`"), "{error}");
+        let sent = r#"{"name":"a","data":{"b":1.0,"a":"9007199254740993"}}"#;
+        assert_eq!(to_wire(&raw(r#"{"b":1.0,"a":"9007199254740993"}"#)).unwrap(), sent);
         assert!(to_wire(&Event::new("a", json!({"n": -9_007_199_254_740_991_i64, "f": 1e300}))).is_ok());
         assert!(fault("a", json!({"big": "x".repeat(3 << 20)})).contains("3 MiB"));
         let user = to_wire(&Event::new("a", ()).with_user(json!(1))).unwrap_err();

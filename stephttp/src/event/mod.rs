@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub(crate) use check::{check_size, object, to_wire};
+pub(crate) use check::{check_numbers, check_size, object, to_wire};
 
 /// An event, with data of type `T`.
 ///
@@ -34,8 +34,9 @@ pub struct Event<T = Value> {
     pub name: String,
     /// More about it: JSON's object, or null.
     ///
-    /// Inngest keeps numbers as 64-bit floats. An integer beyond ±(2⁵³ − 1) would be rounded, so it is refused when the
-    /// event is sent: send such numbers as text.
+    /// Inngest keeps numbers as 64-bit floats. An integer beyond ±(2⁵³ − 1) would be rounded, as would a decimal with more
+    /// digits than an `f64` has, so it is refused when the event is sent: send such numbers as text. `1.0` is sent, and comes
+    /// as `1`.
     pub data: T,
     /// What Inngest knows the event by. When one is set before sending, Inngest starts functions at most once for it in 24
     /// hours.

@@ -32,6 +32,9 @@ impl Step {
     /// **The API key travels to Inngest** with the operation, and is used there. Where that is not wanted, call the provider
     /// in a [`run`](Self::run). Prompts and responses are stored at Inngest.
     ///
+    /// Inngest keeps numbers as 64-bit floats: in the response, integers beyond ±2^53 have been rounded, and `1.0` comes as
+    /// `1`. A body with a number that would be rounded is refused.
+    ///
     /// ```
     /// use serde::Deserialize;
     /// use serde_json::json;

@@ -34,6 +34,7 @@ impl Step {
     ///   [`run`](Self::run).
     /// - It comes from Inngest's addresses, so the service must be reachable for Inngest.
     /// - The body is JSON or empty: Inngest would put any other text into quotes, so it is refused.
+    /// - Both bodies travel as text, so the numbers in them stay as they are.
     /// - The response's body is text; bytes that are not UTF-8 are lost. Several headers of one name come as one, joined
     ///   with `,`.
     ///

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::request_parts::{Headers, check_body, check_url, without_secrets};
+use crate::event::check_numbers;
 use crate::wire::{OpOpts, Secret};
 
 const OPENAI: &str = "https://api.openai.com/v1/chat/completions";
@@ -84,7 +85,8 @@ impl Inference {
     /// What makes no sense, in words for the developer.
     pub(super) fn fault(&self) -> Option<String> {
         let fault = self.fault.clone().or_else(|| check_url(&self.url).err());
-        fault.or_else(|| check_body(self.body.get()).err())
+        let fault = fault.or_else(|| check_body(self.body.get()).err());
+        fault.or_else(|| check_numbers(self.body.get(), "body").err())
     }
 
     pub(super) fn to_wire(&self) -> OpOpts<'static> {
@@ -145,6 +147,8 @@ mod tests {
             good().to_wire()
         );
         assert!(!shown.contains("secret"), "{shown}");
+        let fault = Inference::openai_chat("k", json!({"seed": u64::MAX})).fault().unwrap();
+        assert!(fault.contains("18446744073709551615 in `body.seed`"), "{fault}");
         assert!(Inference::openai_chat("k", [1]).fault().unwrap().contains("no JSON object"));
         assert!(good().url("nowhere").fault().unwrap().contains("no absolute URL"));
         assert!(good().header("a b", "c").fault().unwrap().contains("no header's name"));

@@ -1,6 +1,7 @@
 //! `step.invoke`: another function's result.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 
 use super::wait::Wait;
 use super::{Step, StepId};
@@ -27,10 +28,12 @@ pub struct InvokeStep<T> {
     wait: Wait,
     function: String,
     /// An event without a name.
-    payload: Map<String, Value>,
+    payload: Payload,
     timeout: Option<Duration>,
     output: PhantomData<fn() -> T>,
 }
+
+type Payload = BTreeMap<String, Box<RawValue>>;
 
 impl Step {
     /// Calls another Inngest function, and waits for its result.
@@ -38,6 +41,9 @@ impl Step {
     /// The function's id has its app's id in front: `"billing-charge"` for the function `charge` of the app `billing`. It may
     /// be written with any of Inngest's SDKs. The process keeps nothing of the wait: like [`sleep`](Self::sleep), it ends
     /// this request, and Inngest calls the endpoint back.
+    ///
+    /// Inngest keeps the numbers of the result as 64-bit floats: integers beyond ±2^53 have been rounded, and `1.0` comes as
+    /// `1`. Have the function return such numbers as text.
     ///
     /// Functions that are triggered by events can be invoked, durable endpoints cannot: Inngest calls an invoked endpoint
     /// at its origin without path, method and body. To run another endpoint, call it over HTTP in a [`run`](Self::run) or
@@ -92,7 +98,8 @@ impl Step {
             wait.misuse("InvalidFunctionId", "the id of the function to invoke is empty");
         }
         // The server crashes without a payload.
-        let payload = Map::from_iter([("data".to_owned(), Value::Object(Map::new()))]);
+        let nothing = serde_json::value::to_raw_value(&Payload::new()).unwrap_or_default();
+        let payload = Payload::from([("data".to_owned(), nothing)]);
         InvokeStep { wait, function, payload, timeout: None, output: PhantomData }
     }
 }
@@ -100,7 +107,7 @@ impl Step {
 impl<T> InvokeStep<T> {
     /// What the function gets as its event's data: JSON's object. Empty unless set.
     ///
-    /// As in an [`Event`](crate::Event), an integer that Inngest would round is refused.
+    /// As in an [`Event`](crate::Event), a number that Inngest would round is refused.
     pub fn data(self, data: impl Serialize) -> Self {
         self.part("data", data)
     }
@@ -120,9 +127,9 @@ impl<T> InvokeStep<T> {
     fn part(mut self, part: &str, value: impl Serialize) -> Self {
         match event::object(&value, part) {
             // Null stands for no data.
-            Ok(Value::Null) => {}
+            Ok(value) if value.get() == "null" => {}
             Ok(value) => {
-                let bytes = value.to_string().len();
+                let bytes = value.get().len();
                 if bytes > EVENT_BYTES {
                     self.refuse(&format!(
                         "its {part} has {bytes} bytes as JSON, but at most {EVENT_BYTES} (3 MiB) are allowed"
@@ -141,7 +148,7 @@ impl<T> InvokeStep<T> {
     }
 }
 
-fn ask(key: StepKey, function: &str, payload: &Map<String, Value>, timeout: Option<Duration>) -> Recorded {
+fn ask(key: StepKey, function: &str, payload: &Payload, timeout: Option<Duration>) -> Recorded {
     let opts = OpOpts {
         function_id: Some(Cow::Owned(function.to_owned())),
         // A map of JSON values: this cannot fail.
@@ -173,7 +180,7 @@ impl<T> fmt::Debug for InvokeStep<T> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 

@@ -141,10 +141,38 @@ impl Step {
     /// function that takes a `&Step`, name the error: `Ok::<_, Failure>(value)`. For an error that is a mere text, write
     /// [`Failure::new`].
     ///
+    /// # What is stored
+    ///
+    /// The output's JSON, which Inngest's dashboard shows. Inngest keeps numbers as 64-bit floats, so an output that would not
+    /// come back the same, such as a large integer, is stored as a text, `{"stephttp:json": "…"}`, which is read from it
+    /// again:
+    ///
+    /// | Output | Stored |
+    /// |---|---|
+    /// | `Order { id: 17, total: 10.0 }` | `{"id":17,"total":10.0}` |
+    /// | `Order { id: 1234567890123456789, total: 10.0 }` | `{"stephttp:json":"{\"id\":1234567890123456789,\"total\":10.0}"}` |
+    ///
+    /// What JSON itself does not keep is lost: `Some(None)` is `null`, and comes out as `None`, also in the request in which
+    /// the step ran. The members of an object come back in the order of their names, and of several with one name the last.
+    ///
+    /// ```
+    /// # use stephttp::{Failure, Step, StepError};
+    /// # async fn handler(step: &Step) -> Result<(), StepError> {
+    /// let order = step.run("order", async { Ok::<_, Failure>(1_234_567_890_123_456_789_u64) }).await?;
+    /// assert_eq!(order, 1_234_567_890_123_456_789);
+    ///
+    /// let nested = step.run("nested", async { Ok::<_, Failure>(Some(None::<u32>)) }).await?;
+    /// assert_eq!(nested, None);
+    /// # Ok(()) }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # handler(&Step::detached()).await.unwrap();
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// The step's [`StepError`] when it failed for good: without retries left, or with a
     /// [`Failure::non_retriable`]. Also when its id is empty, too long or reserved, when its output cannot be stored
-    /// (not serializable, over 4 MiB, over 32 MiB with the run's other outputs), when a stored output is no `T` any
+    /// (not serializable, over 4 MiB as it is stored, over 32 MiB with the run's other outputs), when a stored output is no `T` any
     /// more, and when the run has 1,000 steps already.
     ///
     /// # Panics

@@ -13,7 +13,7 @@ use super::{StepId, Storable};
 use crate::error::{Failure, Retry, StepError};
 use crate::function::StepKind;
 use crate::run::{Begin, Ended, Executing, HookedStep, Memoized, Place, Run, StepKey};
-use crate::wire::OpError;
+use crate::wire::{OpError, exact};
 
 pin_project! {
     /// The future of [`Step::run`](super::Step::run).
@@ -73,10 +73,14 @@ type Failed = (Retry, OpError);
 /// that is not is one error instead of a second one at `.await`.
 struct Form<T> {
     store: Store<T>,
+    /// What is stored of the output after middlewares.
+    keep: Keep,
     recall: fn(&Run, &StepKey, &Memoized) -> Result<T, StepError>,
 }
 
 type Store<T> = fn(&T) -> Result<(Box<RawValue>, T), OpError>;
+
+type Keep = fn(Box<RawValue>) -> Box<RawValue>;
 
 impl<F, T> RunStep<F, T> {
     pub(super) fn new(
@@ -94,7 +98,13 @@ impl<F, T> RunStep<F, T> {
             None => Stage::New(run.claim(id, kind, caller)),
         };
         let future = make(if let Stage::New(key) = &stage { Some(key) } else { None });
-        Self { future, run, place: Place::default(), stage, form: Form { store, recall } }
+        Self {
+            future,
+            run,
+            place: Place::default(),
+            stage,
+            form: Form { store, keep: exact::stored_as::<T>, recall },
+        }
     }
 
     /// Says which id the step had in earlier versions of the program, so that runs in flight find what it came to then.
@@ -185,12 +195,16 @@ where
                         return Poll::Pending;
                     };
                     let output = output_of(run, &key, output, this.form.store);
+                    let keep = this.form.keep;
                     *this.stage = match hooked {
-                        None => settle(run, key, place, &mut executing, output),
+                        None => {
+                            let output = output.map(|(json, value)| (keep(json), value));
+                            settle(run, key, place, &mut executing, output)
+                        }
                         Some(hooked) => Stage::Closing(
                             key,
                             executing,
-                            Box::new(Closing::new(this.run.clone(), *hooked, output)),
+                            Box::new(Closing::new(this.run.clone(), *hooked, output, keep)),
                         ),
                     };
                 }
@@ -281,7 +295,12 @@ impl Opening {
 }
 
 impl<T> Closing<T> {
-    fn new(run: Arc<Run>, hooked: HookedStep, output: Result<(Box<RawValue>, T), Failed>) -> Self {
+    fn new(
+        run: Arc<Run>,
+        hooked: HookedStep,
+        output: Result<(Box<RawValue>, T), Failed>,
+        keep: Keep,
+    ) -> Self {
         let (json, value) = match output {
             Ok((json, value)) => (Ok(json), Some(value)),
             Err(failed) => (Err(failed), None),
@@ -289,7 +308,7 @@ impl<T> Closing<T> {
         let hooks = Box::pin(async move {
             let HookedStep { chain, context, .. } = hooked;
             let output = match json {
-                Ok(json) => match chain.step_output(&context, json).await {
+                Ok(json) => match chain.step_output(&context, json).await.map(keep) {
                     Ok(stored) => match run.refuses_output(&stored) {
                         Some(error) => Err(unkept(&run, context.id(), error)),
                         None => Ok(stored),
@@ -325,6 +344,10 @@ fn store<T: Storable>(value: &T) -> Result<(Box<RawValue>, T), OpError> {
     Ok((json, value))
 }
 
+/// Of what earlier versions of this crate have stored, and other programs.
+const ROUNDED: &str = ", or it holds a number that was rounded: Inngest keeps numbers as 64-bit floats, of which this \
+                       version of stephttp stores a text where they would change";
+
 /// An earlier request's outcome.
 fn recall<T: Storable>(run: &Run, key: &StepKey, memoized: &Memoized) -> Result<T, StepError> {
     match memoized.outcome::<T>() {
@@ -334,8 +357,9 @@ fn recall<T: Storable>(run: &Run, key: &StepKey, memoized: &Memoized) -> Result<
         Err(error) => {
             let message = format!(
                 "the stored output cannot be read as `{}`: {error}. The step's type has changed while the run was in \
-                 flight",
-                std::any::type_name::<T>()
+                 flight{}",
+                std::any::type_name::<T>(),
+                exact::if_rounded(memoized.as_json(), ROUNDED)
             );
             Err(refused(run, &key.id, OpError::new("StepOutputNotDeserializable", message)))
         }

@@ -65,7 +65,7 @@ impl Step {
     ///
     /// # Errors
     /// A [`StepError`] at once, without a retry, when the event makes no sense (no name, or one of Inngest's own; data
-    /// that is no JSON object or has an integer that Inngest would round; over 3 MiB), when there is no event key, and
+    /// that is no JSON object or has a number that Inngest would round; over 3 MiB), when there is no event key, and
     /// when the API refuses it. When the API cannot be reached, or is overloaded, the step is retried. Also as
     /// [`run`](Self::run).
     ///
@@ -166,7 +166,11 @@ async fn transform(chain: &Chain, step: &StepContext, events: &mut [String]) -> 
     for event in events {
         let mut parts: BTreeMap<String, Box<RawValue>> = serde_json::from_str(event).map_err(Failure::new)?;
         let Some(data) = parts.remove("data") else { continue };
-        parts.insert("data".to_owned(), chain.event_data(step, data).await?);
+        let data = chain.event_data(step, data).await?;
+        event::check_numbers(data.get(), "data").map_err(|fault| {
+            Failure::from(InvalidEvent(format!("an event was changed by a middleware: {fault}"))).no_retry()
+        })?;
+        parts.insert("data".to_owned(), data);
         *event = serde_json::to_string(&parts).map_err(Failure::new)?;
         event::check_size(event).map_err(|fault| {
             Failure::from(InvalidEvent(format!("with what a middleware made of its data {fault}"))).no_retry()

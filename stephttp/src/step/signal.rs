@@ -21,7 +21,7 @@ use crate::error::{Failure, StepError};
 use crate::function::StepKind;
 use crate::middleware::{Chain, StepContext};
 use crate::run::{Recorded, RunId, StepKey};
-use crate::wire::{OpCode, OpOpts, ReceivedSignal, SignalRequest, duration, limits};
+use crate::wire::{OpCode, OpOpts, ReceivedSignal, SignalRequest, duration, exact, limits};
 
 /// What becomes of two waits for the same signal, in two runs or in one: a wait that lost a `select!` still counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -62,7 +62,8 @@ impl Step {
     ///
     /// A signal resumes the one run that waits for its name: put into the name what it is about, such as
     /// `approval/{order_id}`. One that is sent before the wait has reached Inngest is lost. It is sent with
-    /// [`send_signal`](Self::send_signal), or with Inngest's API by anyone who has the signing key.
+    /// [`send_signal`](Self::send_signal), or with Inngest's API by anyone who has the signing key. Inngest keeps numbers as
+    /// 64-bit floats: of what others send, integers beyond ±2^53 are rounded, and `1.0` comes as `1`.
     ///
     /// ```
     /// use stephttp::{SignalConflict, Step, StepError};
@@ -110,6 +111,11 @@ impl Step {
     }
 
     /// Sends a signal, and gives the id of the run that waited for it; `None` when none did, and the signal is lost.
+    ///
+    /// Whoever waits with [`wait_for_signal`](Self::wait_for_signal) gets the data as they are. Data with a number that Inngest
+    /// would not keep as it is written (an integer beyond ±2^53; a float without a fraction, `1.0`, since it would come as
+    /// `1`) are sent as a text, and a program with another SDK gets `{"stephttp:json": "…"}`, with the JSON in that text.
+    /// To send it such numbers, send texts. All other data are sent as they are.
     ///
     /// The call is made by this process, with the signing key. It is a step like [`run`](Self::run): once its end is saved,
     /// the signal is not sent again. When the process dies before that, or an answer is lost on its way, the step sends it
@@ -170,7 +176,7 @@ fn request(signal: &str, data: &impl Serialize) -> Result<Bytes, String> {
         return Err("the name of the signal to send is empty".to_owned());
     }
     let request = serde_json::value::to_raw_value(data)
-        .map(|data| SignalRequest { signal: Cow::Borrowed(signal), data: Cow::Owned(data) })
+        .map(|data| SignalRequest { signal: Cow::Borrowed(signal), data: Cow::Owned(exact::stored(data)) })
         .and_then(|request| serde_json::to_vec(&request));
     request
         .map(Bytes::from)
@@ -281,6 +287,13 @@ mod tests {
         let received: ReceivedSignal<Value> =
             serde_json::from_value(json!({"data": {"s": 1}, "signal": "sig-js"})).unwrap();
         assert_eq!(received.data, json!({"s": 1}));
+
+        let large = request("sig", &u64::MAX).unwrap();
+        assert_eq!(large, r#"{"signal":"sig","data":{"stephttp:json":"18446744073709551615"}}"#);
+        let received: ReceivedSignal<u64> =
+            serde_json::from_str(r#"{"data":{"stephttp:json":"18446744073709551615"},"signal":"sig"}"#)
+                .unwrap();
+        assert_eq!(received.data, u64::MAX);
     }
 
     #[tokio::test]

@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 /// A value that can be stored as JSON between the requests of a run: everything that is both [`Serialize`] and
 /// [`DeserializeOwned`].
 ///
-/// It owns its data: `String`, not `&str`.
+/// It owns its data: `String`, not `&str`. What comes back is what its JSON says; see
+/// [`Step::run`](crate::Step::run#what-is-stored).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored as a step's output: it must implement both `Serialize` and `Deserialize`, and own \
                its data",

@@ -12,7 +12,7 @@ use super::{Step, StepId};
 use crate::error::StepError;
 use crate::function::StepKind;
 use crate::run::{Memoized, Place, Recorded, Run, StepKey};
-use crate::wire::{OpError, limits};
+use crate::wire::{OpError, exact, limits};
 
 /// One wait, from its call to its end. Dropped before that, it is forgotten.
 #[derive(Debug)]
@@ -122,9 +122,9 @@ impl Waited {
     pub(super) fn result<T: DeserializeOwned>(self) -> Result<T, StepError> {
         match self {
             Self::Refused(error) => Err(error),
-            Self::Stored(key, value) => match value.outcome() {
+            Self::Stored(key, value) => match value.result() {
                 Ok(outcome) => outcome.map_err(|error| StepError::new(key.id, error)),
-                Err(error) => Err(unreadable::<T>(&key, &error)),
+                Err(error) => Err(unreadable::<T>(&key, &error, value.as_json())),
             },
             Self::Detached(key, outcome) => given(&key, outcome)?.ok_or_else(|| {
                 let message =
@@ -143,7 +143,7 @@ impl Waited {
             Self::Refused(error) => Err(error),
             Self::Stored(key, value) => match decode(&value) {
                 Ok(outcome) => outcome.transpose().map_err(|error| StepError::new(key.id, error)),
-                Err(error) => Err(unreadable::<T>(&key, &error)),
+                Err(error) => Err(unreadable::<T>(&key, &error, value.as_json())),
             },
             Self::Detached(key, outcome) => given(&key, outcome),
         }
@@ -157,11 +157,16 @@ pub(super) fn given<T: DeserializeOwned>(
 ) -> Result<Option<T>, StepError> {
     let value = outcome.map(StepOutcome::into_value).transpose();
     let value = value.map_err(|error| StepError::new(key.id.clone(), error))?.flatten();
-    value.map(serde_json::from_value).transpose().map_err(|error| unreadable::<T>(key, &error))
+    value.map(serde_json::from_value).transpose().map_err(|error| unreadable::<T>(key, &error, ""))
 }
 
-fn unreadable<T>(key: &StepKey, error: &serde_json::Error) -> StepError {
-    let message = format!("what came cannot be read as `{}`: {error}", std::any::type_name::<T>());
+const ROUNDED: &str = ". It may hold a number that was rounded: Inngest keeps numbers as 64-bit floats, so what is beyond \
+                       ±2^53 has to be sent as text";
+
+/// `json` is what came.
+fn unreadable<T>(key: &StepKey, error: &serde_json::Error, json: &str) -> StepError {
+    let rounded = exact::if_rounded(json, ROUNDED);
+    let message = format!("what came cannot be read as `{}`: {error}{rounded}", std::any::type_name::<T>());
     tracing::error!(step = %key.id, "{message}");
     StepError::new(key.id.clone(), OpError::new("StepOutputNotDeserializable", message))
 }
@@ -225,7 +230,12 @@ mod tests {
             assert_eq!((error.step_id(), error.name(), error.message()), ("x", name, message));
         }
         let error = stored(&json!({"data": "text"})).result::<u8>().unwrap_err();
-        assert!(error.message().contains("`u8`"), "{error}");
+        assert!(error.message().contains("`u8`") && !error.message().contains("rounded"), "{error}");
+        let error = stored(&json!({"data": 18_446_744_073_709_552_000.0})).result::<u64>().unwrap_err();
+        assert!(error.message().contains("rounded"), "{error}");
+        // Nothing of what others give is a form of this crate's.
+        let data = json!({"stephttp:json": "1"});
+        assert_eq!(stored(&json!({"data": data})).result::<Value>().unwrap(), data);
     }
 
     /// Neither `Send` nor `Sync` nor `Unpin`.

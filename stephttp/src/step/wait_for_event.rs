@@ -36,7 +36,8 @@ impl Step {
     /// Waits until an event of a name comes, with data of type `T`; `None` when none came in time.
     ///
     /// `T` is read from the event's data, a JSON object even if none was sent. Where it does not matter, `T` is
-    /// [`serde_json::Value`] or [`serde::de::IgnoredAny`].
+    /// [`serde_json::Value`] or [`serde::de::IgnoredAny`]. Inngest keeps its numbers as 64-bit floats: whoever sent it, integers
+    /// beyond ±2^53 have been rounded, and `1.0` comes as `1`. Texts come as they were.
     ///
     /// The process keeps nothing of the wait: like [`sleep`](Self::sleep), it ends this request, and Inngest calls the
     /// endpoint back. Only events that come after the wait has reached Inngest count.

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::limits::RUN_STEPS;
 use super::op::HexDigits;
-use super::{OpError, StepHash, StepMap};
+use super::{OpError, StepHash, StepMap, exact};
 
 /// The memoized steps of a run: `GET /v0/runs/{run_id}/actions`, an object from hashed id to value.
 ///
@@ -25,7 +25,7 @@ use super::{OpError, StepHash, StepMap};
 /// | Step | Value | Read by |
 /// |---|---|---|
 /// | ran | `{"data": …}`, or `{"error": {"name", "message", …}}` when it failed for good | [`outcome`](MemoizedStep::outcome) |
-/// | invocation, gateway call, model call | the same | [`outcome`](MemoizedStep::outcome) |
+/// | invocation, gateway call, model call | the same | [`result`](MemoizedStep::result) |
 /// | signal | the same, a [`ReceivedSignal`](super::ReceivedSignal) in `data` | [`outcome`](MemoizedStep::outcome) |
 /// | event | the event itself, with a `data` of its own | [`bare`](MemoizedStep::bare) |
 /// | sleep that is over, wait that timed out | `null` | [`is_null`](MemoizedStep::is_null) |
@@ -126,9 +126,23 @@ pub struct MemoizedStep {
 impl MemoizedStep {
     /// The outcome of a step that ran: its `data`, or its `error`.
     ///
+    /// Data that this SDK [stored as text](crate::Step::run#what-is-stored), `{"stephttp:json": "…"}`, is read from it.
+    ///
     /// # Errors
     /// The outer error means that the value is neither, or that `data` is no `T`.
     pub fn outcome<T: DeserializeOwned>(&self) -> Result<Result<T, OpError>, serde_json::Error> {
+        let stored_as_text = exact::is_in(self.as_json()).then(|| exact::original(&self.data()?)).flatten();
+        match stored_as_text {
+            Some(json) => serde_json::from_str(json.get()).map(Ok),
+            None => self.result(),
+        }
+    }
+
+    /// The result of something that Inngest did: its `data` as it came, or its `error`.
+    ///
+    /// # Errors
+    /// As [`outcome`](Self::outcome).
+    pub fn result<T: DeserializeOwned>(&self) -> Result<Result<T, OpError>, serde_json::Error> {
         #[derive(Deserialize)]
         #[serde(bound = "T: Deserialize<'de>")]
         struct Wrapper<T> {
@@ -247,6 +261,14 @@ mod tests {
         assert!(memo(r#"{"data":"text"}"#).outcome::<u8>().is_err());
         assert!(memo(r#""text""#).outcome::<String>().is_err());
         assert!(memo("[1]").outcome::<u8>().is_err());
+
+        let text = memo(r#"{"data":{"stephttp:json":"18446744073709551615"}}"#);
+        assert_eq!(text.outcome::<u64>().unwrap().unwrap(), u64::MAX);
+        assert!(text.result::<u64>().is_err());
+        assert_eq!(
+            text.result::<serde_json::Value>().unwrap().unwrap()["stephttp:json"],
+            "18446744073709551615"
+        );
     }
 
     #[test]

@@ -19,6 +19,7 @@
 pub mod checkpoint;
 pub mod duration;
 pub mod event;
+pub(crate) mod exact;
 pub mod gateway;
 pub mod headers;
 pub mod limits;

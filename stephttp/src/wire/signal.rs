@@ -2,8 +2,11 @@
 
 use std::borrow::Cow;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+
+use super::exact;
 
 /// `POST /v1/signals`: `{"signal":"approval/7","data":{"by":"Ada"}}`. 404 with `No signal found` when no run waits for it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -22,9 +25,12 @@ pub struct SignalledRun {
 }
 
 /// What is stored for a wait that a signal ended, inside of the `data` wrapper: `{"data":{"s":1},"signal":"sig-js"}`.
+///
+/// What this SDK [sent as text](crate::Step::send_signal) is read from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(bound(deserialize = "T: Deserialize<'de>"))]
+#[serde(bound(deserialize = "T: DeserializeOwned"))]
 pub struct ReceivedSignal<T> {
     /// What was sent.
+    #[serde(deserialize_with = "exact::deserialize")]
     pub data: T,
 }

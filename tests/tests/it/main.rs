@@ -25,4 +25,5 @@ mod remember;
 mod responses;
 mod retries;
 mod signatures;
+mod values;
 mod wire;

@@ -10,7 +10,7 @@ use super::transform::restore;
 use crate::middleware::{StoredResponse, contained};
 use crate::remember;
 use crate::run::Run;
-use crate::wire::{ApiResult, headers};
+use crate::wire::{ApiResult, exact, headers};
 
 impl Run {
     /// What is stored of the request's body.
@@ -57,10 +57,12 @@ impl Run {
 
     /// The output of the hidden step that holds what is remembered, if there is any.
     pub(crate) async fn stored_remembered(&self) -> Result<Option<Box<RawValue>>, String> {
-        let Some(hooks) = &self.hooks else { return Ok(self.remembered.take(BTreeMap::new())) };
+        let Some(hooks) = &self.hooks else {
+            return Ok(self.remembered.take(BTreeMap::new()).map(exact::stored));
+        };
         let Some(values) = self.remembered.take(hooks.execution.all_remembered()) else { return Ok(None) };
         let step = hooks.context(&remember::hidden_step());
-        contained(hooks.chain.step_output(&step, values)).await.map(Some)
+        contained(hooks.chain.step_output(&step, values)).await.map(|values| Some(exact::stored(values)))
     }
 
     /// Restores what a re-entry needs before its handler is called; returns the request's body.

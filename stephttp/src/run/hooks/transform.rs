@@ -15,7 +15,7 @@ use crate::run::memo::Memoized;
 use crate::run::order::Slot;
 use crate::run::record::{Recorded, StepKey};
 use crate::run::state::{OutstandingKind, State};
-use crate::wire::StepHash;
+use crate::wire::{StepHash, exact};
 
 /// A step's transformation that is under way.
 pub(super) struct Pending {
@@ -102,6 +102,7 @@ impl Run {
             let prepared = data.map_err(|failure| fault(&failure)).and_then(|data| {
                 event::check_size(data.get())
                     .map_err(|problem| fault(&format_args!("what came of it {problem}")))?;
+                event::check_numbers(data.get(), "data").map_err(|problem| fault(&problem))?;
                 Ok(op.with_payload_data(data))
             });
             Transformed::Prepared(kind, prepared)
@@ -126,12 +127,43 @@ pub(super) async fn restore(
             event.insert("data".to_owned(), chain.received_event_data(step, data).await?);
             Ok(Memoized::of_json(serde_json::to_string(&event).map_err(Failure::new)?))
         }
-        _ => match stored.data() {
+        kind => match stored.data() {
             Some(data) => {
-                let data = chain.stored_output(step, data).await?;
+                // What others made is theirs, whatever it looks like.
+                let (read, write): (Form, Form) = match kind {
+                    Some(StepKind::Invoke | StepKind::Fetch | StepKind::AiInfer) => {
+                        (|data| data, |data| data)
+                    }
+                    Some(StepKind::WaitForSignal) => {
+                        (|data| in_signal(data, original), |data| in_signal(data, exact::escaped))
+                    }
+                    _ => (original, exact::escaped),
+                };
+                let data = write(chain.stored_output(step, read(data)).await?);
                 Ok(Memoized::of_json(format!("{{\"data\":{data}}}")))
             }
             None => Ok(stored),
         },
     }
+}
+
+type Form = fn(Box<RawValue>) -> Box<RawValue>;
+
+/// A value as it was before it was stored as text.
+fn original(stored: Box<RawValue>) -> Box<RawValue> {
+    exact::original(&stored).unwrap_or(stored)
+}
+
+/// Changes what was sent with a signal.
+fn in_signal(received: Box<RawValue>, change: Form) -> Box<RawValue> {
+    if !exact::is_in(received.get()) {
+        return received;
+    }
+    let Ok(mut parts) = serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(received.get()) else {
+        return received;
+    };
+    if let Some(data) = parts.remove("data") {
+        parts.insert("data".to_owned(), change(data));
+    }
+    serde_json::value::to_raw_value(&parts).unwrap_or(received)
 }
