@@ -124,7 +124,8 @@
 //! - **A step that has ended and been saved never runs again.** One that was under way when the process died does:
 //!   give other APIs an [idempotency key](Step::idempotency_key).
 //! - **A re-entry carries the method, path, query, content type and body** of the first request, and nothing else. Wrap
-//!   extractors that read other headers in [`Remember`].
+//!   extractors that read other headers in [`Remember`]. A request without a content type has none in a re-entry either; Inngest
+//!   shows it as [`application/vnd.stephttp.none`](wire::headers::NO_CONTENT_TYPE).
 //! - **A run in flight finds its steps by their ids**, also in a new version of the program: let a test compare them, with
 //!   [`assert_steps_lock!`].
 //! - **A client that goes away does not stop a run** that has begun a step.

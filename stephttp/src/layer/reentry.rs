@@ -15,6 +15,7 @@ use http_body_util::LengthLimitError;
 use tower_service::Service;
 
 use super::driving::drive;
+use super::request_head::restore_content_type;
 use super::result::{self, Audience};
 use super::{CurrentRun, Dispatch, answer, panicked};
 use crate::client::{ApiError, Patience};
@@ -79,6 +80,7 @@ async fn admit(shared: &Arc<Shared>, request: Request<Body>) -> Result<(Arc<Run>
     parts.extensions.insert(CurrentRun(run.clone()));
     // Inngest accepts gzip, but what it keeps of a response is text.
     parts.headers.remove(ACCEPT_ENCODING);
+    restore_content_type(&mut parts.headers);
     Ok((run, Request::from_parts(parts, Body::from(body))))
 }
 
