@@ -45,7 +45,11 @@
 //!
 //! # fn app() -> Result<Router, stephttp::SetupError> {
 //! let inngest = Provider::setup(SetupOpts::new("https://api.example.com"))?;
-//! let app: Router = Router::new().route("/checkout", post(checkout)).layer(inngest.layer());
+//! let app: Router = Router::new()
+//!     .route("/checkout", post(checkout))
+//!     // Where clients get their response whose run has gone on at Inngest.
+//!     .merge(inngest.output_route())
+//!     .layer(inngest.layer());
 //! // … axum::serve(listener, app).with_graceful_shutdown(…).await?;
 //! // inngest.wait(Duration::from_secs(10)).await?;
 //! # Ok(app) }
@@ -120,7 +124,8 @@
 //! - **A step that has ended and been saved never runs again.** One that was under way when the process died does:
 //!   give other APIs an [idempotency key](Step::idempotency_key).
 //! - **A re-entry carries the method, path, query, content type and body** of the first request, and nothing else. Wrap
-//!   extractors that read other headers in [`Remember`].
+//!   extractors that read other headers in [`Remember`]. A request without a content type has none in a re-entry either; Inngest
+//!   shows it as [`application/vnd.stephttp.none`](wire::headers::NO_CONTENT_TYPE).
 //! - **A run in flight finds its steps by their ids**, also in a new version of the program: let a test compare them, with
 //!   [`assert_steps_lock!`].
 //! - **A client that goes away does not stop a run** that has begun a step.
@@ -130,11 +135,15 @@
 //!   its waits come to. For tests of the whole, the crate
 //!   `stephttp-dev` has an engine that runs in the test's process.
 //!
-//! # Clients that do not reach Inngest
+//! # Where clients wait
 //!
-//! By default a client whose run is handed over is redirected to Inngest, where it waits for the run's output. With
-//! [`AsyncResponse::Proxy`] it is redirected to a route of the app's own domain instead, which
-//! [`Provider::output_route`] makes, and which waits for the output in its place.
+//! A client whose run is handed over is redirected to the route that [`Provider::output_route`] makes, on the app's own
+//! domain, which waits for the run's output in its place. In an app without that route it is redirected to Inngest, which
+//! sometimes gives an empty 200 in place of the output: see [`AsyncResponse::Redirect`]. [`AsyncResponse`] lists what clients
+//! can be given instead.
+//!
+//! A run can be cancelled, in Inngest's dashboard. Its client then gets 410 from the app's route, and an empty 200 from
+//! Inngest.
 //!
 //! # Responses
 //!

@@ -70,7 +70,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let work = Work { n: steps.parse()?, joined: args.next().is_some_and(|how| how == "joined") };
 
     let inngest = Provider::setup(SetupOpts::new(format!("http://127.0.0.1:{port}")))?;
-    let app = Router::new().route("/run", any(run)).layer(inngest.layer()).with_state(work);
+    let app = Router::new()
+        .route("/run", any(run))
+        .merge(inngest.output_route())
+        .layer(inngest.layer())
+        .with_state(work);
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     let listener = listener.tap_io(|connection| {
         // Only a matter of latency.

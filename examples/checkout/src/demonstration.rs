@@ -24,8 +24,14 @@ pub(crate) async fn take_one_order(
     let response = client.post(format!("{here}/checkout")).json(&order).send().await?;
     let receipt = match response.headers().get(LOCATION) {
         Some(output) if response.status() == StatusCode::SEE_OTHER => {
-            println!("  client   is told: 303, your receipt will be at Inngest; waits for it there");
-            client.get(output.to_str()?).timeout(Duration::from_secs(120)).send().await?
+            println!(
+                "  client   is told: 303, your receipt will be at the shop's output route; waits for it there"
+            );
+            client
+                .get(response.url().join(output.to_str()?)?)
+                .timeout(Duration::from_secs(120))
+                .send()
+                .await?
         }
         _ => response,
     };

@@ -40,8 +40,7 @@ async fn run(once: bool) -> Result<(), BoxError> {
     let inngest = Provider::setup(opts)?;
 
     let shop = Shop::new(&here);
-    let app = app(shop.clone()).layer(inngest.layer());
-    let server = tokio::spawn(axum::serve(listener, app).into_future());
+    let server = tokio::spawn(axum::serve(listener, app(shop.clone(), &inngest)).into_future());
 
     demonstration::take_one_order(&here, &shop, engine.as_ref()).await?;
     if !once {
@@ -56,11 +55,14 @@ async fn run(once: bool) -> Result<(), BoxError> {
     Ok(())
 }
 
-fn app(shop: Shop) -> Router {
+fn app(shop: Shop, inngest: &Provider) -> Router {
     Router::new()
         .route("/checkout", post(checkout::checkout))
         .route("/carrier", post(checkout::carrier_report))
         .layer(axum::middleware::from_fn(narrator::tell_of_request))
+        // Where customers get their receipts whose runs have gone on at Inngest.
+        .merge(inngest.output_route())
+        .layer(inngest.layer())
         .with_state(shop)
 }
 

@@ -66,6 +66,8 @@ fn app(suppliers: Suppliers, inngest: &Provider) -> Router {
     Router::new()
         .route("/trips", post(trip::book_trip))
         .layer(axum::middleware::from_fn(narrator::tell_of_request))
+        // Where travellers get their answer whose runs have gone on at Inngest.
+        .merge(inngest.output_route())
         .layer(inngest.layer())
         .with_state(suppliers)
 }

@@ -94,7 +94,8 @@ impl FnOpts {
         self
     }
 
-    /// What a client gets when its run is handed over to Inngest. Unless set, [`SetupOpts::default_async_response`] holds.
+    /// What a client gets when its run is handed over to Inngest. Unless set, [`SetupOpts::default_async_response`] holds, and
+    /// unless that is set, the app's [output route](crate::Provider::output_route), if it has one.
     ///
     /// [`SetupOpts::default_async_response`]: crate::SetupOpts::default_async_response
     #[must_use]

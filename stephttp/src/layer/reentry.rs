@@ -15,6 +15,7 @@ use http::{HeaderValue, Request, StatusCode};
 use tower_service::Service;
 
 use super::driving::drive;
+use super::request_head::restore_content_type;
 use super::{CurrentRun, Dispatch, answer, ending, panicked, standing};
 use crate::middleware::Outcome;
 use crate::provider::Shared;
@@ -106,6 +107,7 @@ async fn prepare(
     parts.extensions.insert(CurrentRun(run.clone()));
     // Inngest accepts gzip, but what it keeps of a response is text.
     parts.headers.remove(ACCEPT_ENCODING);
+    restore_content_type(&mut parts.headers);
     Ok((run, Request::from_parts(parts, Body::from(body))))
 }
 

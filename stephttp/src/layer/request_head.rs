@@ -71,8 +71,13 @@ impl RequestHead {
         self.uri.query().unwrap_or_default()
     }
 
+    /// The content type as it is recorded, which [`restore_content_type`] turns back.
     pub(crate) fn content_type(&self) -> Cow<'_, str> {
-        text(self.content_type.as_ref())
+        match &self.content_type {
+            None => Cow::Borrowed(headers::NO_CONTENT_TYPE),
+            Some(value) if value.is_empty() => Cow::Borrowed(headers::EMPTY_CONTENT_TYPE),
+            Some(value) => text(Some(value)),
+        }
     }
 
     /// Whether the client would rather not wait for the result: `Prefer: respond-async`.
@@ -118,6 +123,16 @@ fn text(value: Option<&HeaderValue>) -> Cow<'_, str> {
 /// Whether a request looks like Inngest's call back: both headers are there, even if the signature is empty.
 pub(super) fn is_reentry(headers: &HeaderMap) -> bool {
     headers.contains_key(&RUN_ID) && headers.contains_key(&SIGNATURE)
+}
+
+/// Makes a re-entry's content type that of the first request, for which Inngest could not keep that there was none.
+pub(super) fn restore_content_type(map: &mut HeaderMap) {
+    let Some(value) = map.get(CONTENT_TYPE) else { return };
+    if value == headers::NO_CONTENT_TYPE {
+        map.remove(CONTENT_TYPE);
+    } else if value == headers::EMPTY_CONTENT_TYPE {
+        map.insert(CONTENT_TYPE, HeaderValue::from_static(""));
+    }
 }
 
 #[cfg(test)]

@@ -41,8 +41,8 @@ impl StoredResponse {
     /// Whether the run's client reads the body from where it is stored: then what a middleware makes of it is what the client
     /// gets.
     ///
-    /// It does when the run was handed over, unless [`AsyncResponse::Proxy`](crate::AsyncResponse::Proxy) or `Negotiate` has sent
-    /// it to the app's [output route](crate::Provider::output_route), where the body is
+    /// It does when the run was handed over, unless [`AsyncResponse::Proxy`](crate::AsyncResponse::Proxy), which is the default
+    /// in an app that has an [output route](crate::Provider::output_route), or `Negotiate` has sent it there, where the body is
     /// [restored](super::Middleware::restore_response_body). Otherwise the client has had its response, and only viewers of
     /// Inngest's dashboard see what is stored.
     #[must_use]

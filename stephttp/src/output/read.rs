@@ -25,8 +25,8 @@ pub(super) struct Output {
 #[derive(Debug)]
 pub(super) enum Answer {
     Ended(Output),
-    /// The output of a run that ended with none; or that of one that has just ended, and Inngest has stored that alone.
-    Empty(Output),
+    /// Nothing: the run was cancelled; or it has just ended, and Inngest has stored that alone so far.
+    Empty,
     Running,
     Failed(Failure),
     Unavailable(Unavailable),
@@ -50,6 +50,8 @@ pub(super) enum Failure {
     Unknown,
     /// The run has ended without a response of its handler's.
     NoResponse,
+    /// The run has ended without anything, most likely because it was cancelled.
+    NoOutput,
     /// Whoever answered is not Inngest.
     Unusable,
     /// A middleware cannot make out what it has stored.
@@ -62,6 +64,15 @@ struct Statement {
     status: Option<String>,
     error: Option<String>,
 }
+
+/// How Inngest says that an answer was not an SDK's: `Your server returned HTTP 401 before the SDK responded.`
+const NOT_REACHED: &str = "before the SDK responded.";
+
+/// What to do about an output that is not an SDK's.
+const OUTERMOST: &str = "unless an SDK of another kind made the run, something outside of `inngest.layer()` has answered \
+                         Inngest in the handler's place: a layer that asks for what only clients send (a login, say), one \
+                         that limits rates or times, or a proxy. `inngest.layer()` must be outermost: add it after all \
+                         other layers, and let what stands before the app pass Inngest's calls on, which have `X-Run-ID`";
 
 /// A run's own response says which run it is of: its SDK has stored that with it. Everything else is Inngest's, or of what
 /// stands in front of it, so that its statuses are not for the client.
@@ -91,7 +102,7 @@ pub(super) fn read(run_id: RunId, answer: Response<Bytes>) -> Answer {
             // What Inngest's side adds to an output is of no concern here.
             let content_type = output.headers.remove(CONTENT_TYPE);
             output.headers = content_type.map(|value| (CONTENT_TYPE, value)).into_iter().collect();
-            if output.body.is_empty() { Answer::Empty(output) } else { read_statement(run_id, output) }
+            if output.body.is_empty() { Answer::Empty } else { read_statement(run_id, output) }
         }
     }
 }
@@ -104,7 +115,11 @@ fn unusable(run_id: RunId, status: StatusCode) -> Answer {
 fn read_statement(run_id: RunId, output: Output) -> Answer {
     match serde_json::from_slice(&output.body) {
         Ok(Statement { error: Some(error), .. }) => {
-            tracing::error!(%run_id, error, "the run has ended without a response of its handler");
+            if error.ends_with(NOT_REACHED) {
+                tracing::warn!(%run_id, error, "the run has ended without a response of its handler: {OUTERMOST}");
+            } else {
+                tracing::error!(%run_id, error, "the run has ended without a response of its handler");
+            }
             Answer::Failed(Failure::NoResponse)
         }
         Ok(Statement { status: Some(status), .. }) if status == "running" => Answer::Running,
@@ -113,7 +128,12 @@ fn read_statement(run_id: RunId, output: Output) -> Answer {
             let why = "Inngest answered that it cannot read outputs".to_owned();
             Answer::Unavailable(Unavailable { why, after: None })
         }
-        _ => Answer::Ended(output),
+        _ => {
+            // What it says may be secret.
+            let bytes = output.body.len();
+            tracing::warn!(%run_id, bytes, "the run's output is not its handler's response, and is passed on: {OUTERMOST}");
+            Answer::Ended(output)
+        }
     }
 }
 
@@ -166,7 +186,7 @@ mod tests {
         assert!(matches!(of(200, None, running), Answer::Running));
         let unknown = r#"{"status":"unknown","message":"unable to fetch run output"}"#;
         assert!(matches!(of(200, None, unknown), Answer::Unavailable(_)));
-        assert!(matches!(of(200, None, ""), Answer::Empty(_)));
+        assert!(matches!(of(200, None, ""), Answer::Empty));
         // As the server writes it of an app whose answer did not come from an SDK, and as this one refuses.
         for error in [r#"{"error":"Your server returned HTTP 502","name":"x"}"#, r#"{"error":"no"}"#] {
             assert!(matches!(of(200, None, error), Answer::Failed(Failure::NoResponse)), "{error}");

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::response::Response;
 use http::header::{
     ALLOW, ALT_SVC, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, LOCATION, REFERRER_POLICY, RETRY_AFTER, SERVER,
-    STRICT_TRANSPORT_SECURITY, VIA, X_CONTENT_TYPE_OPTIONS,
+    STRICT_TRANSPORT_SECURITY, VARY, VIA, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
@@ -61,6 +61,9 @@ pub(super) fn failed(failure: Failure) -> Response {
         ),
         Failure::Unknown => {
             error(StatusCode::NOT_FOUND, "there is no run with this id, or the token is another run's")
+        }
+        Failure::NoOutput => {
+            error(StatusCode::GONE, "the run has ended without a response: most likely it was cancelled")
         }
         Failure::NoResponse => {
             error(StatusCode::BAD_GATEWAY, "the run has ended without a response; the server's log says why")
@@ -150,5 +153,19 @@ fn strip(headers: &mut HeaderMap) {
     let stripped: Vec<HeaderName> = headers.keys().filter(|name| is_stripped(name)).cloned().collect();
     for name in stripped {
         headers.remove(name);
+    }
+    strip_vary(headers);
+}
+
+/// Takes Inngest's own `Vary: Origin` away, and leaves what the run's response varies by.
+///
+/// Where that says the very same, it is lost. No cache keeps the response anyway.
+fn strip_vary(headers: &mut HeaderMap) {
+    let mut values: Vec<HeaderValue> = headers.get_all(VARY).iter().cloned().collect();
+    let Some(inngests) = values.iter().position(|value| value == "Origin") else { return };
+    values.remove(inngests);
+    headers.remove(VARY);
+    for value in values {
+        headers.append(VARY, value);
     }
 }

@@ -93,9 +93,12 @@ impl Waiting {
             let again = match answer {
                 Answer::Ended(output) => return Waited::Ended(output),
                 Answer::Failed(failure) => return Waited::Failed(failure),
-                Answer::Empty(output) => match self.after_empty() {
+                Answer::Empty => match self.after_empty() {
                     Some(again) => again,
-                    None => return Waited::Ended(output),
+                    None => {
+                        tracing::info!(%run_id, "the run has no output: it was cancelled, or Inngest has lost it");
+                        return Waited::Failed(Failure::NoOutput);
+                    }
                 },
                 Answer::Running => self.after_running(asked),
                 Answer::Unavailable(Unavailable { why, after }) => match self.after_failure(after) {
@@ -116,7 +119,7 @@ impl Waiting {
         }
     }
 
-    /// `None`: it is the output.
+    /// `None`: there is none.
     fn after_empty(&mut self) -> Option<Instant> {
         let now = Instant::now();
         if self.empty == 0 {

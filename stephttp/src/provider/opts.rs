@@ -62,8 +62,9 @@ pub struct SetupOpts {
 }
 
 impl SetupOpts {
-    /// What a client gets when its run is handed over, where its function says nothing of it;
-    /// [`AsyncResponse::Redirect`] unless set.
+    /// What a client gets when its run is handed over, where its function says nothing of it. Unless set:
+    /// [`AsyncResponse::Proxy`] in an app that has made its [output route](super::Provider::output_route), else
+    /// [`AsyncResponse::Redirect`].
     #[doc(alias = "DefaultAsyncResponse")]
     #[must_use]
     pub fn default_async_response(mut self, response: AsyncResponse) -> Self {

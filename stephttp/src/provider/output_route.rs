@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::Router;
 
 use super::{Provider, Shared};
+use crate::function::AsyncResponse;
 use crate::output;
 use crate::run::RunId;
 
@@ -18,13 +19,17 @@ pub(super) struct OutputRoute {
 
 impl Provider {
     /// A router with the route at which this app gives its runs' outputs itself: `GET /runs/{run_id}/output?token=…`, unless
-    /// [`OutputOpts`](crate::OutputOpts) say otherwise. [`AsyncResponse::Proxy`](crate::AsyncResponse::Proxy) sends clients
-    /// there, so that they need not reach Inngest, nor see its address.
+    /// [`OutputOpts`](crate::OutputOpts) say otherwise.
+    ///
+    /// Once it is made, clients whose runs are handed over are redirected there, unless
+    /// [`AsyncResponse`](crate::AsyncResponse) says otherwise: they need not reach Inngest, nor see its address. Inngest's own
+    /// URL gives some of them an empty 200 ([`AsyncResponse::Redirect`](crate::AsyncResponse::Redirect) says when); the route
+    /// does not.
     ///
     /// ```
     /// # use axum::{Router, routing::post};
     /// # use stephttp::{Provider, SetupError, SetupOpts, Step, StepError};
-    /// #[stephttp::api_fn(id = "night-report", async_response = proxy)]
+    /// #[stephttp::api_fn(id = "night-report")]
     /// async fn report(step: Step) -> Result<String, StepError> {
     ///     step.sleep("night", std::time::Duration::from_secs(8 * 3_600)).await;
     ///     step.run("print", async { Ok("7 rows".to_owned()) }).await
@@ -50,12 +55,18 @@ impl Provider {
     ///
     /// - `X-Run-Id` is there, and tells the run's response from the route's own answers;
     /// - `Cache-Control: no-store` and `Referrer-Policy: no-referrer` replace the handler's, since the URL holds the token;
-    /// - headers that are about one connection, or about the host that Inngest is at, are left out;
+    /// - headers that are about one connection, or about the host that Inngest is at, are left out, and so is the
+    ///   `Vary: Origin` that Inngest adds;
     /// - `Set-Cookie` is passed on: here it is of the handler's own domain. Inngest keeps one alone;
     /// - a relative `Location` of the handler's is relative to this route's URL.
     ///
-    /// A run that was cancelled, or whose response was lost, has what Inngest has in its place: 200 with an empty body, which
-    /// is asked for again for three seconds before it is believed; or JSON that other SDKs have stored.
+    /// Of a run that was cancelled, or whose output was lost, Inngest has an empty output, as it has for a moment of one that
+    /// has just ended. The route asks again for three seconds, and then answers 410. What other SDKs have stored is passed on
+    /// as Inngest has it, with 200.
+    ///
+    /// An output that is not the handler's response is logged as a warning. Most often something outside of
+    /// [`layer`](Self::layer) has answered Inngest, such as a layer that asks for a header which only clients send: see to it that
+    /// `.layer(provider.layer())` is the last layer that is added.
     ///
     /// | Status | When | With |
     /// |---|---|---|
@@ -64,8 +75,9 @@ impl Provider {
     /// | 400 | no token, or no run id | `{"error": "…"}` |
     /// | 401, 403 | Inngest does not take the token, which is good for an hour | `{"error": "…"}` |
     /// | 404 | no such run, or the token is another run's | `{"error": "…"}` |
+    /// | 410 | the run was cancelled, or its output stays empty | `{"error": "…"}` |
     /// | 500 | a [`Middleware`](crate::middleware::Middleware) cannot restore what it has stored; the log says why | `{"error": "…"}` |
-    /// | 502 | the run has ended without a response, or Inngest's answer makes no sense; the log says why | `{"error": "…"}` |
+    /// | 502 | the run has ended without a response of its handler, or Inngest's answer makes no sense; the log says why | `{"error": "…"}` |
     /// | 503 | Inngest cannot be asked, after attempts for half a minute, or for as long as one request waits; the run is not touched by that | `{"error": "…"}`, `Retry-After` |
     ///
     /// Middlewares, such as `Encryption`, restore the body that they have stored.
@@ -115,6 +127,12 @@ impl Shared {
     /// Where the app gives a run's output itself, if it does.
     pub(crate) fn own_output_url(&self, run_id: RunId, token: &str) -> Option<String> {
         self.has_own_output().then(|| self.settings.output.location(run_id, token))
+    }
+
+    /// What a client gets whose run is handed over, where its function says nothing of it.
+    pub(crate) fn async_response(&self) -> AsyncResponse {
+        let otherwise = if self.has_own_output() { AsyncResponse::Proxy } else { AsyncResponse::Redirect };
+        self.settings.default_async_response.unwrap_or(otherwise)
     }
 
     /// A client is to be sent to the output route, which nobody has made.

@@ -99,7 +99,7 @@ impl Run {
     /// What a client gets whose run is handed over: as the function says, else as the provider does.
     pub(crate) fn async_response(&self) -> AsyncResponse {
         let own = self.opts().async_response();
-        let otherwise = || self.shared()?.settings().default_async_response;
+        let otherwise = || self.shared().map(|shared| shared.async_response());
         own.or_else(otherwise).unwrap_or(AsyncResponse::Redirect)
     }
 

@@ -53,7 +53,11 @@ pub struct NewApiRunData<'a> {
     pub function: Cow<'a, str>,
     /// The client's address, for viewing; empty when unknown.
     pub ip: Cow<'a, str>,
-    /// The request's content type; empty when it had none.
+    /// The request's content type.
+    ///
+    /// The layer records [`NO_CONTENT_TYPE`](super::headers::NO_CONTENT_TYPE), `application/vnd.stephttp.none`, for a request that
+    /// had none, and [`EMPTY_CONTENT_TYPE`](super::headers::EMPTY_CONTENT_TYPE) for one with an empty `Content-Type`. An empty
+    /// text stands for `application/json` on a re-entry.
     pub content_type: Cow<'a, str>,
     /// The query as it was sent, without the `?`.
     pub query_params: Cow<'a, str>,
@@ -94,7 +98,7 @@ impl<'a> NewApiRunData<'a> {
         self
     }
 
-    /// Sets the request's content type.
+    /// Sets the request's content type. Unless set, it is `application/json` on a re-entry.
     #[must_use]
     pub fn content_type(mut self, content_type: impl Into<Cow<'a, str>>) -> Self {
         self.content_type = content_type.into();

@@ -35,6 +35,14 @@ pub const OWN_ANSWER: &str = "x-stephttp-own-answer";
 /// On an answer to a re-entry: the status of a response that came from a layer or an extractor, before the handler was
 /// entered. Such a response is never the run's result.
 pub const REJECTED: &str = "x-stephttp-rejected";
+/// The recorded content type of a request without a `Content-Type`.
+///
+/// Inngest repeats a request whose recorded content type is empty with `application/json`, and extractors such as
+/// `Option<Json<T>>` then look for a body that never was. So this is recorded, and the layer takes it away from a re-entry: its
+/// handler finds no `Content-Type`, as in the first request. What stands outside of the layer sees it.
+pub const NO_CONTENT_TYPE: &str = "application/vnd.stephttp.none";
+/// The recorded content type of a request whose `Content-Type` is empty: as [`NO_CONTENT_TYPE`].
+pub const EMPTY_CONTENT_TYPE: &str = "application/vnd.stephttp.empty";
 
 /// The value of [`REQUEST_VERSION`] that this SDK speaks.
 pub const REQUEST_VERSION_VALUE: u8 = 2;

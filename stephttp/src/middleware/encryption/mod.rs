@@ -51,8 +51,8 @@ use key::{Key, Keys};
 /// # Who reads the response
 ///
 /// A client that has its response from the handler gets it as it is. One whose run was handed over reads it at Inngest,
-/// where it is sealed, unless it is sent to the app's own [output route](crate::Provider::output_route), by
-/// [`AsyncResponse::Proxy`](crate::AsyncResponse::Proxy): there it is opened. An endpoint of another kind fetches the run's
+/// where it is sealed, unless it is sent to the app's own [output route](crate::Provider::output_route), as it is by default
+/// in an app that has made one: there it is opened. An endpoint of another kind fetches the run's
 /// output and [opens](Self::open_body) it. Or let responses that clients read at Inngest be
 /// [readable](Self::readable_responses).
 ///

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use inngest::{AsyncResponse, OutputOpts, Provider, RunOutput, SetupOpts, Step, StepError};
+use inngest::{AsyncResponse, FnOpts, OutputOpts, Provider, RunOutput, SetupOpts, Step, StepError};
 use reqwest::header::LOCATION;
 use serde_json::{Value, json};
 use stephttp_dev::{Call, DevServer, RunStatus};
@@ -60,6 +60,26 @@ async fn says_no_response(step: Step) -> &'static str {
     "done"
 }
 
+#[inngest::api_fn(id = "output-redirects", async_response = redirect)]
+async fn redirects(step: Step) -> &'static str {
+    step.sleep("pause", PAUSE).await;
+    "done"
+}
+
+/// Without the attribute.
+async fn configures(step: Step) -> Result<&'static str, StatusCode> {
+    let opts = FnOpts::new("output-configures").with_async_response(AsyncResponse::Redirect);
+    step.configure(opts).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    step.sleep("pause", PAUSE).await;
+    Ok("done")
+}
+
+/// Without the attribute, or any options.
+async fn plain(step: Step) -> &'static str {
+    step.sleep("pause", PAUSE).await;
+    "done"
+}
+
 fn routes(stage: &Stage) -> Router {
     Router::new()
         .route("/orders", post(proxied))
@@ -68,6 +88,9 @@ fn routes(stage: &Stage) -> Router {
         .route("/negotiates", post(negotiates))
         .route("/customizes", post(customizes))
         .route("/default", post(says_no_response))
+        .route("/redirects", post(redirects))
+        .route("/configures", post(configures))
+        .route("/plain", post(plain))
         .with_state(stage.clone())
 }
 
@@ -155,13 +178,14 @@ async fn what_the_handler_says_is_told_from_what_inngest_does() {
 }
 
 #[tokio::test]
-async fn a_run_that_is_cancelled_has_an_empty_output() {
+async fn a_run_that_is_cancelled_is_gone() {
     let world = world(&Stage::new()).await;
     world.inngest.hold_time();
     let response = world.post("/orders").body("hi").send().await.unwrap();
     world.inngest.cancel(&world.inngest.wait_for_run().await.id);
     let output = world.get(location(&response)).send().await.unwrap();
-    assert_eq!((output.status().as_u16(), output.text().await.unwrap()), (200, String::new()));
+    assert_eq!(output.status(), 410);
+    assert!(output.json::<Value>().await.unwrap()["error"].as_str().unwrap().contains("cancelled"));
     // It has been asked for again before it was believed.
     assert_eq!(world.inngest.calls_of(Call::Output).len(), 6);
 }
@@ -252,9 +276,49 @@ async fn a_client_that_negotiates_is_led_to_the_apps_route_too() {
     // An answer of one's own knows the place.
     let own = world.post("/customizes").send().await.unwrap().text().await.unwrap();
     assert!(own.starts_with("Some(\"/runs/"), "{own}");
-    // And a redirect to Inngest is one.
-    let plain = world.post("/default").send().await.unwrap();
-    assert!(location(&plain).starts_with(world.inngest.url()));
+}
+
+#[tokio::test]
+async fn where_nothing_is_said_of_it_clients_are_led_to_the_route_if_there_is_one() {
+    let stage = Stage::new();
+    let here = world(&stage).await;
+    let at_inngest = World::of(routes(&stage)).await;
+    let elsewhere = World::builder()
+        .opts(|own, url| own.dev_server(url).output(OutputOpts::new().prefix("https://results.example.com")))
+        .start(routes(&stage))
+        .await;
+    for (world, place) in [
+        (&here, "/runs/"),
+        (&at_inngest, at_inngest.inngest.url()),
+        (&elsewhere, "https://results.example.com/runs/"),
+    ] {
+        // With the attribute, and without.
+        for path in ["/default", "/plain"] {
+            let response = world.post(path).send().await.unwrap();
+            assert!(location(&response).starts_with(place), "{path}: {}", location(&response));
+        }
+    }
+    let output = here.get(location(&here.post("/plain").send().await.unwrap())).send().await.unwrap();
+    assert_eq!(output.text().await.unwrap(), "done");
+}
+
+#[tokio::test]
+async fn an_explicit_redirect_leads_to_inngest_wherever_it_is_said() {
+    for app_wide in [false, true] {
+        let builder = World::builder().opts(move |own, url| {
+            let own = own.dev_server(url);
+            if app_wide { own.default_async_response(AsyncResponse::Redirect) } else { own }
+        });
+        let world = builder.start_with(|provider| routes(&Stage::new()).merge(provider.output_route())).await;
+        for path in if app_wide { ["/default", "/plain"] } else { ["/redirects", "/configures"] } {
+            let response = world.post(path).send().await.unwrap();
+            assert!(location(&response).starts_with(world.inngest.url()), "{path}");
+            assert_eq!(world.follow(response).await.text().await.unwrap(), "done");
+        }
+        // What a function says wins.
+        let response = world.post("/orders").body("hi").send().await.unwrap();
+        assert!(location(&response).starts_with("/runs/"));
+    }
 }
 
 #[tokio::test]
@@ -262,9 +326,10 @@ async fn the_default_of_all_endpoints_can_be_the_route_and_requests_to_it_are_no
     let builder = World::builder().opts(|own, url| {
         own.dev_server(url).default_async_response(AsyncResponse::Proxy).track_all_endpoints(true)
     });
-    let plain = Router::new().route("/plain", get(async |headers: HeaderMap| format!("{}", headers.len())));
+    let tracked =
+        Router::new().route("/tracked", get(async |headers: HeaderMap| format!("{}", headers.len())));
     let world = builder
-        .start_with(|provider| routes(&Stage::new()).merge(plain).merge(provider.output_route()))
+        .start_with(|provider| routes(&Stage::new()).merge(tracked).merge(provider.output_route()))
         .await;
     let response = world.post("/default").send().await.unwrap();
     let place = location(&response).to_owned();
@@ -272,10 +337,10 @@ async fn the_default_of_all_endpoints_can_be_the_route_and_requests_to_it_are_no
     // Another method, and a token that is none.
     assert_eq!(world.post(&place).send().await.unwrap().status(), 405);
     assert_eq!(world.get(&format!("{place}x")).send().await.unwrap().status(), 401);
-    world.get("/plain").send().await.unwrap();
+    world.get("/tracked").send().await.unwrap();
     world.delivered().await;
     let runs: Vec<_> = world.inngest.runs().into_iter().map(|run| run.function).collect();
-    assert_eq!(runs, ["output-default", "GET /plain"]);
+    assert_eq!(runs, ["output-default", "GET /tracked"]);
     let (_, token) = place.split_once("token=").unwrap();
     assert!(!world.inngest.calls().iter().any(|call| String::from_utf8_lossy(&call.body).contains(token)));
 }

@@ -53,17 +53,86 @@ async fn connections_that_break_are_made_again() {
 }
 
 #[tokio::test]
-async fn an_output_that_stays_empty_is_empty() {
+async fn an_output_that_stays_empty_is_gone() {
     let (api, url) = Api::new(|_| says(200, "")).await;
     // Also when a request has less time than that takes.
     let app = App::new(&url, OutputOpts::new().max_wait(Duration::from_secs(2))).await;
     let begun = Instant::now();
     let response = app.ask().send().await.unwrap();
-    assert_eq!(response.status(), 200);
+    assert_eq!(response.status(), 410);
     assert!(!response.headers().contains_key("x-run-id"));
-    assert_eq!(response.text().await.unwrap(), "");
+    assert!(error_of(response).await.contains("cancelled"));
     assert_eq!(api.seen().len(), 6);
     assert!(begun.elapsed() >= Duration::from_secs(3));
+}
+
+#[tokio::test]
+async fn an_output_that_is_empty_for_a_moment_is_asked_for_again() {
+    for status in [200, 503] {
+        let (api, url) = Api::new(move |before| match before {
+            0..5 => says(200, ""),
+            // Also when it is an empty one.
+            _ => responds(status, &[("x-own", "1")], ""),
+        })
+        .await;
+        let app = App::new(&url, OutputOpts::new().max_wait(Duration::from_secs(1))).await;
+        let response = app.ask().send().await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["x-own"]),
+            (status, &"1".parse().unwrap())
+        );
+        assert_eq!(response.text().await.unwrap(), "");
+        assert_eq!(api.seen().len(), 6);
+    }
+}
+
+#[tokio::test]
+async fn what_answered_in_the_handlers_place_is_logged_with_what_to_do() {
+    let logs = Logs::collect();
+    let warnings = |of: &str| logs.lines_with(&["WARN", RUN_ID, of, "outermost"]).len();
+    let told = r#"{"error":"Your server returned HTTP 401 before the SDK responded.","name":"x"}"#;
+    let (_, url) = Api::new(move |before| match before {
+        0 => says(200, told),
+        1 => says(200, "<h1>Sign in</h1>"),
+        _ => responds(401, &[], told),
+    })
+    .await;
+    let app = App::new(&url, OutputOpts::new()).await;
+
+    assert_eq!(app.ask().send().await.unwrap().status(), 502);
+    assert_eq!(warnings("HTTP 401 before the SDK responded"), 1);
+
+    // What it said is not for the log.
+    assert_eq!(app.ask().send().await.unwrap().text().await.unwrap(), "<h1>Sign in</h1>");
+    assert_eq!(warnings("bytes=16"), 1);
+    assert!(logs.lines_with(&["Sign in"]).is_empty());
+
+    // The run's own response may say whatever it likes.
+    assert_eq!(app.ask().send().await.unwrap().status(), 401);
+    assert_eq!(warnings("HTTP 401 before the SDK responded"), 1);
+}
+
+#[tokio::test]
+async fn a_response_varies_by_what_its_handler_says_and_not_by_what_inngest_adds() {
+    for (stored, given) in [
+        (vec!["Origin"], vec![]),
+        (vec!["Origin", "accept-language"], vec!["accept-language"]),
+        (vec!["Origin", "Origin, accept"], vec!["Origin, accept"]),
+        // Inngest lets the handler's replace its own.
+        (vec!["accept"], vec!["accept"]),
+        (vec!["origin"], vec!["origin"]),
+        (vec!["*"], vec!["*"]),
+    ] {
+        let (_, url) = Api::new({
+            let stored = stored.clone();
+            move |_| responds(200, &stored.iter().map(|value| ("vary", *value)).collect::<Vec<_>>(), "done")
+        })
+        .await;
+        let app = App::new(&url, OutputOpts::new()).await;
+        let response = app.ask().send().await.unwrap();
+        let found: Vec<_> = response.headers().get_all("vary").iter().collect();
+        assert_eq!(found, given, "{stored:?}");
+    }
 }
 
 #[tokio::test]
