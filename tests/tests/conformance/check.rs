@@ -1,18 +1,30 @@
 //! Compares what came of a scenario with what had to come.
 
-use axum::http::StatusCode;
+use std::ops::RangeInclusive;
+
 use serde_json::Value;
 
 use crate::client::Received;
-use crate::scenario::{Answer, RunEnd, Said};
+use crate::scenario::{Answer, Lenient, RunEnd, Said};
+use crate::trace::Step;
 
 /// What a server shows of a run that has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
-    /// `COMPLETED` or `FAILED`.
+    /// `COMPLETED`, `FAILED` or `CANCELLED`.
     pub(crate) status: String,
     /// The steps of the handler in their order; the SDK's own are hidden.
-    pub(crate) steps: Vec<String>,
+    pub(crate) steps: Vec<Step>,
+    /// Steps that began at the same time are in their order, too: the dev engine's are.
+    pub(crate) in_order: bool,
+}
+
+/// In what a real server's view differs from the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Lag {
+    pub(crate) what: String,
+    /// The scenario says that this may be, so that waiting for another view is in vain.
+    pub(crate) declared: bool,
 }
 
 /// How many characters of a value are shown when it is wrong.
@@ -21,10 +33,15 @@ const SHOWN: usize = 400;
 pub(crate) fn answer(expected: &Answer, received: &Received) -> Result<(), String> {
     let body = String::from_utf8_lossy(&received.body);
     let whole = format!("{} {}", received.status, short(&body));
-    let status = StatusCode::from_u16(expected.status).expect("a status");
-    if (expected.at_once, status) != (received.at_once, received.status) {
-        let how = if expected.at_once { "at once" } else { "by a redirect" };
-        return Err(format!("the client must get {status} {how}, but got {whole}"));
+    let right = expected.statuses.contains(&received.status.as_u16())
+        && expected.at_once.is_none_or(|at_once| at_once == received.at_once);
+    if !right {
+        let how = match expected.at_once {
+            Some(true) => " at once",
+            Some(false) => " by a redirect",
+            None => "",
+        };
+        return Err(format!("the client must get {}{how}, but got {whole}", status(&expected.statuses)));
     }
     for (name, value) in &expected.headers {
         if received.headers.get(*name).is_none_or(|got| got != value) {
@@ -32,7 +49,15 @@ pub(crate) fn answer(expected: &Answer, received: &Received) -> Result<(), Strin
             return Err(format!("the answer's `{name}` must be `{value}`, but is {got:?}"));
         }
     }
+    if let Some(name) = expected.without_headers.iter().find(|name| received.headers.contains_key(**name)) {
+        return Err(format!("the answer must have no `{name}`, but has {:?}", received.headers[*name]));
+    }
     expected.body.check(&body)
+}
+
+fn status(range: &RangeInclusive<u16>) -> String {
+    let (low, high) = (range.start(), range.end());
+    if low == high { low.to_string() } else { format!("{low} to {high}") }
 }
 
 impl Said {
@@ -46,36 +71,116 @@ impl Said {
             Self::Json(json) => {
                 (serde_json::from_str::<Value>(body).is_ok_and(|body| body == *json), json.to_string())
             }
+            Self::Containing(parts) => {
+                (parts.iter().all(|part| body.contains(part)), format!("something with {parts:?}"))
+            }
+            Self::Anything => return Ok(()),
         };
         let wrong = || format!("the answer must be {}, but is {}", short(&wanted), short(body));
         if same { Ok(()) } else { Err(wrong()) }
     }
 }
 
-/// Compares a run's end, its steps and its effects.
-pub(crate) fn run(expected: &RunEnd, seen: &Seen, effects: &[String]) -> Result<(), String> {
+/// Compares a run's end, its steps and its effects. Nothing is lenient.
+pub(crate) fn run(expected: &RunEnd, seen: &Seen, did: &[String]) -> Result<(), String> {
     shown(expected, seen)?;
-    let (did, expected) = (sorted(effects), sorted(&expected.did));
-    let wrong = || format!("the run must have done {expected:?}, but did {did:?}");
-    if did == expected { Ok(()) } else { Err(wrong()) }
+    effects(expected, did)
 }
 
-/// Compares what the server shows.
+/// Compares a run's effects.
+pub(crate) fn effects(expected: &RunEnd, did: &[String]) -> Result<(), String> {
+    let (did, wanted) = (sorted(did), sorted(&expected.did));
+    if expected.at_most {
+        let mut left = wanted.clone();
+        let too_many = did.iter().any(|effect| match left.iter().position(|known| known == effect) {
+            Some(place) => {
+                left.swap_remove(place);
+                false
+            }
+            None => true,
+        });
+        let wrong = || format!("the run must have done {wanted:?} at most, but did {did:?}");
+        return if too_many { Err(wrong()) } else { Ok(()) };
+    }
+    let wrong = || format!("the run must have done {wanted:?}, but did {did:?}");
+    if did == wanted { Ok(()) } else { Err(wrong()) }
+}
+
+/// Compares what the server shows. Nothing is lenient.
 pub(crate) fn shown(expected: &RunEnd, seen: &Seen) -> Result<(), String> {
-    if seen.status != expected.status {
-        return Err(format!("the run must be {}, but is {}", expected.status, seen.status));
+    match view(expected, seen, false)?.into_iter().next() {
+        None => Ok(()),
+        Some(lag) => Err(format!("the run's view {}", lag.what)),
     }
-    let mut steps = seen.steps.as_slice();
-    for group in &expected.shows {
-        let group = sorted(&group.split(" | ").map(str::to_owned).collect::<Vec<_>>());
-        let (head, tail) = steps.split_at(group.len().min(steps.len()));
-        if sorted(head) != group {
-            return Err(format!("the run must show {:?}, but shows {:?}", expected.shows, seen.steps));
+}
+
+/// Compares what a real server shows, where its view may lag behind the run; answers in what it does.
+///
+/// `is_over`: the server has no state of the run any more, so that it has ended, whatever is shown.
+pub(crate) fn view(expected: &RunEnd, seen: &Seen, is_over: bool) -> Result<Vec<Lag>, String> {
+    let mut lags = Vec::new();
+    let ended = ["COMPLETED", "FAILED", "CANCELLED"].contains(&seen.status.as_str());
+    let wrong = || format!("the run must be {}, but is {}", expected.status.unwrap_or("over"), seen.status);
+    match expected.status {
+        None if ended => {}
+        Some(status) if seen.status == status => {}
+        _ if !ended && is_over && !seen.status.is_empty() => {
+            let what = format!("shows {} of a run that the server itself has ended (14.7)", seen.status);
+            lags.push(Lag { what, declared: false });
         }
-        steps = tail;
+        _ => match expected.lenient.iter().find_map(Lenient::of_status).filter(|_| ended) {
+            Some(reason) => {
+                lags.push(Lag { what: format!("shows {}: {reason}", seen.status), declared: true });
+            }
+            None => return Err(wrong()),
+        },
     }
-    let wrong = || format!("beside {:?} the run shows {steps:?}", expected.shows);
-    if steps.is_empty() { Ok(()) } else { Err(wrong()) }
+    if expected.any_steps {
+        return Ok(lags);
+    }
+    let missing = missing(&expected.shows, seen)?;
+    let undeclared: Vec<&String> = missing
+        .iter()
+        .filter(|name| match expected.lenient.iter().find_map(|lenient| lenient.of_step(name)) {
+            Some(reason) => {
+                lags.push(Lag { what: format!("does not show `{name}`: {reason}"), declared: true });
+                false
+            }
+            None => true,
+        })
+        .collect();
+    if !undeclared.is_empty() {
+        lags.push(Lag { what: format!("does not show {undeclared:?} (14.7)"), declared: false });
+    }
+    Ok(lags)
+}
+
+/// The steps that are not shown; those that are must be in their order, and no others.
+fn missing(expected: &[String], seen: &Seen) -> Result<Vec<String>, String> {
+    let names = || seen.steps.iter().map(|step| step.name.as_str()).collect::<Vec<_>>();
+    let mut rest: Vec<(usize, &Step)> = seen.steps.iter().enumerate().collect();
+    let mut missing = Vec::new();
+    let before = |(place, step): &(usize, &Step), (other_place, other): &(usize, &Step)| {
+        step.began < other.began || (seen.in_order && place < other_place)
+    };
+    for group in expected {
+        let mut last: Option<(usize, &Step)> = None;
+        for name in group.split(" | ") {
+            match rest.iter().position(|(_, step)| step.name == name) {
+                Some(place) => {
+                    let step = rest.remove(place);
+                    last = Some(last.filter(|last| before(&step, last)).unwrap_or(step));
+                }
+                None => missing.push(name.to_owned()),
+            }
+        }
+        // Whatever is left comes later.
+        if last.is_some_and(|last| rest.iter().any(|step| before(step, &last))) {
+            return Err(format!("the run must show {expected:?}, but shows {:?}", names()));
+        }
+    }
+    let wrong = || format!("the run must show {expected:?}, but shows {:?}", names());
+    if rest.is_empty() { Ok(missing) } else { Err(wrong()) }
 }
 
 fn sorted(texts: &[String]) -> Vec<String> {

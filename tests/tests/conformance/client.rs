@@ -2,10 +2,12 @@
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use reqwest::redirect::Policy;
+use reqwest::{Method, Response, Url};
 use tokio::sync::watch;
 
 use crate::scenario::Visit;
@@ -17,6 +19,9 @@ pub(crate) static HTTP: LazyLock<reqwest::Client> = LazyLock::new(|| {
     // A kept connection may belong to a process that has died.
     builder.pool_max_idle_per_host(0).build().expect("a client")
 });
+
+/// How soon a client asks again.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What a client finally received.
 #[derive(Debug)]
@@ -41,10 +46,11 @@ pub(crate) async fn make(
 ) -> Result<Received, String> {
     let mut last = String::new();
     for _ in 0..=repeats {
-        match once(visit, origin, handed_over).await {
+        match once(visit, origin, handed_over, repeats).await {
             // Unless that is what the scenario is about.
             Ok(received)
-                if received.status == StatusCode::SERVICE_UNAVAILABLE && visit.answer.status != 503 =>
+                if received.status == StatusCode::SERVICE_UNAVAILABLE
+                    && !visit.answer.statuses.contains(&503) =>
             {
                 last = format!("503 {}", String::from_utf8_lossy(&received.body));
             }
@@ -59,6 +65,7 @@ async fn once(
     visit: &Visit,
     origin: &str,
     handed_over: &watch::Sender<Option<String>>,
+    repeats: usize,
 ) -> Result<Received, String> {
     static VISITS: AtomicUsize = AtomicUsize::new(0);
     let name = VISITS.fetch_add(1, Ordering::Relaxed).to_string();
@@ -73,31 +80,69 @@ async fn once(
     let mut response = request.send().await.map_err(|error| explain(&error))?;
     let at_once = response.status() != StatusCode::SEE_OTHER;
     if !at_once {
-        let location = response.headers()["location"].to_str().map_err(|error| error.to_string())?.to_owned();
-        handed_over.send_replace(run_in(&location));
-        response = output(&location, visit).await?;
+        let location = location_of(&response, &Url::parse(origin).expect("a URL"))?;
+        let is_own = location.as_str().starts_with(origin);
+        if is_own == visit.answer.from_inngest {
+            return Err(format!("the client is redirected to the wrong place: {}", location.path()));
+        }
+        handed_over.send_replace(run_in(location.path()));
+        response =
+            if is_own { own_output(location, visit, repeats).await } else { output(location, visit).await }?;
     }
     let (status, headers) = (response.status(), response.headers().clone());
     let body = response.bytes().await.map_err(|error| explain(&error))?;
     Ok(Received { visit: name, at_once, status, headers, body })
 }
 
-/// The output of a run that was handed over.
-async fn output(location: &str, visit: &Visit) -> Result<reqwest::Response, String> {
+/// The output of a run that was handed over, from the app's output route. It is waited for until there is one.
+///
+/// Asking again cannot do harm, so a client does when its connection breaks.
+async fn own_output(mut location: Url, visit: &Visit, repeats: usize) -> Result<Response, String> {
+    let method = if visit.method == Method::HEAD { Method::HEAD } else { Method::GET };
+    let mut failures = 0;
     loop {
-        let response = HTTP.get(location).send().await.map_err(|error| explain(&error))?;
-        // A real server stores a run's status before its output: for a moment there is an end without an output.
+        let response = match HTTP.request(method.clone(), location.clone()).send().await {
+            Ok(response) => response,
+            Err(_) if failures < repeats => {
+                failures += 1;
+                continue;
+            }
+            Err(error) => return Err(explain(&error)),
+        };
+        // Only the handler's response has it.
+        if response.headers().contains_key("x-run-id") {
+            return Ok(response);
+        }
+        match response.status() {
+            StatusCode::SEE_OTHER => location = location_of(&response, &location)?,
+            StatusCode::ACCEPTED | StatusCode::SERVICE_UNAVAILABLE => tokio::time::sleep(PAUSE).await,
+            _ => return Ok(response),
+        }
+    }
+}
+
+/// The output of a run that was handed over, from the server.
+async fn output(location: Url, visit: &Visit) -> Result<Response, String> {
+    loop {
+        let response = HTTP.get(location.clone()).send().await.map_err(|error| explain(&error))?;
+        // A real server stores a run's status before its output: for a moment there is an end without an output (14.5).
         let premature = response.status() == StatusCode::OK && response.content_length() == Some(0);
         if !premature || visit.answer.body.is_empty() {
             return Ok(response);
         }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// `…/v1/http/runs/{run}/output?token=…`
-fn run_in(location: &str) -> Option<String> {
-    Some(location.split("/runs/").nth(1)?.split('/').next()?.to_owned())
+fn location_of(response: &Response, base: &Url) -> Result<Url, String> {
+    let location = response.headers().get("location").and_then(|location| location.to_str().ok());
+    let location = location.ok_or("a redirect to nowhere")?;
+    base.join(location).map_err(|error| format!("a redirect to `{location}`: {error}"))
+}
+
+/// `/v1/http/runs/{run}/output`, or `/runs/{run}/output`.
+fn run_in(path: &str) -> Option<String> {
+    Some(path.split("/runs/").nth(1)?.split('/').next()?.to_owned())
 }
 
 /// An error with its causes.

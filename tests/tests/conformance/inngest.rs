@@ -1,16 +1,20 @@
 //! The two worlds: the dev engine in this process, and a real server elsewhere.
 
-use std::sync::Arc;
+use std::process::Command;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use reqwest::Url;
+use inngest::SetupOpts;
+use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use stephttp_dev::{Clock, DevServer};
 use tokio::time::{Instant, sleep};
 
 use crate::check::Seen;
 use crate::client::{HTTP, explain};
-use crate::scenario::{RunEnd, Scenario};
+use crate::scenario::{Need, RunEnd, Scenario};
+use crate::server::Server;
+use crate::stage::Stage;
 use crate::{check, trace};
 
 /// A function of the dev world that doubles `n`.
@@ -25,20 +29,41 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How often it is asked meanwhile.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How long a real server's view may take without a word of it.
+const PROMPT: Duration = Duration::from_secs(5);
+
+/// When a run shows as ended, what should not happen any more has had time to happen.
+const AFTERMATH: Duration = Duration::from_millis(500);
+
+/// The signing key of the dev engine, where it has one.
+const ENGINE_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
 /// What runs the runs.
 #[derive(Debug, Clone)]
 pub(crate) enum Inngest {
     Dev(Arc<DevServer>),
-    Real(Url),
+    Real(Arc<Real>),
+}
+
+/// A real server, as one scenario sees it.
+#[derive(Debug)]
+pub(crate) struct Real {
+    server: Server,
+    /// In what its view differed from the runs.
+    lags: Mutex<Vec<String>>,
 }
 
 impl Inngest {
     /// The engine of one scenario.
     pub(crate) async fn dev(scenario: &Scenario) -> Self {
         // What a script does must not come after a timeout: with one, time takes its time.
-        let engine = match scenario.deeds.is_empty() {
+        let engine = match scenario.deeds.is_empty() && !scenario.real_clock {
             true => DevServer::builder(),
             false => DevServer::builder().clock(Clock::Real).retry_interval(Duration::from_millis(10)),
+        };
+        let engine = match scenario.needs.contains(&Need::Signature) {
+            true => engine.signing_key(ENGINE_KEY),
+            false => engine,
         };
         let engine = engine
             .function(DOUBLES, async |data: Value| {
@@ -48,11 +73,35 @@ impl Inngest {
         Self::Dev(Arc::new(engine.start().await.expect("the engine starts")))
     }
 
+    /// A real server, for one scenario.
+    pub(crate) fn real(server: Server) -> Self {
+        Self::Real(Arc::new(Real { server, lags: Mutex::default() }))
+    }
+
     /// Where it is.
     pub(crate) fn url(&self) -> &str {
         match self {
             Self::Dev(engine) => engine.url(),
-            Self::Real(url) => url.as_str().trim_end_matches('/'),
+            Self::Real(real) => real.server.url(),
+        }
+    }
+
+    /// The options of a scenario's app whose Inngest this is, at `url`: its own, or that of a wire to it.
+    pub(crate) fn opts(&self, scenario: &Scenario, origin: &str, url: &str) -> SetupOpts {
+        match self {
+            Self::Dev(_) if scenario.needs.contains(&Need::Signature) => {
+                SetupOpts::new(origin).dev(false).base_url(url).signing_key(ENGINE_KEY)
+            }
+            Self::Dev(_) => SetupOpts::new(origin).dev_server(url),
+            Self::Real(real) => real.server.opts(origin, url),
+        }
+    }
+
+    /// In what the server's view differed from the runs so far.
+    pub(crate) fn lags(&self) -> Vec<String> {
+        match self {
+            Self::Dev(_) => Vec::new(),
+            Self::Real(real) => lock(&real.lags).clone(),
         }
     }
 
@@ -89,7 +138,7 @@ impl Inngest {
                 engine.wait_for_waiting(run, step).await;
                 Ok(())
             }
-            Self::Real(_) => {
+            Self::Real(real) => {
                 let until = Instant::now() + PATIENCE;
                 while Instant::now() < until {
                     let spans = self.get(&format!("/api/v2/runs/{run}/trace")).await.unwrap_or_default();
@@ -98,67 +147,192 @@ impl Inngest {
                     }
                     sleep(PAUSE).await;
                 }
-                Err(format!("the run does not come to wait at `{step}`"))
+                // Should the run not wait at all, then what is done is done in vain, and the scenario does not end.
+                real.note(format!("does not show that the run waits at `{step}` (14.7)"));
+                Ok(())
             }
         }
     }
 
-    /// What is shown of a run that has ended. A real server's view may lag, so it has time to become as `expected`.
-    pub(crate) async fn ended(&self, run: &str, expected: &RunEnd) -> Result<Seen, String> {
+    /// Checks how a run ended, and what it did.
+    ///
+    /// A real server's view may lag, so it has time to become as `expected`; what is still missing of it then is noted.
+    pub(crate) async fn check(&self, run: &str, expected: &RunEnd, stage: &Stage) -> Result<(), String> {
         match self {
-            Self::Dev(engine) => {
-                engine.wait_for_end(run).await;
-                self.look(run).await
-            }
-            Self::Real(_) => {
-                let until = Instant::now() + PATIENCE;
-                loop {
-                    let seen = self.look(run).await;
-                    let settled = seen.as_ref().is_ok_and(|seen| check::shown(expected, seen).is_ok());
-                    if settled || Instant::now() >= until {
-                        return seen;
-                    }
-                    sleep(PAUSE).await;
-                }
+            Self::Dev(_) => check::run(expected, &self.ended(run, expected).await?, &stage.effects_of(run)),
+            Self::Real(real) => {
+                self.check_view(real, run, expected).await?;
+                sleep(AFTERMATH).await;
+                check::effects(expected, &stage.effects_of(run))
             }
         }
+    }
+
+    async fn check_view(&self, real: &Real, run: &str, expected: &RunEnd) -> Result<(), String> {
+        let begin = Instant::now();
+        loop {
+            let seen = self.look(run).await;
+            let viewed =
+                seen.as_ref().map_err(Clone::clone).and_then(|seen| check::view(expected, seen, false));
+            let settled = viewed.as_ref().is_ok_and(|lags| lags.iter().all(|lag| lag.declared));
+            if settled || begin.elapsed() >= PATIENCE {
+                // A server that has no state of a run any more has ended it.
+                let lags = match settled {
+                    true => viewed?,
+                    false => check::view(expected, &seen?, self.is_over(run).await)?,
+                };
+                lags.into_iter().for_each(|lag| real.note(lag.what));
+                if settled && begin.elapsed() > PROMPT {
+                    real.note(format!("shows the run's end after {} s", begin.elapsed().as_secs()));
+                }
+                return Ok(());
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// How a run is shown, without waiting for anything.
+    pub(crate) async fn status(&self, run: &str) -> Result<String, String> {
+        Ok(self.look(run).await?.status)
+    }
+
+    /// Whether the server has no state of a run any more, whatever it shows of it.
+    pub(crate) async fn is_over(&self, run: &str) -> bool {
+        let response = self.request_get(&format!("/v0/runs/{run}/actions")).send().await;
+        response.is_ok_and(|response| response.status() == StatusCode::GONE)
+    }
+
+    /// What the dev engine shows of a run, when it has ended.
+    pub(crate) async fn ended(&self, run: &str, _expected: &RunEnd) -> Result<Seen, String> {
+        if let Self::Dev(engine) = self {
+            engine.wait_for_end(run).await;
+        }
+        self.look(run).await
     }
 
     async fn look(&self, run: &str) -> Result<Seen, String> {
         let view = self.get(&format!("/api/v2/runs/{run}?includeOutput=true")).await?;
         let spans = self.get(&format!("/api/v2/runs/{run}/trace")).await?;
         let status = view["data"]["status"].as_str().unwrap_or_default().to_owned();
-        Ok(Seen { status, steps: trace::steps(&spans) })
+        Ok(Seen { status, steps: trace::steps(&spans), in_order: matches!(self, Self::Dev(_)) })
     }
 
-    /// Sends an event as anybody could.
+    /// Cancels a run.
+    pub(crate) async fn cancel(&self, run: &str) -> Result<(), String> {
+        match self {
+            Self::Dev(engine) => {
+                engine.cancel(run);
+                Ok(())
+            }
+            // Of all ways the one that both kinds of server know (14.14).
+            Self::Real(real) => {
+                let query = "mutation($run: ULID!) { cancelRun(runID: $run) { id } }";
+                let request =
+                    real.server.post("/v0/gql", &json!({ "query": query, "variables": { "run": run } }));
+                let response = request.send().await.map_err(|error| explain(&error))?;
+                let answer: Value = response.json().await.map_err(|error| explain(&error))?;
+                let wrong = || format!("the run cannot be cancelled: {answer}");
+                if answer["errors"].is_null() { Ok(()) } else { Err(wrong()) }
+            }
+        }
+    }
+
+    /// Lets the server's process stand still.
+    pub(crate) async fn freeze(&self, time: Duration) -> Result<(), String> {
+        let Self::Real(real) = self else {
+            return Err("the dev engine has no process of its own".to_owned());
+        };
+        let pid = real.server.pid().ok_or("nobody says which process the server is")?;
+        let _frozen = Frozen::new(pid)?;
+        sleep(time).await;
+        Ok(())
+    }
+
+    /// Sends an event as anybody could who has the key.
     pub(crate) async fn send_event(&self, name: &str, data: &Value) -> Result<(), String> {
-        self.post("/e/conformance", &json!({ "name": name, "data": data })).await
+        let event = json!({ "name": name, "data": data });
+        match self {
+            Self::Dev(_) => self.post("/e/conformance", &event).await,
+            Self::Real(real) => succeeds("the event", real.server.post_event(&event)).await,
+        }
     }
 
-    /// Sends a signal as anybody could.
+    /// Sends a signal as anybody could who has the key.
     pub(crate) async fn send_signal(&self, name: &str, data: &Value) -> Result<(), String> {
         self.post("/v1/signals", &json!({ "signal": name, "data": data })).await
     }
 
     async fn post(&self, path: &str, body: &Value) -> Result<(), String> {
-        let request = HTTP.post(format!("{}{path}", self.url())).json(body);
-        let response = request.send().await.map_err(|error| explain(&error))?;
-        let status = response.status();
-        let wrong =
-            async || format!("{path} answers {status}: {}", response.text().await.unwrap_or_default());
-        if status.is_success() { Ok(()) } else { Err(wrong().await) }
+        let request = match self {
+            Self::Dev(engine) => {
+                HTTP.post(format!("{}{path}", engine.url())).bearer_auth(ENGINE_KEY).json(body)
+            }
+            Self::Real(real) => real.server.post(path, body),
+        };
+        succeeds(path, request).await
     }
 
     async fn get(&self, path: &str) -> Result<Value, String> {
-        let response = HTTP.get(format!("{}{path}", self.url())).send().await;
+        let response = self.request_get(path).send().await;
         let json = response.map_err(|error| explain(&error))?.json().await;
         json.map_err(|error| format!("{path}: {}", explain(&error)))
     }
+
+    fn request_get(&self, path: &str) -> RequestBuilder {
+        match self {
+            Self::Dev(engine) => HTTP.get(format!("{}{path}", engine.url())).bearer_auth(ENGINE_KEY),
+            Self::Real(real) => real.server.get(path),
+        }
+    }
+}
+
+impl Real {
+    fn note(&self, lag: String) {
+        lock(&self.lags).push(lag);
+    }
+}
+
+async fn succeeds(what: &str, request: RequestBuilder) -> Result<(), String> {
+    let response = request.send().await.map_err(|error| explain(&error))?;
+    let status = response.status();
+    let wrong =
+        async || format!("{what} is answered {status}: {}", response.text().await.unwrap_or_default());
+    if status.is_success() { Ok(()) } else { Err(wrong().await) }
+}
+
+/// A process that stands still; it goes on when this is dropped, whatever has happened meanwhile.
+struct Frozen(u32);
+
+impl Frozen {
+    fn new(pid: u32) -> Result<Self, String> {
+        signal("-STOP", pid)?;
+        Ok(Self(pid))
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        if let Err(error) = signal("-CONT", self.0) {
+            eprintln!("the server still stands still: {error}");
+        }
+    }
+}
+
+fn signal(name: &str, pid: u32) -> Result<(), String> {
+    let status = Command::new("kill").args([name, &pid.to_string()]).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("kill {name} {pid}: {status}")),
+        Err(error) => Err(format!("kill {name} {pid}: {error}")),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A ULID for a run that is nobody's: the time as hex digits, which are digits of a ULID too.
-fn some_run_id() -> String {
+pub(crate) fn some_run_id() -> String {
     let nanos = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
     format!("{nanos:0>26X}")
 }

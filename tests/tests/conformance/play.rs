@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use axum::Router;
 use futures_util::future::try_join_all;
-use inngest::{Provider, SetupOpts};
+use inngest::{AsyncResponse, Provider, SetupOpts};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::inngest::Inngest;
-use crate::scenario::{Scenario, Visit};
+use crate::loss::LossyWire;
+use crate::scenario::{Need, Scenario, Visit};
 use crate::script::Actor;
 use crate::stage::Stage;
 use crate::{check, client};
@@ -16,25 +18,25 @@ use crate::{check, client};
 /// How long a scenario may take.
 const LIMIT: Duration = Duration::from_secs(120);
 
+/// How long one may take that takes long.
+const LONG_LIMIT: Duration = Duration::from_secs(360);
+
 /// Plays a scenario; the error says what is not as it must be.
 pub(crate) async fn play(scenario: &Scenario, inngest: Inngest) -> Result<(), String> {
-    let stage = stage_of(scenario).await;
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
-    let origin = format!("http://{}", listener.local_addr().expect("an address"));
-    let (app, provider) = app_of(scenario, &stage, SetupOpts::new(&origin).dev_server(inngest.url()));
-    let server = tokio::spawn(async move { axum::serve(listener, app).await });
+    let app = App::start(scenario, &inngest).await;
+    let (stage, origin) = (&app.stage, &app.origin);
     let story = async {
-        inngest.warm_up(scenario, &origin).await?;
+        inngest.warm_up(scenario, origin).await?;
         let (handed_over, run) = watch::channel(None);
         let clients =
-            (0..scenario.clients).map(|_| visit(&scenario.visit, &stage, &origin, &inngest, &handed_over));
-        let actor = Actor { stage: &stage, origin: &origin, inngest: &inngest, repeats: None };
+            (0..scenario.clients).map(|_| visit(&scenario.visit, stage, origin, &inngest, &handed_over));
+        let actor = Actor { stage, origin, inngest: &inngest, repeats: None };
         tokio::try_join!(try_join_all(clients), actor.follow(&scenario.deeds, run))?;
-        provider.wait(Duration::from_secs(30)).await.map_err(|error| format!("not delivered: {error}"))
+        app.provider.wait(Duration::from_secs(30)).await.map_err(|error| format!("not delivered: {error}"))
     };
+    let limit = if scenario.needs.contains(&Need::Patience) { LONG_LIMIT } else { LIMIT };
     let outcome =
-        tokio::time::timeout(LIMIT, story).await.unwrap_or_else(|_| Err("it does not end".to_owned()));
-    server.abort();
+        tokio::time::timeout(limit, story).await.unwrap_or_else(|_| Err("it does not end".to_owned()));
     match &inngest {
         Inngest::Dev(engine) if !engine.violations().is_empty() => {
             let violations =
@@ -43,6 +45,38 @@ pub(crate) async fn play(scenario: &Scenario, inngest: Inngest) -> Result<(), St
         }
         Inngest::Dev(engine) => outcome.map_err(|error| format!("{error}\n{}", story_of(engine))),
         Inngest::Real(_) => outcome,
+    }
+}
+
+/// A scenario's app, which listens until this is dropped.
+pub(crate) struct App {
+    pub(crate) stage: Stage,
+    pub(crate) origin: String,
+    pub(crate) provider: Provider,
+    server: JoinHandle<()>,
+    _wire: Option<LossyWire>,
+}
+
+impl App {
+    pub(crate) async fn start(scenario: &Scenario, inngest: &Inngest) -> Self {
+        let stage = stage_of(scenario).await;
+        stage.set_inngest(inngest.clone());
+        let wire = match scenario.loses {
+            Some(loss) => Some(LossyWire::to(inngest.url(), loss).await),
+            None => None,
+        };
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let origin = format!("http://{}", listener.local_addr().expect("an address"));
+        let url = wire.as_ref().map_or(inngest.url(), |wire| &wire.url);
+        let (app, provider) = app_of(scenario, &stage, inngest.opts(scenario, &origin, url));
+        let server = tokio::spawn(async move { axum::serve(listener, app).await.expect("serving goes on") });
+        Self { stage, origin, provider, server, _wire: wire }
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        self.server.abort();
     }
 }
 
@@ -57,9 +91,20 @@ pub(crate) async fn stage_of(scenario: &Scenario) -> Stage {
 }
 
 /// The app of a scenario, as one process has it.
+///
+/// Its clients are redirected to its own output route: the server's output URL can be empty for a moment when a run ends
+/// (14.5), and the route asks again.
 pub(crate) fn app_of(scenario: &Scenario, stage: &Stage, opts: SetupOpts) -> (Router, Provider) {
+    // TODO: not needed any more once this is the default where an app has the route.
+    let opts = opts.default_async_response(AsyncResponse::Proxy);
     let provider = Provider::setup(opts).expect("the options are good");
-    (scenario.app.clone().with_state(stage.clone()).layer(provider.layer()), provider)
+    let app =
+        scenario.app.clone().with_state(stage.clone()).merge(provider.output_route()).layer(provider.layer());
+    let app = match scenario.outside {
+        Some(wrap) => wrap(app),
+        None => app,
+    };
+    (app, provider)
 }
 
 /// Makes a visit, and checks what comes of it.
@@ -75,8 +120,7 @@ pub(crate) async fn visit(
     let run = stage.run_of(&received.visit);
     let Some(expected) = &visit.run else { return Ok(()) };
     let run = run.ok_or("the handler has not noted its run: it needs `Effects`")?;
-    let seen = inngest.ended(&run, expected).await?;
-    check::run(expected, &seen, &stage.effects_of(&run))
+    inngest.check(&run, expected, stage).await
 }
 
 /// What happened, for whoever has to find out why.

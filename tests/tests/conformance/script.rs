@@ -37,17 +37,20 @@ impl Actor<'_> {
                     Ok(()) = handed_over.changed() => {}
                 }
             }
-            self.does(&when.deed).await?;
+            let run = handed_over.borrow().clone().expect("it waits at the step");
+            self.does(&when.deed, &run).await?;
         }
         Ok(())
     }
 
-    fn does<'a>(&'a self, deed: &'a Deed) -> BoxFuture<'a, Result<(), String>> {
+    fn does<'a>(&'a self, deed: &'a Deed, run: &'a str) -> BoxFuture<'a, Result<(), String>> {
         Box::pin(async move {
             let nobody = watch::Sender::new(None);
             match deed {
                 Deed::Event(name, data) => self.inngest.send_event(name, data).await,
                 Deed::Signal(name, data) => self.inngest.send_signal(name, data).await,
+                Deed::Cancel => self.inngest.cancel(run).await,
+                Deed::Freeze(time) => self.inngest.freeze(*time).await,
                 Deed::Visit(second) => match self.repeats {
                     None => visit(second, self.stage, self.origin, self.inngest, &nobody).await,
                     Some(repeats) => {
@@ -56,7 +59,7 @@ impl Actor<'_> {
                     }
                 },
                 Deed::Together(deeds) => {
-                    join_all(deeds.iter().map(|deed| self.does(deed))).await.into_iter().collect()
+                    join_all(deeds.iter().map(|deed| self.does(deed, run))).await.into_iter().collect()
                 }
             }
         })

@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use futures_util::future::BoxFuture;
 use inngest::{Failure, MissingLayer, Replayable, Step};
+
+use crate::inngest::Inngest;
 
 /// The header by which a visit is known in the app.
 pub(crate) const VISIT: &str = "x-visit";
@@ -24,6 +27,7 @@ struct Inner {
     runs: Mutex<HashMap<String, String>>,
     third_party: OnceLock<String>,
     witness: OnceLock<Arc<dyn Witness>>,
+    inngest: OnceLock<Inngest>,
 }
 
 /// A side effect of a run.
@@ -31,6 +35,7 @@ struct Inner {
 struct Happened {
     run: String,
     effect: String,
+    at: Instant,
 }
 
 /// Somebody who is told of each side effect as it happens.
@@ -63,6 +68,11 @@ impl Stage {
 
     pub(crate) fn set_third_party(&self, origin: String) {
         self.0.third_party.set(origin).expect("one third party");
+    }
+
+    /// What the handlers' runs are run by, for those that do something with it behind the SDK's back.
+    pub(crate) fn set_inngest(&self, inngest: Inngest) {
+        self.0.inngest.set(inngest).expect("one Inngest");
     }
 
     pub(crate) fn set_witness(&self, witness: Arc<dyn Witness>) {
@@ -112,7 +122,7 @@ impl Effects {
         if let Some(witness) = self.stage.0.witness.get() {
             witness.pace().await;
         }
-        let happened = Happened { run: self.run.clone(), effect: effect.clone() };
+        let happened = Happened { run: self.run.clone(), effect: effect.clone(), at: Instant::now() };
         lock(&self.stage.0.happened).push(happened);
         if let Some(witness) = self.stage.0.witness.get()
             && !witness.survives(&self.run, &effect)
@@ -126,8 +136,25 @@ impl Effects {
     /// a handler begins anew is nobody's business.
     pub(crate) fn passes(&self, place: &str) -> usize {
         let mut passed = lock(&self.stage.0.passed);
-        passed.push(Happened { run: self.run.clone(), effect: place.to_owned() });
+        passed.push(Happened { run: self.run.clone(), effect: place.to_owned(), at: Instant::now() });
         passed.iter().filter(|known| known.run == self.run && known.effect == place).count()
+    }
+
+    /// The shortest time between two times that the effect has happened in this run.
+    pub(crate) fn least_pause(&self, effect: &str) -> Duration {
+        let happened = lock(&self.stage.0.happened);
+        let times: Vec<Instant> = happened
+            .iter()
+            .filter(|known| known.run == self.run && known.effect == effect)
+            .map(|known| known.at)
+            .collect();
+        times.windows(2).map(|pair| pair[1] - pair[0]).min().unwrap_or_default()
+    }
+
+    /// Somebody cancels this run.
+    pub(crate) async fn cancels(&self) -> Result<(), Failure> {
+        let inngest = self.stage.0.inngest.get().expect("an Inngest");
+        inngest.cancel(&self.run).await.map_err(Failure::new)
     }
 
     /// Where the third party listens.

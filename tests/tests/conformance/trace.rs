@@ -7,23 +7,34 @@ pub(crate) fn is_hidden(name: &str) -> bool {
     name.starts_with("stephttp:")
 }
 
-/// The names of a run's steps, in the order in which they began.
+/// A step of a run, as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Step {
+    pub(crate) name: String,
+    /// When it began, as text that can be compared. A real server shows milliseconds.
+    pub(crate) began: String,
+}
+
+/// A run's steps, in the order in which they began.
 ///
 /// A step can have several spans, such as one for its planning and one for each attempt; it counts once.
-pub(crate) fn steps(trace: &Value) -> Vec<String> {
+pub(crate) fn steps(trace: &Value) -> Vec<Step> {
     let mut spans = spans(trace);
-    let begin = |span: &&Value| ["startedAt", "queuedAt"].map(|key| text(span, key).to_owned());
-    spans.sort_by_key(begin);
+    // A whole second has no fraction: without the `Z` it comes before its milliseconds.
+    let begin =
+        |span: &Value| ["startedAt", "queuedAt"].map(|key| text(span, key).trim_end_matches('Z').to_owned());
+    spans.sort_by_key(|span| begin(span));
     let mut known = Vec::new();
-    let mut names = Vec::new();
+    let mut steps = Vec::new();
     for span in spans {
         let (id, name) = (text(span, "stepId"), text(span, "name"));
         if !id.is_empty() && !known.contains(&id) && !is_hidden(name) {
             known.push(id);
-            names.push(name.to_owned());
+            let [began, _] = begin(span);
+            steps.push(Step { name: name.to_owned(), began });
         }
     }
-    names
+    steps
 }
 
 /// Whether a step has begun and not ended.

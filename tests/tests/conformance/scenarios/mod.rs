@@ -5,7 +5,9 @@ mod combining;
 mod concurrency;
 mod errors;
 mod events;
+pub(crate) mod fan_outs;
 mod handover;
+pub(crate) mod lost_answers;
 mod payloads;
 mod racing;
 mod replay;
@@ -36,6 +38,8 @@ pub(crate) fn all() -> Vec<Scenario> {
         payloads::all(),
         handover::all(),
         concurrency::all(),
+        fan_outs::all(),
+        lost_answers::all(),
     ];
     families.into_iter().flatten().collect()
 }
