@@ -191,14 +191,15 @@ pub(super) fn save(
     unsent: &Unsent,
 ) -> Result<(Bytes, usize), DeliveryError> {
     let count = unsent.fitting(BATCH_BYTES).max(1);
+    let dispatched = dispatch.request();
     let request = CheckpointAsyncRequest {
         run_id: run_id.to_string().into(),
         fn_id: None,
         app_id: None,
         qi_id: dispatch.job_id.as_str().into(),
-        request_id: dispatch.request_id.as_str().into(),
-        generation_id: dispatch.generation,
-        request_started_at: millis(dispatch.started),
+        request_id: dispatched.request_id.as_str().into(),
+        generation_id: dispatched.generation,
+        request_started_at: millis(dispatched.started),
         steps: unsent.wire(count),
         ts: millis(SystemTime::now()),
     };

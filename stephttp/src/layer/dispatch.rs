@@ -1,5 +1,6 @@
 //! Inngest's call back, as its headers describe it.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use http::HeaderMap;
@@ -13,11 +14,41 @@ pub(crate) struct Dispatch {
     pub(crate) run_id: RunId,
     /// The step that this request was made for.
     pub(crate) step: Option<StepHash>,
-    /// Counts the dispatches of this job, from 1.
-    pub(crate) generation: u32,
     pub(crate) job_id: String,
+    lease: Lease,
+}
+
+/// What Inngest goes by to tell a dispatch from those of the same job before it. Clones are the same lease: a later dispatch that
+/// finds its job under way [renews](Self::renew) it, and what is saved from then on is saved in the later one's name.
+#[derive(Debug, Clone)]
+pub(super) struct Lease(Arc<Mutex<Request>>);
+
+/// One request for a job.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    /// Counts the dispatches of the job, from 1.
+    pub(crate) generation: u32,
     pub(crate) request_id: String,
     pub(crate) started: SystemTime,
+}
+
+impl Lease {
+    fn new(request: Request) -> Self {
+        Self(Arc::new(Mutex::new(request)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Request> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes over what a later dispatch says.
+    pub(super) fn renew(&self, later: &Self) {
+        let later = later.lock().clone();
+        let mut request = self.lock();
+        if later.generation > request.generation {
+            *request = later;
+        }
+    }
 }
 
 impl Dispatch {
@@ -33,14 +64,26 @@ impl Dispatch {
                     .ok_or_else(|| format!("{}: `{id}` is not 40 hex digits", headers::STEP_ID))?,
             ),
         };
-        Ok(Self {
-            run_id,
-            step,
+        let lease = Lease::new(Request {
             generation: text(headers::GENERATION_ID).parse().unwrap_or(1),
-            job_id: text(headers::JOB_ID).to_owned(),
             request_id: text(headers::REQUEST_ID).to_owned(),
             started: SystemTime::now(),
-        })
+        });
+        Ok(Self { run_id, step, job_id: text(headers::JOB_ID).to_owned(), lease })
+    }
+
+    /// Counts the dispatches of this job, from 1.
+    pub(crate) fn generation(&self) -> u32 {
+        self.lease.lock().generation
+    }
+
+    /// The latest request for this job.
+    pub(crate) fn request(&self) -> Request {
+        self.lease.lock().clone()
+    }
+
+    pub(super) fn lease(&self) -> Lease {
+        self.lease.clone()
     }
 
     /// Whether Inngest surely has an attempt left, so that an answer may ask for it.
@@ -49,6 +92,6 @@ impl Dispatch {
     /// attempt this is. The generation counts dispatches from 1. For a step whose first attempt was in the client's
     /// request, generation `retries` is the last; for other work it is `retries + 1`: the smaller one is safe for both.
     pub(crate) fn may_ask_for_retry(&self, retries: u8) -> bool {
-        self.generation < u32::from(retries)
+        self.generation() < u32::from(retries)
     }
 }

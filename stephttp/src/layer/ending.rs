@@ -12,6 +12,7 @@ use http::StatusCode;
 use http::header::CONTENT_ENCODING;
 use http_body_util::LengthLimitError;
 
+use super::jobs::Superseded;
 use super::result::{self, Audience};
 use super::{answer, rejection, standing};
 use crate::client::Patience;
@@ -219,7 +220,11 @@ pub(super) async fn without_response(run: &Arc<Run>, message: &str) -> Response 
 pub(super) async fn stopped(run: &Arc<Run>, by: Stopped) -> Response {
     match by {
         // Whatever is answered counts for nothing, so it says nothing.
-        Stopped::Superseded => answer::nothing(),
+        Stopped::Superseded => {
+            let mut answer = answer::nothing();
+            answer.extensions_mut().insert(Superseded);
+            answer
+        }
         Stopped::Over => {
             let (Some(shared), Some(dispatch)) = (run.shared(), run.dispatch()) else {
                 return answer::nothing();

@@ -36,15 +36,14 @@ where
         Ok(admitted) => admitted,
         Err(refusal) => return refusal,
     };
-    let (run_id, job_id) = (dispatch.run_id, dispatch.job_id.clone());
-    let jobs = shared.jobs();
+    let (jobs, dispatched) = (shared.jobs(), dispatch.clone());
     let attempt = async move {
-        match prepare(&shared, parts, body, dispatch, sure_retries).await {
+        match prepare(&shared, parts, body, dispatched, sure_retries).await {
             Ok((run, request)) => handle(run, inner, request).await,
             Err(answer) => answer,
         }
     };
-    jobs.once(run_id, job_id, attempt).await
+    jobs.once(&dispatch, attempt).await
 }
 
 /// A request that is Inngest's.

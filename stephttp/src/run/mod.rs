@@ -127,7 +127,7 @@ impl Run {
         headers: &HeaderMap,
     ) -> Self {
         let mode = Mode::of(&dispatch, &memo, delayed::delayed_step(&memo));
-        let (run_id, generation) = (dispatch.run_id, dispatch.generation);
+        let (run_id, generation) = (dispatch.run_id, dispatch.generation());
         shared.deliveries().take_off();
         let mut run = Self::new(Origin::Reentry(Box::new(Reentry { shared, dispatch, sure_retries, mode })));
         run.id.get_or_init(|| run_id);

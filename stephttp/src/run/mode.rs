@@ -46,7 +46,7 @@ impl Mode {
         }
         let failed = stored(FAILED).and_then(|failed| failed.outcome::<StepHash>().ok()?.ok()).or(delayed);
         // The retry of a step that failed in the client's request is the first dispatch of its job.
-        if dispatch.generation > 1 || failed.is_some_and(|failed| !memo.contains(failed)) {
+        if dispatch.generation() > 1 || failed.is_some_and(|failed| !memo.contains(failed)) {
             return Self::Retries;
         }
         Self::RunsOn

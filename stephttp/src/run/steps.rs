@@ -439,7 +439,7 @@ impl Run {
     /// Inngest knows nothing of that first attempt, so it would make one too many. Generations count the others from 1.
     fn is_last_attempt(&self, step: StepHash, retries: u8) -> bool {
         let is_delayed = || self.lock().delayed_step() == Some(step);
-        self.dispatch().is_some_and(|dispatch| dispatch.generation >= u32::from(retries) && is_delayed())
+        self.dispatch().is_some_and(|dispatch| dispatch.generation() >= u32::from(retries) && is_delayed())
     }
 
     /// Whether this request answers when this step has ended well.

@@ -270,9 +270,10 @@ async fn a_run_that_was_handed_over_without_anybody_knowing_is_ended() {
     let stage = Stage::new();
     let world = World::builder().inngest(|inngest| inngest.clock(Clock::Manual));
     let world = world.start(stage.app(post(hands_over))).await;
-    world.inngest.inject(Fault::on(Call::NewRun).first(4).drop_response());
+    // The call that hands over is made once, the one without that up to four times.
+    world.inngest.inject(Fault::on(Call::NewRun).first(5).drop_response());
     assert_unavailable(world.post("/").send().await.unwrap()).await;
-    world.inngest.wait_for_call(Call::NewRun, 5).await;
+    world.inngest.wait_for_call(Call::NewRun, 6).await;
     world.delivered().await;
     world.inngest.advance(2 * PAUSE).await;
     assert_given_up(&world, &stage).await;

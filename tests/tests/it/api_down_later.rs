@@ -270,21 +270,12 @@ async fn a_step_after_a_failure_beside_steps_that_cannot_be_saved_runs_once() {
 
 // ===== Superseded =====
 
-/// What a re-entry does between its steps: the first one stays there for ever, others pass.
-#[inngest::api_fn(id = "api-down-later-stale")]
+/// What a re-entry does between its steps waits at the door.
+#[inngest::api_fn(id = "api-down-later-superseded")]
 async fn superseded(State(stage): State<Stage>, step: Step) -> Result<&'static str, StepError> {
-    let entry = stage.effects.happen("entered");
     step.sleep("pause", PAUSE).await;
-    step.run("a", async {
-        if entry == 2 {
-            stage.door.pass().await;
-        }
-        Ok(())
-    })
-    .await?;
-    if entry == 2 {
-        std::future::pending::<()>().await;
-    }
+    step.run("a", async { Ok(stage.effects.happen("a")) }).await?;
+    stage.door.pass().await;
     step.run("b", async { Ok(stage.effects.happen("b")) }).await?;
     Ok("done")
 }
@@ -293,24 +284,35 @@ async fn superseded(State(stage): State<Stage>, step: Step) -> Result<&'static s
 async fn a_reentry_that_inngest_has_superseded_stops_at_once() {
     let stage = Stage::new();
     let world = World::of(stage.app(post(superseded))).await;
+    world.inngest.inject(Fault::on(Call::Async).first(1).respond(409));
+    world.post("/").send().await.unwrap();
+    // The save of `a` is refused while the handler is at the door.
+    stage.door.reached(1).await;
+    let first = world.inngest.wait_for_answer(1).await;
+    assert_eq!(first.response_json(), serde_json::json!([]));
+    assert!(first.response_headers.contains_key("x-inngest-sdk"));
+    stage.door.open();
+    assert_eq!(world.inngest.calls_of(Call::Async).len(), 1, "it is told once, and asks no more");
+    assert_eq!(stage.effects.all(), ["a"]);
+}
+
+/// Inngest dispatches a job again whose lease is lost: retries that take long.
+#[tokio::test]
+async fn a_job_that_is_dispatched_again_while_it_is_under_way_runs_once() {
+    let stage = Stage::new();
+    let world = World::of(stage.app(post(superseded))).await;
     let response = world.post("/").send().await.unwrap();
     stage.door.reached(1).await;
     let run_id = world.inngest.wait_for_run().await.id;
     assert!(world.inngest.redispatch(&run_id));
-    // The second one does all of it; then the first goes on, and is told.
-    let second = world.inngest.wait_for_answer(2).await;
-    assert!(!second.superseded);
+    world.inngest.wait_for_dispatch(2).await;
     stage.door.open();
-    let first = world.inngest.wait_for_answer(1).await;
-    assert!(first.superseded);
-    assert_eq!(first.response_json(), serde_json::json!([]));
-    assert!(first.response_headers.contains_key("x-inngest-sdk"));
-
     assert_eq!(world.follow(response).await.text().await.unwrap(), "done");
     assert_eq!(world.ended().await.status, RunStatus::Completed);
-    let refused = world.inngest.calls_of(Call::Async).into_iter().filter(|call| call.status.unwrap() == 409);
-    assert_eq!(refused.count(), 1, "it is told once, and asks no more");
-    assert_eq!(stage.effects.count("b"), 1);
+    let [first, second] = [1, 2].map(|n| world.inngest.wait_for_answer(n));
+    let (first, second) = tokio::join!(first, second);
+    assert_eq!(first.response_json(), second.response_json());
+    assert_eq!(stage.effects.all(), ["a", "b"]);
     world.assert_clean();
 }
 

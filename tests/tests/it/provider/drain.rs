@@ -83,7 +83,7 @@ async fn a_new_request_hands_over_at_its_first_step_or_runs_if_it_has_none() {
     let response = stepping.post("/").send().await.unwrap();
     assert_eq!(stepping.follow(response).await.text().await.unwrap(), "1 1 1");
     let told = stepping.inngest.calls_of(Call::NewRun)[0].json()["steps"].clone();
-    assert_eq!((told.as_array().unwrap().len(), told[0]["op"].as_str()), (1, Some("DiscoveryRequest")));
+    assert_eq!((told.as_array().unwrap().len(), told[1]["op"].as_str()), (2, Some("DiscoveryRequest")));
     stepping.ended().await;
     stepping.assert_clean();
 
