@@ -48,12 +48,7 @@ impl World {
 
     /// Books a trip. While it is under way the process dies as often as a supplier keeps silent.
     async fn book(&mut self) -> (StatusCode, Value) {
-        let request =
-            reqwest::Client::new().post(format!("{}/trips", self.here())).json(&json!({"to": "Faro"}));
-        let mut client = tokio::spawn(async move {
-            let response = request.send().await.unwrap();
-            (response.status(), response.json().await.unwrap())
-        });
+        let mut client = tokio::spawn(book(format!("{}/trips", self.here())));
         loop {
             let suppliers = self.suppliers.clone();
             tokio::select! {
@@ -63,6 +58,23 @@ impl World {
                 }
                 () = suppliers.silent() => tokio::task::block_in_place(|| self.restart()),
             }
+        }
+    }
+}
+
+/// A client that is led to the run's output, and asks for it again when the process that it waits at dies.
+async fn book(trips: String) -> (StatusCode, Value) {
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let response = client.post(trips).json(&json!({"to": "Faro"})).send().await.unwrap();
+    let Some(place) = response.headers().get("location") else {
+        return (response.status(), response.json().await.unwrap());
+    };
+    let output = response.url().join(place.to_str().unwrap()).unwrap();
+    loop {
+        let Ok(response) = reqwest::get(output.clone()).await else { continue };
+        let status = response.status();
+        if let Ok(answer) = response.json().await {
+            return (status, answer);
         }
     }
 }

@@ -82,6 +82,10 @@ impl Provider {
     ///
     /// Middlewares, such as `Encryption`, restore the body that they have stored.
     ///
+    /// A client whose connection breaks, since the process that it waits at has died, say, asks for the same URL again: the
+    /// run goes on without it, and any process of the app answers. [`drain`](Self::drain) sends clients round before a process
+    /// ends.
+    ///
     /// Each client that waits holds a connection to Inngest open. What Inngest gives is read whole before it is passed on; it
     /// has 8 MiB at most.
     ///

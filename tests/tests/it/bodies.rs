@@ -10,7 +10,6 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use bytes::Bytes;
-use inngest::wire::headers::NO_CONTENT_TYPE;
 use inngest::wire::limits::{REENTRY_ANSWER_BYTES, REQUEST_BODY_BYTES, STEP_OUTPUT_BYTES};
 use inngest::{Step, StepError};
 use reqwest::RequestBuilder;
@@ -106,38 +105,6 @@ async fn an_empty_content_type_stays_empty_and_so_does_one_with_a_body() {
         echoed(echo_app(), |world| world.request(Method::PUT, "/echo").body(vec![0, 0xff])).await;
     assert_eq!((first.content_type.as_deref(), first.body.as_slice()), (None, &[0, 0xff][..]));
     assert_eq!(resumed, first);
-}
-
-/// Takes JSON, or nothing at all.
-#[inngest::api_fn(id = "bodies-optional")]
-async fn optional(step: Step, order: Option<Json<String>>) -> Result<String, StepError> {
-    step.sleep("pause", PAUSE).await;
-    Ok(order.map_or_else(|| "nothing".to_owned(), |Json(order)| order))
-}
-
-#[tokio::test]
-async fn an_optional_body_that_was_not_there_is_not_there_when_inngest_calls_back() {
-    for (content_type, body, answer) in [
-        (None, "", "nothing"),
-        // A body of no type is none to this extractor.
-        (None, "\"book\"", "nothing"),
-        (Some("application/json"), "\"book\"", "book"),
-    ] {
-        let world = World::of(Router::new().route("/", post(optional))).await;
-        let request = world.post("/").body(body);
-        let request =
-            content_type.into_iter().fold(request, |request, value| request.header("content-type", value));
-        let response = request.send().await.unwrap();
-        let output = world.follow(response).await;
-        assert_eq!((output.status().as_u16(), output.text().await.unwrap().as_str()), (200, answer));
-        let run = world.ended().await;
-        assert_eq!(run.status, RunStatus::Completed);
-        // What Inngest keeps, and repeats: an empty text would come back as JSON.
-        let kept = content_type.unwrap_or(NO_CONTENT_TYPE);
-        assert_eq!(run.event["data"]["content_type"], kept);
-        assert_eq!(world.inngest.wait_for_dispatch(1).await.headers["content-type"], kept);
-        world.assert_clean();
-    }
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod bodies;
 mod calls;
 mod changed_code;
 mod client_gone;
+mod content_type;
 mod encryption;
 mod interleavings;
 mod lifecycle;
