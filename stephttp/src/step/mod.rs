@@ -143,14 +143,7 @@ impl Step {
     ///
     /// # What is stored
     ///
-    /// The output's JSON, which Inngest's dashboard shows. Inngest keeps numbers as 64-bit floats, so an output that would not
-    /// come back the same, such as a large integer, is stored as a text, `{"stephttp:json": "…"}`, which is read from it
-    /// again:
-    ///
-    /// | Output | Stored |
-    /// |---|---|
-    /// | `Order { id: 17, total: 10.0 }` | `{"id":17,"total":10.0}` |
-    /// | `Order { id: 1234567890123456789, total: 10.0 }` | `{"stephttp:json":"{\"id\":1234567890123456789,\"total\":10.0}"}` |
+    /// The output's JSON; see [`Storable`](Storable#what-is-stored). Numbers of every size come back as they were.
     ///
     /// What JSON itself does not keep is lost: `Some(None)` is `null`, and comes out as `None`, also in the request in which
     /// the step ran. The members of an object come back in the order of their names, and of several with one name the last.

@@ -6,8 +6,19 @@ use serde::de::DeserializeOwned;
 /// A value that can be stored as JSON between the requests of a run: everything that is both [`Serialize`] and
 /// [`DeserializeOwned`].
 ///
-/// It owns its data: `String`, not `&str`. What comes back is what its JSON says; see
-/// [`Step::run`](crate::Step::run#what-is-stored).
+/// It owns its data: `String`, not `&str`.
+///
+/// # What is stored
+///
+/// The value's JSON, which Inngest's dashboard shows. Inngest keeps numbers as 64-bit floats, so a value that would not come
+/// back the same, such as a large integer, is stored as a text, `{"stephttp:json": "…"}`, from which it is read again:
+///
+/// | Value | Stored |
+/// |---|---|
+/// | `Order { id: 17, total: 10.0 }` | `{"id":17,"total":10.0}` |
+/// | `Order { id: 1234567890123456789, total: 10.0 }` | `{"stephttp:json":"{\"id\":1234567890123456789,\"total\":10.0}"}` |
+/// | `serde_json::json!(17)` | `17` |
+/// | `serde_json::json!(17.0)`, which would come back as `17` | `{"stephttp:json":"17.0"}` |
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored as a step's output: it must implement both `Serialize` and `Deserialize`, and own \
                its data",

@@ -182,7 +182,7 @@ mod tests {
         as_it_is(&());
         as_it_is(&true);
         as_it_is(&0_u64);
-        as_it_is(&(1_u64 << 53) - 1);
+        as_it_is(&((1_u64 << 53) - 1));
         as_it_is(&-(1_i64 << 53));
         as_it_is(&"9007199254740993 1.0 \\\" 1e400 \u{0}\u{10ffff}".to_owned());
         as_it_is(&[0.1, 1.0, -0.0, 1e16, 1e21, 1e300, 5e-324, 1e-6, 1.5e-7, 0.1 + 0.2, f64::MAX, 123_456.0]);
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn what_a_float_would_change_is_stored_as_text() {
-        as_a_text(&(1_u64 << 53) + 1);
+        as_a_text(&((1_u64 << 53) + 1));
         as_a_text(&u64::MAX);
         as_a_text(&i64::MIN);
         as_a_text(&u128::MAX);

@@ -151,7 +151,8 @@ async fn keep(step: Step, Json(values): Json<Values>) -> Result<Json<Vec<String>
         if let Ok(value) = serde_json::from_str::<Value>(text) {
             let back = step.run(format!("value-{n}"), async { Ok(value.clone()) }).await?;
             // `-0.0` is equal to `0.0`, but written otherwise.
-            if back != value || back.to_string() != value.to_string() {
+            let (before, after) = (value.to_string(), back.to_string());
+            if back != value || after != before {
                 changed.push(format!("{value} became {back}"));
             }
         }
