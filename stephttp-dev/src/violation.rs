@@ -114,4 +114,6 @@ pub enum ViolationKind {
     EmptyAnswer,
     /// A failure without `x-inngest-no-retry` at the last attempt: the run hangs.
     RunHangs,
+    /// A layer or an extractor answered a re-entry in the handler's place.
+    Rejected,
 }

@@ -13,6 +13,9 @@ use super::run::Reply;
 use crate::inspect::{ResponseView, RunStatus};
 use crate::violation::ViolationKind;
 
+/// By this header the SDK says which status it was that something else than the handler answered with.
+const REJECTED: &str = "x-stephttp-rejected";
+
 /// An answer as it came.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
@@ -61,6 +64,15 @@ impl Answer {
         if has_sdk && version.is_none() {
             let message = format!("an answer to a re-entry has no `{}`", headers::REQUEST_VERSION);
             wrong.push((ViolationKind::MissingVersionHeader, message));
+        }
+        if let Some(status) = text(REJECTED) {
+            let message = format!(
+                "a layer or an extractor answered a re-entry with {status} in the handler's place, which was never \
+                 entered: the run fails unless a later try gets through. Let re-entries pass: they have `{}` and \
+                 Inngest's signature, and none of the client's headers",
+                headers::RUN_ID
+            );
+            wrong.push((ViolationKind::Rejected, message));
         }
         let verdict = self.verdict(has_sdk, no_retry, &mut wrong);
         Judged { verdict, wrong, no_retry, retry_after, version }
