@@ -82,8 +82,12 @@ pub enum ViolationKind {
     StepRanTwice,
     /// Something was saved to a run that does not exist.
     UnknownRun,
-    /// Something was saved to a run that has ended.
+    /// A step ran or was saved although its request had been told that the run has ended.
     RunEnded,
+    /// An answer to a re-entry that came when its run was over ended the run again, in another way.
+    FinalizedAgain,
+    /// A first call was repeated with an operation that waits, fails or asks for a re-entry: it is carried out again.
+    CarriedOutAgain,
     /// Something was saved in the name of a re-entry that had been answered already.
     SavedAfterAnswer,
     /// `/async` with an operation that is not a finished step.

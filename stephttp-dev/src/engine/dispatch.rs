@@ -26,13 +26,13 @@ const REDIRECTS: usize = 10;
 
 /// A re-entry that is ready to be sent.
 #[derive(Debug, Clone)]
-struct Outgoing {
-    job: JobKey,
-    run_id: String,
-    request_id: String,
-    step_id: Option<String>,
+pub(super) struct Outgoing {
+    pub(super) job: JobKey,
+    pub(super) run_id: String,
+    pub(super) request_id: String,
+    pub(super) step_id: Option<String>,
     /// Its place among all dispatches.
-    place: usize,
+    pub(super) place: usize,
     method: Method,
     url: String,
     headers: HeaderMap,
@@ -72,6 +72,17 @@ impl Engine {
         let outgoing = self.change(|state| {
             let key = *state.work.live_jobs(run_id).first()?;
             state.begin(key, self.settings.signing_key.as_ref())
+        });
+        outgoing.map(|outgoing| self.send(outgoing)).is_some()
+    }
+
+    /// Sends a run's outstanding job again while it is under way, and lets both count; answers whether there was one.
+    pub(crate) fn dispatch_beside(self: &Arc<Self>, run_id: &str) -> bool {
+        let outgoing = self.change(|state| {
+            let key = *state.work.live_jobs(run_id).first()?;
+            let job = state.work.job(key)?.clone();
+            let twin = state.work.twin(&job);
+            state.begin(twin, self.settings.signing_key.as_ref())
         });
         outgoing.map(|outgoing| self.send(outgoing)).is_some()
     }
@@ -235,26 +246,27 @@ impl State {
             }
         }
         let run_id = outgoing.run_id.as_str();
-        let origin = Origin::Dispatch(outgoing.request_id.clone());
         let current =
             self.work.job(outgoing.job).filter(|job| job.live.as_ref() == Some(&outgoing.request_id));
         let Some(job) = current.cloned() else {
-            // Superseded, or the run has ended meanwhile: the answer no longer matters. What a superseded one ran is
-            // nobody's mistake.
-            let superseded =
-                self.log.dispatches.get(outgoing.place).is_none_or(|dispatch| dispatch.superseded);
-            if !superseded
-                && self.running(run_id).is_none()
-                && let Ok(answer) = answer
-                && let Verdict::Ops(ops) = answer.judge().verdict
-            {
-                self.too_late(run_id, &ops, &origin, outgoing.step_id.as_deref(), false);
-            }
+            // Superseded: the answer no longer matters, and what it ran is nobody's mistake.
             return;
         };
+        if self.running(run_id).is_none() {
+            self.answered_late(outgoing, answer);
+        } else {
+            self.answered_in_time(outgoing, &job, answer);
+        }
+        self.duplicate(outgoing, &job);
+    }
+
+    /// Takes the answer of a re-entry whose run goes on.
+    fn answered_in_time(&mut self, outgoing: &Outgoing, job: &Job, answer: Result<Answer, String>) {
+        let run_id = outgoing.run_id.as_str();
+        let origin = Origin::Dispatch(outgoing.request_id.clone());
         let judged = match answer {
             Ok(answer) => answer.judge(),
-            Err(error) => return self.retry_job(outgoing, &job, None, error),
+            Err(error) => return self.retry_job(outgoing, job, None, error),
         };
         for (kind, message) in judged.wrong {
             self.log.violation(kind, Some(run_id), message);
@@ -264,20 +276,21 @@ impl State {
             judged.version.unwrap_or(if run.request_version < 0 { 0 } else { run.request_version });
         let attempts_left = job.attempt < run.retries;
         match judged.verdict {
-            Verdict::Retry(reason) => self.retry_job(outgoing, &job, None, reason),
+            Verdict::Retry(reason) => self.retry_job(outgoing, job, None, reason),
             Verdict::End { status, reply, response } => {
                 let at = self.now();
+                self.work.finish(outgoing.job);
                 self.end(run_id, Ending { status, at, reply, response, at_checkpoint: false });
             }
             Verdict::Ops(ops) if !ops.is_empty() && ops.iter().all(IncomingOp::is_nothing) => {
                 self.work.finish(outgoing.job);
-                self.start_over(run_id, &job);
+                self.start_over(run_id, job);
                 self.look_for_work(run_id, true);
             }
             Verdict::Ops(ops) => {
                 let by = By::Answer { may_retry: attempts_left && !judged.no_retry };
                 let ticket = self.tickets.next();
-                let applied = self.apply(run_id, &ops, by, &origin, Some(&job), ticket);
+                let applied = self.apply(run_id, &ops, by, &origin, Some(job), ticket);
                 let (outgoing, empty) = (outgoing.clone(), ops.is_empty());
                 let conclusion = Conclusion { outgoing, retry_after: judged.retry_after, empty };
                 if let Some((applied, conclusion)) = self.tickets.after(ticket, applied, conclusion) {
@@ -295,9 +308,12 @@ impl State {
         // The run may have ended, or the dispatch may have been superseded, while a third party was called.
         let Some(job) = current.cloned() else { return };
         let run_id = outgoing.run_id.as_str();
+        if applied == Applied::Done || self.running(run_id).is_none() {
+            self.work.finish(outgoing.job);
+        }
         match applied {
+            _ if self.running(run_id).is_none() => {}
             Applied::Done => {
-                self.work.finish(outgoing.job);
                 self.look_for_work(run_id, conclusion.empty);
             }
             Applied::Retry(reason) => self.retry_job(outgoing, &job, conclusion.retry_after, reason),
@@ -307,9 +323,13 @@ impl State {
                     error["stack"] = stack.into();
                 }
                 let output = serde_json::json!({ "error": error }).to_string();
+                self.work.finish(outgoing.job);
                 self.end_raw(run_id, crate::RunStatus::Failed, output.into());
             }
-            Applied::TooLarge => self.end_raw(run_id, crate::RunStatus::Completed, Bytes::new()),
+            Applied::TooLarge => {
+                self.work.finish(outgoing.job);
+                self.end_raw(run_id, crate::RunStatus::Completed, Bytes::new());
+            }
         }
     }
 
@@ -326,6 +346,10 @@ impl State {
     fn retry_job(&mut self, outgoing: &Outgoing, job: &Job, wanted: Option<Duration>, reason: String) {
         let run_id = outgoing.run_id.as_str();
         let retries = self.runs.get(run_id).map_or(0, |run| run.retries);
+        if job.again {
+            // The job that it repeats decides about the run.
+            return self.work.finish(outgoing.job);
+        }
         if job.attempt >= retries {
             self.work.finish(outgoing.job);
             let message = format!(

@@ -1,6 +1,7 @@
 //! Operations as they come in, read no more strictly than the real server reads them.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -20,6 +21,8 @@ pub(crate) struct IncomingOp {
     pub(crate) opts: Value,
     pub(crate) data: Option<Box<RawValue>>,
     pub(crate) error: Option<Value>,
+    /// When the step began, on the app's clock.
+    pub(crate) began: Option<SystemTime>,
     /// By these two an operation is known again: the whole of it, and its outcome alone.
     pub(crate) identity: u64,
     pub(crate) outcome: u64,
@@ -112,6 +115,11 @@ impl Code {
         )
     }
 
+    /// Whether the app is called back because of it, now or later.
+    pub(crate) fn calls_back(self) -> bool {
+        self.plans() || matches!(self, Self::StepError | Self::StepFailed | Self::DiscoveryRequest)
+    }
+
     /// Whether it is taken before the others that came with it.
     pub(crate) fn goes_first(self) -> bool {
         self == Self::WaitForEvent
@@ -150,6 +158,14 @@ struct Fields {
     opts: Value,
     data: Option<Box<RawValue>>,
     error: Option<Value>,
+    timing: Option<TimingFields>,
+}
+
+#[derive(Deserialize)]
+struct TimingFields {
+    /// Nanoseconds since the Unix epoch.
+    #[serde(default)]
+    a: u64,
 }
 
 #[derive(Deserialize)]
@@ -188,6 +204,7 @@ impl IncomingOp {
             opts: fields.opts,
             data: fields.data,
             error: fields.error,
+            began: fields.timing.map(|timing| UNIX_EPOCH + Duration::from_nanos(timing.a)),
             identity: hash(raw.get()),
             outcome,
         })

@@ -27,7 +27,9 @@ pub(crate) enum Stored {
 impl State {
     pub(super) fn step_ran(&mut self, run_id: &str, op: &IncomingOp, source: &Source<'_>) -> Applied {
         let value = op.stored_output();
-        if self.report(run_id, op, source.origin) != News::New {
+        let news = self.report(run_id, op, source.origin);
+        let finished = self.runs.get(run_id).is_some_and(|run| run.memo.contains_key(&op.id));
+        if news != News::New && finished {
             // The first value stays. The server goes on all the same, unless it has for this step already. What is
             // the same as before tells it whether others are open; what differs does not.
             let same = self.runs.get(run_id).is_some_and(|run| run.memo.get(&op.id) == Some(&value));
@@ -64,11 +66,12 @@ impl State {
         if !may_retry || op.no_retry() {
             return self.step_failed_for_good(run_id, op, source);
         }
-        if self.report(run_id, op, source.origin) != News::New {
-            return Applied::Done;
-        }
-        if let Some(run) = self.runs.get_mut(run_id) {
+        let news = self.report(run_id, op, source.origin);
+        let Some(run) = self.runs.get_mut(run_id) else { return Applied::Done };
+        if news == News::New {
             run.show(op, StepStatus::Retrying, op.error.clone());
+        } else if run.creation == 0 {
+            return Applied::Done;
         }
         let reason = format!("step {} failed: {}", op.label(), op.message());
         if source.by != By::Checkpoint {
@@ -77,7 +80,7 @@ impl State {
         let after = self.backoff.first();
         let due = self.now() + after;
         let run = self.runs.get_mut(run_id);
-        if run.is_some_and(|run| run.scheduled.insert(format!("{}-sync-retry", op.id))) {
+        if run.is_some_and(|run| run.takes_name(format!("{}-sync-retry", op.id))) {
             self.work.schedule(run_id, NewJob::plain(JobKind::Retry, due));
             self.log.notice(&Notice::RetryScheduled { run_id: run_id.to_owned(), after, reason });
         }
@@ -91,7 +94,9 @@ impl State {
         source: &Source<'_>,
     ) -> Applied {
         let value = op.stored_error();
-        let pending = if self.report(run_id, op, source.origin) == News::New {
+        let news = self.report(run_id, op, source.origin);
+        let finished = self.runs.get(run_id).is_some_and(|run| run.memo.contains_key(&op.id));
+        let pending = if news == News::New || !finished {
             let Stored::Yes { pending } = self.store(run_id, op, value, source.by) else {
                 return Applied::TooLarge;
             };
@@ -122,8 +127,9 @@ impl State {
     pub(super) fn report(&mut self, run_id: &str, op: &IncomingOp, origin: &Origin) -> News {
         let register =
             op.user_id.as_ref().is_some_and(|id| self.registers.iter().any(|prefix| id.starts_with(prefix)));
+        let twins = self.log.twins(origin);
         let Some(run) = self.runs.get_mut(run_id) else { return News::New };
-        let news = run.news(op, origin);
+        let news = run.news(op, origin, &twins);
         if let News::RanTwice(how) = news
             && !register
         {
@@ -179,7 +185,7 @@ impl State {
     pub(super) fn plan(&mut self, run_id: &str, op: &IncomingOp, source: &Source<'_>) -> Applied {
         let now = self.now();
         let Some(run) = self.runs.get_mut(run_id) else { return Applied::Done };
-        if run.scheduled.insert(format!("{}-plan", op.id)) {
+        if run.takes_name(format!("{}-plan", op.id)) {
             if !run.memo.contains_key(&op.id) {
                 run.show(op, StepStatus::Planned, None);
             }
@@ -208,7 +214,7 @@ impl State {
             }
         };
         let Some(run) = self.runs.get_mut(run_id) else { return Applied::Done };
-        if run.scheduled.insert(op.id.clone()) {
+        if run.takes_name(op.id.clone()) {
             if !run.memo.contains_key(&op.id) {
                 run.show(op, StepStatus::Waiting, None);
             }

@@ -14,6 +14,7 @@ mod events;
 mod faults;
 mod gateway;
 mod invoke;
+mod late;
 mod lifecycle;
 mod limits;
 mod parallel;
