@@ -76,7 +76,8 @@ pub enum ViolationKind {
     InvokedEndpoint,
     /// A body of a gateway's request that is not JSON: it is sent as a JSON string.
     GatewayBodyNotJson,
-    /// An integer beyond 2^53: it is rounded.
+    /// A number that the server, which reads all of them as floats, does not give back: an integer beyond 2^53 is rounded,
+    /// and over one that is too large for a float the run's state cannot be read at all.
     LossyNumber,
     /// A step ran twice: it was reported again, from another request, with another time or with another value.
     StepRanTwice,

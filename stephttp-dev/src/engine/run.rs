@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
 
+use super::number::as_read;
 use super::op::{Code, IncomingOp};
 use crate::inspect::{ResponseView, RunStatus, RunView, StepStatus, StepView};
 
@@ -307,11 +308,11 @@ impl Run {
         step.map_or_else(|| hash.to_owned(), StepView::label)
     }
 
-    /// `{"<hash>":<value>,…}`, as `/actions` answers it.
-    pub(crate) fn actions(&self) -> String {
-        let entries: Vec<String> =
-            self.memo.iter().map(|(hash, value)| format!("\"{hash}\":{value}")).collect();
-        format!("{{{}}}", entries.join(","))
+    /// `{"<hash>":<value>,…}`, as `/actions` answers it; `None` when a number in it is too large to be read.
+    pub(crate) fn actions(&self) -> Option<String> {
+        let entry = |(hash, value): (&String, &String)| Some(format!("\"{hash}\":{}", as_read(value).ok()?));
+        let entries: Option<Vec<String>> = self.memo.iter().map(entry).collect();
+        Some(format!("{{{}}}", entries?.join(",")))
     }
 
     /// The event, as `/batch` answers it.

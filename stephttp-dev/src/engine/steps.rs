@@ -7,6 +7,7 @@ use super::State;
 use super::apply::{Applied, By, Source};
 use super::delay;
 use super::flow::Ended;
+use super::number::{as_read, lossy_integers};
 use super::op::IncomingOp;
 use super::run::{News, Origin};
 use super::work::{JobKind, NewJob};
@@ -178,7 +179,18 @@ impl State {
             self.end_raw(run_id, RunStatus::Completed, output.into());
             return Stored::Yes { pending: false };
         }
+        let (lossy, unreadable) =
+            (if op.code.ran() { lossy_integers(&value) } else { Vec::new() }, as_read(&value).err());
         run.keep(&op.id, value);
+        self.note_lossy(lossy, Some(run_id), &format!("step `{}`", op.label()));
+        if let Some(number) = unreadable {
+            let message = format!(
+                "step `{}` has the number {number}, which no float can hold: the server cannot read the run's state any more",
+                op.label()
+            );
+            self.log.violation(ViolationKind::LossyNumber, Some(run_id), message);
+        }
+        let Some(run) = self.runs.get(run_id) else { return Stored::Yes { pending: false } };
         Stored::Yes { pending: !run.pending.is_empty() }
     }
 

@@ -17,6 +17,7 @@ mod invoke;
 mod late;
 mod lifecycle;
 mod limits;
+mod numbers;
 mod parallel;
 mod patience;
 mod race;
