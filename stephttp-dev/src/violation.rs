@@ -97,7 +97,7 @@ pub enum ViolationKind {
     MissingDispatch,
     /// Something exceeds a limit of the server, which drops it.
     TooLarge,
-    /// More than 1,000 steps.
+    /// A run with 1,000 steps or more is to be re-entered.
     TooManySteps,
     /// A result without a status, or with 0.
     MissingStatus,

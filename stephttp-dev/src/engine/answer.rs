@@ -6,7 +6,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use stephttp::wire::{headers, limits};
 
-use super::delay;
+use super::delay::RetryAfter;
 use super::op::{self, IncomingOp, Unreadable};
 use super::result::ApiOutput;
 use super::run::Reply;
@@ -45,7 +45,7 @@ pub(crate) struct Judged {
     /// What `x-inngest-no-retry: true` says.
     pub(crate) no_retry: bool,
     /// When a failed step wants to be tried again.
-    pub(crate) retry_after: Option<std::time::Duration>,
+    pub(crate) retry_after: Option<RetryAfter>,
     /// The planning version that the SDK speaks; `None` without a readable header.
     pub(crate) version: Option<i64>,
 }
@@ -58,7 +58,7 @@ impl Answer {
         let no_retry = text(headers::NO_RETRY).is_some_and(|value| value.trim() == "true");
         // Elsewhere the server ignores the wish.
         let retry_after = (self.status == StatusCode::PARTIAL_CONTENT)
-            .then(|| text("retry-after").and_then(delay::retry_after))
+            .then(|| text("retry-after").and_then(RetryAfter::read))
             .flatten();
         let has_sdk = self.headers.contains_key(headers::SDK);
         if has_sdk && version.is_none() {

@@ -1,7 +1,7 @@
 //! Re-entries: calling the app and taking its answer.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, USER_AGENT};
@@ -12,6 +12,7 @@ use stephttp::wire::{headers, limits};
 
 use super::answer::{Answer, Verdict};
 use super::apply::{Applied, By};
+use super::delay::RetryAfter;
 use super::flow::Ended;
 use super::op::IncomingOp;
 use super::run::{Ending, Origin};
@@ -44,7 +45,7 @@ pub(super) struct Outgoing {
 pub(crate) struct Conclusion {
     outgoing: Outgoing,
     /// When a failed step wants to be tried again.
-    retry_after: Option<Duration>,
+    retry_after: Option<RetryAfter>,
     /// Whether the answer held no operations.
     empty: bool,
 }
@@ -144,8 +145,11 @@ impl State {
         let mut due = Vec::new();
         for key in jobs {
             let Some(job) = self.work.job(*key) else { continue };
+            let run_id = job.run_id.clone();
             if matches!(job.kind, JobKind::Timeout(_)) {
                 self.time_out(*key);
+            } else if self.overflow(&run_id) {
+                self.work.finish(*key);
             } else if self.wake(*key) {
                 due.push(*key);
             }
@@ -343,7 +347,7 @@ impl State {
     }
 
     /// Tries a job again, or leaves the run as it is when its attempts are used up.
-    fn retry_job(&mut self, outgoing: &Outgoing, job: &Job, wanted: Option<Duration>, reason: String) {
+    fn retry_job(&mut self, outgoing: &Outgoing, job: &Job, wanted: Option<RetryAfter>, reason: String) {
         let run_id = outgoing.run_id.as_str();
         let retries = self.runs.get(run_id).map_or(0, |run| run.retries);
         if job.again {
@@ -361,8 +365,9 @@ impl State {
             );
             return self.log.violation(ViolationKind::RunHangs, Some(run_id), message);
         }
-        let after = wanted.unwrap_or_else(|| self.backoff.after(job.retried));
-        let due = self.now() + after;
+        let now = self.now();
+        let due = wanted.map_or_else(|| now + self.backoff.after(job.retried), |wanted| wanted.at(now));
+        let after = due.duration_since(now).unwrap_or_default();
         self.work.retry(outgoing.job, due);
         self.log.notice(&Notice::RetryScheduled { run_id: run_id.to_owned(), after, reason });
     }

@@ -144,7 +144,7 @@ impl State {
         news
     }
 
-    /// Stores a step's value, unless it is too large; ends a run that has too many.
+    /// Stores a step's value, unless it is too large. How many there are is looked at when the run is re-entered.
     pub(super) fn store(&mut self, run_id: &str, op: &IncomingOp, value: String, by: By) -> Stored {
         let Some(run) = self.runs.get_mut(run_id) else { return Stored::TooLarge };
         let (length, total) = (value.len(), run.memo_bytes + value.len());
@@ -170,15 +170,6 @@ impl State {
             self.log.violation(ViolationKind::TooLarge, Some(run_id), format!("{what}: {effect}"));
             return Stored::TooLarge;
         }
-        if run.memo.len() >= limits::RUN_STEPS {
-            let message = format!("step `{}` is one too many: the server completes the run", op.label());
-            self.log.violation(ViolationKind::TooManySteps, Some(run_id), message);
-            let text = "function has too many steps";
-            let name = "InngestErrFunctionOverflowed";
-            let output = serde_json::json!({"error": text, "name": name, "message": text}).to_string();
-            self.end_raw(run_id, RunStatus::Completed, output.into());
-            return Stored::Yes { pending: false };
-        }
         let (lossy, unreadable) =
             (if op.code.ran() { lossy_integers(&value) } else { Vec::new() }, as_read(&value).err());
         run.keep(&op.id, value);
@@ -192,6 +183,26 @@ impl State {
         }
         let Some(run) = self.runs.get(run_id) else { return Stored::Yes { pending: false } };
         Stored::Yes { pending: !run.pending.is_empty() }
+    }
+
+    /// Ends a run that is to be re-entered and has as many steps as a run may have; answers whether it did.
+    pub(super) fn overflow(&mut self, run_id: &str) -> bool {
+        let Some(run) = self.running(run_id).filter(|run| run.memo.len() >= limits::RUN_STEPS) else {
+            return false;
+        };
+        let message = format!(
+            "the run has {} steps and is to be re-entered, with {} allowed by then: the server completes it",
+            run.memo.len(),
+            limits::RUN_STEPS - 1
+        );
+        self.log.violation(ViolationKind::TooManySteps, Some(run_id), message);
+        let output = serde_json::json!({
+            "error": "function has too many steps",
+            "name": "InngestErrFunctionOverflowed",
+            "message": format!("The function run exceeded the step limit of {} steps.", limits::RUN_STEPS),
+        });
+        self.end_raw(run_id, RunStatus::Completed, output.to_string().into());
+        true
     }
 
     pub(super) fn plan(&mut self, run_id: &str, op: &IncomingOp, source: &Source<'_>) -> Applied {
