@@ -21,6 +21,8 @@ pub enum Call {
     Batch,
     /// `GET /v1/http/runs/{run}/output`
     Output,
+    /// `GET /v1/runs/{run}`
+    Run,
     /// `POST /e/{key}`
     Events,
     /// `POST /v1/signals`
@@ -40,10 +42,16 @@ impl Call {
             ("GET", ["v0", "runs", _, "actions"]) => Self::Actions,
             ("GET", ["v0", "runs", _, "batch"]) => Self::Batch,
             ("GET", ["v1", "checkpoint", _, "output"] | ["v1", "http", "runs", _, "output"]) => Self::Output,
+            ("GET", ["v1", "runs", _]) => Self::Run,
             ("POST", ["e", _]) => Self::Events,
             ("POST", ["v1", "signals"]) => Self::Signals,
             _ => Self::Other,
         }
+    }
+
+    /// The run that a path names.
+    pub(crate) fn run_of(path: &str) -> Option<String> {
+        path.split('/').find_map(|part| ulid::Ulid::from_string(part).ok()).map(|id| id.to_string())
     }
 }
 
@@ -66,6 +74,8 @@ pub struct Fault {
     from: usize,
     until: usize,
     seen: usize,
+    /// Whether only calls about runs that are over count.
+    over: bool,
     delay: Option<Duration>,
     gate: Option<Gate>,
     act: Act,
@@ -89,7 +99,7 @@ pub(crate) enum Act {
 impl Fault {
     /// A fault on calls of this kind.
     pub fn on(call: Call) -> Self {
-        Self { call, from: 1, until: 1, seen: 0, delay: None, gate: None, act: Act::Process }
+        Self { call, from: 1, until: 1, seen: 0, over: false, delay: None, gate: None, act: Act::Process }
     }
 
     /// It happens to the n-th call only; 1 is the next.
@@ -105,6 +115,18 @@ impl Fault {
     /// It happens to every call, until [`DevServer::clear_faults`](crate::DevServer::clear_faults).
     pub fn every(self) -> Self {
         Self { from: 1, until: usize::MAX, ..self }
+    }
+
+    /// Only calls count that are about a run which is over, by its id in their paths. `/actions` that answers `{}` once
+    /// for such a run is the real server that has begun to end it and has not finished:
+    ///
+    /// ```
+    /// use stephttp_dev::{Call, Fault};
+    ///
+    /// let _ = Fault::on(Call::Actions).of_ended_runs().body("{}");
+    /// ```
+    pub fn of_ended_runs(self) -> Self {
+        Self { over: true, ..self }
     }
 
     /// The call is not processed but answered with this status and the server's usual body for it.
@@ -160,9 +182,9 @@ impl Fault {
         Self { gate: Some(gate.clone()), ..self }
     }
 
-    /// Counts a call; answers what goes wrong with it, if anything does.
-    pub(crate) fn strike(&mut self, call: Call) -> Option<Strike> {
-        if call != self.call {
+    /// Counts a call; `over` says whether its run is over. Answers what goes wrong with it, if anything does.
+    pub(crate) fn strike(&mut self, call: Call, over: bool) -> Option<Strike> {
+        if call != self.call || (self.over && !over) {
             return None;
         }
         self.seen += 1;

@@ -54,7 +54,8 @@ pub struct RunView {
     pub response: Option<ResponseView>,
     /// The event that began it.
     pub event: Value,
-    /// Re-entries that are scheduled or under way, and waits that have not ended.
+    /// Re-entries that are scheduled or under way, and waits that have not ended; 0 for a run that is over, although
+    /// re-entries can still come.
     pub outstanding: usize,
 }
 

@@ -76,14 +76,19 @@ pub enum ViolationKind {
     InvokedEndpoint,
     /// A body of a gateway's request that is not JSON: it is sent as a JSON string.
     GatewayBodyNotJson,
-    /// An integer beyond 2^53: it is rounded.
+    /// A number that the server, which reads all of them as floats, does not give back: an integer beyond 2^53 is rounded,
+    /// and over one that is too large for a float the run's state cannot be read at all.
     LossyNumber,
     /// A step ran twice: it was reported again, from another request, with another time or with another value.
     StepRanTwice,
     /// Something was saved to a run that does not exist.
     UnknownRun,
-    /// Something was saved to a run that has ended.
+    /// A step ran or was saved although its request had been told that the run has ended.
     RunEnded,
+    /// An answer to a re-entry that came when its run was over ended the run again, in another way.
+    FinalizedAgain,
+    /// A first call was repeated with an operation that waits, fails or asks for a re-entry: it is carried out again.
+    CarriedOutAgain,
     /// Something was saved in the name of a re-entry that had been answered already.
     SavedAfterAnswer,
     /// `/async` with an operation that is not a finished step.
@@ -92,7 +97,7 @@ pub enum ViolationKind {
     MissingDispatch,
     /// Something exceeds a limit of the server, which drops it.
     TooLarge,
-    /// More than 1,000 steps.
+    /// A run with 1,000 steps or more is to be re-entered.
     TooManySteps,
     /// A result without a status, or with 0.
     MissingStatus,
@@ -114,4 +119,6 @@ pub enum ViolationKind {
     EmptyAnswer,
     /// A failure without `x-inngest-no-retry` at the last attempt: the run hangs.
     RunHangs,
+    /// A layer or an extractor answered a re-entry in the handler's place.
+    Rejected,
 }

@@ -60,10 +60,17 @@ async fn save_steps(
             respond::json(StatusCode::OK, "")
         }
         Err(StepsRefusal::Crash) => respond::json(StatusCode::INTERNAL_SERVER_ERROR, ""),
+        Err(StepsRefusal::NotFound(run_id)) => not_found(&run_id),
         Err(StepsRefusal::Unreadable(why)) => {
             respond::error(StatusCode::BAD_REQUEST, &format!("invalid request body: {why}"))
         }
     }
+}
+
+/// The run has ended or was cancelled, or there never was one.
+fn not_found(run_id: &str) -> Response<Body> {
+    let (status, message) = (StatusCode::BAD_REQUEST, "run not found in state store");
+    respond::json(status, respond::error_body(status, message, &json!({ "run_id": run_id })))
 }
 
 async fn save_async(
@@ -78,6 +85,7 @@ async fn save_async(
         AsyncRefusal::Unreadable(why) => {
             (StatusCode::BAD_REQUEST, format!("invalid request body: {why}"), Value::Null)
         }
+        AsyncRefusal::NotFound => return not_found(&run_id),
         AsyncRefusal::NotFinished(why) => (StatusCode::BAD_REQUEST, why, json!({ "run_id": run_id })),
         AsyncRefusal::Stale(why) => (StatusCode::CONFLICT, why, json!({ "run_id": run_id })),
         AsyncRefusal::TooLarge(why) => (StatusCode::PAYLOAD_TOO_LARGE, why, json!({ "run_id": run_id })),

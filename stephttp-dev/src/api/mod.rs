@@ -65,6 +65,7 @@ impl Api {
         let body = Limited::new(body, BODY_BYTES).collect().await.map_err(|_| Closed)?.to_bytes();
         parts.uri = without_trailing_slash(parts.uri);
         let kind = Call::of(&parts.method, parts.uri.path());
+        let run_id = Call::run_of(parts.uri.path());
         let (place, strike, down) = self.engine.change(|state| {
             let path = parts.uri.path_and_query().map_or_else(String::new, ToString::to_string);
             let call = ApiCall {
@@ -78,8 +79,9 @@ impl Api {
             };
             let place = state.log.call(call);
             // Every fault counts, also those behind the one that strikes.
+            let over = run_id.as_ref().is_some_and(|id| state.is_over(id));
             let strikes: Vec<Strike> =
-                state.faults.iter_mut().filter_map(|fault| fault.strike(kind)).collect();
+                state.faults.iter_mut().filter_map(|fault| fault.strike(kind, over)).collect();
             (place, strikes.into_iter().next(), state.down)
         });
         if down {
@@ -162,6 +164,9 @@ fn usual(kind: Call, status: StatusCode) -> Response<Body> {
     match status {
         StatusCode::UNAUTHORIZED => auth::failed(),
         StatusCode::TOO_MANY_REQUESTS => respond::error(status, "Rate limits exceeded"),
+        StatusCode::GONE if matches!(kind, Call::Actions | Call::Batch) => {
+            respond::error(status, "runtime state is no longer available")
+        }
         StatusCode::CONFLICT if kind == Call::Async => respond::error(status, "stale dispatch"),
         StatusCode::CONFLICT => respond::error(status, "Run already exists"),
         _ if status.is_success() => respond::json(status, ""),

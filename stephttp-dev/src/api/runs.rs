@@ -34,11 +34,11 @@ async fn actions(State(engine): State<Arc<Engine>>, Path(id): Path<String>) -> R
 
 /// The event that began a run, in an array.
 async fn batch(State(engine): State<Arc<Engine>>, Path(id): Path<String>) -> Response<Body> {
-    state_of(&engine, &id, |run| json!([run.event()]).to_string())
+    state_of(&engine, &id, |run| Some(json!([run.event()]).to_string()))
 }
 
-/// Something of a run that is there only while it is going.
-fn state_of(engine: &Engine, id: &str, look: impl FnOnce(&Run) -> String) -> Response<Body> {
+/// Something of a run that is there only while it is going. What cannot be read is answered like what is not there.
+fn state_of(engine: &Engine, id: &str, look: impl FnOnce(&Run) -> Option<String>) -> Response<Body> {
     let Some(id) = run_id(id) else {
         let status = StatusCode::BAD_REQUEST;
         return respond::text(
@@ -46,7 +46,7 @@ fn state_of(engine: &Engine, id: &str, look: impl FnOnce(&Run) -> String) -> Res
             respond::error_body(status, "The run ID specified is invalid", &Value::Null),
         );
     };
-    match engine.read(|state| state.running(&id).map(look)) {
+    match engine.read(|state| state.running(&id).and_then(look)) {
         Some(body) => respond::text(StatusCode::OK, body + "\n"),
         None => {
             let message = format!("runtime state is no longer available for runID: {id}");

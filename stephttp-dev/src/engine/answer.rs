@@ -6,12 +6,15 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use stephttp::wire::{headers, limits};
 
-use super::delay;
+use super::delay::RetryAfter;
 use super::op::{self, IncomingOp, Unreadable};
 use super::result::ApiOutput;
 use super::run::Reply;
 use crate::inspect::{ResponseView, RunStatus};
 use crate::violation::ViolationKind;
+
+/// By this header the SDK says which status it was that something else than the handler answered with.
+const REJECTED: &str = "x-stephttp-rejected";
 
 /// An answer as it came.
 #[derive(Debug, Clone)]
@@ -42,7 +45,7 @@ pub(crate) struct Judged {
     /// What `x-inngest-no-retry: true` says.
     pub(crate) no_retry: bool,
     /// When a failed step wants to be tried again.
-    pub(crate) retry_after: Option<std::time::Duration>,
+    pub(crate) retry_after: Option<RetryAfter>,
     /// The planning version that the SDK speaks; `None` without a readable header.
     pub(crate) version: Option<i64>,
 }
@@ -55,12 +58,21 @@ impl Answer {
         let no_retry = text(headers::NO_RETRY).is_some_and(|value| value.trim() == "true");
         // Elsewhere the server ignores the wish.
         let retry_after = (self.status == StatusCode::PARTIAL_CONTENT)
-            .then(|| text("retry-after").and_then(delay::retry_after))
+            .then(|| text("retry-after").and_then(RetryAfter::read))
             .flatten();
         let has_sdk = self.headers.contains_key(headers::SDK);
         if has_sdk && version.is_none() {
             let message = format!("an answer to a re-entry has no `{}`", headers::REQUEST_VERSION);
             wrong.push((ViolationKind::MissingVersionHeader, message));
+        }
+        if let Some(status) = text(REJECTED) {
+            let message = format!(
+                "a layer or an extractor answered a re-entry with {status} in the handler's place, which was never \
+                 entered: the run fails unless a later try gets through. Let re-entries pass: they have `{}` and \
+                 Inngest's signature, and none of the client's headers",
+                headers::RUN_ID
+            );
+            wrong.push((ViolationKind::Rejected, message));
         }
         let verdict = self.verdict(has_sdk, no_retry, &mut wrong);
         Judged { verdict, wrong, no_retry, retry_after, version }

@@ -17,6 +17,8 @@ pub(crate) enum StepsRefusal {
     Unreadable(String),
     /// The real server crashes: 500 with an empty body.
     Crash,
+    /// 400: the run has ended.
+    NotFound(String),
 }
 
 /// Why steps of a re-entry were not saved.
@@ -26,6 +28,8 @@ pub(crate) enum AsyncRefusal {
     Unreadable(String),
     /// 400: an operation that is no finished step.
     NotFinished(String),
+    /// 400: the run has ended, or never was.
+    NotFound,
     /// 409: a newer dispatch has taken this one's place.
     Stale(String),
     /// 413.
@@ -69,6 +73,10 @@ impl State {
             return Err(StepsRefusal::Crash);
         }
         self.check_ids(&run_id, path_id, fields.fn_id.as_deref(), fields.app_id.as_deref(), what);
+        if self.is_over(&run_id) {
+            self.refuse_late(&run_id, &ops, &Origin::FirstRequest, None);
+            return Err(StepsRefusal::NotFound(run_id));
+        }
         Ok(self.checkpoint(&run_id, &ops))
     }
 
@@ -77,8 +85,6 @@ impl State {
         let ticket = self.tickets.next();
         if self.running(run_id).is_some() {
             self.apply(run_id, ops, By::Checkpoint, &Origin::FirstRequest, None, ticket);
-        } else if self.runs.contains_key(run_id) {
-            self.too_late(run_id, ops, &Origin::FirstRequest, None, true);
         } else {
             let message = "steps for a run that was never created: the server answers 200 and drops them";
             self.log.violation(ViolationKind::UnknownRun, Some(run_id), message);
@@ -97,9 +103,9 @@ impl State {
             return Err((run_id, AsyncRefusal::NotFinished("cannot checkpoint async steps".to_owned())));
         }
         if !self.runs.contains_key(&run_id) {
-            let message = "steps for a run that was never created: the server drops them";
+            let message = "steps for a run that was never created: the server answers 400";
             self.log.violation(ViolationKind::UnknownRun, Some(&run_id), message);
-            return Ok(());
+            return Err((run_id, AsyncRefusal::NotFound));
         }
         self.check_ids(&run_id, path_id, fields.fn_id.as_deref(), fields.app_id.as_deref(), what);
         let (Some(job), Some(request), Some(generation)) =
@@ -109,18 +115,20 @@ impl State {
                 "/async without qi_id, request_id or generation_id: the server cannot tell a stale dispatch";
             self.log.violation(ViolationKind::MissingDispatch, Some(&run_id), message);
             let origin = Origin::Dispatch(String::new());
-            if self.running(&run_id).is_some() {
-                self.apply_async(&run_id, &ops, &origin);
-            } else {
-                self.too_late(&run_id, &ops, &origin, None, true);
+            if self.running(&run_id).is_none() {
+                self.refuse_late(&run_id, &ops, &origin, None);
+                return Err((run_id, AsyncRefusal::NotFound));
             }
+            self.apply_async(&run_id, &ops, &origin);
             return Ok(());
         };
         let origin = Origin::Dispatch(request.clone());
-        let live = self
-            .work
-            .find(&run_id, job)
-            .is_some_and(|job| job.live.as_ref() == Some(request) && job.generation == generation);
+        let live = self.work.is_live(&run_id, job, request, generation);
+        if self.running(&run_id).is_none() {
+            // Whether the dispatch is the latest is looked at only after that.
+            self.note_stale(&run_id, request, &ops, &origin);
+            return Err((run_id, AsyncRefusal::NotFound));
+        }
         if !live {
             self.note_stale(&run_id, request, &ops, &origin);
             let message = format!(
@@ -154,7 +162,7 @@ impl State {
                 format!("/async names the request {request}, which is none of the run's dispatches");
             self.log.violation(ViolationKind::MissingDispatch, Some(run_id), message);
         } else if !superseded && self.running(run_id).is_none() {
-            self.too_late(run_id, ops, origin, targeted.as_deref(), true);
+            self.refuse_late(run_id, ops, origin, targeted.as_deref());
         } else if !superseded && answered {
             let message =
                 format!("/async saved steps for the request {request} after that had been answered");

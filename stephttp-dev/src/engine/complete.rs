@@ -7,7 +7,7 @@ use super::State;
 use super::apply::By;
 use super::op::{Code, IncomingOp};
 use super::result::ApiOutput;
-use super::run::{Ending, News, Origin, Reply};
+use super::run::{Ending, Origin, Reply};
 use crate::inspect::RunStatus;
 use crate::violation::ViolationKind;
 
@@ -47,34 +47,15 @@ impl State {
             at_checkpoint,
         };
         self.end(run_id, ending);
+        if at_checkpoint && let Some(run) = self.runs.get_mut(run_id) {
+            // It has said so itself.
+            run.tell_of_end(&Origin::FirstRequest, std::time::UNIX_EPOCH);
+        }
     }
 
     /// Ends a run with raw bytes as its output.
     pub(crate) fn end_raw(&mut self, run_id: &str, status: RunStatus, raw: Bytes) {
         let at = self.now();
         self.end(run_id, Ending { status, at, reply: Reply::Raw(raw), response: None, at_checkpoint: false });
-    }
-
-    /// Operations for a run that has ended: nothing happens, but mistakes are noted. `targeted` is the step that the
-    /// reporting re-entry was asked to run: it could not know, so it is forgiven.
-    pub(crate) fn too_late(
-        &mut self,
-        run_id: &str,
-        ops: &[IncomingOp],
-        origin: &Origin,
-        targeted: Option<&str>,
-        noted: bool,
-    ) {
-        for op in ops.iter().filter(|op| op.code.ran() && targeted != Some(op.id.as_str())) {
-            let news = self.report(run_id, op, origin);
-            if noted && news == News::New {
-                let message = format!(
-                    "{} for step `{}` came after the run had ended: the server drops it and answers 200",
-                    op.code.as_str(),
-                    op.label()
-                );
-                self.log.violation(ViolationKind::RunEnded, Some(run_id), message);
-            }
-        }
     }
 }

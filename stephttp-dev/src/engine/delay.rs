@@ -31,19 +31,57 @@ impl Backoff {
     }
 }
 
-/// Reads a `Retry-After` header: seconds, an HTTP date or an ISO date. Dates count from the machine's time, by which
-/// they were made.
-pub(crate) fn retry_after(value: &str) -> Option<Duration> {
-    let value = value.trim();
-    let wanted = match value.parse::<u64>() {
-        Ok(seconds) if value.len() <= 7 => Duration::from_secs(seconds),
-        Ok(_) => return None,
-        Err(_) => {
-            let at = httpdate::parse_http_date(value).ok().or_else(|| instant(value))?;
-            at.duration_since(SystemTime::now()).unwrap_or_default()
+/// When a failed step wants to be tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RetryAfter {
+    /// So many seconds after the beginning of the second that it is.
+    Seconds(u64),
+    /// After so long: a date, which counts from the machine's time, by which it was made.
+    In(Duration),
+}
+
+impl RetryAfter {
+    /// Reads the header: seconds, an HTTP date or an ISO date.
+    pub(crate) fn read(value: &str) -> Option<Self> {
+        let value = value.trim();
+        match value.parse::<u64>() {
+            Ok(0) => Some(Self::In(Duration::ZERO)),
+            Ok(seconds) if value.len() <= 7 => Some(Self::Seconds(seconds)),
+            Ok(_) => None,
+            Err(_) => {
+                let at = httpdate::parse_http_date(value).ok().or_else(|| instant(value))?;
+                Some(Self::In(at.duration_since(SystemTime::now()).unwrap_or_default()))
+            }
         }
-    };
-    Some(wanted.clamp(CLIP.0, CLIP.1))
+    }
+
+    /// The instant. What is too soon or too late is clipped, and counts from the beginning of the second.
+    pub(crate) fn at(self, now: SystemTime) -> SystemTime {
+        let second = now - since_second(now);
+        let wanted = match self {
+            Self::Seconds(seconds) => second + Duration::from_secs(seconds),
+            Self::In(after) => now + after,
+        };
+        let after = wanted.duration_since(now).unwrap_or_default();
+        if after > CLIP.1 {
+            second + CLIP.1
+        } else if after < CLIP.0 {
+            second + CLIP.0
+        } else {
+            wanted
+        }
+    }
+}
+
+/// How much of its second has gone by at an instant.
+fn since_second(now: SystemTime) -> Duration {
+    let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Duration::from_nanos(u64::from(since_epoch.subsec_nanos()))
+}
+
+/// A duration to the nearest second; half a second counts as a whole one.
+fn rounded(duration: Duration) -> Duration {
+    Duration::from_secs((duration + Duration::from_millis(500)).as_secs())
 }
 
 /// Why a wait cannot be that long.
@@ -68,9 +106,13 @@ impl std::fmt::Display for BadWait {
     }
 }
 
-/// Reads how long a sleep is: a duration such as `1d2h30m`, or the instant at which it ends.
+/// Reads how long a sleep is: a duration such as `1d2h30m`, or the instant at which it ends. What is left until an
+/// instant is rounded to seconds, so that the sleep can end up to half a second early.
 pub(crate) fn sleep(value: &str, now: SystemTime) -> Result<Duration, BadWait> {
-    let duration = wait(value, now)?;
+    let duration = match duration(value) {
+        Some(duration) => duration,
+        None => rounded(wait(value, now)?),
+    };
     if duration > limits::WAIT {
         return Err(BadWait::TooLong(value.to_owned()));
     }
@@ -140,6 +182,8 @@ mod tests {
         assert_eq!(seconds("1.5s"), Ok(1.5));
         assert_eq!(seconds("0s"), Ok(0.0));
         assert_eq!(seconds("1970-01-12T13:46:45.000Z"), Ok(5.0));
+        assert_eq!(seconds("1970-01-12T13:46:45.499Z"), Ok(5.0));
+        assert_eq!(seconds("1970-01-12T13:46:45.500Z"), Ok(6.0));
         assert_eq!(seconds("1970-01-01T00:00:00Z"), Ok(0.0));
         assert_eq!(seconds("366d"), Ok(366.0 * 86_400.0));
         for wrong in ["", "soon", "2", "s", "-1s", "367d", "2 s", "1970"] {
@@ -149,12 +193,17 @@ mod tests {
 
     #[test]
     fn wanted_delays_are_clipped() {
-        assert_eq!(retry_after("5"), Some(Duration::from_secs(5)));
-        assert_eq!(retry_after("0"), Some(CLIP.0));
-        assert_eq!(retry_after("9999999"), Some(CLIP.1));
-        assert_eq!(retry_after("99999999"), None);
-        assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT"), Some(CLIP.0));
-        assert_eq!(retry_after("later"), None);
+        let second = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let now = second + Duration::from_millis(850);
+        let after =
+            |value| RetryAfter::read(value).map(|wanted| wanted.at(now).duration_since(second).unwrap());
+        assert_eq!(after("5"), Some(Duration::from_secs(5)));
+        assert_eq!(after("1"), Some(CLIP.0));
+        assert_eq!(after("0"), Some(CLIP.0));
+        assert_eq!(after("9999999"), Some(CLIP.1));
+        assert_eq!(after("99999999"), None);
+        assert_eq!(after("Sun, 06 Nov 1994 08:49:37 GMT"), Some(CLIP.0));
+        assert_eq!(after("later"), None);
     }
 
     #[test]

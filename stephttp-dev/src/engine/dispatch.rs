@@ -1,7 +1,7 @@
 //! Re-entries: calling the app and taking its answer.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, USER_AGENT};
@@ -12,6 +12,7 @@ use stephttp::wire::{headers, limits};
 
 use super::answer::{Answer, Verdict};
 use super::apply::{Applied, By};
+use super::delay::RetryAfter;
 use super::flow::Ended;
 use super::op::IncomingOp;
 use super::run::{Ending, Origin};
@@ -26,13 +27,13 @@ const REDIRECTS: usize = 10;
 
 /// A re-entry that is ready to be sent.
 #[derive(Debug, Clone)]
-struct Outgoing {
-    job: JobKey,
-    run_id: String,
-    request_id: String,
-    step_id: Option<String>,
+pub(super) struct Outgoing {
+    pub(super) job: JobKey,
+    pub(super) run_id: String,
+    pub(super) request_id: String,
+    pub(super) step_id: Option<String>,
     /// Its place among all dispatches.
-    place: usize,
+    pub(super) place: usize,
     method: Method,
     url: String,
     headers: HeaderMap,
@@ -44,7 +45,7 @@ struct Outgoing {
 pub(crate) struct Conclusion {
     outgoing: Outgoing,
     /// When a failed step wants to be tried again.
-    retry_after: Option<Duration>,
+    retry_after: Option<RetryAfter>,
     /// Whether the answer held no operations.
     empty: bool,
 }
@@ -72,6 +73,17 @@ impl Engine {
         let outgoing = self.change(|state| {
             let key = *state.work.live_jobs(run_id).first()?;
             state.begin(key, self.settings.signing_key.as_ref())
+        });
+        outgoing.map(|outgoing| self.send(outgoing)).is_some()
+    }
+
+    /// Sends a run's outstanding job again while it is under way, and lets both count; answers whether there was one.
+    pub(crate) fn dispatch_beside(self: &Arc<Self>, run_id: &str) -> bool {
+        let outgoing = self.change(|state| {
+            let key = *state.work.live_jobs(run_id).first()?;
+            let job = state.work.job(key)?.clone();
+            let twin = state.work.twin(&job);
+            state.begin(twin, self.settings.signing_key.as_ref())
         });
         outgoing.map(|outgoing| self.send(outgoing)).is_some()
     }
@@ -133,8 +145,11 @@ impl State {
         let mut due = Vec::new();
         for key in jobs {
             let Some(job) = self.work.job(*key) else { continue };
+            let run_id = job.run_id.clone();
             if matches!(job.kind, JobKind::Timeout(_)) {
                 self.time_out(*key);
+            } else if self.overflow(&run_id) {
+                self.work.finish(*key);
             } else if self.wake(*key) {
                 due.push(*key);
             }
@@ -235,26 +250,27 @@ impl State {
             }
         }
         let run_id = outgoing.run_id.as_str();
-        let origin = Origin::Dispatch(outgoing.request_id.clone());
         let current =
             self.work.job(outgoing.job).filter(|job| job.live.as_ref() == Some(&outgoing.request_id));
         let Some(job) = current.cloned() else {
-            // Superseded, or the run has ended meanwhile: the answer no longer matters. What a superseded one ran is
-            // nobody's mistake.
-            let superseded =
-                self.log.dispatches.get(outgoing.place).is_none_or(|dispatch| dispatch.superseded);
-            if !superseded
-                && self.running(run_id).is_none()
-                && let Ok(answer) = answer
-                && let Verdict::Ops(ops) = answer.judge().verdict
-            {
-                self.too_late(run_id, &ops, &origin, outgoing.step_id.as_deref(), false);
-            }
+            // Superseded: the answer no longer matters, and what it ran is nobody's mistake.
             return;
         };
+        if self.running(run_id).is_none() {
+            self.answered_late(outgoing, answer);
+        } else {
+            self.answered_in_time(outgoing, &job, answer);
+        }
+        self.duplicate(outgoing, &job);
+    }
+
+    /// Takes the answer of a re-entry whose run goes on.
+    fn answered_in_time(&mut self, outgoing: &Outgoing, job: &Job, answer: Result<Answer, String>) {
+        let run_id = outgoing.run_id.as_str();
+        let origin = Origin::Dispatch(outgoing.request_id.clone());
         let judged = match answer {
             Ok(answer) => answer.judge(),
-            Err(error) => return self.retry_job(outgoing, &job, None, error),
+            Err(error) => return self.retry_job(outgoing, job, None, error),
         };
         for (kind, message) in judged.wrong {
             self.log.violation(kind, Some(run_id), message);
@@ -264,20 +280,21 @@ impl State {
             judged.version.unwrap_or(if run.request_version < 0 { 0 } else { run.request_version });
         let attempts_left = job.attempt < run.retries;
         match judged.verdict {
-            Verdict::Retry(reason) => self.retry_job(outgoing, &job, None, reason),
+            Verdict::Retry(reason) => self.retry_job(outgoing, job, None, reason),
             Verdict::End { status, reply, response } => {
                 let at = self.now();
+                self.work.finish(outgoing.job);
                 self.end(run_id, Ending { status, at, reply, response, at_checkpoint: false });
             }
             Verdict::Ops(ops) if !ops.is_empty() && ops.iter().all(IncomingOp::is_nothing) => {
                 self.work.finish(outgoing.job);
-                self.start_over(run_id, &job);
+                self.start_over(run_id, job);
                 self.look_for_work(run_id, true);
             }
             Verdict::Ops(ops) => {
                 let by = By::Answer { may_retry: attempts_left && !judged.no_retry };
                 let ticket = self.tickets.next();
-                let applied = self.apply(run_id, &ops, by, &origin, Some(&job), ticket);
+                let applied = self.apply(run_id, &ops, by, &origin, Some(job), ticket);
                 let (outgoing, empty) = (outgoing.clone(), ops.is_empty());
                 let conclusion = Conclusion { outgoing, retry_after: judged.retry_after, empty };
                 if let Some((applied, conclusion)) = self.tickets.after(ticket, applied, conclusion) {
@@ -295,9 +312,12 @@ impl State {
         // The run may have ended, or the dispatch may have been superseded, while a third party was called.
         let Some(job) = current.cloned() else { return };
         let run_id = outgoing.run_id.as_str();
+        if applied == Applied::Done || self.running(run_id).is_none() {
+            self.work.finish(outgoing.job);
+        }
         match applied {
+            _ if self.running(run_id).is_none() => {}
             Applied::Done => {
-                self.work.finish(outgoing.job);
                 self.look_for_work(run_id, conclusion.empty);
             }
             Applied::Retry(reason) => self.retry_job(outgoing, &job, conclusion.retry_after, reason),
@@ -307,9 +327,13 @@ impl State {
                     error["stack"] = stack.into();
                 }
                 let output = serde_json::json!({ "error": error }).to_string();
+                self.work.finish(outgoing.job);
                 self.end_raw(run_id, crate::RunStatus::Failed, output.into());
             }
-            Applied::TooLarge => self.end_raw(run_id, crate::RunStatus::Completed, Bytes::new()),
+            Applied::TooLarge => {
+                self.work.finish(outgoing.job);
+                self.end_raw(run_id, crate::RunStatus::Completed, Bytes::new());
+            }
         }
     }
 
@@ -323,9 +347,13 @@ impl State {
     }
 
     /// Tries a job again, or leaves the run as it is when its attempts are used up.
-    fn retry_job(&mut self, outgoing: &Outgoing, job: &Job, wanted: Option<Duration>, reason: String) {
+    fn retry_job(&mut self, outgoing: &Outgoing, job: &Job, wanted: Option<RetryAfter>, reason: String) {
         let run_id = outgoing.run_id.as_str();
         let retries = self.runs.get(run_id).map_or(0, |run| run.retries);
+        if job.again {
+            // The job that it repeats decides about the run.
+            return self.work.finish(outgoing.job);
+        }
         if job.attempt >= retries {
             self.work.finish(outgoing.job);
             let message = format!(
@@ -337,8 +365,9 @@ impl State {
             );
             return self.log.violation(ViolationKind::RunHangs, Some(run_id), message);
         }
-        let after = wanted.unwrap_or_else(|| self.backoff.after(job.retried));
-        let due = self.now() + after;
+        let now = self.now();
+        let due = wanted.map_or_else(|| now + self.backoff.after(job.retried), |wanted| wanted.at(now));
+        let after = due.duration_since(now).unwrap_or_default();
         self.work.retry(outgoing.job, due);
         self.log.notice(&Notice::RetryScheduled { run_id: run_id.to_owned(), after, reason });
     }

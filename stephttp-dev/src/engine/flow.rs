@@ -32,7 +32,7 @@ impl State {
     /// Asks the app what comes next, unless others are open, or it has been asked for this already.
     pub(crate) fn discover(&mut self, run_id: &str, ended: &Ended<'_>) {
         let now = self.now();
-        let Some(run) = self.runs.get_mut(run_id).filter(|run| run.ending.is_none()) else { return };
+        let Some(run) = self.runs.get_mut(run_id).filter(|run| run.stored) else { return };
         if ended.pending && !ended.race {
             return;
         }
@@ -43,7 +43,7 @@ impl State {
             Some(group) => format!("{group}-discover"),
             None => format!("{}{}", ended.hash, ended.suffix),
         };
-        if run.scheduled.insert(name) {
+        if run.takes_name(name) {
             let race = ended.race;
             self.work.schedule(run_id, NewJob { race, ..NewJob::plain(JobKind::Discovery, now) });
         }
@@ -74,7 +74,7 @@ impl State {
     ) {
         let (run_id, hash) = (wait.run_id.as_str(), wait.hash.as_str());
         self.work.drop_timeout(run_id, hash);
-        let Some(run) = self.runs.get_mut(run_id).filter(|run| run.ending.is_none()) else { return };
+        let Some(run) = self.runs.get_mut(run_id).filter(|run| run.stored) else { return };
         if !run.settle(hash, raw, status, shown) {
             return;
         }
@@ -94,7 +94,7 @@ impl State {
     pub(crate) fn wake(&mut self, key: JobKey) -> bool {
         let Some(job) = self.work.job(key) else { return false };
         let JobKind::SleepEnd(hash) = &job.kind else { return true };
-        if job.attempt > 0 {
+        if job.attempt > 0 || job.again {
             return true;
         }
         let (run_id, hash, race) = (job.run_id.clone(), hash.clone(), job.race);

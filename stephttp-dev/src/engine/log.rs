@@ -2,6 +2,7 @@
 
 use tokio::sync::mpsc;
 
+use super::run::Origin;
 use crate::fault::Call;
 use crate::inspect::{ApiCall, Dispatch, EventView};
 use crate::notice::{Notice, Notices};
@@ -52,6 +53,15 @@ impl Log {
             self.calls[old].body.clear();
         }
         self.calls.len() - 1
+    }
+
+    /// The requests of all dispatches of one job, by one of them.
+    pub(crate) fn twins(&self, origin: &Origin) -> Vec<String> {
+        let Origin::Dispatch(request) = origin else { return Vec::new() };
+        let job = self.dispatches.iter().find(|dispatch| dispatch.request_id == *request);
+        let Some(job) = job.map(|dispatch| &dispatch.job_id) else { return Vec::new() };
+        let twins = self.dispatches.iter().filter(|dispatch| dispatch.job_id == *job);
+        twins.map(|dispatch| dispatch.request_id.clone()).collect()
     }
 
     /// Adds an event.

@@ -16,6 +16,7 @@ mod events;
 mod flow;
 mod gateway;
 mod invoke;
+mod late;
 mod log;
 mod new_run;
 mod number;
@@ -47,6 +48,7 @@ pub(crate) use self::checkpoint::{AsyncRefusal, StepsRefusal};
 pub(crate) use self::delay::Backoff;
 use self::errand::Errand;
 use self::invoke::Endpoint;
+pub(crate) use self::late::Mischief;
 use self::log::Log;
 pub(crate) use self::new_run::NewRunRefusal;
 pub(crate) use self::run::{Ending, Reply, Run};
@@ -115,6 +117,7 @@ pub(crate) struct State {
     calling: Vec<(String, String)>,
     backoff: Backoff,
     registers: Vec<String>,
+    pub(crate) mischief: Mischief,
 }
 
 impl Engine {
@@ -149,6 +152,7 @@ impl Engine {
             calling: Vec::new(),
             backoff: settings.backoff,
             registers: settings.registers.clone(),
+            mischief: Mischief::default(),
         };
         let engine = Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
@@ -236,22 +240,33 @@ impl State {
     }
 
     pub(crate) fn view(&self, run_id: &str) -> Option<RunView> {
-        self.runs.get(run_id).map(|run| run.view(self.work.outstanding(run_id)))
+        self.runs.get(run_id).map(|run| run.view(if run.stored { self.work.outstanding(run_id) } else { 0 }))
     }
 
-    /// A run that has not ended.
+    /// A run whose state is there: it has not ended.
     pub(crate) fn running(&self, run_id: &str) -> Option<&Run> {
-        self.runs.get(run_id).filter(|run| run.status() == RunStatus::Running)
+        self.runs.get(run_id).filter(|run| run.stored)
     }
 
-    /// Ends a run; what it still had to do is dropped.
+    /// Whether a run is over.
+    pub(crate) fn is_over(&self, run_id: &str) -> bool {
+        self.runs.get(run_id).is_some_and(|run| !run.stored)
+    }
+
+    /// Ends a run. What it still had to do is dropped, but for what is under way or due already.
     pub(crate) fn end(&mut self, run_id: &str, ending: Ending) {
-        let Some(run) = self.runs.get_mut(run_id).filter(|run| run.ending.is_none()) else { return };
+        let Some(run) = self.runs.get_mut(run_id) else { return };
+        if !run.stored {
+            return self.end_again(run_id, ending);
+        }
         let status = ending.status;
-        let invoked = run.invoker.clone().map(|invoker| (invoker, ending.clone()));
+        run.stored = false;
+        let first = run.ending.is_none();
+        let invoked = run.invoker.clone().filter(|_| first).map(|invoker| (invoker, ending.clone()));
         run.ending = Some(ending);
-        self.work.drop_run(run_id);
+        self.work.leave_run(run_id);
         self.waits.drop_run(run_id);
+        self.come_late(run_id);
         self.log.notice(&crate::Notice::RunEnded { run_id: run_id.to_owned(), status });
         if let Some((invoker, ending)) = invoked {
             self.report_to_invoker(&invoker, &ending);

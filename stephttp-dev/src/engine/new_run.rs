@@ -117,8 +117,13 @@ impl State {
                 request_version: new.request_version.unwrap_or(-1),
             },
         );
-        self.create(new, method, (fn_id.clone(), app_id.clone()), function);
+        let creation = self.create(new, method, (fn_id.clone(), app_id.clone()), function);
+        if creation > 0 {
+            self.check_repetition(&run_id, &ops);
+        }
+        self.set_creation(&run_id, creation);
         let ticket = self.checkpoint(&run_id, &ops);
+        self.set_creation(&run_id, 0);
         let token = self.runs.get(&run_id).filter(|_| !ops.is_empty()).map(|run| run.token.clone());
         Ok(Created { run_id, fn_id, app_id, token, ticket })
     }
@@ -158,17 +163,46 @@ impl State {
         Some(NewRun { run_id, event, data, body, ops, retries, request_version })
     }
 
-    /// Makes the run, unless there is one of its id: then the call is a repeated one, and only operations that are new
-    /// in it count.
-    fn create(&mut self, new: NewRun, method: Method, ids: (String, String), function: String) {
+    /// What the run plans from now on is planned by this creation.
+    fn set_creation(&mut self, run_id: &str, creation: u32) {
+        if let Some(run) = self.runs.get_mut(run_id) {
+            run.creation = creation;
+        }
+    }
+
+    /// Notes what a repeated first call does once more: the server knows jobs by the event that it makes up for each first
+    /// call, so that it does not know them again.
+    fn check_repetition(&mut self, run_id: &str, ops: &[IncomingOp]) {
+        if ops.iter().any(|op| op.code.ends()) {
+            return;
+        }
+        for op in ops.iter().filter(|op| op.code.calls_back()) {
+            let message = format!(
+                "the first call was repeated with {} `{}`: the server carries it out once more, and the run is re-entered \
+                 once more",
+                op.code.as_str(),
+                op.label()
+            );
+            self.log.violation(ViolationKind::CarriedOutAgain, Some(run_id), message);
+        }
+    }
+
+    /// Makes the run, unless there is one of its id: then the call is a repeated one. Answers how many came before. The
+    /// state of a run that has ended is made anew, and knows nothing of what was in it.
+    fn create(&mut self, new: NewRun, method: Method, ids: (String, String), function: String) -> u32 {
         let run_id = new.run_id;
-        if let Some(run) = self.runs.get(&run_id) {
+        if let Some(run) = self.runs.get_mut(&run_id) {
+            run.creations += 1;
+            let creation = run.creations - 1;
+            if !run.stored {
+                run.restore();
+            }
             if run.event_data != new.event.data {
                 let message = "the run's id had been used for another request: the server answers 200 and goes by \
                                the first";
                 self.log.violation(ViolationKind::RunIdReused, Some(&run_id), message);
             }
-            return;
+            return creation;
         }
         let restores = new.event.name.as_deref() == Some(event::HTTP_REQUEST);
         let retries = retries(new.retries);
@@ -182,6 +216,7 @@ impl State {
         self.runs.insert(run_id.clone(), run);
         self.order.push(run_id.clone());
         self.log.notice(&Notice::RunCreated { run_id, function });
+        0
     }
 
     fn check_new_run(&mut self, new: &NewRun) {

@@ -1,6 +1,8 @@
 //! Operations as they come in, read no more strictly than the real server reads them.
 
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -20,6 +22,10 @@ pub(crate) struct IncomingOp {
     pub(crate) opts: Value,
     pub(crate) data: Option<Box<RawValue>>,
     pub(crate) error: Option<Value>,
+    /// The same as it came.
+    raw_error: Option<Box<RawValue>>,
+    /// When the step began, on the app's clock.
+    pub(crate) began: Option<SystemTime>,
     /// By these two an operation is known again: the whole of it, and its outcome alone.
     pub(crate) identity: u64,
     pub(crate) outcome: u64,
@@ -112,6 +118,11 @@ impl Code {
         )
     }
 
+    /// Whether the app is called back because of it, now or later.
+    pub(crate) fn calls_back(self) -> bool {
+        self.plans() || matches!(self, Self::StepError | Self::StepFailed | Self::DiscoveryRequest)
+    }
+
     /// Whether it is taken before the others that came with it.
     pub(crate) fn goes_first(self) -> bool {
         self == Self::WaitForEvent
@@ -149,7 +160,15 @@ struct Fields {
     #[serde(default)]
     opts: Value,
     data: Option<Box<RawValue>>,
-    error: Option<Value>,
+    error: Option<Box<RawValue>>,
+    timing: Option<TimingFields>,
+}
+
+#[derive(Deserialize)]
+struct TimingFields {
+    /// Nanoseconds since the Unix epoch.
+    #[serde(default)]
+    a: u64,
 }
 
 #[derive(Deserialize)]
@@ -162,7 +181,9 @@ impl IncomingOp {
     fn parse(raw: &RawValue) -> Result<Self, Unreadable> {
         let fields: Fields =
             serde_json::from_str(raw.get()).map_err(|error| Unreadable::Shape(error.to_string()))?;
-        if fields.error.as_ref().is_some_and(|error| !error.is_object()) {
+        let error: Option<Value> =
+            fields.error.as_ref().and_then(|error| serde_json::from_str(error.get()).ok());
+        if fields.error.is_some() && !error.as_ref().is_some_and(Value::is_object) {
             return Err(Unreadable::Shape("`error` is not an object".to_owned()));
         }
         let name = fields.op.unwrap_or_default();
@@ -175,7 +196,7 @@ impl IncomingOp {
             Some(userland) => (userland.id, userland.index.unwrap_or_default()),
             None => (None, 0),
         };
-        let outcome = match &fields.error {
+        let outcome = match &error {
             Some(error) => hash(&(code.as_str(), error.to_string())),
             None => hash(&(code.as_str(), fields.data.as_ref().map(|data| data.get()))),
         };
@@ -187,7 +208,9 @@ impl IncomingOp {
             index,
             opts: fields.opts,
             data: fields.data,
-            error: fields.error,
+            error,
+            raw_error: fields.error,
+            began: fields.timing.map(|timing| UNIX_EPOCH + Duration::from_nanos(timing.a)),
             identity: hash(raw.get()),
             outcome,
         })
@@ -229,12 +252,12 @@ impl IncomingOp {
 
     /// A step's error as it is stored: `{"error":…}`, without what is only for the server.
     pub(crate) fn stored_error(&self) -> String {
-        let mut error = self.error.clone().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
-        if let Some(fields) = error.as_object_mut() {
-            fields.remove("__serialized");
-            fields.remove("noRetry");
-        }
-        serde_json::json!({ "error": error }).to_string()
+        let raw = self.raw_error.as_ref().map_or("{}", |error| error.get());
+        let mut fields: BTreeMap<String, &RawValue> = serde_json::from_str(raw).unwrap_or_default();
+        fields.remove("__serialized");
+        fields.remove("noRetry");
+        let error = serde_json::to_string(&fields).unwrap_or_else(|_| "{}".to_owned());
+        format!(r#"{{"error":{error}}}"#)
     }
 
     /// The error's message.

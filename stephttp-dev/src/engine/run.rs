@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
 
+use super::number::as_read;
 use super::op::{Code, IncomingOp};
 use crate::inspect::{ResponseView, RunStatus, RunView, StepStatus, StepView};
 
@@ -31,17 +32,27 @@ pub(crate) struct Run {
     /// Allows reading the output.
     pub(crate) token: String,
     pub(crate) ending: Option<Ending>,
+    /// Whether the server still has the run's state: until its end, and again when a first call comes after that.
+    pub(crate) stored: bool,
+    /// How often the run was created. What a repeated creation plans is planned once more.
+    pub(crate) creations: u32,
+    /// Which creation plans something at the moment, from 0; 0 otherwise.
+    pub(crate) creation: u32,
     /// The state as `/actions` shows it: raw JSON by hashed id.
     pub(crate) memo: BTreeMap<String, String>,
     pub(crate) memo_bytes: usize,
     /// Names of jobs that have been made, most of them after steps' hashes: no name is used twice.
-    pub(crate) scheduled: HashSet<String>,
+    scheduled: HashSet<String>,
     /// Of a group that was planned in a re-entry: what is not done yet.
     pub(crate) pending: HashSet<String>,
     /// The step that was saved last.
     pub(crate) last_saved: Option<String>,
     /// The run and the step that invoked this one.
     pub(crate) invoker: Option<(String, String)>,
+    /// Who has been told that the run is over, and when.
+    told: HashMap<Origin, SystemTime>,
+    /// Hashes of all steps that ever had a value.
+    finished: HashSet<String>,
     steps: Vec<StepRecord>,
     by_hash: HashMap<String, usize>,
     /// By hashed ids, in which order operations first came. It is not always that in which they are taken.
@@ -156,12 +167,17 @@ impl Run {
             force_plan: false,
             token: format!("{}{}", ulid::Ulid::generate(), ulid::Ulid::generate()).to_lowercase(),
             ending: None,
+            stored: true,
+            creations: 1,
+            creation: 0,
             memo: BTreeMap::new(),
             memo_bytes: 0,
             scheduled: HashSet::new(),
             pending: HashSet::new(),
             last_saved: None,
             invoker: None,
+            told: HashMap::new(),
+            finished: HashSet::new(),
             steps: Vec::new(),
             by_hash: HashMap::new(),
             places: HashMap::new(),
@@ -170,6 +186,30 @@ impl Run {
 
     pub(crate) fn status(&self) -> RunStatus {
         self.ending.as_ref().map_or(RunStatus::Running, |ending| ending.status)
+    }
+
+    /// Makes the run's state anew, empty.
+    pub(crate) fn restore(&mut self) {
+        self.stored = true;
+        self.memo.clear();
+        self.memo_bytes = 0;
+        self.scheduled.clear();
+        self.pending.clear();
+        self.last_saved = None;
+        self.force_plan = false;
+    }
+
+    /// Takes a name for a job; answers whether it was free. Each creation of the run has names of its own.
+    pub(crate) fn takes_name(&mut self, name: String) -> bool {
+        let name = if self.creation > 0 { format!("{}/{name}", self.creation) } else { name };
+        self.scheduled.insert(name)
+    }
+
+    /// Tells a request that the run is over; answers when it was told before.
+    pub(crate) fn tell_of_end(&mut self, origin: &Origin, at: SystemTime) -> Option<SystemTime> {
+        let told = self.told.get(origin).copied();
+        self.told.entry(origin.clone()).or_insert(at);
+        told
     }
 
     /// Remembers when an operation first came, before or after others.
@@ -220,6 +260,7 @@ impl Run {
         self.memo_bytes += raw.len();
         self.memo.insert(hash.to_owned(), raw);
         self.pending.remove(hash);
+        self.finished.insert(hash.to_owned());
         self.last_saved = Some(hash.to_owned());
         true
     }
@@ -236,11 +277,18 @@ impl Run {
         true
     }
 
-    /// Whether a report that a step ran is news; remembers it.
-    pub(crate) fn news(&mut self, op: &IncomingOp, origin: &Origin) -> News {
-        let finished = self.memo.contains_key(&op.id);
+    /// Whether a report that a step ran is news; remembers it. `twins` are the requests of all dispatches of the job from
+    /// which it comes.
+    pub(crate) fn news(&mut self, op: &IncomingOp, origin: &Origin, twins: &[String]) -> News {
+        let finished = self.finished.contains(&op.id);
         let reports = &mut self.record(op).reports;
-        if reports.iter().any(|report| report.origin == *origin && report.identity == op.identity) {
+        // Before the step has ended, the job's next dispatch is a retry.
+        let twin = |other: &Origin| {
+            finished && matches!(other, Origin::Dispatch(request) if twins.contains(request))
+        };
+        if reports.iter().any(|report| {
+            report.identity == op.identity && (report.origin == *origin || twin(&report.origin))
+        }) {
             return News::Repeated;
         }
         let earlier = reports.last().map(|report| report.outcome == op.outcome);
@@ -260,11 +308,11 @@ impl Run {
         step.map_or_else(|| hash.to_owned(), StepView::label)
     }
 
-    /// `{"<hash>":<value>,…}`, as `/actions` answers it.
-    pub(crate) fn actions(&self) -> String {
-        let entries: Vec<String> =
-            self.memo.iter().map(|(hash, value)| format!("\"{hash}\":{value}")).collect();
-        format!("{{{}}}", entries.join(","))
+    /// `{"<hash>":<value>,…}`, as `/actions` answers it; `None` when a number in it is too large to be read.
+    pub(crate) fn actions(&self) -> Option<String> {
+        let entry = |(hash, value): (&String, &String)| Some(format!("\"{hash}\":{}", as_read(value).ok()?));
+        let entries: Option<Vec<String>> = self.memo.iter().map(entry).collect();
+        Some(format!("{{{}}}", entries?.join(",")))
     }
 
     /// The event, as `/batch` answers it.

@@ -7,6 +7,7 @@ use super::State;
 use super::apply::{Applied, By, Source};
 use super::delay;
 use super::flow::Ended;
+use super::number::{as_read, lossy_integers};
 use super::op::IncomingOp;
 use super::run::{News, Origin};
 use super::work::{JobKind, NewJob};
@@ -27,7 +28,9 @@ pub(crate) enum Stored {
 impl State {
     pub(super) fn step_ran(&mut self, run_id: &str, op: &IncomingOp, source: &Source<'_>) -> Applied {
         let value = op.stored_output();
-        if self.report(run_id, op, source.origin) != News::New {
+        let news = self.report(run_id, op, source.origin);
+        let finished = self.runs.get(run_id).is_some_and(|run| run.memo.contains_key(&op.id));
+        if news != News::New && finished {
             // The first value stays. The server goes on all the same, unless it has for this step already. What is
             // the same as before tells it whether others are open; what differs does not.
             let same = self.runs.get(run_id).is_some_and(|run| run.memo.get(&op.id) == Some(&value));
@@ -64,11 +67,12 @@ impl State {
         if !may_retry || op.no_retry() {
             return self.step_failed_for_good(run_id, op, source);
         }
-        if self.report(run_id, op, source.origin) != News::New {
-            return Applied::Done;
-        }
-        if let Some(run) = self.runs.get_mut(run_id) {
+        let news = self.report(run_id, op, source.origin);
+        let Some(run) = self.runs.get_mut(run_id) else { return Applied::Done };
+        if news == News::New {
             run.show(op, StepStatus::Retrying, op.error.clone());
+        } else if run.creation == 0 {
+            return Applied::Done;
         }
         let reason = format!("step {} failed: {}", op.label(), op.message());
         if source.by != By::Checkpoint {
@@ -77,7 +81,7 @@ impl State {
         let after = self.backoff.first();
         let due = self.now() + after;
         let run = self.runs.get_mut(run_id);
-        if run.is_some_and(|run| run.scheduled.insert(format!("{}-sync-retry", op.id))) {
+        if run.is_some_and(|run| run.takes_name(format!("{}-sync-retry", op.id))) {
             self.work.schedule(run_id, NewJob::plain(JobKind::Retry, due));
             self.log.notice(&Notice::RetryScheduled { run_id: run_id.to_owned(), after, reason });
         }
@@ -91,7 +95,9 @@ impl State {
         source: &Source<'_>,
     ) -> Applied {
         let value = op.stored_error();
-        let pending = if self.report(run_id, op, source.origin) == News::New {
+        let news = self.report(run_id, op, source.origin);
+        let finished = self.runs.get(run_id).is_some_and(|run| run.memo.contains_key(&op.id));
+        let pending = if news == News::New || !finished {
             let Stored::Yes { pending } = self.store(run_id, op, value, source.by) else {
                 return Applied::TooLarge;
             };
@@ -122,8 +128,9 @@ impl State {
     pub(super) fn report(&mut self, run_id: &str, op: &IncomingOp, origin: &Origin) -> News {
         let register =
             op.user_id.as_ref().is_some_and(|id| self.registers.iter().any(|prefix| id.starts_with(prefix)));
+        let twins = self.log.twins(origin);
         let Some(run) = self.runs.get_mut(run_id) else { return News::New };
-        let news = run.news(op, origin);
+        let news = run.news(op, origin, &twins);
         if let News::RanTwice(how) = news
             && !register
         {
@@ -137,7 +144,7 @@ impl State {
         news
     }
 
-    /// Stores a step's value, unless it is too large; ends a run that has too many.
+    /// Stores a step's value, unless it is too large. How many there are is looked at when the run is re-entered.
     pub(super) fn store(&mut self, run_id: &str, op: &IncomingOp, value: String, by: By) -> Stored {
         let Some(run) = self.runs.get_mut(run_id) else { return Stored::TooLarge };
         let (length, total) = (value.len(), run.memo_bytes + value.len());
@@ -163,23 +170,45 @@ impl State {
             self.log.violation(ViolationKind::TooLarge, Some(run_id), format!("{what}: {effect}"));
             return Stored::TooLarge;
         }
-        if run.memo.len() >= limits::RUN_STEPS {
-            let message = format!("step `{}` is one too many: the server completes the run", op.label());
-            self.log.violation(ViolationKind::TooManySteps, Some(run_id), message);
-            let text = "function has too many steps";
-            let name = "InngestErrFunctionOverflowed";
-            let output = serde_json::json!({"error": text, "name": name, "message": text}).to_string();
-            self.end_raw(run_id, RunStatus::Completed, output.into());
-            return Stored::Yes { pending: false };
-        }
+        let (lossy, unreadable) =
+            (if op.code.ran() { lossy_integers(&value) } else { Vec::new() }, as_read(&value).err());
         run.keep(&op.id, value);
+        self.note_lossy(lossy, Some(run_id), &format!("step `{}`", op.label()));
+        if let Some(number) = unreadable {
+            let message = format!(
+                "step `{}` has the number {number}, which no float can hold: the server cannot read the run's state any more",
+                op.label()
+            );
+            self.log.violation(ViolationKind::LossyNumber, Some(run_id), message);
+        }
+        let Some(run) = self.runs.get(run_id) else { return Stored::Yes { pending: false } };
         Stored::Yes { pending: !run.pending.is_empty() }
+    }
+
+    /// Ends a run that is to be re-entered and has as many steps as a run may have; answers whether it did.
+    pub(super) fn overflow(&mut self, run_id: &str) -> bool {
+        let Some(run) = self.running(run_id).filter(|run| run.memo.len() >= limits::RUN_STEPS) else {
+            return false;
+        };
+        let message = format!(
+            "the run has {} steps and is to be re-entered, with {} allowed by then: the server completes it",
+            run.memo.len(),
+            limits::RUN_STEPS - 1
+        );
+        self.log.violation(ViolationKind::TooManySteps, Some(run_id), message);
+        let output = serde_json::json!({
+            "error": "function has too many steps",
+            "name": "InngestErrFunctionOverflowed",
+            "message": format!("The function run exceeded the step limit of {} steps.", limits::RUN_STEPS),
+        });
+        self.end_raw(run_id, RunStatus::Completed, output.to_string().into());
+        true
     }
 
     pub(super) fn plan(&mut self, run_id: &str, op: &IncomingOp, source: &Source<'_>) -> Applied {
         let now = self.now();
         let Some(run) = self.runs.get_mut(run_id) else { return Applied::Done };
-        if run.scheduled.insert(format!("{}-plan", op.id)) {
+        if run.takes_name(format!("{}-plan", op.id)) {
             if !run.memo.contains_key(&op.id) {
                 run.show(op, StepStatus::Planned, None);
             }
@@ -208,7 +237,7 @@ impl State {
             }
         };
         let Some(run) = self.runs.get_mut(run_id) else { return Applied::Done };
-        if run.scheduled.insert(op.id.clone()) {
+        if run.takes_name(op.id.clone()) {
             if !run.memo.contains_key(&op.id) {
                 run.show(op, StepStatus::Waiting, None);
             }

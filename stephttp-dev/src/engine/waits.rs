@@ -138,8 +138,14 @@ impl State {
     ) -> bool {
         let due = self.now() + timeout;
         let Some(run) = self.runs.get_mut(run_id) else { return false };
-        if !run.scheduled.insert(op.id.clone()) {
+        if !run.takes_name(op.id.clone()) {
             return false;
+        }
+        if run.creation > 0 {
+            // The server knows the wait by the run and the step: it is there once, and whatever ends it ends it once.
+            if run.memo.contains_key(&op.id) || self.waits.find(run_id, &op.id).is_some() {
+                return true;
+            }
         }
         if !run.memo.contains_key(&op.id) {
             run.show(op, status, None);

@@ -29,6 +29,8 @@ pub(crate) struct Job {
     pub(crate) group: Option<String>,
     /// Whether planning was forced when the latest dispatch began.
     pub(crate) forced: bool,
+    /// Whether it is another job once more: nothing is lost with it.
+    pub(crate) again: bool,
 }
 
 /// Why a re-entry is made.
@@ -127,6 +129,7 @@ impl Work {
             race: new.race,
             group: new.group,
             forced: false,
+            again: false,
         };
         self.jobs.insert(key, job);
     }
@@ -157,9 +160,28 @@ impl Work {
         self.jobs.get_mut(&key)
     }
 
-    /// A run's job, by its id on the wire.
-    pub(crate) fn find(&self, run_id: &str, id: &str) -> Option<&Job> {
-        self.jobs.values().find(|job| job.run_id == run_id && job.id == id)
+    /// Whether a dispatch is under way, and the latest of its job.
+    pub(crate) fn is_live(&self, run_id: &str, id: &str, request: &str, generation: u32) -> bool {
+        self.jobs.values().any(|job| {
+            job.run_id == run_id
+                && job.id == id
+                && job.live.as_deref() == Some(request)
+                && job.generation == generation
+        })
+    }
+
+    /// Plans a job that is there already, or was, once more.
+    pub(crate) fn again(&mut self, job: &Job, due: SystemTime) {
+        let key = self.twin(job);
+        self.queue.insert((due, job.kind.rank(), key));
+    }
+
+    /// Makes a job once more, to be dispatched by the caller.
+    pub(crate) fn twin(&mut self, job: &Job) -> JobKey {
+        let key = self.next_key;
+        self.next_key += 1;
+        self.jobs.insert(key, Job { live: None, again: true, ..job.clone() });
+        key
     }
 
     /// A run's jobs that are being dispatched, oldest first.
@@ -175,9 +197,13 @@ impl Work {
         self.jobs.remove(&key);
     }
 
-    /// Drops everything that a run still has to do.
-    pub(crate) fn drop_run(&mut self, run_id: &str) {
-        self.jobs.retain(|_, job| job.run_id != run_id);
+    /// Drops what a run that has ended still had to do, but for what is under way or due: that comes although the run is
+    /// over.
+    pub(crate) fn leave_run(&mut self, run_id: &str) {
+        let now = self.time.now();
+        let due = self.queue.iter().take_while(|(due, _, _)| *due <= now).filter(|(_, rank, _)| *rank == 0);
+        let due: HashSet<JobKey> = due.map(|(_, _, key)| *key).collect();
+        self.jobs.retain(|key, job| job.run_id != run_id || job.live.is_some() || due.contains(key));
         self.queue.retain(|(_, _, key)| self.jobs.contains_key(key));
     }
 

@@ -211,3 +211,42 @@ async fn time_that_is_held_goes_on_when_it_is_released() {
     server.wait_for_end(&run_id).await;
     assert_eq!(server.now(), started + HOUR);
 }
+
+/// An instant so long after another, as an SDK writes it.
+fn instant(after: std::time::SystemTime, by: Duration) -> String {
+    humantime::format_rfc3339_millis(after + by).to_string()
+}
+
+// PROTOCOL 14.9
+#[tokio::test]
+async fn a_sleep_until_an_instant_can_end_half_a_second_early() {
+    for (wanted, slept) in [(10_499, 10), (10_500, 11), (400, 0)] {
+        let server = DevServer::builder().clock(Clock::Manual).start().await.unwrap();
+        let client = Client::new(&server);
+        let app = App::answering([result(200, "")]).await;
+        let began = server.now();
+        let until = instant(began, Duration::from_millis(wanted));
+        client.create(&report(&new_id(), &app.domain, [sleep("s", &until)])).await;
+        server.advance(Duration::from_secs(60)).await;
+        let at = server.dispatches()[0].at;
+        assert_eq!(at.duration_since(began).unwrap(), Duration::from_secs(slept), "{wanted}");
+    }
+}
+
+// PROTOCOL 14.13
+#[tokio::test]
+async fn retry_after_counts_from_the_beginning_of_the_second() {
+    let server = DevServer::builder().clock(Clock::Manual).start().await.unwrap();
+    let client = Client::new(&server);
+    let failed = ops([step_error("a")]).with("retry-after", "2");
+    let app = App::answering([failed, result(200, "")]).await;
+    // So that 0.7 s of a second have gone by.
+    let since_epoch = server.now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let whole = Duration::from_secs(since_epoch.as_secs() + 1);
+    let sleeps = whole + Duration::from_millis(700) - since_epoch;
+    let duration = format!("{}ms", sleeps.as_millis());
+    client.create(&report(&new_id(), &app.domain, [sleep("s", &duration)])).await;
+    server.advance(Duration::from_secs(60)).await;
+    let dispatches = server.dispatches();
+    assert_eq!(dispatches[1].at.duration_since(dispatches[0].at).unwrap(), Duration::from_millis(1_300));
+}

@@ -86,11 +86,11 @@ async fn a_re_entrys_save_that_is_too_large_is_refused() {
 
 // "1005 steps + sleep"
 #[tokio::test]
-async fn a_step_over_1000_completes_the_run_with_an_error() {
+async fn a_run_with_1000_steps_is_completed_with_an_error_when_it_is_to_be_re_entered() {
     let scene = Scene::new((0..1_000).map(|n| step_run(&format!("s{n}"), n)), [result(200, "")]).await;
     assert_eq!(scene.server.run(&scene.run_id).unwrap().status, RunStatus::Running);
     scene.server.assert_no_violations();
-    scene.client.steps(&scene.run_id, [step_run("more", 1), sleep("s", "1s")]).await;
+    scene.client.steps(&scene.run_id, [sleep("s", "1s")]).await;
     let run = scene.server.wait_for_end(&scene.run_id).await;
     assert_eq!(run.status, RunStatus::Completed);
     let output: Value = serde_json::from_str(&run.output).unwrap();
@@ -99,4 +99,20 @@ async fn a_step_over_1000_completes_the_run_with_an_error() {
         (&json!("function has too many steps"), &json!("InngestErrFunctionOverflowed"))
     );
     assert_eq!(scene.violations(), [ViolationKind::TooManySteps]);
+    assert!(scene.app.seen().is_empty());
+}
+
+// The end of a sleep is a step too, but the server counts before it
+#[tokio::test]
+async fn a_run_may_have_999_steps_when_it_is_re_entered_and_any_number_when_it_is_not() {
+    let steps = |count: u64| (0..count).map(|n| step_run(&format!("s{n}"), n));
+    let scene = Scene::new(steps(999), [ops([step_run("more", 1)]), result(200, "")]).await;
+    scene.client.steps(&scene.run_id, [sleep("s", "1s")]).await;
+    scene.server.wait_for_end(&scene.run_id).await;
+    assert_eq!((scene.app.seen().len(), scene.violations()), (1, vec![ViolationKind::TooManySteps]));
+
+    let ends = steps(1_200).chain([complete(200, "fin")]);
+    let scene = Scene::new(ends, [result(200, "")]).await;
+    assert_eq!(scene.server.run(&scene.run_id).unwrap().output, "fin");
+    scene.server.assert_no_violations();
 }

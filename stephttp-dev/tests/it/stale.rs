@@ -107,9 +107,15 @@ async fn a_save_after_the_end_is_refused_and_noted() {
     assert_eq!(client.save(&other, [step_run("a", 1)]).await.status, 200);
     answer.send(result(200, "")).unwrap();
     server.wait_for_end(&run_id).await;
-    // The same again is a call that was repeated.
-    assert_eq!(client.save(&other, [step_run("a", 1)]).await.status, 409);
+    // The same again is a call that was repeated, and what began before anybody knew of the end is nobody's mistake.
+    for id in ["a", "b"] {
+        let got = client.save(&other, [step_run(id, 1)]).await;
+        assert_eq!((got.status, &got.json()["error"]), (400, &"run not found in state store".into()));
+        assert_eq!(got.json()["data"]["run_id"], run_id.as_str());
+    }
     server.assert_no_violations();
-    assert_eq!(client.save(&other, [step_run("b", 1)]).await.status, 409);
+    let mut late = step_run("c", 1);
+    late["timing"]["a"] = (since_epoch() + 3_600_000_000_000_u64).into();
+    assert_eq!(client.save(&other, [late]).await.status, 400);
     assert_eq!(kinds(&server), [ViolationKind::RunEnded]);
 }

@@ -135,6 +135,12 @@ pub(crate) fn new_id() -> String {
     ulid::Ulid::generate().to_string()
 }
 
+/// Nanoseconds since the Unix epoch, as steps tell when they began.
+pub(crate) fn since_epoch() -> u64 {
+    let elapsed = std::time::UNIX_EPOCH.elapsed().unwrap();
+    u64::try_from(elapsed.as_nanos()).unwrap()
+}
+
 pub(crate) fn hash(id: &str) -> String {
     StepHash::of(id).to_string()
 }

@@ -92,7 +92,7 @@ async fn a_function_has_one_method() {
 #[tokio::test]
 async fn what_comes_after_the_end_is_noted() {
     let scene = Scene::new([step_run("a", 1), complete(200, "")], [result(200, "")]).await;
-    assert_eq!(scene.client.steps(&scene.run_id, [step_run("b", 1)]).await.status, 200);
+    assert_eq!(scene.client.steps(&scene.run_id, [step_run("b", 1)]).await.status, 400);
     assert_eq!(scene.violations(), [ViolationKind::RunEnded]);
 }
 
@@ -109,4 +109,19 @@ async fn ids_that_are_sent_have_to_be_right() {
 async fn violations_are_listed() {
     let scene = Scene::new([step_run("complete", 1)], [result(200, "")]).await;
     scene.server.assert_no_violations();
+}
+
+#[tokio::test]
+async fn an_answer_in_the_handlers_place_is_named_with_its_status_and_what_to_do() {
+    let rejected = Answer::new(503, r#"{"error":"rejected"}"#)
+        .with("x-inngest-no-retry", "false")
+        .with("x-stephttp-rejected", "401");
+    let scene = Scene::new([sleep("s", "1s")], [rejected, result(200, "")]).await;
+    // It is tried again, as the answer says.
+    let run = scene.server.wait_for_end(&scene.run_id).await;
+    assert_eq!(run.status, stephttp_dev::RunStatus::Completed);
+    assert_eq!(scene.violations(), [ViolationKind::Rejected]);
+    let message = &scene.server.violations()[0].message;
+    assert!(message.contains("answered a re-entry with 401 in the handler's place"), "{message}");
+    assert!(message.contains("Let re-entries pass"), "{message}");
 }
