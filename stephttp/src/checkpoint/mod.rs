@@ -305,9 +305,13 @@ impl Run {
             let (body, count) = payload::save(self.id(), dispatch, unsent)?;
             let hooked = self.hooked_checkpoint(CheckpointCall::Async, count).await;
             let extras = hooked.as_deref().map(HookedCheckpoint::extras);
+            let generation = dispatch.generation();
             let call = client.send_async(self.id(), body, patience, extras);
-            HookedCheckpoint::observe(hooked.as_deref(), call).await?;
-            return Ok(count);
+            return match HookedCheckpoint::observe(hooked.as_deref(), call).await {
+                // A later dispatch has come for the same job: what is saved is saved in its name.
+                Err(error) if error.is(StatusCode::CONFLICT) && dispatch.generation() > generation => Ok(0),
+                outcome => outcome.map(|()| count).map_err(DeliveryError::from),
+            };
         }
         if let Some(known) = created {
             let (body, count) = payload::add(self.id(), known, unsent)?;

@@ -35,18 +35,24 @@ impl ApiClient {
     /// Each hand-over leaves a step, so a state without any is one that is being deleted, and one with fewer steps than before
     /// too: it is asked for again. By then its deletion is over.
     pub(crate) async fn state_of(&self, run_id: RunId, known: usize) -> Result<MemoizedSteps, NoState> {
-        let mut waits = LOOK_AGAIN.iter();
-        loop {
-            match self.memoized_steps(run_id, Patience::Waited).await {
-                Ok(steps) if steps.len() >= known.max(1) => return Ok(steps),
-                Ok(_) => tracing::debug!(%run_id, "a state with fewer steps than the run has"),
-                Err(error) if error.is(StatusCode::GONE) => tracing::debug!(%run_id, "a run without a state"),
-                Err(error) => return Err(NoState::Failed(error)),
+        let mut state = self.look_at(run_id, known).await;
+        for wait in LOOK_AGAIN {
+            if !matches!(state, Err(NoState::Gone)) {
+                break;
             }
-            match waits.next() {
-                Some(wait) => tokio::time::sleep(*wait).await,
-                None => return Err(NoState::Gone),
-            }
+            tokio::time::sleep(wait).await;
+            state = self.look_at(run_id, known).await;
+        }
+        state
+    }
+
+    /// The same, asked for once.
+    pub(crate) async fn look_at(&self, run_id: RunId, known: usize) -> Result<MemoizedSteps, NoState> {
+        match self.memoized_steps(run_id, Patience::Waited).await {
+            Ok(steps) if steps.len() >= known.max(1) => Ok(steps),
+            Ok(_) => Err(NoState::Gone),
+            Err(error) if error.is(StatusCode::GONE) => Err(NoState::Gone),
+            Err(error) => Err(NoState::Failed(error)),
         }
     }
 

@@ -52,7 +52,7 @@ pub(super) async fn obtain(
                 return Err(over(run_id));
             }
             tokio::time::sleep(LAST_CHANCE_WAIT).await;
-            state = client.state_of(run_id, known).await;
+            state = client.look_at(run_id, known).await;
         }
     }
     state.map_err(|no_state| match no_state {

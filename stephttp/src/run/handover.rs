@@ -75,7 +75,10 @@ impl Run {
         if called_back > 1 || self.plans() {
             ops = ops.into_iter().map(Recorded::race).collect();
         }
-        if self.is_first() && ops.iter().any(|op| op.op() == OpCode::DiscoveryRequest) && !self.has_finished()
+        if self.is_first()
+            && context.is_empty()
+            && ops.iter().any(|op| op.op() == OpCode::DiscoveryRequest)
+            && !self.has_finished()
         {
             // A re-entry that finds no step at all cannot tell a new run from one whose state is being deleted.
             context.push(self.start(None));

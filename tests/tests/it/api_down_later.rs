@@ -303,6 +303,7 @@ async fn a_job_that_is_dispatched_again_while_it_is_under_way_runs_once() {
     let world = World::of(stage.app(post(superseded))).await;
     let response = world.post("/").send().await.unwrap();
     stage.door.reached(1).await;
+    world.inngest.wait_for_call(Call::Async, 1).await;
     let run_id = world.inngest.wait_for_run().await.id;
     assert!(world.inngest.redispatch(&run_id));
     world.inngest.wait_for_dispatch(2).await;

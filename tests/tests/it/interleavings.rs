@@ -218,7 +218,11 @@ async fn the_longest_delay_before_a_retry_is_a_day() {
     let response = world.post("/").send().await.unwrap();
     assert_eq!(world.follow(response).await.status(), 500);
     world.ended().await;
-    assert_eq!(world.inngest.dispatches()[0].response_headers["retry-after"], "86401", "a day, and what its clock may have lost");
+    assert_eq!(
+        world.inngest.dispatches()[0].response_headers["retry-after"],
+        "86401",
+        "a day, and what its clock may have lost"
+    );
     world.assert_clean();
 }
 

@@ -160,7 +160,9 @@ async fn a_remembered_value_that_is_gone_is_an_error_that_the_log_explains() {
     stage.effects.happen("hand over");
     let world = World::of(stage.app(get(greet))).await;
     // What a run has that began before the handler asked for the value.
-    let memo = stephttp_dev::Fault::on(Call::Actions).body(r#"{"40fa37ec00c761c7dbb6ebdee6d4a260b922f5f4":null}"#);
+    let memo = stephttp_dev::Fault::on(Call::Actions)
+        .first(9)
+        .body(r#"{"40fa37ec00c761c7dbb6ebdee6d4a260b922f5f4":null}"#);
     world.inngest.inject(memo);
     let response = world.get("/").header("authorization", "Ada").send().await.unwrap();
     let output = world.follow(response).await;

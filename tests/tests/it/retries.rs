@@ -142,7 +142,10 @@ async fn a_failure_says_when_to_try_again() {
     let response = world.post("/").send().await.unwrap();
     assert_eq!(world.follow(response).await.text().await.unwrap(), "done");
     let dispatches = world.inngest.dispatches();
-    assert_eq!(dispatches[0].response_headers["retry-after"], "121", "rounded up, and a second that Inngest's clock may have lost");
+    assert_eq!(
+        dispatches[0].response_headers["retry-after"], "121",
+        "rounded up, and a second that Inngest's clock may have lost"
+    );
     let waited = dispatches[1].at.duration_since(dispatches[0].at).unwrap();
     assert!(waited >= Duration::from_millis(119_001), "{waited:?}");
     assert!(waited <= Duration::from_secs(121), "{waited:?}");
@@ -175,7 +178,7 @@ async fn an_uncaught_step_error_fails_the_run_and_its_client_gets_a_500() {
     assert_eq!(answer.status(), 500);
     let body: serde_json::Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
     // In dev mode.
-    assert_eq!(body, json!({ "error": "a step failed", "step": "second", "message": "no" }));
+    assert_eq!(body, json!({ "error": "a step failed", "step": "second", "message": "disk full" }));
     let run = world.ended().await;
     assert_eq!(run.status, RunStatus::Failed);
     assert_eq!(effects.all(), ["first", "second"]);

@@ -62,7 +62,16 @@ async fn they_add_headers_to_every_call_and_are_told_how_checkpoints_end() {
     assert_eq!(world.follow(response).await.text().await.unwrap(), "done");
     let run = world.ended().await;
     let told = |call: &str| ["inner", "outer"].map(|name| format!("{name}: middleware-calls {call}"));
-    assert_eq!(seen.all(), [told("NewRun 2 1 Err(503)"), told("NewRun 1 1 Ok(())"), told("Steps 2 1 Ok(())"), told("Async 1 1 Ok(())")].concat());
+    assert_eq!(
+        seen.all(),
+        [
+            told("NewRun 2 1 Err(Some(503))"),
+            told("NewRun 0 1 Ok(())"),
+            told("Steps 2 1 Ok(())"),
+            told("Async 1 1 Ok(())")
+        ]
+        .concat()
+    );
     let calls = [Call::NewRun, Call::Async, Call::Signals].map(|kind| world.inngest.calls_of(kind));
     assert_eq!(calls.each_ref().map(Vec::len), [2, 1, 1]);
     for call in calls.iter().flatten() {

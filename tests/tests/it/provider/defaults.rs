@@ -151,7 +151,10 @@ async fn a_default_time_holds_for_functions_that_may_be_called_back() {
         let text = if hands_over {
             let text = world.follow(response).await.text().await.unwrap();
             let told = world.inngest.calls_of(Call::NewRun)[0].json()["steps"].clone();
-            assert_eq!((&told[0]["name"], &told[1]["op"]), (&"stephttp:start".into(), &"DiscoveryRequest".into()));
+            assert_eq!(
+                (&told[0]["name"], &told[1]["op"]),
+                (&"stephttp:start".into(), &"DiscoveryRequest".into())
+            );
             text
         } else {
             assert_eq!(response.status(), 200);
