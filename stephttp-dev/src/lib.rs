@@ -117,6 +117,27 @@
 //! - Delays that are only the real server's slowness (its queue takes some 100 ms for each re-entry, the output is
 //!   looked for every 2 s).
 //!
+//! # Where it is kinder than the real server
+//!
+//! What the real server does only at times happens here when a test wants it, so that all other tests are always the same:
+//!
+//! - The state of a run that is being ended is gone at once. At the real server it can be empty for a moment: a
+//!   [`Fault`] [of ended runs](Fault::of_ended_runs) does that. The state of a run that goes on always loads, unless a fault
+//!   lets `/actions` answer 410.
+//! - Discoveries that are under way or due when a run ends come all the same, and their answers count. There are no more of
+//!   them than that, unless [`DevServer::reenter_after_end`] asks for some.
+//! - A retried step that runs for long is not dispatched again beside itself, unless
+//!   [`DevServer::dispatch_beside`] does it. Nor does any re-entry come once more after its answer, unless
+//!   [`DevServer::duplicate_dispatch`] says so.
+//! - An output is there as soon as the run has ended, unless [`DevServer::empty_outputs`] says otherwise.
+//! - `/async` is refused with 409 in the name of a dispatch that another has taken the place of. The real server looks at
+//!   that only where it is told to.
+//! - Steps' values keep the order of their fields. Their numbers become floats as they do there.
+//! - Statuses and steps are shown at once and completely.
+//!
+//! A late answer that ends a run as it has ended already, with the same status and the same output, is no violation: the
+//! real server writes both once more, and nothing changes.
+//!
 //! An event whose id has been seen wakes nobody. The real server's ids only keep functions from being triggered twice: a
 //! second event of one id wakes whoever waits by then. See [`EventView::duplicate`].
 

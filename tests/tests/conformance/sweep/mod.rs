@@ -1,8 +1,9 @@
 //! The crash sweep: a scenario is played again and again, and each time something else goes wrong.
 //!
 //! What goes wrong is one thing in one place: the app's process dies, with all its tasks and connections, right after a
-//! side effect, right before an API call arrives or right after one was processed; or one API call fails. The places are
-//! counted up until there are no more. A process that died starts anew on the same port, and a client whose connection
+//! side effect, right before an API call arrives or right after one was processed; one API call fails; the run's state is
+//! empty or gone when it is asked for; or a re-entry comes once more after its answer, or after the run's end. The places
+//! are counted up until there are no more. A process that died starts anew on the same port, and a client whose connection
 //! broke repeats its request.
 //!
 //! Each time the client must get the same answer in the end, a step whose result had been saved must not run again, and no
@@ -33,16 +34,28 @@ enum Mishap {
     CallCutBefore,
     /// The connection is closed after the call has been processed.
     CallCutAfter,
+    /// The run's state is asked for, and there is nothing in it, as while a run is being ended.
+    StateEmpty,
+    /// The run's state is asked for and said to be gone, as when it cannot be loaded at the moment.
+    StateGone,
+    /// A re-entry comes once more after its answer has been taken.
+    DispatchRepeated,
+    /// A run is re-entered once more after its end. There is one place.
+    ReentryAfterEnd,
 }
 
 impl Mishap {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 10] = [
         Self::DeathAfterEffect,
         Self::DeathBeforeCall,
         Self::DeathAfterCall,
         Self::CallFails,
         Self::CallCutBefore,
         Self::CallCutAfter,
+        Self::StateEmpty,
+        Self::StateGone,
+        Self::DispatchRepeated,
+        Self::ReentryAfterEnd,
     ];
 
     fn is_death(self) -> bool {
@@ -50,7 +63,7 @@ impl Mishap {
     }
 }
 
-/// A mishap and its place: the n-th effect or call, from 1.
+/// A mishap and its place: the n-th effect, call or re-entry, from 1.
 #[derive(Debug, Clone, Copy)]
 struct Plan {
     mishap: Mishap,
@@ -76,7 +89,7 @@ async fn every_place(scenario: &Scenario, mishap: Mishap) -> Result<(), String> 
         PASSES.fetch_add(1, Ordering::Relaxed);
         let struck =
             pass::play(scenario, plan).await.map_err(|error| format!("{mishap:?} no. {nth}: {error}"))?;
-        if !struck {
+        if !struck || mishap == Mishap::ReentryAfterEnd {
             return Ok(());
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use inngest::SetupOpts;
-use stephttp_dev::{DevServer, RunStatus, RunView, StepStatus};
+use stephttp_dev::{Call, DevServer, Fault, RunStatus, RunView, StepStatus};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -45,12 +45,13 @@ pub(super) async fn play(scenario: &Scenario, plan: Plan) -> Result<bool, String
     };
     let machine = Arc::new(Machine::start(listener, program));
     trouble.meet(&machine);
+    trouble.prepare();
 
     let story = story(scenario, plan, &inngest, engine, &stage, &trouble, &machine, &origin);
     let outcome =
         tokio::time::timeout(LIMIT, story).await.unwrap_or_else(|_| Err("it does not end".to_owned()));
     outcome.map_err(|error| format!("{error}\n{}", story_of(engine)))?;
-    Ok(trouble.has_struck())
+    Ok(trouble.has_struck() || trouble.engine_struck())
 }
 
 #[allow(clippy::too_many_arguments, reason = "all that a pass is made of")]
@@ -75,6 +76,7 @@ async fn story(
     )?;
     check::answer(&visit.answer, &received)?;
     delivered(trouble, machine).await?;
+    answered(engine).await;
     let run = stage.run_of(&received.visit);
     if let (Some(expected), Some(run)) = (&visit.run, &run) {
         let died = plan.mishap.is_death() && trouble.has_struck();
@@ -104,6 +106,15 @@ async fn delivered(trouble: &Trouble, machine: &Machine) -> Result<(), String> {
         if machine.provider().1 == number {
             return outcome.map_err(|error| format!("not delivered: {error}"));
         }
+    }
+}
+
+/// Waits until the app has answered every re-entry, also those that come when the run is over.
+async fn answered(engine: &DevServer) {
+    let mut known = 0;
+    while known < engine.dispatches().len() {
+        known += 1;
+        engine.wait_for_answer(known).await;
     }
 }
 
@@ -167,6 +178,29 @@ impl Trouble {
 
     fn meet(&self, machine: &Arc<Machine>) {
         let _ = self.machine.set(Arc::downgrade(machine));
+    }
+
+    /// Lets the engine do what is its part.
+    fn prepare(&self) {
+        let (engine, nth) = (&self.engine, self.plan.nth);
+        match self.plan.mishap {
+            Mishap::StateEmpty => engine.inject(Fault::on(Call::Actions).nth(nth).body("{}")),
+            Mishap::StateGone => engine.inject(Fault::on(Call::Actions).nth(nth).respond(410)),
+            Mishap::DispatchRepeated => engine.duplicate_dispatch(nth),
+            Mishap::ReentryAfterEnd => engine.reenter_after_end(1),
+            _ => {}
+        }
+    }
+
+    /// Whether the engine came to the place of its mishap.
+    fn engine_struck(&self) -> bool {
+        let nth = self.plan.nth;
+        match self.plan.mishap {
+            Mishap::StateEmpty | Mishap::StateGone => self.engine.calls_of(Call::Actions).len() >= nth,
+            // What is repeated is not repeated again.
+            Mishap::DispatchRepeated => self.engine.dispatches().len() > nth,
+            _ => false,
+        }
     }
 
     fn has_struck(&self) -> bool {
@@ -257,7 +291,11 @@ impl Fates for Trouble {
             return Fate::Passes;
         }
         let fate = match self.plan.mishap {
-            Mishap::DeathAfterEffect => return Fate::Passes,
+            Mishap::DeathAfterEffect
+            | Mishap::StateEmpty
+            | Mishap::StateGone
+            | Mishap::DispatchRepeated
+            | Mishap::ReentryAfterEnd => return Fate::Passes,
             Mishap::DeathBeforeCall => Fate::DeathBefore,
             Mishap::DeathAfterCall => Fate::DeathAfter,
             Mishap::CallFails => Fate::Fails,
