@@ -33,7 +33,7 @@ const SHOWN: usize = 400;
 pub(crate) fn answer(expected: &Answer, received: &Received) -> Result<(), String> {
     let body = String::from_utf8_lossy(&received.body);
     let whole = format!("{} {}", received.status, short(&body));
-    let right = expected.statuses.contains(&received.status.as_u16())
+    let right = expected.allows(received.status.as_u16())
         && expected.at_once.is_none_or(|at_once| at_once == received.at_once);
     if !right {
         let how = match expected.at_once {
@@ -41,7 +41,7 @@ pub(crate) fn answer(expected: &Answer, received: &Received) -> Result<(), Strin
             Some(false) => " by a redirect",
             None => "",
         };
-        return Err(format!("the client must get {}{how}, but got {whole}", status(&expected.statuses)));
+        return Err(format!("the client must get {}{how}, but got {whole}", text_of(&expected.statuses)));
     }
     for (name, value) in &expected.headers {
         if received.headers.get(*name).is_none_or(|got| got != value) {
@@ -55,9 +55,19 @@ pub(crate) fn answer(expected: &Answer, received: &Received) -> Result<(), Strin
     expected.body.check(&body)
 }
 
-fn status(range: &RangeInclusive<u16>) -> String {
-    let (low, high) = (range.start(), range.end());
-    if low == high { low.to_string() } else { format!("{low} to {high}") }
+impl Answer {
+    /// Whether it may have this status.
+    pub(crate) fn allows(&self, status: u16) -> bool {
+        self.statuses.iter().any(|range| range.contains(&status))
+    }
+}
+
+fn text_of(statuses: &[RangeInclusive<u16>]) -> String {
+    let text = |range: &RangeInclusive<u16>| match (range.start(), range.end()) {
+        (low, high) if low == high => low.to_string(),
+        (low, high) => format!("{low} to {high}"),
+    };
+    statuses.iter().map(text).collect::<Vec<_>>().join(" or ")
 }
 
 impl Said {
@@ -138,7 +148,12 @@ pub(crate) fn view(expected: &RunEnd, seen: &Seen, is_over: bool) -> Result<Vec<
     if expected.any_steps {
         return Ok(lags);
     }
-    let missing = missing(&expected.shows, seen)?;
+    let (missing, in_order) = missing(&expected.shows, seen)?;
+    match expected.lenient.iter().find_map(Lenient::of_order) {
+        _ if in_order => {}
+        Some(reason) => lags.push(Lag { what: format!("shows another order: {reason}"), declared: true }),
+        None => return Err(format!("the run must show {:?}, but shows {:?}", expected.shows, names(seen))),
+    }
     let undeclared: Vec<&String> = missing
         .iter()
         .filter(|name| match expected.lenient.iter().find_map(|lenient| lenient.of_step(name)) {
@@ -155,9 +170,13 @@ pub(crate) fn view(expected: &RunEnd, seen: &Seen, is_over: bool) -> Result<Vec<
     Ok(lags)
 }
 
-/// The steps that are not shown; those that are must be in their order, and no others.
-fn missing(expected: &[String], seen: &Seen) -> Result<Vec<String>, String> {
-    let names = || seen.steps.iter().map(|step| step.name.as_str()).collect::<Vec<_>>();
+fn names(seen: &Seen) -> Vec<&str> {
+    seen.steps.iter().map(|step| step.name.as_str()).collect()
+}
+
+/// The steps that are not shown, and whether those that are shown are in their order. There must be no others.
+fn missing(expected: &[String], seen: &Seen) -> Result<(Vec<String>, bool), String> {
+    let mut in_order = true;
     let mut rest: Vec<(usize, &Step)> = seen.steps.iter().enumerate().collect();
     let mut missing = Vec::new();
     let before = |(place, step): &(usize, &Step), (other_place, other): &(usize, &Step)| {
@@ -175,12 +194,10 @@ fn missing(expected: &[String], seen: &Seen) -> Result<Vec<String>, String> {
             }
         }
         // Whatever is left comes later.
-        if last.is_some_and(|last| rest.iter().any(|step| before(step, &last))) {
-            return Err(format!("the run must show {expected:?}, but shows {:?}", names()));
-        }
+        in_order &= !last.is_some_and(|last| rest.iter().any(|step| before(step, &last)));
     }
-    let wrong = || format!("the run must show {expected:?}, but shows {:?}", names());
-    if rest.is_empty() { Ok(missing) } else { Err(wrong()) }
+    let wrong = || format!("the run must show {expected:?}, but shows {:?}", names(seen));
+    if rest.is_empty() { Ok((missing, in_order)) } else { Err(wrong()) }
 }
 
 fn sorted(texts: &[String]) -> Vec<String> {

@@ -49,8 +49,7 @@ pub(crate) async fn make(
         match once(visit, origin, handed_over, repeats).await {
             // Unless that is what the scenario is about.
             Ok(received)
-                if received.status == StatusCode::SERVICE_UNAVAILABLE
-                    && !visit.answer.statuses.contains(&503) =>
+                if received.status == StatusCode::SERVICE_UNAVAILABLE && !visit.answer.allows(503) =>
             {
                 last = format!("503 {}", String::from_utf8_lossy(&received.body));
             }
@@ -82,7 +81,7 @@ async fn once(
     if !at_once {
         let location = location_of(&response, &Url::parse(origin).expect("a URL"))?;
         let is_own = location.as_str().starts_with(origin);
-        if is_own == visit.answer.from_inngest {
+        if is_own == visit.answer.at_inngest {
             return Err(format!("the client is redirected to the wrong place: {}", location.path()));
         }
         handed_over.send_replace(run_in(location.path()));

@@ -53,7 +53,7 @@ pub(crate) trait Expect: Sized {
 
     /// The answer's status is one of these.
     fn with_status_in(mut self, statuses: RangeInclusive<u16>) -> Self {
-        self.expected().answer.statuses = statuses;
+        self.expected().answer.statuses = vec![statuses];
         self
     }
 
@@ -63,9 +63,15 @@ pub(crate) trait Expect: Sized {
         self
     }
 
+    /// The answer's status may be one of these, too.
+    fn or_status_in(mut self, statuses: RangeInclusive<u16>) -> Self {
+        self.expected().answer.statuses.push(statuses);
+        self
+    }
+
     /// The redirect leads to the server's own output URL, not to the app's output route.
-    fn from_inngest(mut self) -> Self {
-        self.expected().answer.from_inngest = true;
+    fn at_inngest(mut self) -> Self {
+        self.expected().answer.at_inngest = true;
         self
     }
 
@@ -94,7 +100,7 @@ pub(crate) trait Expect: Sized {
     }
 
     /// The run is cancelled.
-    fn is_cancelled(mut self) -> Self {
+    fn cancelled(mut self) -> Self {
         self.expected().ended().status = Some("CANCELLED");
         self
     }

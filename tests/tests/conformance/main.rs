@@ -152,10 +152,7 @@ fn reason_not_to_play(scenario: &Scenario, server: Option<&Server>) -> Option<St
         }
         (Need::Signature, _) => None,
     };
-    let there = match server {
-        Some(_) => scenario.dev_only.or(scenario.broken_on_real),
-        None => scenario.real_only,
-    };
+    let there = server.and_then(|_| scenario.dev_only.or(scenario.broken_on_real));
     let reason = scenario.broken.or(there).map(str::to_owned);
     reason.or_else(|| scenario.needs.iter().find_map(need))
 }
@@ -165,8 +162,7 @@ fn swept(scenario: Arc<Scenario>) -> (Trial, Option<String>) {
     let needs = (!scenario.needs.is_empty()).then_some("it needs what the sweep has not");
     let wire = scenario.loses.map(|_| "the sweep has a wire of its own");
     let several = (scenario.clients > 1).then_some("several clients");
-    let left_out =
-        scenario.broken.or(scenario.not_swept).or(scenario.real_only).or(several).or(needs).or(wire);
+    let left_out = scenario.broken.or(scenario.not_swept).or(several).or(needs).or(wire);
     let name = format!("{}/swept", scenario.name);
     let trial = Trial::test(name, move || RUNTIME.block_on(sweep::sweep(&scenario)).map_err(Into::into));
     (trial, left_out.map(str::to_owned))

@@ -39,8 +39,6 @@ pub(crate) struct Scenario {
     pub(crate) broken: Option<&'static str>,
     /// Which bug it shows on a real server only: the dev engine is kinder.
     pub(crate) broken_on_real: Option<&'static str>,
-    /// Why it cannot be played against the dev engine yet.
-    pub(crate) real_only: Option<&'static str>,
     /// What has to be there for it to be played.
     pub(crate) needs: Vec<Need>,
     /// Time takes its time, on the dev engine too.
@@ -78,13 +76,22 @@ pub(crate) enum Lenient {
     Status(&'static str),
     /// This step may be missing.
     Step(&'static str, &'static str),
+    /// The steps may come in another order.
+    Order(&'static str),
 }
 
 impl Lenient {
     pub(crate) fn of_status(&self) -> Option<&'static str> {
         match self {
             Self::Status(reason) => Some(reason),
-            Self::Step(..) => None,
+            _ => None,
+        }
+    }
+
+    pub(crate) fn of_order(&self) -> Option<&'static str> {
+        match self {
+            Self::Order(reason) => Some(reason),
+            _ => None,
         }
     }
 
@@ -115,11 +122,11 @@ pub(crate) struct Answer {
     /// Whether it comes in the response to the request itself, not by a redirect; `None`: either way.
     pub(crate) at_once: Option<bool>,
     /// It has one of these.
-    pub(crate) statuses: RangeInclusive<u16>,
+    pub(crate) statuses: Vec<RangeInclusive<u16>>,
     pub(crate) headers: Vec<(&'static str, &'static str)>,
     pub(crate) without_headers: Vec<&'static str>,
     /// The redirect leads to the server's own output URL, not to the app's output route.
-    pub(crate) from_inngest: bool,
+    pub(crate) at_inngest: bool,
     pub(crate) body: Said,
 }
 
@@ -165,7 +172,7 @@ pub(crate) enum Deed {
     /// `POST /v1/signals`
     Signal(&'static str, Value),
     /// Another client's request.
-    Visit(Visit),
+    Visit(Box<Visit>),
     /// The run is cancelled.
     Cancel,
     /// The server's process stands still for so long.
@@ -195,7 +202,6 @@ pub(crate) fn scenario_at<F: ApiFn>(path: &str, endpoint: MethodRouter<Stage>) -
         not_swept: None,
         broken: None,
         broken_on_real: None,
-        real_only: None,
         needs: Vec::new(),
         real_clock: false,
         loses: None,
@@ -271,11 +277,6 @@ impl Scenario {
         self
     }
 
-    pub(crate) fn real_only(mut self, reason: &'static str) -> Self {
-        self.real_only = Some(reason);
-        self
-    }
-
     pub(crate) fn needs(mut self, need: Need) -> Self {
         self.needs.push(need);
         self
@@ -318,10 +319,10 @@ pub(crate) fn visit(method: Method, path: impl Into<String>) -> Visit {
         body: Bytes::new(),
         answer: Answer {
             at_once: Some(false),
-            statuses: 200..=200,
+            statuses: vec![200..=200],
             headers: Vec::new(),
             without_headers: Vec::new(),
-            from_inngest: false,
+            at_inngest: false,
             body: Said::Text(String::new()),
         },
         run: Some(RunEnd {

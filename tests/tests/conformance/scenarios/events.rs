@@ -97,7 +97,7 @@ pub(super) fn all() -> Vec<Scenario> {
         scenario::<refused>(post(refused)).at_once().says("InvalidEventName InvalidExpression").did_and_shows(["after"]),
         scenario::<waits_for_another_run>(post(waits_for_another_run))
             .and::<tells>("/tell", post(tells))
-            .when("wait", Deed::Visit(told()))
+            .when("wait", Deed::Visit(Box::new(told())))
             .says("1 2")
             .did(["after"])
             .shows(["wait", "wait-too", "after"]),

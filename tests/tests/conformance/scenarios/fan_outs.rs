@@ -65,8 +65,8 @@ async fn fans_out(Path(branches): Path<usize>, step: Step, effects: Effects) -> 
 async fn leftovers(step: Step, effects: Effects) -> Result<&'static str, StepError> {
     step.run("before", effects.does("before")).await?;
     let won = tokio::select! {
-        () = step.sleep("longer", 3600 * NAP) => "longer",
-        () = step.sleep("long", 3 * NAP) => "long",
+        () = step.sleep("longer", 7200 * NAP) => "longer",
+        () = step.sleep("long", 3600 * NAP) => "long",
         () = step.sleep("short", NAP) => "short",
     };
     step.run("after", effects.does("after")).await?;

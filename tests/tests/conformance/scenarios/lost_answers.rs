@@ -5,12 +5,15 @@ use axum::routing::post;
 use inngest::{Step, StepError};
 
 use super::NAP;
-use crate::scenario::{Expect, Loss, Scenario, scenario, visit};
+use super::errors::FAILS_LATER;
+use crate::scenario::{Expect, Lenient, Loss, Scenario, scenario, visit};
 use crate::stage::Effects;
 
 /// The calls of a run.
 const CALLS: [(&str, &str); 4] =
     [("first-call", "/v1/checkpoint"), ("steps", "/steps"), ("async", "/async"), ("actions", "/actions")];
+
+const REPEATED: &str = "fault 2: a repeated first call is carried out again";
 
 pub(super) fn all() -> Vec<Scenario> {
     let mut scenarios: Vec<Scenario> = CALLS.map(|(name, end)| sleeping(name, Loss::Of(end))).into();
@@ -27,6 +30,8 @@ pub(super) fn all() -> Vec<Scenario> {
             .says("given up")
             .did(["before", "charge", "charge", "charge", "after"])
             .shows(["before", "charge", "after"])
+            .lenient(Lenient::Order(FAILS_LATER))
+            .broken_on_real(REPEATED)
             .loses(Loss::Every),
     );
     scenarios.push(
@@ -45,13 +50,17 @@ pub(crate) fn first_call() -> Scenario {
 }
 
 fn sleeping(name: &str, loss: Loss) -> Scenario {
-    scenario::<charges>(post(charges))
+    let scenario = scenario::<charges>(post(charges))
         .named(format!("lost-answers-{name}"))
         .gets(visit(Method::POST, "/"))
         .says("ch_1")
         .did(["charge", "receipt", "mail"])
         .shows(["charge", "nap", "receipt", "rest", "mail"])
-        .loses(loss)
+        .loses(loss);
+    match loss {
+        Loss::Every | Loss::Of("/v1/checkpoint") => scenario.broken_on_real(REPEATED),
+        Loss::Of(_) => scenario,
+    }
 }
 
 #[inngest::api_fn(id = "lost-answers", retries = 3)]

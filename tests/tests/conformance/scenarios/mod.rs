@@ -1,17 +1,22 @@
 //! All scenarios, by what they are about.
 
 mod calls;
+mod cancelling;
 mod combining;
 mod concurrency;
 mod errors;
 mod events;
 pub(crate) mod fan_outs;
 mod handover;
+mod integers;
+mod layers;
 pub(crate) mod lost_answers;
+mod misuse;
 mod payloads;
 mod racing;
 mod replay;
 mod signals;
+mod timing;
 mod tools;
 
 use std::time::Duration;
@@ -40,6 +45,11 @@ pub(crate) fn all() -> Vec<Scenario> {
         concurrency::all(),
         fan_outs::all(),
         lost_answers::all(),
+        integers::all(),
+        layers::all(),
+        misuse::all(),
+        cancelling::all(),
+        timing::all(),
     ];
     families.into_iter().flatten().collect()
 }

@@ -20,6 +20,7 @@ pub(super) fn all() -> Vec<Scenario> {
         scenario::<numbers>(post(numbers))
             .says("the same")
             .shows(["u64", "i64", "f64", "small", "negative zero", "u128", "nap"])
+            .broken_on_real("fault 14: integers beyond 2^53")
             .not_swept(ONE_OF_THREE),
         scenario::<texts>(post(texts))
             .says("the same")
@@ -32,7 +33,8 @@ pub(super) fn all() -> Vec<Scenario> {
             .not_swept(ONE_OF_THREE),
         scenario::<shapes>(post(shapes))
             .says("the same")
-            .shows(["data", "error", "enum", "map", "bytes", "time", "tuple", "nap"]),
+            .shows(["data", "error", "enum", "map", "bytes", "time", "tuple", "nap"])
+            .broken_on_real("fault 14: integers beyond 2^53"),
         scenario::<odd_ids>(post(odd_ids))
             .says("7")
             .did(["spaces", "unicode", "number", "suffix", "path", "emoji", "long"])
@@ -61,7 +63,7 @@ pub(super) fn all() -> Vec<Scenario> {
 }
 
 /// Gives a value through a step, and says whether it is what it was. Compared as text, where NaN is NaN.
-async fn keeps<T>(step: &Step, id: &'static str, value: T) -> Result<(), StepError>
+pub(super) async fn keeps<T>(step: &Step, id: &'static str, value: T) -> Result<(), StepError>
 where
     T: Serialize + DeserializeOwned + Debug,
 {
@@ -72,7 +74,7 @@ where
 }
 
 /// In the last re-entry every value has come back from Inngest.
-async fn replayed(step: &Step) -> Result<&'static str, StepError> {
+pub(super) async fn replayed(step: &Step) -> Result<&'static str, StepError> {
     step.sleep("nap", NAP).await;
     Ok("the same")
 }

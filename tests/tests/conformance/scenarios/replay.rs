@@ -5,7 +5,7 @@ use axum::extract::{FromRequestParts, OriginalUri, Path, Query};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post};
+use axum::routing::{any, get, head, post};
 use axum::{Form, Json};
 use inngest::{Remember, Step, StepError};
 use serde::{Deserialize, Serialize};
@@ -72,6 +72,36 @@ pub(super) fn all() -> Vec<Scenario> {
             .with_header("location", "/orders/7")
             .says("{}")
             .shows(["nap"]),
+        scenario::<without_body>(post(without_body))
+            .says("nobody")
+            .did(["before", "after"])
+            .broken("fault 11: the re-entry has a content type, and its extractor rejects it")
+            .shows(["before", "nap", "after"])
+            .not_swept(LIKE_JSON),
+        scenario::<headed>(head(headed))
+            .gets(visit(Method::HEAD, "/"))
+            .at_once_or_not()
+            .with_status(200)
+            .or_status_in(500..=599)
+            .broken("fault 12: the re-entry is a GET, and the route's 405 becomes the run's result")
+            .says_anything()
+            .ends_anyhow()
+            .did_at_most(["before", "after"])
+            .shows_any_steps()
+            .not_swept(LIKE_JSON),
+        scenario::<through_inngest>(post(through_inngest))
+            .at_inngest()
+            .says("done")
+            .did(["before"])
+            .shows(["before", "nap"])
+            .not_swept(LIKE_JSON),
+        // What a server that any page may ask adds is not the handler's.
+        scenario::<plain>(post(plain))
+            .without_header("vary")
+            .broken_on_real("fault 8: the output route passes on `Vary: Origin`")
+            .says("done")
+            .shows(["nap"])
+            .not_swept(LIKE_JSON),
         scenario::<redirects>(post(redirects))
             .with_status(302)
             .with_header("location", "https://example.com/done")
@@ -92,6 +122,7 @@ pub(super) fn all() -> Vec<Scenario> {
 
 /// A request that is the same in the last re-entry as it was in the first request.
 fn echoes(name: &str, visit: Visit) -> Scenario {
+    let no_type = visit.content_type.is_none();
     let seen = json!({
         "method": visit.method.as_str(),
         "uri": visit.path,
@@ -99,6 +130,10 @@ fn echoes(name: &str, visit: Visit) -> Scenario {
         "body": visit.body.to_vec(),
     });
     let scenario = scenario::<echo>(any(echo)).named(format!("replay-{name}")).shows(["first", "nap"]);
+    let scenario = match no_type {
+        true => scenario.broken("fault 11: the re-entry has a content type"),
+        false => scenario,
+    };
     let scenario = match name {
         "json" | "large-body" => scenario,
         _ => scenario.not_swept(LIKE_JSON),
@@ -208,6 +243,42 @@ async fn responds(step: Step, _effects: Effects) -> impl IntoResponse {
     step.sleep("nap", NAP).await;
     let headers = [("content-type", "application/problem+json"), ("x-order", "7"), ("location", "/orders/7")];
     (StatusCode::CREATED, headers, "{}")
+}
+
+/// A body that need not be there is not there in a re-entry either.
+#[inngest::api_fn(id = "replay-without-body")]
+async fn without_body(
+    step: Step,
+    effects: Effects,
+    person: Option<Json<Person>>,
+) -> Result<String, StepError> {
+    step.run("before", effects.does("before")).await?;
+    step.sleep("nap", NAP).await;
+    step.run("after", effects.does("after")).await?;
+    Ok(person.map_or("nobody".to_owned(), |Json(person)| person.name))
+}
+
+/// Either the run is not handed over, or it comes back as `HEAD`.
+#[inngest::api_fn(id = "replay-head", retries = 1)]
+async fn headed(step: Step, effects: Effects) -> Result<&'static str, StepError> {
+    step.run("before", effects.does("before")).await?;
+    step.sleep("nap", NAP).await;
+    step.run("after", effects.does("after")).await?;
+    Ok("done")
+}
+
+/// The server's own output URL, as clients of other SDKs are sent there.
+#[inngest::api_fn(id = "replay-through-inngest", async_response = redirect)]
+async fn through_inngest(step: Step, effects: Effects) -> Result<&'static str, StepError> {
+    step.run("before", effects.does("before")).await?;
+    step.sleep("nap", NAP).await;
+    Ok("done")
+}
+
+#[inngest::api_fn(id = "replay-plain")]
+async fn plain(step: Step, _effects: Effects) -> &'static str {
+    step.sleep("nap", NAP).await;
+    "done"
 }
 
 #[inngest::api_fn(id = "replay-redirect")]

@@ -30,7 +30,7 @@ pub(super) fn all() -> Vec<Scenario> {
             .shows(["a | b", "last"]),
         scenario::<waits_for_another_run>(post(waits_for_another_run))
             .and::<goes_on>("/go", post(goes_on))
-            .when("wait", Deed::Visit(goes()))
+            .when("wait", Deed::Visit(Box::new(goes())))
             .says("go on")
             .did(["after"])
             .shows(["wait", "after"]),

@@ -1,0 +1,53 @@
+//! Runs that somebody cancels.
+
+use std::time::Duration;
+
+use axum::routing::post;
+use inngest::{Step, StepError};
+use serde_json::Value;
+
+use super::{LONG, NAP};
+use crate::scenario::{Deed, Expect, Scenario, scenario};
+use crate::stage::Effects;
+
+pub(super) fn all() -> Vec<Scenario> {
+    let gone = |scenario: Scenario| {
+        scenario
+            .with_status(410)
+            .with_header("content-type", "application/json")
+            .says_something_with(["error"])
+            .cancelled()
+            .broken("fault 8 (and 3 at work): the output of a cancelled run is an empty 200")
+            .shows_any_steps()
+            .not_swept("a run that is cancelled ends wherever it is")
+    };
+    vec![
+        gone(scenario::<asleep>(post(asleep)).when("wait", Deed::Cancel).did(["before"])),
+        gone(scenario::<at_work>(post(at_work)).did(["slow"])),
+    ]
+}
+
+#[inngest::api_fn(id = "cancelling-asleep")]
+async fn asleep(step: Step, effects: Effects) -> Result<&'static str, StepError> {
+    step.run("before", effects.does("before")).await?;
+    step.wait_for_event::<Value>("wait", "conformance/never").timeout(LONG).await?;
+    step.run("after", effects.does("after")).await?;
+    Ok("never")
+}
+
+/// A step that takes longer than a second is saved before the next begins: then it is known that the run is over (14.14).
+#[inngest::api_fn(id = "cancelling-at-work")]
+async fn at_work(step: Step, effects: Effects) -> Result<&'static str, StepError> {
+    step.sleep("nap", NAP).await;
+    step.run("slow", async {
+        effects.does("slow").await?;
+        effects.cancels().await?;
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        Ok(())
+    })
+    .await?;
+    for n in 0..3 {
+        step.run(format!("after-{n}"), effects.does(format!("after-{n}"))).await?;
+    }
+    Ok("never")
+}

@@ -1,0 +1,108 @@
+//! Layers around the handler that answer in its place, and what stands outside of the app's layer.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::middleware::{Next, from_fn};
+use axum::response::IntoResponse;
+use axum::routing::post;
+use inngest::{Step, StepError};
+
+use super::NAP;
+use crate::scenario::{Expect, Need, Scenario, scenario, visit};
+use crate::stage::{Effects, Stage};
+
+const NOT_THE_HANDLER: &str = "which re-entry the layer rejects is another one after a death";
+
+/// How a layer rejects requests, and how that looks in the run's error.
+const STATUSES: [(StatusCode, &str); 4] = [
+    (StatusCode::UNAUTHORIZED, "401"),
+    (StatusCode::REQUEST_TIMEOUT, "408"),
+    (StatusCode::TOO_MANY_REQUESTS, "429"),
+    (StatusCode::SERVICE_UNAVAILABLE, "503"),
+];
+
+pub(super) fn all() -> Vec<Scenario> {
+    let once = STATUSES.map(|(status, code)| {
+        scenario::<patient>(post(patient))
+            .named(format!("layers-reject-once-{code}"))
+            .gets(visit(Method::POST, "/"))
+            .inside(|app| rejecting(app, status, 1))
+            .says("done")
+            .did(["before", "after"])
+            .shows(["before", "nap", "after"])
+            .broken("fault 9: a layer's rejection becomes the run's result")
+            .not_swept(NOT_THE_HANDLER)
+    });
+    let always = STATUSES.map(|(status, code)| {
+        scenario::<impatient>(post(impatient))
+            .named(format!("layers-reject-always-{code}"))
+            .gets(visit(Method::POST, "/"))
+            .inside(|app| rejecting(app, status, usize::MAX))
+            .with_status(500)
+            .says_something_with([code, "layer"])
+            .fails()
+            .did(["before"])
+            .shows(["before", "nap"])
+            .broken("fault 9: a layer's rejection becomes the run's result")
+            .not_swept(NOT_THE_HANDLER)
+    });
+    let refused = scenario::<impatient>(post(impatient))
+        .named("layers-spoil-the-signature")
+        .gets(visit(Method::POST, "/"))
+        .outside(|app| app.layer(from_fn(spoil)))
+        .with_status_in(400..=599)
+        .says_something_with(["signature"])
+        .fails()
+        .did(["before"])
+        .shows(["before", "nap"])
+        .needs(Need::Signature)
+        .broken("fault 10: the client does not get the status of a refusal");
+    once.into_iter().chain(always).chain([refused]).collect()
+}
+
+/// A layer that rejects the first re-entries of each run, as one for authentication, limits or timeouts does.
+fn rejecting(app: Router<Stage>, status: StatusCode, times: usize) -> Router<Stage> {
+    let rejected: Arc<Mutex<HashMap<String, usize>>> = Arc::default();
+    app.layer(from_fn(move |request: Request, next: Next| {
+        let rejects = run_of(&request).is_some_and(|run| {
+            let mut rejected = rejected.lock().unwrap_or_else(PoisonError::into_inner);
+            let so_far = rejected.entry(run).or_default();
+            *so_far += 1;
+            *so_far <= times
+        });
+        async move { if rejects { (status, "not you").into_response() } else { next.run(request).await } }
+    }))
+}
+
+/// Only a re-entry has one.
+fn run_of(request: &Request) -> Option<String> {
+    Some(request.headers().get("x-run-id")?.to_str().ok()?.to_owned())
+}
+
+/// A proxy that changes what is signed.
+async fn spoil(mut request: Request, next: Next) -> impl IntoResponse {
+    if run_of(&request).is_some() {
+        request.headers_mut().insert("x-inngest-signature", HeaderValue::from_static("t=1&s=00"));
+    }
+    next.run(request).await
+}
+
+#[inngest::api_fn(id = "layers-patient", retries = 3)]
+async fn patient(step: Step, effects: Effects) -> Result<&'static str, StepError> {
+    step.run("before", effects.does("before")).await?;
+    step.sleep("nap", NAP).await;
+    step.run("after", effects.does("after")).await?;
+    Ok("done")
+}
+
+#[inngest::api_fn(id = "layers-impatient", retries = 1)]
+async fn impatient(step: Step, effects: Effects) -> Result<&'static str, StepError> {
+    step.run("before", effects.does("before")).await?;
+    step.sleep("nap", NAP).await;
+    step.run("after", effects.does("after")).await?;
+    Ok("done")
+}
