@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use inngest::{Provider, SetupOpts};
 use reqwest::{Client, Method, RequestBuilder, Response};
-use stephttp_dev::{DevServer, DevServerBuilder, RunView};
+use stephttp_dev::{DevServer, DevServerBuilder, RunView, ViolationKind};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -89,6 +89,17 @@ impl World {
     #[track_caller]
     pub fn assert_clean(&self) {
         self.inngest.assert_no_violations();
+    }
+
+    /// A layer or an extractor answered re-entries in the handler's place, and nothing else went wrong.
+    ///
+    /// # Panics
+    /// When that is not so.
+    #[track_caller]
+    pub fn assert_rejected(&self) {
+        let violations = self.inngest.violations();
+        let rejected = violations.iter().all(|violation| violation.kind == ViolationKind::Rejected);
+        assert!(rejected && !violations.is_empty(), "{violations:?}");
     }
 }
 

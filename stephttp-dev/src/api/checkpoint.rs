@@ -60,7 +60,6 @@ async fn save_steps(
             respond::json(StatusCode::OK, "")
         }
         Err(StepsRefusal::Crash) => respond::json(StatusCode::INTERNAL_SERVER_ERROR, ""),
-        Err(StepsRefusal::NotFound(run_id)) => not_found(&run_id),
         Err(StepsRefusal::Unreadable(why)) => {
             respond::error(StatusCode::BAD_REQUEST, &format!("invalid request body: {why}"))
         }

@@ -140,11 +140,15 @@ async fn a_first_call_after_the_end_begins_the_run_again() {
 }
 
 #[tokio::test]
-async fn whoever_saves_to_a_cancelled_run_is_told() {
+async fn a_reentry_that_saves_to_a_cancelled_run_is_told() {
     let scene = Scene::held([step_run("a", 1), sleep("s", "1h")], [result(200, "")]).await;
     scene.server.cancel(&scene.run_id);
-    let got = scene.client.steps(&scene.run_id, [step_run("b", 1)]).await;
+    let body = json!({"run_id": scene.run_id, "steps": [step_run("b", 1)]});
+    let got = scene.client.post(&format!("/v1/checkpoint/{}/async", scene.run_id), body.clone()).await;
     assert_eq!((got.status, &got.json()["error"]), (400, &json!("run not found in state store")));
+    // A first request is told nothing.
+    let got = scene.client.post(&format!("/v1/checkpoint/{}/steps", scene.run_id), body).await;
+    assert_eq!((got.status, got.text.as_str()), (200, ""));
     scene.server.assert_no_violations();
     let got = scene.client.output(&scene.token).await;
     assert_eq!((got.status, got.text.as_str()), (200, ""));

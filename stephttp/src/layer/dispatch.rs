@@ -41,6 +41,10 @@ impl Lease {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn generation(&self) -> u32 {
+        self.lock().generation
+    }
+
     /// Takes over what a later dispatch says.
     pub(super) fn renew(&self, later: &Self) {
         let later = later.lock().clone();
@@ -74,7 +78,7 @@ impl Dispatch {
 
     /// Counts the dispatches of this job, from 1.
     pub(crate) fn generation(&self) -> u32 {
-        self.lease.lock().generation
+        self.lease.generation()
     }
 
     /// The latest request for this job.

@@ -1,6 +1,6 @@
 //! The jobs that this process works on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::body::Body;
@@ -17,10 +17,44 @@ use crate::run::RunId;
 /// The jobs that this process works on, by run.
 ///
 /// Inngest dispatches a job again while it is under way when its lease is lost, as happens to retries that take over 15 s
-/// (PROTOCOL 14.12). The later dispatch runs nothing: it waits for what the earlier one comes to, and answers with that.
+/// (PROTOCOL 14.12). The later dispatch runs nothing: it waits for what the earlier one comes to, and answers with that. So does
+/// one that comes once more, as proxies may repeat a request, for a while after it was answered.
 #[derive(Debug, Default)]
 pub(crate) struct Jobs {
-    open: Mutex<HashMap<Job, UnderWay>>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    open: HashMap<Job, UnderWay>,
+    /// The latest answers, the oldest first, with the generations of their dispatches.
+    answered: VecDeque<(Job, u32, Answer)>,
+    answered_bytes: usize,
+}
+
+/// How many answers are kept for dispatches that come once more, and how many bytes of bodies.
+const ANSWERS: usize = 256;
+const ANSWERS_BYTES: usize = 1024 * 1024;
+
+impl Inner {
+    fn keep(&mut self, job: Job, generation: u32, answer: Answer) {
+        if answer.1.len() > ANSWERS_BYTES {
+            return;
+        }
+        self.answered_bytes += answer.1.len();
+        self.answered.push_back((job, generation, answer));
+        while self.answered.len() > ANSWERS || self.answered_bytes > ANSWERS_BYTES {
+            if let Some((_, _, oldest)) = self.answered.pop_front() {
+                self.answered_bytes -= oldest.1.len();
+            }
+        }
+    }
+
+    /// What a dispatch was answered, or a later one of its job.
+    fn answer_to(&self, job: &Job, generation: u32) -> Option<Answer> {
+        let known = self.answered.iter().rev().find(|(known, _, _)| known == job)?;
+        (generation <= known.1).then(|| known.2.clone())
+    }
 }
 
 type Job = (RunId, String);
@@ -41,6 +75,8 @@ pub(super) struct Superseded;
 
 /// What a dispatch is to do.
 enum Turn {
+    /// To answer as it was answered before.
+    Answered(Answer),
     /// The work: nobody does it.
     Work(Open),
     /// To wait for the other one.
@@ -60,6 +96,10 @@ impl Jobs {
         let run_id = dispatch.run_id;
         loop {
             match self.clone().turn(dispatch) {
+                Turn::Answered((parts, body)) => {
+                    tracing::debug!(%run_id, "a dispatch has come once more");
+                    return Response::from_parts(parts, Body::from(body));
+                }
                 Turn::Work(open) => {
                     let work = Box::pin(work);
                     let task = tokio::spawn(async move { open.answer(work.await).await });
@@ -86,20 +126,26 @@ impl Jobs {
 
     fn turn(self: Arc<Self>, dispatch: &Dispatch) -> Turn {
         let job = (dispatch.run_id, dispatch.job_id.clone());
-        let mut open = self.lock();
+        let mut inner = self.lock();
         // Without an id, nothing says whether two dispatches are one job.
-        if let Some(other) = open.get(&job).filter(|_| !job.1.is_empty()) {
-            other.lease.renew(&dispatch.lease());
-            return Turn::Wait(other.answer.clone());
+        if !job.1.is_empty() {
+            if let Some(other) = inner.open.get(&job) {
+                other.lease.renew(&dispatch.lease());
+                return Turn::Wait(other.answer.clone());
+            }
+            if let Some(answer) = inner.answer_to(&job, dispatch.generation()) {
+                return Turn::Answered(answer);
+            }
         }
         let (told, answer) = watch::channel(None);
-        open.insert(job.clone(), UnderWay { lease: dispatch.lease(), answer });
-        drop(open);
-        Turn::Work(Open { jobs: self, job, told })
+        let lease = dispatch.lease();
+        inner.open.insert(job.clone(), UnderWay { lease: lease.clone(), answer });
+        drop(inner);
+        Turn::Work(Open { jobs: self, job, lease, told })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Job, UnderWay>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -107,6 +153,7 @@ impl Jobs {
 struct Open {
     jobs: Arc<Jobs>,
     job: Job,
+    lease: Lease,
     told: watch::Sender<Option<Answer>>,
 }
 
@@ -118,7 +165,11 @@ impl Open {
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
         // What a superseded dispatch says counts for nothing: a later one does the work itself.
         if parts.extensions.get::<Superseded>().is_none() {
-            self.told.send_replace(Some((parts.clone(), body.clone())));
+            let answer = (parts.clone(), body.clone());
+            if !self.job.1.is_empty() {
+                self.jobs.lock().keep(self.job.clone(), self.lease.generation(), answer.clone());
+            }
+            self.told.send_replace(Some(answer));
         }
         Response::from_parts(parts, Body::from(body))
     }
@@ -126,17 +177,24 @@ impl Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.jobs.lock().remove(&self.job);
+        self.jobs.lock().open.remove(&self.job);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::task::Poll;
+
     use http::HeaderMap;
     use tokio::sync::oneshot;
 
     use super::*;
     use crate::wire::headers;
+
+    async fn is_pending<F: Future>(mut future: Pin<&mut F>) -> bool {
+        std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await
+    }
 
     fn dispatch(generation: u32) -> Dispatch {
         let mut map = HeaderMap::new();
@@ -155,16 +213,20 @@ mod tests {
             answer::retry(StatusCode::IM_A_TEAPOT, "first")
         };
         let mut connection = Box::pin(jobs.clone().once(&first, work));
-        assert!(futures_util::poll!(&mut connection).is_pending());
+        assert!(is_pending(connection.as_mut()).await);
         drop(connection);
         let second = dispatch(2);
         let again = jobs.clone().once(&second, async { unreachable!("the work is under way") });
         let mut again = Box::pin(again);
-        assert!(futures_util::poll!(&mut again).is_pending());
+        assert!(is_pending(again.as_mut()).await);
         assert_eq!(first.generation(), 2, "what is saved is saved in the later one's name");
         go_on.send(()).unwrap();
         assert_eq!(again.await.status(), StatusCode::IM_A_TEAPOT);
-        assert!(jobs.lock().is_empty());
+        assert!(jobs.lock().open.is_empty());
+        let again = jobs.clone().once(&second, async { unreachable!("it has been answered") }).await;
+        assert_eq!(again.status(), StatusCode::IM_A_TEAPOT, "a proxy's repetition");
+        let retry = jobs.clone().once(&dispatch(3), async { answer::retry(StatusCode::OK, "third") }).await;
+        assert_eq!(retry.status(), StatusCode::OK, "the job's next attempt");
     }
 
     #[tokio::test]

@@ -150,7 +150,7 @@ async fn an_extractor_that_should_have_been_remembered_is_named_in_the_log() {
     assert_eq!(run.status, RunStatus::Failed);
     assert_eq!(stage.effects.count("entered"), 1);
     logs.assert_line_with(&[&run.id, "`Remember`", "in the handler's place", "401"]);
-    world.assert_clean();
+    world.assert_rejected();
 }
 
 #[tokio::test]
@@ -171,7 +171,7 @@ async fn a_remembered_value_that_is_gone_is_an_error_that_the_log_explains() {
     assert_eq!(run.status, RunStatus::Failed);
     assert_eq!(stage.effects.count("entered"), 1);
     logs.assert_line_with(&[&run.id, "AuthUser", "cannot be restored"]);
-    world.assert_clean();
+    world.assert_rejected();
 }
 
 /// JSON has no such keys.

@@ -512,7 +512,7 @@ async fn a_rejected_reentry_whose_body_cannot_be_transformed_ends_its_run() {
     assert_eq!(response.status(), 303);
     let run = tokio::time::timeout(Duration::from_secs(60), world.ended()).await.expect("the run ends");
     assert_eq!(run.status, RunStatus::Failed);
-    world.assert_clean();
+    world.assert_rejected();
 }
 
 #[inngest::api_fn(id = "middleware-own-failure", async_response = proxy, retries = 0)]

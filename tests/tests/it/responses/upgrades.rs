@@ -95,7 +95,7 @@ async fn a_handshake_that_is_handed_over_fails_and_the_log_says_why() {
     let run = world.ended().await;
     assert_eq!(run.response.unwrap().status, 500);
     logs.assert_line_with(&["ERROR", &run.id, "a layer or an extractor answered"]);
-    world.assert_clean();
+    world.assert_rejected();
 }
 
 #[inngest::api_fn(id = "upgrades-late")]
