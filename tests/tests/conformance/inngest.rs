@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use stephttp_dev::{Clock, DevServer};
 use tokio::time::{Instant, sleep};
 
-use crate::check::Seen;
+use crate::check::{Known, Seen};
 use crate::client::{HTTP, explain};
 use crate::scenario::{Need, RunEnd, Scenario};
 use crate::server::Server;
@@ -173,14 +173,15 @@ impl Inngest {
         let begin = Instant::now();
         loop {
             let seen = self.look(run).await;
-            let viewed =
-                seen.as_ref().map_err(Clone::clone).and_then(|seen| check::view(expected, seen, false));
+            let viewed = seen
+                .as_ref()
+                .map_err(Clone::clone)
+                .and_then(|seen| check::view(expected, seen, &Known::default()));
             let settled = viewed.as_ref().is_ok_and(|lags| lags.iter().all(|lag| lag.declared));
             if settled || begin.elapsed() >= PATIENCE {
-                // A server that has no state of a run any more has ended it.
                 let lags = match settled {
                     true => viewed?,
-                    false => check::view(expected, &seen?, self.is_over(run).await)?,
+                    false => check::view(expected, &seen?, &self.known(run).await)?,
                 };
                 lags.into_iter().for_each(|lag| real.note(lag.what));
                 if settled && begin.elapsed() > PROMPT {
@@ -192,15 +193,14 @@ impl Inngest {
         }
     }
 
-    /// How a run is shown, without waiting for anything.
-    pub(crate) async fn status(&self, run: &str) -> Result<String, String> {
-        Ok(self.look(run).await?.status)
-    }
-
-    /// Whether the server has no state of a run any more, whatever it shows of it.
-    pub(crate) async fn is_over(&self, run: &str) -> bool {
-        let response = self.request_get(&format!("/v0/runs/{run}/actions")).send().await;
-        response.is_ok_and(|response| response.status() == StatusCode::GONE)
+    /// What a server knows of a run, whatever it shows of it.
+    pub(crate) async fn known(&self, run: &str) -> Known {
+        let state = self.request_get(&format!("/v0/runs/{run}/actions")).send().await;
+        let view = self.get(&format!("/v1/runs/{run}")).await.unwrap_or_default();
+        Known {
+            status: view["data"]["status"].as_str().unwrap_or_default().to_uppercase(),
+            is_over: state.is_ok_and(|response| response.status() == StatusCode::GONE),
+        }
     }
 
     /// What the dev engine shows of a run, when it has ended.
@@ -211,11 +211,13 @@ impl Inngest {
         self.look(run).await
     }
 
-    async fn look(&self, run: &str) -> Result<Seen, String> {
+    /// What is shown of a run, without waiting for anything.
+    pub(crate) async fn look(&self, run: &str) -> Result<Seen, String> {
         let view = self.get(&format!("/api/v2/runs/{run}?includeOutput=true")).await?;
         let spans = self.get(&format!("/api/v2/runs/{run}/trace")).await?;
         let status = view["data"]["status"].as_str().unwrap_or_default().to_owned();
-        Ok(Seen { status, steps: trace::steps(&spans), in_order: matches!(self, Self::Dev(_)) })
+        let has_end = view["data"]["endedAt"].is_string();
+        Ok(Seen { status, has_end, steps: trace::steps(&spans), in_order: matches!(self, Self::Dev(_)) })
     }
 
     /// Cancels a run.

@@ -157,13 +157,14 @@ impl Soak {
         }
         let until = Instant::now() + PATIENCE;
         loop {
-            let status = inngest.status(run).await.unwrap_or_else(|error| error);
+            let seen = inngest.look(run).await;
+            let status = seen.as_ref().map_or_else(Clone::clone, |seen| seen.status.clone());
             if status == "COMPLETED" {
                 return;
             }
-            let ended = ["FAILED", "CANCELLED"].contains(&status.as_str());
-            if ended || Instant::now() > until {
-                if !ended && !status.is_empty() && inngest.is_over(run).await {
+            if Instant::now() > until {
+                let known = inngest.known(run).await;
+                if seen.is_ok_and(|seen| known.excuses(Some("COMPLETED"), &seen)) {
                     tally.lagging += 1;
                 } else {
                     tally.statuses += 1;

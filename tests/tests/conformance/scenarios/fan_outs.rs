@@ -1,11 +1,13 @@
 //! Branches that sleep at the same time, each with something to do before and after. They end together, so that several
 //! re-entries come at the run's end, and after it (PROTOCOL 14.2, 14.3).
 
+use std::time::Duration;
+
 use axum::extract::Path;
 use axum::http::Method;
 use axum::routing::post;
 use futures_util::future::try_join_all;
-use inngest::{Step, StepError};
+use inngest::{Failure, Step, StepError};
 
 use super::NAP;
 use crate::scenario::{Expect, Scenario, scenario, scenario_at, visit};
@@ -13,6 +15,9 @@ use crate::stage::Effects;
 
 /// How many branches the fan-outs have.
 pub(crate) const BRANCHES: [usize; 4] = [2, 4, 8, 20];
+
+/// What a step takes at least that does anything: several re-entries are under way meanwhile.
+const WORK: Duration = Duration::from_millis(20);
 
 pub(super) fn all() -> Vec<Scenario> {
     let mut scenarios: Vec<Scenario> = BRANCHES.map(fan_out).into();
@@ -52,7 +57,12 @@ async fn fans_out(Path(branches): Path<usize>, step: Step, effects: Effects) -> 
     let branch = async |n: usize| {
         let one = step.run(format!("first-{n}"), effects.gives(format!("first-{n}"), 1)).await?;
         step.sleep(format!("nap-{n}"), NAP).await;
-        step.run(format!("last-{n}"), effects.does(format!("last-{n}"))).await?;
+        let last = async {
+            effects.does(format!("last-{n}")).await?;
+            tokio::time::sleep(WORK).await;
+            Ok::<(), Failure>(())
+        };
+        step.run(format!("last-{n}"), last).await?;
         Ok::<usize, StepError>(one)
     };
     let ended = try_join_all((0..branches).map(branch)).await?;

@@ -1,8 +1,10 @@
 //! A call is processed, and its answer is lost: the app makes it again, and what it does must not happen again.
 
+use std::time::Duration;
+
 use axum::http::Method;
 use axum::routing::post;
-use inngest::{Step, StepError};
+use inngest::{Failure, Step, StepError};
 
 use super::NAP;
 use super::errors::FAILS_LATER;
@@ -12,6 +14,9 @@ use crate::stage::Effects;
 /// The calls of a run.
 const CALLS: [(&str, &str); 4] =
     [("first-call", "/v1/checkpoint"), ("steps", "/steps"), ("async", "/async"), ("actions", "/actions")];
+
+/// Longer than the pause before a call is repeated.
+const WHILE: Duration = Duration::from_millis(400);
 
 const REPEATED: &str = "fault 2: a repeated first call is carried out again";
 
@@ -67,10 +72,17 @@ fn sleeping(name: &str, loss: Loss) -> Scenario {
 async fn charges(step: Step, effects: Effects) -> Result<String, StepError> {
     let charge = step.run("charge", effects.gives("charge", "ch_1".to_owned())).await?;
     step.sleep("nap", NAP).await;
-    step.run("receipt", effects.does("receipt")).await?;
+    step.run("receipt", takes_a_while(effects.does("receipt"))).await?;
     step.sleep("rest", NAP).await;
-    step.run("mail", effects.does("mail")).await?;
+    step.run("mail", takes_a_while(effects.does("mail"))).await?;
     Ok(charge)
+}
+
+/// A second re-entry, which must not be, comes before the first has saved what it did.
+async fn takes_a_while(effect: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    effect.await?;
+    tokio::time::sleep(WHILE).await;
+    Ok(())
 }
 
 #[inngest::api_fn(id = "lost-answers-at-once", retries = 3)]
