@@ -28,6 +28,8 @@ pub(crate) struct Known {
     pub(crate) status: String,
     /// There is no state of the run any more, so that it has ended.
     pub(crate) is_over: bool,
+    /// The client had its answer from the server, which so has known the run.
+    pub(crate) gave_answer: bool,
 }
 
 impl Known {
