@@ -15,10 +15,10 @@ use super::apply::{Applied, By};
 use super::delay::RetryAfter;
 use super::flow::Ended;
 use super::op::IncomingOp;
-use super::run::{Ending, Origin};
+use super::run::{Ending, Origin, Run};
 use super::work::{Job, JobKey, JobKind, Next};
 use super::{Engine, State};
-use crate::inspect::Dispatch;
+use crate::inspect::{Dispatch, RunStatus};
 use crate::notice::Notice;
 use crate::violation::ViolationKind;
 
@@ -328,11 +328,11 @@ impl State {
                 }
                 let output = serde_json::json!({ "error": error }).to_string();
                 self.work.finish(outgoing.job);
-                self.end_raw(run_id, crate::RunStatus::Failed, output.into());
+                self.end_raw(run_id, RunStatus::Failed, output.into());
             }
             Applied::TooLarge => {
                 self.work.finish(outgoing.job);
-                self.end_raw(run_id, crate::RunStatus::Completed, Bytes::new());
+                self.end_raw(run_id, RunStatus::Completed, Bytes::new());
             }
         }
     }
@@ -374,9 +374,9 @@ impl State {
 
     /// Notes that a run has nothing more to do and yet has not ended.
     fn look_for_work(&mut self, run_id: &str, empty: bool) {
-        if self.running(run_id).is_some_and(|run| run.pending.is_empty())
-            && self.work.outstanding(run_id) == 0
-        {
+        // One that had ended, and was created again, is shown as it ended.
+        let goes_on = |run: &Run| run.status() == RunStatus::Running && run.pending.is_empty();
+        if self.running(run_id).is_some_and(goes_on) && self.work.outstanding(run_id) == 0 {
             let what = if empty { "`[]`" } else { "operations that lead to nothing new" };
             let message = format!(
                 "a re-entry was answered with {what} while nothing else is outstanding: the run hangs"

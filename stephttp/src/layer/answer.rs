@@ -9,9 +9,10 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, VARY};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
+use super::jobs::Effect;
 use crate::function::RunOutput;
 use crate::run::{Recorded, RunId};
-use crate::wire::{ApiResult, Op, headers};
+use crate::wire::{ApiResult, Op, OpCode, headers};
 
 const NO_RETRY: HeaderName = HeaderName::from_static(headers::NO_RETRY);
 
@@ -78,6 +79,15 @@ pub(super) fn unavailable(message: &str) -> Response {
 pub(super) fn operations(ops: &[Recorded], retry_after: Option<Duration>) -> Response {
     let ops: Vec<Op<'_>> = ops.iter().map(Recorded::to_wire).collect();
     let mut response = to_inngest(StatusCode::PARTIAL_CONTENT, &ops);
+    if ops.iter().any(|op| op.op == OpCode::StepError) {
+        response.extensions_mut().insert(Effect::Retry);
+    } else {
+        let calls = ops.iter().filter(|op| matches!(op.op, OpCode::Gateway | OpCode::AiGateway));
+        let calls: Vec<_> = calls.map(|op| op.id).collect();
+        if !calls.is_empty() {
+            response.extensions_mut().insert(Effect::Calls(calls));
+        }
+    }
     if let Some(delay) = retry_after {
         let delay = delay.min(LONGEST_RETRY_DELAY);
         // Counted from a clock without fractions of a second (PROTOCOL 14.13): one second more is never too early.
@@ -132,6 +142,7 @@ pub(super) fn nothing() -> Response {
 pub(super) fn retry(status: StatusCode, message: &str) -> Response {
     let mut response = to_inngest(status, &serde_json::json!({ "error": message }));
     response.headers_mut().insert(NO_RETRY, HeaderValue::from_static("false"));
+    response.extensions_mut().insert(Effect::Retry);
     response
 }
 

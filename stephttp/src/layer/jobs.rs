@@ -12,13 +12,17 @@ use tokio::sync::watch;
 
 use super::answer;
 use super::dispatch::{Dispatch, Lease};
+use crate::client::NoState;
+use crate::provider::Shared;
 use crate::run::RunId;
+use crate::wire::StepHash;
 
 /// The jobs that this process works on, by run.
 ///
 /// Inngest dispatches a job again while it is under way when its lease is lost, as happens to retries that take over 15 s
-/// (PROTOCOL 14.12). The later dispatch runs nothing: it waits for what the earlier one comes to, and answers with that. So does
-/// one that comes once more, as proxies may repeat a request, for a while after it was answered.
+/// (PROTOCOL 14.12). The later dispatch runs nothing: it waits for what the earlier one comes to, and answers with that. So it is
+/// with one that comes after the job was answered, since the answer was lost, or a proxy repeats the request: Inngest knows what it
+/// has been told before.
 #[derive(Debug, Default)]
 pub(crate) struct Jobs {
     inner: Mutex<Inner>,
@@ -27,9 +31,27 @@ pub(crate) struct Jobs {
 #[derive(Debug, Default)]
 struct Inner {
     open: HashMap<Job, UnderWay>,
-    /// The latest answers, the oldest first, with the generations of their dispatches.
-    answered: VecDeque<(Job, u32, Answer)>,
+    /// The latest answers, the oldest first.
+    answered: VecDeque<Answered>,
     answered_bytes: usize,
+}
+
+/// A job that was answered.
+#[derive(Debug)]
+struct Answered {
+    job: Job,
+    /// That of its dispatch.
+    generation: u32,
+    answer: Answer,
+}
+
+/// What an answer makes Inngest do, where it is not the same to be told once or twice.
+#[derive(Debug, Clone)]
+pub(super) enum Effect {
+    /// The job is tried again.
+    Retry,
+    /// These steps' requests are made, each time.
+    Calls(Vec<StepHash>),
 }
 
 /// How many answers are kept for dispatches that come once more, and how many bytes of bodies.
@@ -37,23 +59,24 @@ const ANSWERS: usize = 256;
 const ANSWERS_BYTES: usize = 1024 * 1024;
 
 impl Inner {
-    fn keep(&mut self, job: Job, generation: u32, answer: Answer) {
-        if answer.1.len() > ANSWERS_BYTES {
+    fn keep(&mut self, answered: Answered) {
+        if answered.answer.1.len() > ANSWERS_BYTES {
             return;
         }
-        self.answered_bytes += answer.1.len();
-        self.answered.push_back((job, generation, answer));
+        self.answered_bytes += answered.answer.1.len();
+        self.answered.push_back(answered);
         while self.answered.len() > ANSWERS || self.answered_bytes > ANSWERS_BYTES {
-            if let Some((_, _, oldest)) = self.answered.pop_front() {
-                self.answered_bytes -= oldest.1.len();
+            if let Some(oldest) = self.answered.pop_front() {
+                self.answered_bytes -= oldest.answer.1.len();
             }
         }
     }
 
-    /// What a dispatch was answered, or a later one of its job.
+    /// What a job was answered, unless the dispatch is the next attempt that the answer asked for.
     fn answer_to(&self, job: &Job, generation: u32) -> Option<Answer> {
-        let known = self.answered.iter().rev().find(|(known, _, _)| known == job)?;
-        (generation <= known.1).then(|| known.2.clone())
+        let known = self.answered.iter().rev().find(|known| known.job == *job)?;
+        let asked = matches!(known.answer.0.extensions.get(), Some(Effect::Retry));
+        (!asked || generation <= known.generation).then(|| known.answer.clone())
     }
 }
 
@@ -90,6 +113,7 @@ impl Jobs {
     /// and saved, and the next dispatch finds it.
     pub(super) async fn once(
         self: Arc<Self>,
+        shared: &Shared,
         dispatch: &Dispatch,
         work: impl Future<Output = Response> + Send + 'static,
     ) -> Response {
@@ -97,8 +121,13 @@ impl Jobs {
         loop {
             match self.clone().turn(dispatch) {
                 Turn::Answered((parts, body)) => {
-                    tracing::debug!(%run_id, "a dispatch has come once more");
-                    return Response::from_parts(parts, Body::from(body));
+                    tracing::debug!(%run_id, "a job that was answered is dispatched once more");
+                    return match parts.extensions.get() {
+                        Some(Effect::Calls(steps)) if were_made(shared, run_id, steps).await => {
+                            answer::nothing()
+                        }
+                        _ => Response::from_parts(parts, Body::from(body)),
+                    };
                 }
                 Turn::Work(open) => {
                     let work = Box::pin(work);
@@ -149,6 +178,15 @@ impl Jobs {
     }
 }
 
+/// Whether Inngest has made the requests of these steps, or the run is over.
+async fn were_made(shared: &Shared, run_id: RunId, steps: &[StepHash]) -> bool {
+    match shared.client().state_of(run_id, 0).await {
+        Ok(memo) => steps.iter().all(|step| memo.contains(*step)),
+        Err(NoState::Gone) => true,
+        Err(NoState::Failed(_)) => false,
+    }
+}
+
 /// A job that is under way.
 struct Open {
     jobs: Arc<Jobs>,
@@ -167,7 +205,8 @@ impl Open {
         if parts.extensions.get::<Superseded>().is_none() {
             let answer = (parts.clone(), body.clone());
             if !self.job.1.is_empty() {
-                self.jobs.lock().keep(self.job.clone(), self.lease.generation(), answer.clone());
+                let (job, generation) = (self.job.clone(), self.lease.generation());
+                self.jobs.lock().keep(Answered { job, generation, answer: answer.clone() });
             }
             self.told.send_replace(Some(answer));
         }
@@ -191,9 +230,15 @@ mod tests {
 
     use super::*;
     use crate::wire::headers;
+    use crate::{Provider, SetupOpts};
 
     async fn is_pending<F: Future>(mut future: Pin<&mut F>) -> bool {
         std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await
+    }
+
+    fn shared() -> Arc<Shared> {
+        let opts = SetupOpts::new("http://app").dev_server("http://127.0.0.1:1");
+        Provider::setup(opts).unwrap().layer().shared
     }
 
     fn dispatch(generation: u32) -> Dispatch {
@@ -206,32 +251,34 @@ mod tests {
 
     #[tokio::test]
     async fn work_goes_on_without_its_connection_and_the_next_dispatch_answers_with_it() {
-        let (jobs, first) = (Arc::new(Jobs::default()), dispatch(1));
+        let (shared, jobs, first) = (shared(), Arc::new(Jobs::default()), dispatch(1));
         let (go_on, wait) = oneshot::channel::<()>();
         let work = async move {
             wait.await.unwrap();
             answer::retry(StatusCode::IM_A_TEAPOT, "first")
         };
-        let mut connection = Box::pin(jobs.clone().once(&first, work));
+        let mut connection = Box::pin(jobs.clone().once(&shared, &first, work));
         assert!(is_pending(connection.as_mut()).await);
         drop(connection);
         let second = dispatch(2);
-        let again = jobs.clone().once(&second, async { unreachable!("the work is under way") });
+        let again = jobs.clone().once(&shared, &second, async { unreachable!("the work is under way") });
         let mut again = Box::pin(again);
         assert!(is_pending(again.as_mut()).await);
         assert_eq!(first.generation(), 2, "what is saved is saved in the later one's name");
         go_on.send(()).unwrap();
         assert_eq!(again.await.status(), StatusCode::IM_A_TEAPOT);
         assert!(jobs.lock().open.is_empty());
-        let again = jobs.clone().once(&second, async { unreachable!("it has been answered") }).await;
+        let again = jobs.clone().once(&shared, &second, async { unreachable!("it has been answered") }).await;
         assert_eq!(again.status(), StatusCode::IM_A_TEAPOT, "a proxy's repetition");
-        let retry = jobs.clone().once(&dispatch(3), async { answer::retry(StatusCode::OK, "third") }).await;
+        let retry =
+            jobs.clone().once(&shared, &dispatch(3), async { answer::retry(StatusCode::OK, "third") }).await;
         assert_eq!(retry.status(), StatusCode::OK, "the job's next attempt");
     }
 
     #[tokio::test]
     async fn the_answer_of_a_superseded_dispatch_is_nobody_elses() {
-        let (jobs, first, second) = (Arc::new(Jobs::default()), dispatch(1), dispatch(2));
+        let (shared, jobs) = (shared(), Arc::new(Jobs::default()));
+        let (first, second) = (dispatch(1), dispatch(2));
         let (go_on, wait) = oneshot::channel::<()>();
         let superseded = async move {
             wait.await.unwrap();
@@ -239,8 +286,9 @@ mod tests {
             response.extensions_mut().insert(Superseded);
             response
         };
-        let first = jobs.clone().once(&first, superseded);
-        let second = jobs.clone().once(&second, async { answer::retry(StatusCode::IM_A_TEAPOT, "second") });
+        let first = jobs.clone().once(&shared, &first, superseded);
+        let second =
+            jobs.clone().once(&shared, &second, async { answer::retry(StatusCode::IM_A_TEAPOT, "second") });
         let (first, second, ()) = tokio::join!(first, second, async { go_on.send(()).unwrap() });
         assert_eq!((first.status(), second.status()), (StatusCode::PARTIAL_CONTENT, StatusCode::IM_A_TEAPOT));
     }

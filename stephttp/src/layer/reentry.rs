@@ -36,14 +36,14 @@ where
         Ok(admitted) => admitted,
         Err(refusal) => return refusal,
     };
-    let (jobs, dispatched) = (shared.jobs(), dispatch.clone());
+    let (jobs, dispatched, provider) = (shared.jobs(), dispatch.clone(), shared.clone());
     let attempt = async move {
-        match prepare(&shared, parts, body, dispatched, sure_retries).await {
+        match prepare(&provider, parts, body, dispatched, sure_retries).await {
             Ok((run, request)) => handle(run, inner, request).await,
             Err(answer) => answer,
         }
     };
-    jobs.once(&dispatch, attempt).await
+    jobs.once(&shared, &dispatch, attempt).await
 }
 
 /// A request that is Inngest's.

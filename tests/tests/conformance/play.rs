@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use axum::Router;
 use futures_util::future::try_join_all;
-use inngest::{AsyncResponse, Provider, SetupOpts};
+use inngest::{Provider, SetupOpts};
+use stephttp_dev::{DevServer, ViolationKind};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -38,14 +39,21 @@ pub(crate) async fn play(scenario: &Scenario, inngest: Inngest) -> Result<(), St
     let outcome =
         tokio::time::timeout(limit, story).await.unwrap_or_else(|_| Err("it does not end".to_owned()));
     match &inngest {
-        Inngest::Dev(engine) if !engine.violations().is_empty() => {
-            let violations =
-                engine.violations().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        Inngest::Dev(engine) if !mistakes(scenario, engine).is_empty() => {
+            let violations = mistakes(scenario, engine).join("\n");
             Err(format!("{}\nviolations:\n{violations}", outcome.err().unwrap_or_default()))
         }
         Inngest::Dev(engine) => outcome.map_err(|error| format!("{error}\n{}", story_of(engine))),
         Inngest::Real(_) => outcome,
     }
+}
+
+/// What the engine holds against the app, but for what the scenario is about.
+fn mistakes(scenario: &Scenario, engine: &DevServer) -> Vec<String> {
+    let violations = engine.violations();
+    let rejects = scenario.visit.run.as_ref().is_some_and(|run| run.rejects);
+    let expected = |kind| rejects && kind == ViolationKind::Rejected;
+    violations.iter().filter(|violation| !expected(violation.kind)).map(ToString::to_string).collect()
 }
 
 /// A scenario's app, which listens until this is dropped.
@@ -95,8 +103,6 @@ pub(crate) async fn stage_of(scenario: &Scenario) -> Stage {
 /// Its clients are redirected to its own output route: the server's output URL can be empty for a moment when a run ends
 /// (14.5), and the route asks again.
 pub(crate) fn app_of(scenario: &Scenario, stage: &Stage, opts: SetupOpts) -> (Router, Provider) {
-    // TODO: not needed any more once this is the default where an app has the route.
-    let opts = opts.default_async_response(AsyncResponse::Proxy);
     let provider = Provider::setup(opts).expect("the options are good");
     let app =
         scenario.app.clone().with_state(stage.clone()).merge(provider.output_route()).layer(provider.layer());
@@ -124,7 +130,7 @@ pub(crate) async fn visit(
 }
 
 /// What happened, for whoever has to find out why.
-pub(crate) fn story_of(engine: &stephttp_dev::DevServer) -> String {
+pub(crate) fn story_of(engine: &DevServer) -> String {
     use std::fmt::Write as _;
 
     let mut story = String::from("what happened:");

@@ -155,6 +155,8 @@ pub(crate) struct RunEnd {
     pub(crate) any_steps: bool,
     /// Where a real server's view is not sure.
     pub(crate) lenient: Vec<Lenient>,
+    /// A layer or an extractor answers re-entries in the handler's place.
+    pub(crate) rejects: bool,
 }
 
 /// Something that is done when the run waits at a step.
@@ -300,6 +302,12 @@ impl Scenario {
         self
     }
 
+    /// A layer or an extractor answers re-entries in the handler's place, which the dev engine notes as a mistake.
+    pub(crate) fn rejects(mut self) -> Self {
+        self.visit.ended().rejects = true;
+        self
+    }
+
     /// The handlers, as they are inside of the app's layer, are changed.
     pub(crate) fn inside(mut self, wrap: impl FnOnce(Router<Stage>) -> Router<Stage>) -> Self {
         self.app = wrap(self.app);
@@ -332,6 +340,7 @@ pub(crate) fn visit(method: Method, path: impl Into<String>) -> Visit {
             shows: Vec::new(),
             any_steps: false,
             lenient: Vec::new(),
+            rejects: false,
         }),
     }
 }

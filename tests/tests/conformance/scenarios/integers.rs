@@ -27,26 +27,22 @@ pub(super) fn all() -> Vec<Scenario> {
         scenario::<integers>(post(integers))
             .says("the same")
             .shows(["u64", "i64", "u128", "duration", "nested", "value", "order", "nap"])
-            .broken_on_real("fault 14: integers beyond 2^53")
             .not_swept(LIKE_SHAPES),
         scenario::<order>(post(order))
             .says("paid order 1234567890123456789")
             .did(["charge"])
             .shows(["order", "nap", "charge"])
-            .broken_on_real("fault 14: integers beyond 2^53")
             .not_swept(LIKE_SHAPES),
         scenario::<remembered>(post(remembered))
             .says(format!("{:?}", Numbers::ODD))
             .did(["after"])
             .shows(["nap", "after"])
-            .broken_on_real("fault 14: integers beyond 2^53")
             .not_swept(LIKE_SHAPES),
         scenario::<signalled>(post(signalled))
             .and::<sends_signal>("/send", post(sends_signal))
             .when("wait", Deed::Visit(Box::new(sends())))
             .says(format!("{:?}", Numbers::ODD))
             .shows(["wait", "nap"])
-            .broken_on_real("fault 14: integers beyond 2^53")
             .not_swept(LIKE_SHAPES),
     ]
 }

@@ -18,8 +18,6 @@ const CALLS: [(&str, &str); 4] =
 /// Longer than the pause before a call is repeated.
 const WHILE: Duration = Duration::from_millis(400);
 
-const REPEATED: &str = "fault 2: a repeated first call is carried out again";
-
 pub(super) fn all() -> Vec<Scenario> {
     let mut scenarios: Vec<Scenario> = CALLS.map(|(name, end)| sleeping(name, Loss::Of(end))).into();
     scenarios.push(sleeping("every-call", Loss::Every));
@@ -36,7 +34,6 @@ pub(super) fn all() -> Vec<Scenario> {
             .did(["before", "charge", "charge", "charge", "after"])
             .shows(["before", "charge", "after"])
             .lenient(Lenient::Order(FAILS_LATER))
-            .broken_on_real(REPEATED)
             .loses(Loss::Every),
     );
     scenarios.push(
@@ -55,17 +52,13 @@ pub(crate) fn first_call() -> Scenario {
 }
 
 fn sleeping(name: &str, loss: Loss) -> Scenario {
-    let scenario = scenario::<charges>(post(charges))
+    scenario::<charges>(post(charges))
         .named(format!("lost-answers-{name}"))
         .gets(visit(Method::POST, "/"))
         .says("ch_1")
         .did(["charge", "receipt", "mail"])
         .shows(["charge", "nap", "receipt", "rest", "mail"])
-        .loses(loss);
-    match loss {
-        Loss::Every | Loss::Of("/v1/checkpoint") => scenario.broken_on_real(REPEATED),
-        Loss::Of(_) => scenario,
-    }
+        .loses(loss)
 }
 
 #[inngest::api_fn(id = "lost-answers", retries = 3)]

@@ -21,7 +21,6 @@ pub(super) fn all() -> Vec<Scenario> {
             .did_at_most(["outer"])
             .shows_any_steps()
             .lenient(unsure)
-            .broken("fault 13: the answer does not name the step")
             .not_swept(NO_RUN),
         scenario::<nests_later>(post(nests_later))
             .with_status_in(500..=599)
@@ -29,14 +28,12 @@ pub(super) fn all() -> Vec<Scenario> {
             .fails()
             .did_at_most(["outer"])
             .shows_any_steps()
-            .broken("fault 13: the answer does not name the step")
             .not_swept(NO_RUN),
         scenario::<unpolled>(post(unpolled))
             .with_status_in(200..=599)
             .says_anything()
             .ends_anyhow()
             .did_at_most(["first", "second"])
-            .broken("fault 6: a future that is never polled takes an index")
             .shows_any_steps()
             .not_swept(NO_RUN),
         scenario::<nearly_too_many>(post(nearly_too_many))
@@ -49,7 +46,6 @@ pub(super) fn all() -> Vec<Scenario> {
             .says_something_with(["999", "steps"])
             .fails()
             .did_at_most(count(999))
-            .broken("faults 13 and 17: the limit is another one, and is not named")
             .shows_any_steps()
             .not_swept("the limit is the same after a death"),
     ]

@@ -20,7 +20,6 @@ pub(super) fn all() -> Vec<Scenario> {
         scenario::<numbers>(post(numbers))
             .says("the same")
             .shows(["u64", "i64", "f64", "small", "negative zero", "u128", "nap"])
-            .broken_on_real("fault 14: integers beyond 2^53")
             .not_swept(ONE_OF_THREE),
         scenario::<texts>(post(texts))
             .says("the same")
@@ -33,8 +32,7 @@ pub(super) fn all() -> Vec<Scenario> {
             .not_swept(ONE_OF_THREE),
         scenario::<shapes>(post(shapes))
             .says("the same")
-            .shows(["data", "error", "enum", "map", "bytes", "time", "tuple", "nap"])
-            .broken_on_real("fault 14: integers beyond 2^53"),
+            .shows(["data", "error", "enum", "map", "bytes", "time", "tuple", "nap"]),
         scenario::<odd_ids>(post(odd_ids))
             .says("7")
             .did(["spaces", "unicode", "number", "suffix", "path", "emoji", "long"])

@@ -24,27 +24,23 @@ pub(super) fn all() -> Vec<Scenario> {
         scenario::<sleeps_until>(post(sleeps_until))
             .real_clock()
             .says("on time, on time")
-            .broken_on_real("fault 15: the time is rounded")
             .shows(["soon", "wait", "look", "later", "wait-more", "look-again"])
             .not_swept(slow),
         scenario::<retries_after>(post(retries_after))
             .real_clock()
             .says("on time")
             .did(["limited", "limited", "after"])
-            .broken_on_real("fault 15: the time is rounded")
             .shows(["nap", "limited", "after"])
             .not_swept(slow),
         scenario::<retries_after_at_once>(post(retries_after_at_once))
             .real_clock()
             .says("on time")
             .did(["limited", "limited", "limited", "after"])
-            .broken("fault 16: `retry_after` is ignored in a first request")
             .shows(["limited", "after"])
             .not_swept(slow),
         scenario::<retries_very_long>(post(retries_very_long))
             .says("done")
             .did(["long", "long", "after"])
-            .broken("fault 4: the retried step is dispatched again")
             .shows(["long", "after"])
             .needs(Need::Patience)
             .not_swept(slow),
