@@ -148,9 +148,12 @@ pub(super) fn retry(status: StatusCode, message: &str) -> Response {
 
 /// To whoever has signed with a wrong key: do not call again. Should it be Inngest, then the run fails, and its client gets
 /// this status.
-pub(super) fn refused(status: StatusCode, message: &str) -> Response {
-    let mut response =
-        to_inngest(status, &serde_json::json!({ "error": message, "data": own(status, message) }));
+pub(super) fn refused(run_id: Option<RunId>, status: StatusCode, message: &str) -> Response {
+    let mut result = own(status, message);
+    if let Some(run_id) = run_id {
+        result.headers.insert(Cow::Borrowed(headers::RUN_ID), run_id.into());
+    }
+    let mut response = to_inngest(status, &serde_json::json!({ "error": message, "data": result }));
     response.headers_mut().insert(NO_RETRY, HeaderValue::from_static("true"));
     response
 }

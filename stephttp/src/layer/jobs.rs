@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
@@ -178,14 +179,21 @@ impl Jobs {
     }
 }
 
-/// Whether Inngest has made the requests of these steps, or the run is over.
+/// Whether Inngest has made the requests of these steps, or the run is over. It may be making them now.
 async fn were_made(shared: &Shared, run_id: RunId, steps: &[StepHash]) -> bool {
-    match shared.client().state_of(run_id, 0).await {
-        Ok(memo) => steps.iter().all(|step| memo.contains(*step)),
-        Err(NoState::Gone) => true,
-        Err(NoState::Failed(_)) => false,
+    for wait in CALLS_MAY_TAKE.map(Duration::from_millis) {
+        match shared.client().state_of(run_id, 0).await {
+            Ok(memo) if steps.iter().all(|step| memo.contains(*step)) => return true,
+            Ok(_) => tokio::time::sleep(wait).await,
+            Err(NoState::Gone) => return true,
+            Err(NoState::Failed(_)) => return false,
+        }
     }
+    false
 }
+
+/// How long Inngest is given to make a request that it was told of: the waits between looking for it, in milliseconds.
+const CALLS_MAY_TAKE: [u64; 6] = [100, 400, 1_000, 2_000, 4_000, 8_000];
 
 /// A job that is under way.
 struct Open {

@@ -70,9 +70,11 @@ async fn admit(shared: &Shared, request: Request<Body>) -> Result<Admitted, Resp
     if !shared.settings().admits(signature, &body, SystemTime::now()) {
         tracing::warn!(path = parts.uri.path(), "a request with X-Run-ID is not signed by Inngest; refused");
         // Should it be Inngest's, with a key that is being rotated, then it may try again.
-        let may_retry = dispatch.is_ok_and(|dispatch| dispatch.may_ask_for_retry(sure_retries));
-        let refuse = if may_retry { answer::retry } else { answer::refused };
-        return Err(refuse(StatusCode::UNAUTHORIZED, "the signature does not match"));
+        let (status, message) = (StatusCode::UNAUTHORIZED, "the signature does not match");
+        return Err(match dispatch {
+            Ok(dispatch) if dispatch.may_ask_for_retry(sure_retries) => answer::retry(status, message),
+            dispatch => answer::refused(dispatch.ok().map(|dispatch| dispatch.run_id), status, message),
+        });
     }
     let dispatch = dispatch.map_err(|fault| {
         tracing::warn!(fault, "a re-entry's headers make no sense");
