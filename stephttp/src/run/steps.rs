@@ -88,11 +88,6 @@ impl Run {
         StepKey::new(id, index, hash, kind)
     }
 
-    /// One more use of an id that belongs to a step, beside the step's own.
-    pub(crate) fn claim_beside(&self, id: &StepId) -> StepHash {
-        self.lock().claim(id).0
-    }
-
     /// A step's future is dropped before it was ever polled: the handler has not come to that step, so the use does not
     /// count. Otherwise a `drop(step.run("x", …))` would make the next use of `x` another step than it was before.
     pub(crate) fn unclaim(&self, key: &StepKey) {

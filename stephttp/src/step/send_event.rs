@@ -116,8 +116,10 @@ impl Step {
     ) -> Sending<SentEvents> {
         let count = events.len();
         let events = to_wire(events);
-        let call = Call { shared: self.run.shared().cloned(), count, seed: self.event_id_seed(&id) };
-        let call = |hooked: Option<(Chain, Arc<StepContext>)>| -> BoxFuture<_> {
+        let (run, text) = (self.run.clone(), id.as_str().to_owned());
+        let call = |index: u32, hooked: Option<(Chain, Arc<StepContext>)>| -> BoxFuture<_> {
+            let seed = Self::event_id_seed(&run, &text, index);
+            let call = Call { shared: run.shared().cloned(), count, seed };
             Box::pin(async move {
                 let mut events = events.map_err(|fault| Failure::from(InvalidEvent(fault)).no_retry())?;
                 if let Some((chain, step)) = &hooked {
@@ -270,9 +272,10 @@ mod tests {
     #[test]
     fn seeds_are_a_steps_own_and_repeat_with_its_run() {
         let step = Step::detached();
-        let seed = |id: &str| step.event_id_seed(&StepId::from(id)).to_string();
-        let (first, second, other) = (seed("a"), seed("a"), seed("b"));
+        let seed = |id: &str, index| Step::event_id_seed(&step.run, id, index).to_string();
+        let (first, second, other) = (seed("a", 0), seed("a", 1), seed("b", 0));
         assert!(first != second && first != other && second != other);
+        assert_eq!(first, seed("a", 0));
         let millis = first.split(',').next().unwrap().parse::<u64>().unwrap();
         assert!(millis > 1_700_000_000_000, "{first}");
     }

@@ -13,8 +13,8 @@ use crate::client::{ApiError, Extras};
 use crate::error::{Failure, Retry};
 use crate::function::StepKind;
 use crate::middleware::{Chain, StepContext};
-use crate::run::StepKey;
-use crate::wire::EventIdSeed;
+use crate::run::{Run, StepKey};
+use crate::wire::{EventIdSeed, StepHash};
 
 /// A step's future, by a name of its own.
 pub(super) type Sending<T> = RunStep<BoxFuture<T>, T>;
@@ -22,24 +22,25 @@ pub(super) type Sending<T> = RunStep<BoxFuture<T>, T>;
 pub(super) type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send>>;
 
 impl Step {
-    /// Runs a call as a step. It is made with what middlewares are told of the step, if there are some.
+    /// Runs a call as a step. It is made with which use of its id the step is, and what middlewares are told of it, if there are
+    /// some.
     pub(super) fn sending<T: Storable>(
         &self,
         id: StepId,
-        call: impl FnOnce(Option<(Chain, Arc<StepContext>)>) -> BoxFuture<T>,
+        call: impl FnOnce(u32, Option<(Chain, Arc<StepContext>)>) -> BoxFuture<T>,
         kind: StepKind,
         caller: &'static Location<'static>,
     ) -> Sending<T> {
-        let make = |key: Option<&StepKey>| call(key.and_then(|key| self.run.sending_context(key)));
+        let make = |key: Option<&StepKey>| {
+            call(key.map_or(0, |key| key.index), key.and_then(|key| self.run.sending_context(key)))
+        };
         RunStep::new(self.run.clone(), id, kind, make, caller)
     }
 
     /// The seed of the ids of what a step sends: the same in each of its attempts, different for each use of its id.
-    pub(super) fn event_id_seed(&self, id: &StepId) -> EventIdSeed {
-        // A claim of its own counts the id's uses as the step's own claim does.
-        let own = StepId::from(format!("stephttp:event-id-seed:{id}"));
-        let hash = self.run.claim_beside(&own);
-        let run_id = self.run.id().to_string();
+    pub(super) fn event_id_seed(run: &Run, id: &str, index: u32) -> EventIdSeed {
+        let hash = StepHash::of_repeated(&format!("stephttp:event-id-seed:{id}"), index);
+        let run_id = run.id().to_string();
         let digest = Sha1::digest(format!("{run_id}.{hash}"));
         let mut entropy = [0; 10];
         entropy.copy_from_slice(&digest[..10]);

@@ -148,7 +148,7 @@ impl Step {
     ) -> SendSignalStep {
         let body = request(&signal.into(), &data);
         let shared = self.run.shared().cloned();
-        let call = |hooked: Option<(Chain, Arc<StepContext>)>| -> BoxFuture<_> {
+        let call = |_: u32, hooked: Option<(Chain, Arc<StepContext>)>| -> BoxFuture<_> {
             Box::pin(async move {
                 let body = body.map_err(|fault| Failure::from(InvalidSignal(fault)).no_retry())?;
                 let Some(shared) = shared else { return Ok(Sent { run_id: None }) };
