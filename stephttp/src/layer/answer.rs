@@ -103,7 +103,8 @@ pub(super) fn operations(ops: &[Recorded], retry_after: Option<Duration>) -> Res
 ///
 /// A bare object, not an array: of an array the client would get the body `null`. A status of 500 and above fails the
 /// run, which takes an answer of its own.
-pub(super) fn finished(run_id: RunId, mut result: ApiResult<'_>) -> Response {
+pub(super) fn finished(run_id: RunId, result: &ApiResult<'_>) -> Response {
+    let mut result = result.clone();
     result.headers.insert(Cow::Borrowed(headers::RUN_ID), run_id.into());
     if result.status < 500 {
         match Recorded::complete(&result) {
@@ -121,7 +122,7 @@ pub(super) fn finished(run_id: RunId, mut result: ApiResult<'_>) -> Response {
 /// To Inngest: the run has failed, and its client gets a 500 with this message. Only when it is sure that the run goes on:
 /// of one that is over this changes the end.
 pub(super) fn failed(run_id: RunId, message: &str) -> Response {
-    finished(run_id, own(StatusCode::INTERNAL_SERVER_ERROR, message))
+    finished(run_id, &own(StatusCode::INTERNAL_SERVER_ERROR, message))
 }
 
 /// A result that is not of the handler's making, as a run's page and its client get it.

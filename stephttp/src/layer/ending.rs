@@ -3,6 +3,7 @@
 //! Everything that has ended is saved first. An answer that ends the run is given only when [`standing`] has made sure that the
 //! run still goes on.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::body::{Body, HttpBody};
@@ -38,15 +39,42 @@ pub(super) async fn finish(run: &Arc<Run>, response: Response) -> Response {
         Err(Unfit::ForGood(message)) => return fail(run, &message).await,
         Err(Unfit::ForNow(message)) => return retry_or_fail(run, message).await,
     };
-    let answer = answer::finished(run.id(), result);
+    end_with(run, result).await
+}
+
+/// Ends the run. Of several re-entries that come to its end at once, each answers with the same result: the first that was
+/// stored.
+pub(super) async fn end_with(run: &Arc<Run>, result: ApiResult<'static>) -> Response {
+    let mut result = result;
+    let mut answer = answer::finished(run.id(), &result);
     if answer.body().size_hint().exact().is_none_or(|bytes| bytes > REENTRY_ANSWER_BYTES as u64) {
-        return fail(run, "the response is over 8 MiB, the most that Inngest keeps for the run's client")
-            .await;
+        let message = "the response is over 8 MiB, the most that Inngest keeps for the run's client";
+        tracing::error!(run_id = %run.id(), "{message}");
+        result = answer::own(StatusCode::INTERNAL_SERVER_ERROR, message);
+        answer = answer::finished(run.id(), &result);
     }
-    match standing::still_goes_on(run).await {
-        Ok(()) => answer,
+    match agree_on_end(run, &result).await {
+        Ok(None) => answer,
+        Ok(Some(agreed)) => answer::finished(run.id(), &agreed),
         Err(answer) => answer,
     }
+}
+
+/// The result with which the run ends, if it is not for this request alone to say. The error is the answer to give instead.
+async fn agree_on_end(
+    run: &Arc<Run>,
+    result: &ApiResult<'static>,
+) -> Result<Option<ApiResult<'static>>, Response> {
+    let (Some(proposal), Some(shared), Some(dispatch)) =
+        (run.propose_end(result), run.shared(), run.dispatch())
+    else {
+        return standing::still_goes_on(run).await.map(|()| None);
+    };
+    run.put_back(vec![proposal]);
+    // As a step's output it is stored too, and the next re-entry ends the run with it.
+    save_all(run).await?;
+    let memo = standing::obtain(shared, dispatch, run.sure_retries(), run.known_steps() + 1).await?;
+    Ok(Run::end_of(&memo))
 }
 
 /// Why a response cannot be what the run's client gets.
@@ -217,26 +245,23 @@ pub(super) async fn without_response(run: &Arc<Run>, message: &str) -> Response 
 }
 
 /// Inngest does not want the request to go on.
-pub(super) async fn stopped(run: &Arc<Run>, by: Stopped) -> Response {
-    match by {
-        // Whatever is answered counts for nothing, so it says nothing.
-        Stopped::Superseded => {
+// Boxed, since to fail a run is to save how it ends, which may come to this.
+pub(super) fn stopped(run: &Arc<Run>, by: Stopped) -> Pin<Box<dyn Future<Output = Response> + Send + '_>> {
+    Box::pin(async move {
+        if by == Stopped::Superseded {
+            // Whatever is answered counts for nothing, so it says nothing.
             let mut answer = answer::nothing();
             answer.extensions_mut().insert(Superseded);
-            answer
+            return answer;
         }
-        Stopped::Over => {
-            let (Some(shared), Some(dispatch)) = (run.shared(), run.dispatch()) else {
-                return answer::nothing();
-            };
-            match standing::obtain(shared, dispatch, run.sure_retries(), run.known_steps()).await {
-                // It was a passing failure of Inngest's: what has ended goes back in the answer.
-                Ok(_) if run.has_unsent_finished() => answer::operations(&run.unsaved_with(Vec::new()), None),
-                Ok(_) => retry_or_fail(run, "Inngest had no state of the run for a while").await,
-                Err(answer) => answer,
-            }
+        let (Some(shared), Some(dispatch)) = (run.shared(), run.dispatch()) else { return answer::nothing() };
+        match standing::obtain(shared, dispatch, run.sure_retries(), run.known_steps()).await {
+            // It was a passing failure of Inngest's: what has ended goes back in the answer.
+            Ok(_) if run.has_unsent_finished() => answer::operations(&run.unsaved_with(Vec::new()), None),
+            Ok(_) => retry_or_fail(run, "Inngest had no state of the run for a while").await,
+            Err(answer) => answer,
         }
-    }
+    })
 }
 
 /// Asks for another attempt, or fails the run when there may be none.
@@ -251,10 +276,7 @@ pub(super) async fn retry_or_fail(run: &Arc<Run>, message: &str) -> Response {
 /// Fails the run, for a reason that its client and its page may show.
 pub(super) async fn fail(run: &Arc<Run>, message: &str) -> Response {
     tracing::error!(run_id = %run.id(), "{message}");
-    match standing::still_goes_on(run).await {
-        Ok(()) => answer::failed(run.id(), message),
-        Err(answer) => answer,
-    }
+    end_with(run, answer::own(StatusCode::INTERNAL_SERVER_ERROR, message)).await
 }
 
 enum Saved {

@@ -92,6 +92,10 @@ async fn prepare(
     sure_retries: u8,
 ) -> Result<(Arc<Run>, Request<Body>), Response> {
     let memo = standing::state(shared, &dispatch, sure_retries).await?;
+    if let Some(end) = Run::end_of(&memo) {
+        // Another re-entry has come to it.
+        return Err(answer::finished(dispatch.run_id, &end));
+    }
     let run = Arc::new(Run::reentry(shared.clone(), dispatch, sure_retries, memo, &parts.headers));
     let had = body.len();
     let body = match run.restore_request(body).await {

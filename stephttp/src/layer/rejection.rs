@@ -9,7 +9,7 @@ use axum::response::Response;
 use http::header::ALLOW;
 use http::{Method, StatusCode};
 
-use super::{answer, standing};
+use super::{answer, ending};
 use crate::run::Run;
 
 /// Asks for another attempt; then the run fails, and says why.
@@ -21,10 +21,7 @@ pub(super) async fn answer(run: &Arc<Run>, response: Response) -> Response {
     let answer = if run.may_retry() {
         answer::retry(StatusCode::INTERNAL_SERVER_ERROR, &message)
     } else {
-        match standing::still_goes_on(run).await {
-            Ok(()) => answer::failed(run.id(), &message),
-            Err(answer) => return answer,
-        }
+        ending::end_with(run, answer::own(StatusCode::INTERNAL_SERVER_ERROR, &message)).await
     };
     answer::with_rejection(answer, status)
 }

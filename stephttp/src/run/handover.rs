@@ -8,13 +8,13 @@ use serde_json::value::RawValue;
 use super::Run;
 use super::decision::Decision;
 use super::delayed::delay;
-use super::mode::{DISCOVER, FAILED, Mode, PLANS, START};
+use super::mode::{DISCOVER, END, FAILED, Mode, PLANS, START};
 use super::record::{Recorded, StepKey};
 use super::state::{Outstanding, OutstandingKind};
 use super::stored_order::{order_step, store_order};
 use crate::remember;
 use crate::wire::limits::{REENTRY_ANSWER_BYTES, RUN_STEPS, STEP_OUTPUT_BYTES};
-use crate::wire::{OpCode, OpOpts, StepHash};
+use crate::wire::{ApiResult, OpCode, OpOpts, StepHash};
 
 /// Room in an answer for the step that says that the run plans.
 const PLANS_BYTES: usize = 1024;
@@ -158,6 +158,15 @@ impl Run {
         } else {
             answer
         }
+    }
+
+    /// A hidden step that proposes how the run ends, if several re-entries may come to its end at once, and it can be stored.
+    pub(crate) fn propose_end(&self, result: &ApiResult<'_>) -> Option<Recorded> {
+        if !self.plans() || self.is_full() {
+            return None;
+        }
+        let end = hidden(StepKey::hidden(END), result);
+        (end.output_size() <= STEP_OUTPUT_BYTES).then_some(end)
     }
 
     pub(super) fn plans(&self) -> bool {

@@ -39,7 +39,7 @@ pub(crate) use handover::Unfinished;
 use hooks::Hooks;
 pub(crate) use hooks::{HookedCheckpoint, HookedStep};
 pub(crate) use memo::{Memo, Memoized};
-use mode::{Mode, START};
+use mode::{END, Mode, START};
 pub(crate) use record::{Recorded, StepKey};
 pub use run_id::{InvalidRunId, RunId};
 pub(crate) use state::{Held, Outstanding, Stopped};
@@ -51,7 +51,7 @@ use crate::layer::{Dispatch, KeptParts, RequestBody, RequestHead};
 use crate::provider::Shared;
 use crate::remember::Remembered;
 use crate::wire::limits::RUN_STEPS;
-use crate::wire::{OpCode, StepHash};
+use crate::wire::{ApiResult, OpCode, StepHash};
 use state::State;
 use virtual_time::VirtualTime;
 use wakeup::Wakeup;
@@ -225,6 +225,11 @@ impl Run {
         for (slot, key) in state.learn(memo) {
             self.resolve_stored(&mut state, slot, &key);
         }
+    }
+
+    /// How the run ends, if one of its re-entries has come to an end.
+    pub(crate) fn end_of(memo: &Memo) -> Option<ApiResult<'static>> {
+        memo.get(StepKey::hidden(END).hash)?.outcome().ok()?.ok()
     }
 
     /// When the run may have been handed over by a call whose answer was lost: milliseconds since the epoch.

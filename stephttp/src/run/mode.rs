@@ -18,6 +18,9 @@ pub(super) const DISCOVER: &str = "stephttp:discover";
 /// that call may have been carried out before: then the run may have ended, and creating it again has only brought it back.
 pub(super) const START: &str = "stephttp:start";
 
+/// The hidden step that holds how a run that plans ends: the first that is stored, whichever of its re-entries comes to an end.
+pub(super) const END: &str = "stephttp:end";
+
 /// What a re-entry may do with the steps that it comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {

@@ -3,7 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
-use super::mode::{DISCOVER, FAILED, Mode, PLANS, START};
+use super::mode::{DISCOVER, END, FAILED, Mode, PLANS, START};
 use super::record::StepKey;
 use super::stored_order::order_step;
 use super::{Run, RunId};
@@ -46,7 +46,7 @@ impl Run {
 
     fn unclaimed(&self) -> Vec<StepHash> {
         let state = self.lock();
-        let hidden = [PLANS, FAILED, DISCOVER, START].map(|id| StepKey::hidden(id).hash);
+        let hidden = [PLANS, FAILED, DISCOVER, START, END].map(|id| StepKey::hidden(id).hash);
         let orders = (0..state.orders).map(|n| order_step(n).hash);
         let known: HashSet<_> =
             orders.chain(hidden).chain(state.delay_hashes()).chain([remember::hidden_step().hash]).collect();

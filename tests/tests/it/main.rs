@@ -24,6 +24,7 @@ mod provider;
 mod races;
 mod remember;
 mod responses;
+mod run_state;
 mod retries;
 mod signatures;
 mod values;
