@@ -148,8 +148,8 @@
 //! can be given instead.
 //!
 //! A run can be cancelled, in Inngest's dashboard. Its client then gets 410 from the app's route, and an empty 200 from
-//! Inngest. A step that is under way is not interrupted. When it took a second or longer, no further step begins; of shorter
-//! ones, some may still run.
+//! Inngest. A step that is under way is not interrupted. In a re-entry, no further step begins after one that took a second or
+//! longer; of shorter ones, some may still run. A first request is not told of the cancellation, and goes on.
 //!
 //! # Responses
 //!
