@@ -134,6 +134,7 @@
 //!   that only where it is told to.
 //! - Steps' values keep the order of their fields. Their numbers become floats as they do there.
 //! - Statuses and steps are shown at once and completely.
+//! - `DELETE /v1/runs/{run}` cancels, which it does not at a self-hosted server.
 //!
 //! A late answer that ends a run as it has ended already, with the same status and the same output, is no violation: the
 //! real server writes both once more, and nothing changes.

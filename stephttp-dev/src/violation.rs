@@ -119,6 +119,7 @@ pub enum ViolationKind {
     EmptyAnswer,
     /// A failure without `x-inngest-no-retry` at the last attempt: the run hangs.
     RunHangs,
-    /// A layer or an extractor answered a re-entry in the handler's place.
+    /// A layer or an extractor answered a re-entry in the handler's place, as the SDK says by `x-stephttp-rejected`. The real
+    /// server does not look at that.
     Rejected,
 }

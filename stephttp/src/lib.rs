@@ -107,7 +107,8 @@
 //!   time was up in `timeout` is not run again.
 //! - **A loser is dropped.** What it had asked of Inngest may still come; nobody looks at it. A step of it that had been
 //!   planned may still run.
-//! - **An id that is used several times** is numbered in the order of the calls: see [`StepId`].
+//! - **An id that is used several times** is numbered in the order of the calls: see [`StepId`]. A future that is dropped
+//!   before it is polled does not count.
 //! - **Work between steps that waits** (a query outside of any step, say) is not remembered, so a race between it and a
 //!   step may end otherwise the next time: put it into a step.
 //! - **`timeout` around a wait** has no effect while nothing else goes on: the process does not wait. Use the wait's own
@@ -121,11 +122,15 @@
 //!
 //! - **A handler runs more than once.** After a wait or a retry it begins again; finished steps give what they gave
 //!   before, and what is between them runs anew. Put side effects, the time and random values into steps.
-//! - **A step that has ended and been saved never runs again.** One that was under way when the process died does:
-//!   give other APIs an [idempotency key](Step::idempotency_key).
+//! - **A step that has ended and been saved never runs again.** One that was under way when the process died does, and a
+//!   retry of over 15 s [may run twice](Step#how-often-a-step-runs) where the app has several processes: give other APIs an
+//!   [idempotency key](Step::idempotency_key).
 //! - **A re-entry carries the method, path, query, content type and body** of the first request, and nothing else. Wrap
 //!   extractors that read other headers in [`Remember`]. A request without a content type has none in a re-entry either; Inngest
-//!   shows it as [`application/vnd.stephttp.none`](wire::headers::NO_CONTENT_TYPE).
+//!   shows it as [`application/vnd.stephttp.none`](wire::headers::NO_CONTENT_TYPE). Of a `HEAD` request the method is `GET`, so
+//!   its route must take that.
+//! - **The layer is outermost.** What answers a re-entry in the handler's place is never the run's result, if it stands inside
+//!   of the layer; outside, it ends the run. See [`DurableLayer`].
 //! - **A run in flight finds its steps by their ids**, also in a new version of the program: let a test compare them, with
 //!   [`assert_steps_lock!`].
 //! - **A client that goes away does not stop a run** that has begun a step.
@@ -143,7 +148,8 @@
 //! can be given instead.
 //!
 //! A run can be cancelled, in Inngest's dashboard. Its client then gets 410 from the app's route, and an empty 200 from
-//! Inngest.
+//! Inngest. A step that is under way is not interrupted. In a re-entry, no further step begins after one that took a second or
+//! longer; of shorter ones, some may still run. A first request is not told of the cancellation, and goes on.
 //!
 //! # Responses
 //!
@@ -163,14 +169,18 @@
 //!
 //! A handler that ends in its first request has answered its client; its checkpoints are tried again for about half a
 //! minute, then logged as lost and reported by [`Provider::wait`]. A handler that must be handed over answers 503 with
-//! `Retry-After`: the steps it had run are lost, and run again when the client tries again. A re-entry whose finished
-//! steps cannot be fetched runs nothing and asks Inngest for a retry.
+//! `Retry-After`: the steps it had run are lost, and run again when the client tries again. When only the answer to the call
+//! is lost, no step runs twice for that.
+//!
+//! A re-entry whose finished steps cannot be fetched runs nothing and asks Inngest for a retry. One whose connection breaks
+//! goes on in its process: what it has begun is brought to its end, and saved.
 //!
 //! # Limits
 //!
 //! Inngest drops silently what exceeds its limits, so this crate refuses it first, with an error that names the limit:
-//! 4 MiB a step's output, 32 MiB of outputs and 1,000 steps a run (a few hidden ones of waits and races included), about 3 MiB a request's body that is to be handed
-//! over, 8 MiB the response of a run that was handed over. See [`wire::limits`].
+//! 4 MiB a step's output, 32 MiB of outputs and 999 steps a run (a few hidden ones of waits, retries and races included),
+//! about 3 MiB a request's body that is to be handed over, 8 MiB the response of a run that was handed over. See
+//! [`wire::limits`]. The client and the run's page get that error.
 //!
 //! # Inngest's API alone
 //!

@@ -174,8 +174,8 @@ impl ApiClient {
     ///
     /// # Errors
     /// When the API cannot be reached or refuses, after the [retries](Self#retries): with 400 for operations that are no
-    /// finished steps, with 409 when this re-entry has been superseded, which then must run nothing more, with 413 when
-    /// a step or the run is too large. Without a call, as [`checkpoint_steps`](Self::checkpoint_steps).
+    /// finished steps, and for a run that has ended or was cancelled; with 409 when this re-entry has been superseded; with 413
+    /// when a step or the run is too large. After a 409, and when the run is over, the re-entry must run nothing more. Without a call, as [`checkpoint_steps`](Self::checkpoint_steps).
     ///
     /// # Cancellation
     /// Dropping the future may leave the steps saved or not. Saving them again does no harm.
@@ -204,7 +204,9 @@ impl ApiClient {
     ///
     /// # Errors
     /// When the API cannot be reached or refuses, after the [retries](Self#retries): with 410 for a run that it does not
-    /// know, or that has ended.
+    /// know, or that has ended, and when it cannot load the run's state for a moment.
+    ///
+    /// While a run is being ended, Inngest can give no steps at all instead: ask again before you take that for a new run.
     ///
     /// # Cancellation
     /// The call has no effect, so it can be dropped at any time.

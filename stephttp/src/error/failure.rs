@@ -75,9 +75,10 @@ impl Failure {
 
     /// A failure that is retried, but not before `delay` has passed.
     ///
-    /// The retry can come up to two seconds later. After a failure in a re-entry, Inngest takes no delay over 24 hours: a longer
-    /// one counts as that. In the *first* request, the run is handed over with a sleep in the failure's place, which Inngest
-    /// shows as `stephttp:retry:<hash>`.
+    /// It holds in every request, and the retry never comes early. It can come up to two seconds late. After a failure in a
+    /// re-entry, Inngest takes no delay over 24 hours: a longer one counts as that. In the *first* request, the run is handed
+    /// over with a sleep in the failure's place, which Inngest shows as `stephttp:retry:<hash>`. The attempts are as many as
+    /// ever: `retries`, and the first.
     #[doc(alias = "RetryAtError")]
     pub fn retry_after(delay: Duration, error: impl Into<BoxError>) -> Self {
         Self::with(Cow::Borrowed("RetryAfterError"), error.into(), Retry::After(delay))

@@ -29,9 +29,11 @@ use crate::wire::OpError;
 /// }
 /// ```
 ///
-/// As a response it is a 500 with `{"error":"a step failed","step":"<id>"}`. The message stays inside: it is logged
-/// and shown in Inngest, and may tell more than a client should know. In dev mode, and where the message is this SDK's own and
-/// tells of a limit or of a misuse, it is there as `"message"`.
+/// As a response it is a 500 with `{"error":"a step failed","step":"<id>"}`. The message is logged, and shown in Inngest. It may
+/// tell more than a client should know, so the response has it, as `"message"`, in two cases alone:
+///
+/// - when it tells of a limit of this SDK's, or of an id or a timeout that is none;
+/// - in dev mode, for steps that run in the process: [`run`](crate::Step::run) and those that send.
 #[derive(Clone)]
 pub struct StepError {
     inner: Box<Inner>,

@@ -115,7 +115,7 @@ impl FnOpts {
     /// Says that the endpoint always answers in its first request, so that its runs are never handed over.
     ///
     /// Its steps are not retried: a failed one gives its error at once. A step that waits (a sleep, `wait_for_event`,
-    /// `invoke`, `fetch` and the like) fails the run: a 500, whose cause is logged. With [`Step::detached`] it panics.
+    /// `invoke`, `fetch` and the like) fails the run: a 500 that says so. With [`Step::detached`] it panics.
     ///
     /// [`Step::detached`]: crate::Step::detached
     #[must_use]

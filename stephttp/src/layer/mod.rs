@@ -65,6 +65,21 @@ pub(crate) struct CurrentRun(pub(crate) Arc<Run>);
 /// # }
 /// ```
 ///
+/// # Beside other layers
+///
+/// It is outermost: add it last, as above. When Inngest calls back, the request has no credentials, cookies or peer address
+/// of the client's. So a layer for logins, limits or timeouts may reject it:
+///
+/// - **Inside of this layer**, that is a failed attempt, and never the run's result. Inngest calls again, and after the last
+///   attempt the run fails with a 500 that gives the status and says what to do. So it is with an extractor that rejects the
+///   call. Let the layer pass requests that have both `X-Run-ID` and `X-Inngest-Signature`: outside of dev mode their
+///   signature has been verified by then. A request with one of them alone is a client's.
+/// - **Outside of this layer**, nothing can be done about it: Inngest takes the answer for the run's end, and the handler's
+///   result is lost. The [output route](crate::Provider::output_route) logs it. Only what answers no request itself belongs
+///   there, such as compression.
+///
+/// # Routes and services
+///
 /// Routes whose handlers take no [`Step`](crate::Step) pass through it as they are. Of two layers on one route the outer
 /// one works, since it sees the request first; the other does nothing, and says so in the log.
 ///

@@ -93,8 +93,9 @@ impl Provider {
         })
     }
 
-    /// The layer that makes handlers durable. Add it once, after the routes: to a router, to one that is nested in
-    /// another, to a single route, or to any tower service (see [`DurableLayer`]).
+    /// The layer that makes handlers durable. Add it once, after the routes and after [other
+    /// layers](DurableLayer#beside-other-layers): to a router, to one that is nested in another, to a single route, or to any
+    /// tower service (see [`DurableLayer`]).
     #[doc(alias = "Middleware")]
     #[doc(alias = "ServeHTTP")]
     #[must_use = "a layer does nothing until it is added to a router"]

@@ -22,6 +22,9 @@ const RESERVED_PREFIX: &str = "stephttp:";
 /// which the step methods are *called* (an index already taken by an id written out, such as `"charge:1"`, is
 /// skipped). That is the same in every request as long as the calls are. Where they are not (items in changing order,
 /// say), put what identifies the item into the id.
+///
+/// A future that is dropped before it is polled has not come to its step, and its use does not count. When a later use of
+/// the id has been made by then, that one keeps its number, and a warning says so: make a step's future where it is awaited.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepId {
     text: Cow<'static, str>,

@@ -78,6 +78,18 @@ use outcome::Outcomes;
 /// Clones are the same run. A step belongs into its handler: one that is used after the handler has ended or has been
 /// handed over, in a task that was spawned from it, panics in that task.
 ///
+/// # How often a step runs
+///
+/// Once its outcome is saved, never again. Before that, a step that runs in this process can run more than once:
+///
+/// - when it fails, as often as it is retried;
+/// - when its process dies, or its end cannot be saved;
+/// - when a retry takes over about 15 s and the app has several processes. Inngest dispatches such a retry again while it
+///   runs. A process that runs it already waits for it, and answers with what it came to; another process runs it too.
+///
+/// So give other APIs an [`idempotency_key`](Self::idempotency_key), which is the same in all of these. A connection to
+/// Inngest that breaks does not matter: the step goes on in its process.
+///
 /// # Cancellation
 /// Dropping a step's future before it ends cancels its code like any other future, and the step is not stored. A step
 /// that the handler drops by itself, as `timeout` does, is not run by later requests of the run either; one that is dropped
@@ -130,9 +142,11 @@ impl Step {
     /// remembered. The value that comes out has always been through its stored form.
     ///
     /// A failure is retried by Inngest, as often as the endpoint's `retries` say: the client is redirected to the
-    /// run's result, and the handler begins again, with finished steps remembered.
+    /// run's result, and the handler begins again, with finished steps remembered. The page of [`Step`] says [how often a
+    /// step runs](Self#how-often-a-step-runs).
     ///
-    /// **Steps do not nest**: a future that uses the run's `Step` fails the run (a 500, whose cause is logged).
+    /// **Steps do not nest**: a future that uses the run's `Step` fails the run, with a 500 that names the inner step, which
+    /// does not begin.
     ///
     /// `T` is [`Storable`]: it owns its data and is both `Serialize` and `DeserializeOwned`: `String`, not `&str` (of
     /// which the compiler says that "implementation of `Deserialize` is not general enough").
@@ -166,7 +180,7 @@ impl Step {
     /// The step's [`StepError`] when it failed for good: without retries left, or with a
     /// [`Failure::non_retriable`]. Also when its id is empty, too long or reserved, when its output cannot be stored
     /// (not serializable, over 4 MiB as it is stored, over 32 MiB with the run's other outputs), when a stored output is no `T` any
-    /// more, and when the run has 1,000 steps already.
+    /// more, and when the run has 999 steps already, [hidden ones included](crate::wire::limits::RUN_STEPS).
     ///
     /// # Panics
     /// When the handler has ended or was handed over; see [`Step`].
@@ -188,8 +202,8 @@ impl Step {
     ///
     /// In the first request the client is redirected to the run's result.
     ///
-    /// The pause is kept with a precision of a millisecond, rounded up, and lasts at most 366 days. A longer one, and
-    /// an id that is empty, too long or reserved, ends the run with a 500 whose cause is logged.
+    /// The pause is kept with a precision of a millisecond, rounded up: the run never goes on before its time. It lasts at
+    /// most 366 days. A longer one, and an id that is empty, too long or reserved, ends the run with a 500 that says so.
     ///
     /// # Panics
     /// When the handler has ended or was handed over; see [`Step`].
@@ -199,6 +213,9 @@ impl Step {
     }
 
     /// Pauses the run until an instant; one that has passed is over at once.
+    ///
+    /// The run never goes on before the instant. It can be up to a second later, since Inngest rounds what is left of the time
+    /// to whole seconds. A [`sleep`](Self::sleep) is exact.
     ///
     /// Takes a [`SystemTime`], and what converts into one: jiff's `Timestamp` and `Zoned`, chrono's `DateTime`.
     ///
@@ -237,8 +254,9 @@ impl Step {
     /// A key for a call to another API in a step, such as a payment: the same in every attempt of the step in this
     /// run, and different for every other run and id.
     ///
-    /// A step can run more than once: when it fails after the payment was made, or when the process dies before its
-    /// result is stored. An API that is given the same key makes the payment once.
+    /// A step can run more than once: when it fails after the payment was made, when the process dies before its result is
+    /// stored, or when Inngest dispatches a long retry to two processes at once ([how often a step
+    /// runs](Self#how-often-a-step-runs)). An API that is given the same key makes the payment once.
     ///
     /// The key follows from the run and from `id` alone. A step that runs in a loop needs an id that tells its turns
     /// apart (`format!("charge-{}", item.id)`), or the second turn's payment is taken for a repetition of the first.

@@ -12,8 +12,9 @@ pub const STEP_OUTPUT_BYTES: usize = 4 * 1024 * 1024;
 pub const STEP_INPUT_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of all step outputs of a run together.
 pub const RUN_STATE_BYTES: usize = 32 * 1024 * 1024;
-/// Steps of a run that goes on at Inngest, this SDK's hidden ones included. With one more, the next call back is not made: the
-/// run is completed, with an error as its output.
+/// Steps of a run, this SDK's hidden ones included: `stephttp:…`, of waits, retries, races and what is
+/// [remembered](crate::Remember). With one more, Inngest would not call back: it would complete the run, with an error as its
+/// output. So that one is refused, with an error that names the limit.
 pub const RUN_STEPS: usize = 999;
 /// Bytes in the answer to a re-entry. A longer one completes the run with an empty output.
 pub const REENTRY_ANSWER_BYTES: usize = 8 * 1024 * 1024;

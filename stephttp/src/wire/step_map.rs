@@ -10,7 +10,7 @@ pub(crate) type StepMap<T> = HashMap<StepHash, T, BuildHasherDefault<FirstBytes>
 
 /// Takes a step hash's first bytes for the map's hash: it is a SHA-1, so they are as good as any.
 ///
-/// Ids that were chosen to collide cannot do harm, since a run has at most 1,000 steps.
+/// Ids that were chosen to collide cannot do harm, since a run has at most 999 steps.
 #[derive(Debug, Default)]
 pub(crate) struct FirstBytes(u64);
 
