@@ -134,6 +134,8 @@ impl Run {
                 Ok(()) => {}
                 // Tried again after a while, and at the latest when the handler ends.
                 Err(error) => {
+                    // A step may have ended meanwhile that found this task at work still.
+                    run.saved(true);
                     run.notice_failed_checkpoint();
                     tracing::debug!(run_id = %run.id(), error = error.report(), "a checkpoint failed");
                 }
@@ -259,6 +261,7 @@ impl Run {
         // What has an effect goes last: in a call of its own it might have it before the rest is stored.
         ops.sort_by_key(|op| op.op() != OpCode::StepRun);
         let mut unsent = payload::Unsent::new(ops);
+        let has_calls = !unsent.is_empty();
         let mut outcome = Ok(());
         while outcome.is_ok() && !unsent.is_empty() {
             let was_repeated = self.ledger.handed_over_at().is_some();
@@ -278,7 +281,7 @@ impl Run {
             } else if error.is(StatusCode::BAD_REQUEST) && self.is_gone().await {
                 self.stop(Stopped::Over);
             }
-        } else if outcome.is_ok() {
+        } else if outcome.is_ok() && has_calls {
             self.prove();
         }
         self.saved(outcome.is_err());

@@ -49,15 +49,13 @@ struct Inner {
     is_public: bool,
 }
 
-/// Errors of this SDK's own whose messages hold nothing but names and numbers.
-const PUBLIC: [&str; 4] = ["InvalidStepId", "InvalidTimeout", "RunLimitError", "StepOutputTooLarge"];
-
 impl StepError {
     pub(crate) fn new(step: impl Into<String>, error: OpError) -> Self {
+        let is_public = error.is_own();
         let OpError { name, message, cause, .. } = error;
         Self {
             inner: Box::new(Inner {
-                is_public: PUBLIC.contains(&name.as_str()),
+                is_public,
                 step: step.into(),
                 name,
                 message,

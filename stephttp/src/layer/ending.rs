@@ -16,7 +16,7 @@ use http_body_util::LengthLimitError;
 use super::jobs::Superseded;
 use super::result::{self, Audience};
 use super::{answer, rejection, standing};
-use crate::client::Patience;
+use crate::client::{NoState, Patience};
 use crate::run::{Decision, Outstanding, Recorded, Run, Stopped, Unfinished};
 use crate::wire::ApiResult;
 use crate::wire::limits::REENTRY_ANSWER_BYTES;
@@ -27,7 +27,7 @@ const DECISIONS: usize = 16;
 /// The handler answered: its response is the run's result, and the client's answer.
 pub(super) async fn finish(run: &Arc<Run>, response: Response) -> Response {
     run.finish();
-    if run.is_untouched() {
+    if run.is_untouched() && rejection::is_likely(run, &response) {
         return rejection::answer(run, response).await;
     }
     run.report_unclaimed();
@@ -45,6 +45,11 @@ pub(super) async fn finish(run: &Arc<Run>, response: Response) -> Response {
 /// Ends the run. Of several re-entries that come to its end at once, each answers with the same result: the first that was
 /// stored.
 pub(super) async fn end_with(run: &Arc<Run>, result: ApiResult<'static>) -> Response {
+    if run.has_unsent()
+        && let Err(answer) = save_all(run).await
+    {
+        return answer;
+    }
     let mut result = result;
     let mut answer = answer::finished(run.id(), &result);
     if answer.body().size_hint().exact().is_none_or(|bytes| bytes > REENTRY_ANSWER_BYTES as u64) {
@@ -73,8 +78,18 @@ async fn agree_on_end(
     run.put_back(vec![proposal]);
     // As a step's output it is stored too, and the next re-entry ends the run with it.
     save_all(run).await?;
-    let memo = standing::obtain(shared, dispatch, run.sure_retries(), run.known_steps() + 1).await?;
-    Ok(Run::end_of(&memo))
+    let known = run.known_steps() + 1;
+    match shared.client().state_of(run.id(), known).await {
+        Ok(memo) => Ok(Run::end_of(&memo)),
+        Err(NoState::Gone) => {
+            let memo = standing::obtain(shared, dispatch, run.sure_retries(), known).await?;
+            Ok(Run::end_of(&memo))
+        }
+        Err(NoState::Failed(_)) if run.may_retry() => {
+            Err(answer::retry(StatusCode::SERVICE_UNAVAILABLE, "how the run ends could not be read back"))
+        }
+        Err(NoState::Failed(_)) => Ok(None),
+    }
 }
 
 /// Why a response cannot be what the run's client gets.
@@ -162,7 +177,7 @@ pub(super) async fn suspend(run: &Arc<Run>, outstanding: Vec<Outstanding>) -> Re
     let ops = match save(run).await {
         Saved::All => handover.ops,
         Saved::Not => run.unsaved_with(handover.ops),
-        Saved::Stopped(stopped_by) => return stopped(run, stopped_by).await,
+        Saved::Stopped(by) => return stopped(run, by, handover.ops).await,
     };
     answer::operations(&ops, handover.retry_after)
 }
@@ -201,7 +216,7 @@ async fn miss(run: &Arc<Run>, missed: Recorded) -> Response {
     let ops = match save(run).await {
         Saved::All => discovery,
         Saved::Not => run.unsaved_with(discovery),
-        Saved::Stopped(stopped_by) => return stopped(run, stopped_by).await,
+        Saved::Stopped(by) => return stopped(run, by, discovery).await,
     };
     answer::operations(&ops, None)
 }
@@ -244,9 +259,13 @@ pub(super) async fn without_response(run: &Arc<Run>, message: &str) -> Response 
     retry_or_fail(run, message).await
 }
 
-/// Inngest does not want the request to go on.
+/// Inngest does not want the request to go on. `ops` is what the answer was to hold beside what is not saved.
 // Boxed, since to fail a run is to save how it ends, which may come to this.
-pub(super) fn stopped(run: &Arc<Run>, by: Stopped) -> Pin<Box<dyn Future<Output = Response> + Send + '_>> {
+pub(super) fn stopped(
+    run: &Arc<Run>,
+    by: Stopped,
+    ops: Vec<Recorded>,
+) -> Pin<Box<dyn Future<Output = Response> + Send + '_>> {
     Box::pin(async move {
         if by == Stopped::Superseded {
             // Whatever is answered counts for nothing, so it says nothing.
@@ -256,12 +275,26 @@ pub(super) fn stopped(run: &Arc<Run>, by: Stopped) -> Pin<Box<dyn Future<Output 
         }
         let (Some(shared), Some(dispatch)) = (run.shared(), run.dispatch()) else { return answer::nothing() };
         match standing::obtain(shared, dispatch, run.sure_retries(), run.known_steps()).await {
-            // It was a passing failure of Inngest's: what has ended goes back in the answer.
-            Ok(_) if run.has_unsent_finished() => answer::operations(&run.unsaved_with(Vec::new()), None),
-            Ok(_) => retry_or_fail(run, "Inngest had no state of the run for a while").await,
+            // It was a passing failure of Inngest's.
+            Ok(_) => unsaved(run, ops),
             Err(answer) => answer,
         }
     })
+}
+
+/// What has ended goes back in the answer, before `ops`.
+fn unsaved(run: &Run, ops: Vec<Recorded>) -> Response {
+    let ops = run.unsaved_with(ops);
+    if !ops.is_empty() {
+        return answer::operations(&ops, None);
+    }
+    // Somebody else is saving it.
+    let message = "Inngest could not be told what the run has come to";
+    if run.may_retry() {
+        answer::retry(StatusCode::SERVICE_UNAVAILABLE, message)
+    } else {
+        answer::failed(run.id(), message)
+    }
 }
 
 /// Asks for another attempt, or fails the run when there may be none.
@@ -303,7 +336,7 @@ async fn save(run: &Arc<Run>) -> Saved {
 async fn save_all(run: &Arc<Run>) -> Result<(), Response> {
     match save(run).await {
         Saved::All => Ok(()),
-        Saved::Not => Err(answer::operations(&run.unsaved_with(Vec::new()), None)),
-        Saved::Stopped(by) => Err(stopped(run, by).await),
+        Saved::Not => Err(unsaved(run, Vec::new())),
+        Saved::Stopped(by) => Err(stopped(run, by, Vec::new()).await),
     }
 }

@@ -172,7 +172,7 @@ where
         }
         End::Driven(Driven::Misused(fault)) => Ok(failed(run, &fault, &fault)),
         End::Driven(Driven::Broken(fault)) => Ok(failed(run, &fault, &broken(run, &fault))),
-        End::Driven(Driven::Suspended(_) | Driven::Stopped(_) | Driven::Undecided(_)) => {
+        End::Driven(Driven::Suspended(_) | Driven::Stopped(..) | Driven::Undecided(_)) => {
             unreachable!("a first request is no dispatch, and is handed over elsewhere")
         }
         End::Panicked(panic) => {
@@ -190,7 +190,7 @@ fn outcome<R, E>(end: &End<Result<http::Response<R>, E>>) -> (Outcome, Option<St
             (Outcome::Failed("the service gave an error in place of a response".to_owned()), None)
         }
         End::Driven(Driven::Misused(fault) | Driven::Broken(fault)) => (Outcome::Failed(fault.clone()), None),
-        End::Driven(Driven::Suspended(_) | Driven::Stopped(_) | Driven::Undecided(_)) => {
+        End::Driven(Driven::Suspended(_) | Driven::Stopped(..) | Driven::Undecided(_)) => {
             (Outcome::HandedOver, None)
         }
         End::Panicked(panic) => (Outcome::Panicked, Some(panicked::text(&**panic))),
@@ -273,7 +273,7 @@ where
         End::Driven(Driven::Suspended(outstanding)) => drop(handing_over::from_first(run, outstanding).await),
         End::Driven(Driven::Misused(fault)) => drop(failed(&run, &fault, &fault)),
         End::Driven(Driven::Broken(fault)) => drop(failed(&run, &fault, &broken(&run, &fault))),
-        End::Driven(Driven::Answered(Err(_)) | Driven::Stopped(_) | Driven::Undecided(_))
+        End::Driven(Driven::Answered(Err(_)) | Driven::Stopped(..) | Driven::Undecided(_))
         | End::Panicked(_) => {
             report(&run, FAILED);
         }

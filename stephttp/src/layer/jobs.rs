@@ -10,10 +10,10 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::response::Parts;
 use tokio::sync::watch;
+use tracing::Instrument;
 
-use super::answer;
 use super::dispatch::{Dispatch, Lease};
-use crate::client::NoState;
+use super::{answer, standing};
 use crate::provider::Shared;
 use crate::run::RunId;
 use crate::wire::StepHash;
@@ -121,18 +121,13 @@ impl Jobs {
         let run_id = dispatch.run_id;
         loop {
             match self.clone().turn(dispatch) {
-                Turn::Answered((parts, body)) => {
+                Turn::Answered(answer) => {
                     tracing::debug!(%run_id, "a job that was answered is dispatched once more");
-                    return match parts.extensions.get() {
-                        Some(Effect::Calls(steps)) if were_made(shared, run_id, steps).await => {
-                            answer::nothing()
-                        }
-                        _ => Response::from_parts(parts, Body::from(body)),
-                    };
+                    return repeat(shared, dispatch, answer).await;
                 }
                 Turn::Work(open) => {
                     let work = Box::pin(work);
-                    let task = tokio::spawn(async move { open.answer(work.await).await });
+                    let task = tokio::spawn(async move { open.answer(work.await).await }.in_current_span());
                     return task.await.unwrap_or_else(|error| {
                         tracing::error!(%run_id, %error, "a re-entry has ended without an answer");
                         answer::retry(
@@ -144,10 +139,9 @@ impl Jobs {
                 Turn::Wait(mut other) => {
                     tracing::debug!(%run_id, "a job was dispatched again while it is under way");
                     // Without an answer, the other one was given up: this one takes its place.
-                    if let Ok(answer) = other.wait_for(Option::is_some).await
-                        && let Some((parts, body)) = answer.clone()
-                    {
-                        return Response::from_parts(parts, Body::from(body));
+                    let answer = other.wait_for(Option::is_some).await.ok().and_then(|answer| answer.clone());
+                    if let Some(answer) = answer {
+                        return repeat(shared, dispatch, answer).await;
                     }
                 }
             }
@@ -179,21 +173,32 @@ impl Jobs {
     }
 }
 
-/// Whether Inngest has made the requests of these steps, or the run is over. It may be making them now.
-async fn were_made(shared: &Shared, run_id: RunId, steps: &[StepHash]) -> bool {
-    for wait in CALLS_MAY_TAKE.map(Duration::from_millis) {
-        match shared.client().state_of(run_id, 0).await {
-            Ok(memo) if steps.iter().all(|step| memo.contains(*step)) => return true,
-            Ok(_) => tokio::time::sleep(wait).await,
-            Err(NoState::Gone) => return true,
-            Err(NoState::Failed(_)) => return false,
-        }
+/// Answers as another dispatch of the job was answered.
+async fn repeat(shared: &Shared, dispatch: &Dispatch, (parts, body): Answer) -> Response {
+    match parts.extensions.get() {
+        Some(Effect::Calls(steps)) => match were_made(shared, dispatch, steps).await {
+            Ok(true) => answer::nothing(),
+            Ok(false) => Response::from_parts(parts, Body::from(body)),
+            Err(answer) => answer,
+        },
+        _ => Response::from_parts(parts, Body::from(body)),
     }
-    false
+}
+
+/// Whether Inngest has made the requests of these steps. It may be making them now. The error is the answer to give instead.
+async fn were_made(shared: &Shared, dispatch: &Dispatch, steps: &[StepHash]) -> Result<bool, Response> {
+    for wait in CALLS_MAY_TAKE.map(Duration::from_millis) {
+        let memo = standing::obtain(shared, dispatch, 0, 0).await?;
+        if steps.iter().all(|step| memo.contains(*step)) {
+            return Ok(true);
+        }
+        tokio::time::sleep(wait).await;
+    }
+    Ok(false)
 }
 
 /// How long Inngest is given to make a request that it was told of: the waits between looking for it, in milliseconds.
-const CALLS_MAY_TAKE: [u64; 6] = [100, 400, 1_000, 2_000, 4_000, 8_000];
+const CALLS_MAY_TAKE: [u64; 4] = [100, 400, 1_000, 2_000];
 
 /// A job that is under way.
 struct Open {

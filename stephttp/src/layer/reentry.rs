@@ -19,7 +19,7 @@ use super::request_head::restore_content_type;
 use super::{CurrentRun, Dispatch, answer, ending, panicked, standing};
 use crate::middleware::Outcome;
 use crate::provider::Shared;
-use crate::run::{Driven, Run};
+use crate::run::{Driven, Outstanding, Run};
 use crate::wire::headers;
 use crate::wire::limits::REQUEST_BODY_BYTES;
 
@@ -192,9 +192,9 @@ where
             run.end_execution(Outcome::Failed(fault), None).await;
             ending::without_response(run, &message).await
         }
-        Driven::Stopped(stopped) => {
+        Driven::Stopped(by, outstanding) => {
             run.end_execution(Outcome::Canceled, None).await;
-            ending::stopped(run, stopped).await
+            ending::stopped(run, by, Outstanding::answers(outstanding)).await
         }
         Driven::Undecided(_) => unreachable!("it is decided above"),
     })

@@ -12,6 +12,13 @@ use http::{Method, StatusCode};
 use super::{answer, ending};
 use crate::run::Run;
 
+/// Whether a response that came without any step is not the handler's. With the attribute that is sure. A handler without it
+/// may have taken its `Step` and answered at once, from a database, say: an error is more likely an extractor's.
+pub(super) fn is_likely(run: &Run, response: &Response) -> bool {
+    let status = response.status();
+    !run.is_tracked() || status.is_client_error() || status.is_server_error()
+}
+
 /// Asks for another attempt; then the run fails, and says why.
 pub(super) async fn answer(run: &Arc<Run>, response: Response) -> Response {
     let status = response.status();

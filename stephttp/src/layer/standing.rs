@@ -87,6 +87,12 @@ pub(super) async fn still_goes_on(run: &Arc<Run>) -> Result<(), Response> {
     match shared.client().state_of(run.id(), run.known_steps()).await {
         Ok(_) => run.prove(),
         Err(NoState::Gone) => drop(obtain(shared, dispatch, run.sure_retries(), run.known_steps()).await?),
+        Err(NoState::Failed(_)) if run.may_retry() => {
+            return Err(answer::retry(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "whether the run goes on is not known",
+            ));
+        }
         // It went on when the request began, and what it has come to must not be lost.
         Err(NoState::Failed(error)) => {
             tracing::warn!(run_id = %run.id(), error = error.report(), "whether the run still goes on is not known");

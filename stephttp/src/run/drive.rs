@@ -33,8 +33,8 @@ pub(crate) enum Driven<T> {
     Misused(String),
     /// A middleware failed; the text is for the developer. Trying again may help.
     Broken(String),
-    /// Inngest does not want this request to go on.
-    Stopped(Stopped),
+    /// Inngest does not want this request to go on; with what the handler waited for.
+    Stopped(Stopped, Vec<Outstanding>),
 }
 
 /// What the driver does next.
@@ -108,8 +108,7 @@ impl Run {
             return Next::End(Driven::Misused(fault));
         }
         if let Some(stopped) = state.stopped {
-            self.close(state);
-            return Next::End(Driven::Stopped(stopped));
+            return Next::End(Driven::Stopped(stopped, self.close(state)));
         }
         if let Some(fault) = state.broken.take() {
             self.close(state);

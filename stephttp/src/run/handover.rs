@@ -49,16 +49,23 @@ impl Run {
             context.extend(remembered.map(|values| Recorded::ran(remember::hidden_step(), values, None)));
         }
         let failed_before = self.count_failures();
-        let (mut ops, retry_after) = choose(outstanding, failed_before);
+        let (mut ops, mut retry_after) = choose(outstanding, failed_before);
         if self.is_first() {
             ops = by_reentry(ops);
-            if let Some(put_off) = retry_after
-                && let Some(failed) = ops.iter_mut().find(|op| op.op() == OpCode::StepError)
-            {
-                let (note, sleep) = delay(failed, put_off);
-                context.push(note);
-                *failed = sleep;
+        }
+        let ops_are_one = ops.len() + failed_before == 1;
+        // A delay goes with a re-entry's answer that holds nothing else.
+        if let Some(put_off) = retry_after
+            && (self.is_first() || (ops.len() > 1 && self.has_attempt()))
+            && let Some(failed) = ops.iter_mut().find(|op| op.op() == OpCode::StepError)
+        {
+            let (note, sleep) = delay(failed, put_off);
+            context.push(note);
+            if self.is_first() && ops_are_one {
+                context.push(hidden(StepKey::hidden(FAILED), &failed.hash()));
             }
+            *failed = sleep;
+            retry_after = None;
         }
         let called_back = ops.len() + failed_before;
         if called_back > 1 && !self.plans() {
@@ -84,6 +91,11 @@ impl Run {
             context.push(self.start(None));
         }
         Handover { context, ops, retry_after }
+    }
+
+    /// Whether a step that fails in this re-entry is tried again.
+    fn has_attempt(&self) -> bool {
+        self.dispatch().is_some_and(|dispatch| dispatch.generation() <= u32::from(self.opts().retries()))
     }
 
     /// Whether a step of this request is stored, or will be with what is sent next.
@@ -134,7 +146,8 @@ impl Run {
                  at most {STEP_OUTPUT_BYTES} (4 MiB) of it: remember less"
             ));
         }
-        let steps = self.lock().steps() + handover.context.len();
+        // Should the first call be lost, one more begins the run.
+        let steps = self.lock().steps() + handover.context.len() + usize::from(self.is_first());
         (steps > RUN_STEPS).then(|| {
             format!(
                 "the run has {steps} steps, hidden ones that this crate adds for its waits and races included; the most \
@@ -236,12 +249,13 @@ fn choose(outstanding: Vec<Outstanding>, failed_before: usize) -> (Vec<Recorded>
     if let Some(failed) = outstanding.iter().position(ends) {
         return only(outstanding, failed, delay);
     }
-    // Of several steps that failed and will be tried again, one is told; the others run again in its re-entry.
-    let mut failing_told = false;
-    let retry_after = outstanding.iter().find(|one| is_failing(one)).and_then(delay);
-    let told =
-        outstanding.into_iter().filter(|one| !is_failing(one) || !std::mem::replace(&mut failing_told, true));
-    (told.map(|one| one.op).collect(), retry_after)
+    // Of several steps that failed and will be tried again, one is told; the others run again in its re-entry. So it is the one
+    // that wants to wait longest.
+    let failing = outstanding.iter().filter(|one| is_failing(one));
+    let last = failing.max_by_key(|one| delay(one)).map(|one| (one.op.hash(), delay(one)));
+    let is_told = |one: &Outstanding| !is_failing(one) || last.is_some_and(|(hash, _)| hash == one.op.hash());
+    let told = outstanding.into_iter().filter(is_told).map(|one| one.op).collect();
+    (told, last.and_then(|(_, delay)| delay))
 }
 
 fn only(

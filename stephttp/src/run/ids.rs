@@ -10,6 +10,8 @@ use crate::wire::{StepHash, StepMap};
 pub(super) struct UsedIds {
     /// For each hash in use: the index to try at the next use of its id.
     next_index: StepMap<u32>,
+    /// Ids with a use that was released: whether a use reaches its step may differ from request to request.
+    released: Vec<StepHash>,
 }
 
 impl UsedIds {
@@ -25,6 +27,11 @@ impl UsedIds {
     /// A hash is in use otherwise.
     pub(super) fn note(&mut self, hash: StepHash) {
         self.next_index.entry(hash).or_insert(1);
+    }
+
+    /// All hashes in use.
+    pub(super) fn hashes(&self) -> impl Iterator<Item = StepHash> {
+        self.next_index.keys().copied()
     }
 
     pub(super) fn contains(&self, hash: StepHash) -> bool {
@@ -54,12 +61,23 @@ impl UsedIds {
         }
     }
 
+    /// Whether a use of the id was released before; told once.
+    pub(super) fn was_released(&mut self, id: &StepId) -> bool {
+        if self.released.is_empty() {
+            return false;
+        }
+        let id = id.hash();
+        let place = self.released.iter().position(|released| *released == id);
+        place.map(|place| self.released.swap_remove(place)).is_some()
+    }
+
     /// Takes back the claim of a use that never reached its step. `false` when a later use of the id has been claimed
     /// meanwhile: it keeps its index.
     pub(super) fn release(&mut self, id: &str, index: u32, claimed: StepHash) -> bool {
         let first = StepHash::of(id);
         let is_latest = self.next_index.get(&first).is_some_and(|next| *next == index + 1);
         if is_latest {
+            self.released.push(first);
             self.next_index.remove(&claimed);
             self.next_index.remove(&StepHash::of_repeated(id, index));
             if index > 0 {

@@ -126,7 +126,7 @@ impl Run {
         memo: Memo,
         headers: &HeaderMap,
     ) -> Self {
-        let mode = Mode::of(&dispatch, &memo, delayed::delayed_step(&memo));
+        let mode = Mode::of(&dispatch, &memo);
         let (run_id, generation) = (dispatch.run_id, dispatch.generation());
         shared.deliveries().take_off();
         let mut run = Self::new(Origin::Reentry(Box::new(Reentry { shared, dispatch, sure_retries, mode })));

@@ -38,8 +38,7 @@ pub(super) enum Mode {
 }
 
 impl Mode {
-    /// `delayed` is the step whose second attempt was put off in the first request, if there is one.
-    pub(super) fn of(dispatch: &Dispatch, memo: &Memo, delayed: Option<StepHash>) -> Self {
+    pub(super) fn of(dispatch: &Dispatch, memo: &Memo) -> Self {
         let stored = |id| memo.get(StepKey::hidden(id).hash);
         if let Some(step) = dispatch.step {
             return Self::Runs(step);
@@ -47,7 +46,7 @@ impl Mode {
         if stored(PLANS).is_some() {
             return Self::Plans;
         }
-        let failed = stored(FAILED).and_then(|failed| failed.outcome::<StepHash>().ok()?.ok()).or(delayed);
+        let failed = stored(FAILED).and_then(|failed| failed.outcome::<StepHash>().ok()?.ok());
         // The retry of a step that failed in the client's request is the first dispatch of its job.
         if dispatch.generation() > 1 || failed.is_some_and(|failed| !memo.contains(failed)) {
             return Self::Retries;

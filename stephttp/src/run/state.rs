@@ -102,6 +102,14 @@ pub(crate) struct Outstanding {
     slot: Slot,
 }
 
+impl Outstanding {
+    /// The steps that ended and that only the answer holds.
+    pub(crate) fn answers(outstanding: Vec<Self>) -> Vec<Recorded> {
+        let is_answer = |one: &Self| matches!(one.kind, OutstandingKind::Answer(_));
+        outstanding.into_iter().filter(is_answer).map(|one| one.op).collect()
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OutstandingKind {
     /// A sleep, or another wait.

@@ -84,7 +84,18 @@ impl Run {
             }
             state.fault.get_or_insert(fault);
         }
+        let was_released = state.ids.was_released(&id);
         let (hash, index) = state.claim(&id);
+        drop(state);
+        if was_released {
+            tracing::warn!(
+                run_id = %self.id(),
+                step = %id,
+                at = %caller,
+                "a step's future with the same id was dropped before it was polled, and does not count. In a request that polls \
+                 it, this would be another step: give them ids of their own, or make a step's future where it is awaited"
+            );
+        }
         StepKey::new(id, index, hash, kind)
     }
 
@@ -198,7 +209,7 @@ impl Run {
         if state.steps() >= RUN_STEPS {
             let message =
                 format!("a run has at most {RUN_STEPS} steps, and this would be one more; it did not run");
-            return Begin::Refused(OpError::new("RunLimitError", message));
+            return Begin::Refused(OpError::own("RunLimitError", message));
         }
         if self.leaves_steps() {
             // Another request runs it. From a first request, one for all that come too late.
@@ -429,11 +440,11 @@ impl Run {
         self.noticed(Ended::Outstanding)
     }
 
-    /// Whether a step that failed in the first request, and asked to be tried again later, has no attempt left after this.
+    /// Whether a step whose second attempt was put off has no attempt left after this.
     ///
-    /// Inngest knows nothing of that first attempt, so it would make one too many. Generations count the others from 1.
+    /// Inngest knows nothing of the first attempt, so it would make one too many. Generations count the others from 1.
     fn is_last_attempt(&self, step: StepHash, retries: u8) -> bool {
-        let is_delayed = || self.lock().delayed_step() == Some(step);
+        let is_delayed = || self.lock().was_delayed(step);
         self.dispatch().is_some_and(|dispatch| dispatch.generation() >= u32::from(retries) && is_delayed())
     }
 
@@ -473,7 +484,7 @@ fn refused(state: &State, output: &RawValue) -> Option<OpError> {
             "the step's output has {bytes} bytes as JSON, but Inngest keeps at most {STEP_OUTPUT_BYTES} (4 MiB) a step: \
              store it elsewhere and return a reference"
         );
-        return Some(OpError::new("StepOutputTooLarge", message));
+        return Some(OpError::own("StepOutputTooLarge", message));
     }
     let total = state.bytes() + bytes;
     (total > RUN_STATE_BYTES).then(|| {
@@ -481,7 +492,7 @@ fn refused(state: &State, output: &RawValue) -> Option<OpError> {
             "the run's step outputs would have {total} bytes, but Inngest keeps at most {RUN_STATE_BYTES} (32 MiB) a run: \
              store large outputs elsewhere and return references"
         );
-        OpError::new("RunLimitError", message)
+        OpError::own("RunLimitError", message)
     })
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
+use super::delayed;
 use super::mode::{DISCOVER, END, FAILED, Mode, PLANS, START};
 use super::record::StepKey;
 use super::stored_order::order_step;
@@ -48,8 +49,9 @@ impl Run {
         let state = self.lock();
         let hidden = [PLANS, FAILED, DISCOVER, START, END].map(|id| StepKey::hidden(id).hash);
         let orders = (0..state.orders).map(|n| order_step(n).hash);
+        let delays = state.ids.hashes().flat_map(delayed::hidden_steps);
         let known: HashSet<_> =
-            orders.chain(hidden).chain(state.delay_hashes()).chain([remember::hidden_step().hash]).collect();
+            orders.chain(hidden).chain(delays).chain([remember::hidden_step().hash]).collect();
         state.memo.hashes().filter(|hash| !state.ids.contains(*hash) && !known.contains(hash)).collect()
     }
 }

@@ -141,7 +141,7 @@ where
         loop {
             match std::mem::replace(this.stage, Stage::Done) {
                 Stage::Misused(id, fault) => {
-                    let error = OpError::new("InvalidStepId", fault);
+                    let error = OpError::own("InvalidStepId", fault);
                     return Poll::Ready(Err(refused(run, id.as_str(), error)));
                 }
                 Stage::New(key) => match run.begin(&key, place, cx.waker()) {

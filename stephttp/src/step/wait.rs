@@ -38,8 +38,8 @@ enum State {
 /// How a wait ended.
 #[derive(Debug)]
 pub(super) enum Waited {
-    /// Inngest has stored its outcome.
-    Stored(StepKey, Memoized),
+    /// Inngest has stored its outcome; with whether people who see what it is are developers.
+    Stored(StepKey, Memoized, bool),
     /// There is no Inngest; with what the test says that the step comes to.
     Detached(StepKey, Option<StepOutcome>),
     /// It could not begin.
@@ -51,7 +51,7 @@ impl Wait {
         let state = match id.fault() {
             Some(fault) => State::Misused {
                 id: id.as_str().to_owned(),
-                error: OpError::new("InvalidStepId", format!("{fault} (at {caller})")),
+                error: OpError::own("InvalidStepId", format!("{fault} (at {caller})")),
             },
             None => State::Waiting(step.run.claim(id, kind, caller), Place::default()),
         };
@@ -60,8 +60,12 @@ impl Wait {
 
     /// What the arguments have wrong; the first fault counts.
     pub(super) fn misuse(&mut self, name: &str, fault: impl Into<String>) {
+        self.refuse(OpError::new(name, fault));
+    }
+
+    fn refuse(&mut self, error: OpError) {
         if let State::Waiting(key, _) = &self.state {
-            self.state = State::Misused { id: key.id.to_string(), error: OpError::new(name, fault) };
+            self.state = State::Misused { id: key.id.to_string(), error };
         }
     }
 
@@ -75,7 +79,8 @@ impl Wait {
     pub(super) fn check_timeout(&mut self, timeout: Duration) {
         if timeout > limits::WAIT {
             let days = timeout.as_secs() / 86_400;
-            self.misuse("InvalidTimeout", format!("the timeout is over {days} days; the most is 366"));
+            let fault = format!("the timeout is over {days} days; the most is 366");
+            self.refuse(OpError::own("InvalidTimeout", fault));
         }
     }
 
@@ -99,7 +104,7 @@ impl Wait {
         // What a test gives comes at once.
         let lasts = if given.as_ref().is_some_and(StepOutcome::comes) { Duration::ZERO } else { self.lasts };
         let waited = match self.run.poll_wait(key, place, cx.waker(), lasts, || op(key.clone())) {
-            Poll::Ready(Some(value)) => Waited::Stored(key.clone(), value),
+            Poll::Ready(Some(value)) => Waited::Stored(key.clone(), value, self.run.is_dev()),
             Poll::Ready(None) => Waited::Detached(key.clone(), given),
             Poll::Pending => return Poll::Pending,
         };
@@ -122,9 +127,9 @@ impl Waited {
     pub(super) fn result<T: DeserializeOwned>(self) -> Result<T, StepError> {
         match self {
             Self::Refused(error) => Err(error),
-            Self::Stored(key, value) => match value.result() {
-                Ok(outcome) => outcome.map_err(|error| StepError::new(key.id, error)),
-                Err(error) => Err(unreadable::<T>(&key, &error, value.as_json())),
+            Self::Stored(key, value, is_dev) => match value.result() {
+                Ok(outcome) => outcome.map_err(|error| StepError::new(key.id, error).shown_in_dev(is_dev)),
+                Err(error) => Err(unreadable::<T>(&key, &error, value.as_json()).shown_in_dev(is_dev)),
             },
             Self::Detached(key, outcome) => given(&key, outcome)?.ok_or_else(|| {
                 let message =
@@ -141,9 +146,11 @@ impl Waited {
     ) -> Result<Option<T>, StepError> {
         match self {
             Self::Refused(error) => Err(error),
-            Self::Stored(key, value) => match decode(&value) {
-                Ok(outcome) => outcome.transpose().map_err(|error| StepError::new(key.id, error)),
-                Err(error) => Err(unreadable::<T>(&key, &error, value.as_json())),
+            Self::Stored(key, value, is_dev) => match decode(&value) {
+                Ok(outcome) => {
+                    outcome.transpose().map_err(|error| StepError::new(key.id, error).shown_in_dev(is_dev))
+                }
+                Err(error) => Err(unreadable::<T>(&key, &error, value.as_json()).shown_in_dev(is_dev)),
             },
             Self::Detached(key, outcome) => given(&key, outcome),
         }
@@ -188,7 +195,7 @@ mod tests {
         let key = StepKey::hidden("x");
         let json = json!({ key.hash.to_string(): value }).to_string();
         let value = Memo::parse(json.into()).unwrap().get(key.hash).unwrap();
-        Waited::Stored(key, value)
+        Waited::Stored(key, value, false)
     }
 
     fn event(value: &Value) -> Result<Option<Event>, StepError> {

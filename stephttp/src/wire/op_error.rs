@@ -30,7 +30,19 @@ impl OpError {
     pub fn new(name: impl Into<String>, message: impl Into<String>) -> Self {
         Self { name: name.into(), message: message.into(), stack: None, cause: None }
     }
+
+    /// An error of this SDK's own, whose message holds nothing but names and numbers: limits, and misuse.
+    pub(crate) fn own(name: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { stack: Some(OWN.to_owned()), ..Self::new(name, message) }
+    }
+
+    pub(crate) fn is_own(&self) -> bool {
+        self.stack.as_deref() == Some(OWN)
+    }
 }
+
+/// In the place of a stack: no failure of a step has one.
+const OWN: &str = "stephttp";
 
 fn cause<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<OpError>>, D::Error> {
     let cause = match Value::deserialize(deserializer)? {
