@@ -251,7 +251,8 @@ fn choose(outstanding: Vec<Outstanding>, failed_before: usize) -> (Vec<Recorded>
     }
     // Of several steps that failed and will be tried again, one is told; the others run again in its re-entry. So it is the one
     // that wants to wait longest.
-    let failing = outstanding.iter().filter(|one| is_failing(one));
+    // Of several, that is the first.
+    let failing = outstanding.iter().filter(|one| is_failing(one)).rev();
     let last = failing.max_by_key(|one| delay(one)).map(|one| (one.op.hash(), delay(one)));
     let is_told = |one: &Outstanding| !is_failing(one) || last.is_some_and(|(hash, _)| hash == one.op.hash());
     let told = outstanding.into_iter().filter(is_told).map(|one| one.op).collect();

@@ -37,8 +37,8 @@ impl Known {
     pub(crate) fn excuses(&self, expected: Option<&str>, seen: &Seen) -> bool {
         let ended = ENDED.contains(&seen.status.as_str());
         let same = expected.is_none_or(|expected| expected == self.status);
-        (self.is_over && !ended && !seen.status.is_empty())
-            || (same && ENDED.contains(&&*self.status) && !seen.has_end)
+        let is_known = !seen.status.is_empty() || self.gave_answer;
+        (self.is_over && !ended && is_known) || (same && ENDED.contains(&&*self.status) && !seen.has_end)
     }
 }
 
