@@ -22,8 +22,8 @@ impl Provider {
     /// [`OutputOpts`](crate::OutputOpts) say otherwise.
     ///
     /// Once it is made, clients whose runs are handed over are redirected there, unless
-    /// [`AsyncResponse`](crate::AsyncResponse) says otherwise: they need not reach Inngest, nor see its address. Inngest's own
-    /// URL gives some of them an empty 200 ([`AsyncResponse::Redirect`](crate::AsyncResponse::Redirect) says when); the route
+    /// [`AsyncResponse`] says otherwise: they need not reach Inngest, nor see its address. Inngest's own
+    /// URL gives some of them an empty 200 ([`AsyncResponse::Redirect`] says when); the route
     /// does not.
     ///
     /// ```
