@@ -25,6 +25,9 @@ pub(crate) enum Stored {
     },
 }
 
+/// The server's limit: a run with so many steps is not called back.
+const TOO_MANY_STEPS: usize = limits::RUN_STEPS + 1;
+
 impl State {
     pub(super) fn step_ran(&mut self, run_id: &str, op: &IncomingOp, source: &Source<'_>) -> Applied {
         let value = op.stored_output();
@@ -187,19 +190,19 @@ impl State {
 
     /// Ends a run that is to be re-entered and has as many steps as a run may have; answers whether it did.
     pub(super) fn overflow(&mut self, run_id: &str) -> bool {
-        let Some(run) = self.running(run_id).filter(|run| run.memo.len() >= limits::RUN_STEPS) else {
+        let Some(run) = self.running(run_id).filter(|run| run.memo.len() >= TOO_MANY_STEPS) else {
             return false;
         };
         let message = format!(
             "the run has {} steps and is to be re-entered, with {} allowed by then: the server completes it",
             run.memo.len(),
-            limits::RUN_STEPS - 1
+            limits::RUN_STEPS
         );
         self.log.violation(ViolationKind::TooManySteps, Some(run_id), message);
         let output = serde_json::json!({
             "error": "function has too many steps",
             "name": "InngestErrFunctionOverflowed",
-            "message": format!("The function run exceeded the step limit of {} steps.", limits::RUN_STEPS),
+            "message": format!("The function run exceeded the step limit of {TOO_MANY_STEPS} steps."),
         });
         self.end_raw(run_id, RunStatus::Completed, output.to_string().into());
         true
