@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
+use inngest::wire::StepHash;
 use inngest::{Failure, Step, StepError};
 use serde_json::json;
 use stephttp_dev::{Call, RunStatus, StepStatus};
@@ -210,4 +211,53 @@ async fn of_several_steps_that_fail_together_one_is_told_and_none_that_ended_run
     assert_eq!(world.inngest.calls_of(Call::NewRun).len(), 1);
     world.ended().await;
     world.assert_clean();
+}
+
+/// Fails for so many times, and asks each time to be tried again in a minute; beside it a sleep that is over much earlier.
+#[inngest::api_fn(id = "retries-after-beside-a-sleep", retries = 2)]
+async fn asks_to_wait_beside_a_sleep(
+    State(effects): State<Effects>,
+    step: Step,
+    body: String,
+) -> Result<String, StepError> {
+    let (failures, is_later) = (body.trim_end_matches("+").parse::<usize>().unwrap(), body.ends_with('+'));
+    if is_later {
+        step.sleep("first", Duration::from_secs(1)).await;
+    }
+    let limited = step.run("limited", async {
+        if effects.happen("limited") <= failures {
+            return Err(Failure::retry_after(Duration::from_secs(60), "rate limited"));
+        }
+        Ok(())
+    });
+    let (limited, ()) = tokio::join!(limited, step.sleep("short", Duration::from_secs(1)));
+    Ok(if limited.is_ok() { "done" } else { "given up" }.to_owned())
+}
+
+/// The delay holds wherever the step fails, and whatever brings another re-entry earlier; attempts are the first and two more.
+#[tokio::test]
+async fn a_step_that_asks_to_wait_is_not_run_earlier_for_what_is_beside_it() {
+    for (failures, times, answer) in [(1, 2, "done"), (2, 3, "done"), (9, 3, "given up")] {
+        for place in ["", "+"] {
+            let effects = Effects::new();
+            let app = Router::new().route("/", post(asks_to_wait_beside_a_sleep)).with_state(effects.clone());
+            let world = World::of(app).await;
+            let response = world.post("/").body(format!("{failures}{place}")).send().await.unwrap();
+            let case = format!("{failures} failures{place}");
+            assert_eq!(world.follow(response).await.text().await.unwrap(), answer, "{case}");
+            let run = world.ended().await;
+            assert_eq!(effects.count("limited"), times, "{case}");
+            let named = StepHash::of("limited").to_string();
+            let dispatches = world.inngest.dispatches();
+            let begun = dispatches[0].at;
+            let retries = dispatches.iter().filter(|dispatch| dispatch.step_id.as_ref() == Some(&named));
+            let mut before = begun - Duration::from_secs(if place.is_empty() { 1 } else { 0 });
+            for retry in retries {
+                let waited = retry.at.duration_since(before).unwrap();
+                assert!(waited >= Duration::from_secs(59), "{case}: {waited:?} in {run:?}");
+                before = retry.at;
+            }
+            world.assert_clean();
+        }
+    }
 }
