@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::response::Response;
 use http::StatusCode;
 
+use super::rejection::HEAD_ALONE;
 use super::request_body::BodyFault;
 use super::{answer, async_answer};
 use crate::checkpoint::DeliveryError;
@@ -38,6 +39,12 @@ pub(super) async fn from_first(run: Arc<Run>, outstanding: Vec<Outstanding>) -> 
 /// The error is the answer to give when the run was given up.
 async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Result<Response, Response> {
     let parts = run.parts.take();
+    if let (Some(shared), Some(head)) = (run.shared(), run.head())
+        && shared.routes().takes_head_alone(head)
+    {
+        tracing::error!(run_id = %run.id(), "{HEAD_ALONE}");
+        return Err(give_up(&run, answer::error(StatusCode::METHOD_NOT_ALLOWED, HEAD_ALONE)));
+    }
     if let Err(fault) = run.body.complete().await {
         let (status, reason) = match fault {
             BodyFault::TooLong(reason) => (StatusCode::PAYLOAD_TOO_LARGE, reason),

@@ -11,7 +11,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
 use http::request::Parts;
-use http::{HeaderValue, Request, StatusCode};
+use http::{HeaderValue, Method, Request, StatusCode};
 use tower_service::Service;
 
 use super::driving::drive;
@@ -108,6 +108,9 @@ async fn prepare(
     };
     if body.len() != had {
         parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    }
+    if let (&Method::GET, Some(path)) = (&parts.method, parts.extensions.get::<MatchedPath>()) {
+        run.note_route(path.clone());
     }
     parts.extensions.insert(CurrentRun(run.clone()));
     // Inngest accepts gzip, but what it keeps of a response is text.

@@ -6,8 +6,7 @@
 use std::sync::Arc;
 
 use axum::response::Response;
-use http::header::ALLOW;
-use http::{Method, StatusCode};
+use http::StatusCode;
 
 use super::{answer, ending};
 use crate::run::Run;
@@ -22,7 +21,12 @@ pub(super) fn is_likely(run: &Run, response: &Response) -> bool {
 /// Asks for another attempt; then the run fails, and says why.
 pub(super) async fn answer(run: &Arc<Run>, response: Response) -> Response {
     let status = response.status();
-    let message = message(&response);
+    // A request by GET has come this far before, so it was one by HEAD.
+    let route = run.route().filter(|_| status == StatusCode::METHOD_NOT_ALLOWED);
+    if let (Some(shared), Some(path)) = (run.shared(), route) {
+        shared.routes().learn_head_alone(path);
+    }
+    let message = if route.is_some() { HEAD_ALONE.to_owned() } else { message(status) };
     drop(response);
     tracing::error!(run_id = %run.id(), status = status.as_u16(), "{message}");
     let answer = if run.may_retry() {
@@ -33,23 +37,16 @@ pub(super) async fn answer(run: &Arc<Run>, response: Response) -> Response {
     answer::with_rejection(answer, status)
 }
 
-fn message(response: &Response) -> String {
-    let status = response.status();
-    let allowed = response.headers().get(ALLOW).and_then(|allowed| allowed.to_str().ok());
-    if status == StatusCode::METHOD_NOT_ALLOWED && allowed.is_some_and(takes_head_alone) {
-        return "the run began with a HEAD request, and its route takes no GET: Inngest calls back by GET, since an answer to \
-                HEAD has no body to say anything in. Route the handler with `get(..)`, which takes HEAD too"
-            .to_owned();
-    }
+/// Why a run that began with HEAD cannot go on at Inngest.
+pub(super) const HEAD_ALONE: &str = "the run began with a HEAD request, and its route takes no GET: Inngest calls back by GET, \
+     since an answer to HEAD has no body to say anything in. Route the handler with `get(..)`, which takes HEAD too";
+
+fn message(status: StatusCode) -> String {
     format!(
         "a layer or an extractor answered {status} in the handler's place when Inngest called back. A call back carries the \
          method, path, query, content type and body of the first request, and no other header, cookie or peer address: wrap an \
          extractor that needs one in `Remember`, and have a layer that rejects requests let calls back pass, which have \
-         `X-Run-ID` and a signature that `inngest.layer()` has verified. A function with `omit_request_body` gets no body: take `Bytes`, and read them in a step"
+         `X-Run-ID` and a signature that `inngest.layer()` has verified. A function with `omit_request_body` gets no body: take \
+         `Bytes`, and read them in a step"
     )
-}
-
-fn takes_head_alone(allowed: &str) -> bool {
-    let mut methods = allowed.split(',').map(str::trim);
-    allowed.contains(Method::HEAD.as_str()) && methods.all(|method| method != Method::GET.as_str())
 }

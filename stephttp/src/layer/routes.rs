@@ -1,6 +1,6 @@
 //! What is known of a re-entry's function before its handler says which it is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -19,6 +19,8 @@ pub(crate) struct Routes {
     seen: Mutex<HashMap<(Method, String), u8>>,
     /// The fewest of any function that is known.
     least: AtomicU8,
+    /// Paths that have answered Inngest's GET with 405, since they take HEAD and no GET.
+    head_alone: Mutex<HashSet<String>>,
 }
 
 impl Routes {
@@ -27,7 +29,7 @@ impl Routes {
         let registered = function::registered().map(Registration::opts);
         let registered = registered.filter(|opts| !opts.is_sync_only()).map(|opts| opts.retries());
         let least = registered.chain([FnOpts::DEFAULT_RETRIES]).min().unwrap_or_default();
-        Self { seen: Mutex::default(), least: AtomicU8::new(least) }
+        Self { seen: Mutex::default(), least: AtomicU8::new(least), head_alone: Mutex::default() }
     }
 
     /// Notes which function a route leads to.
@@ -44,6 +46,21 @@ impl Routes {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = path.and_then(|path| seen.get(&(method.clone(), path.as_str().to_owned())));
         seen.copied().unwrap_or_else(|| self.least.load(Ordering::Relaxed))
+    }
+
+    /// Notes that a route takes HEAD and no GET, by which Inngest calls back.
+    pub(super) fn learn_head_alone(&self, path: &MatchedPath) {
+        let mut head_alone = self.head_alone.lock().unwrap_or_else(PoisonError::into_inner);
+        head_alone.insert(path.as_str().to_owned());
+    }
+
+    /// Whether Inngest cannot call back a run that begins with this request, as far as is known.
+    pub(super) fn takes_head_alone(&self, head: &RequestHead) -> bool {
+        *head.method() == Method::HEAD
+            && head.matched_path().is_some_and(|path| {
+                let head_alone = self.head_alone.lock().unwrap_or_else(PoisonError::into_inner);
+                head_alone.contains(path.as_str())
+            })
     }
 
     /// Notes the retries of a function that is not registered.

@@ -27,6 +27,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, SystemTime};
 
+use axum::extract::MatchedPath;
 use http::HeaderMap;
 use http::request::Parts;
 
@@ -85,6 +86,8 @@ pub(crate) struct Run {
     landed: AtomicBool,
     /// When Inngest has last shown that the run goes on: milliseconds after the request came.
     proven: AtomicU64,
+    /// The route that Inngest has called back by GET.
+    route: OnceLock<MatchedPath>,
 }
 
 /// For how long it is taken for granted that a run goes on which Inngest has shown to.
@@ -164,6 +167,7 @@ impl Run {
             response_body: AtomicU8::new(0),
             landed: AtomicBool::new(false),
             proven: AtomicU64::new(0),
+            route: OnceLock::new(),
         }
     }
 
@@ -400,6 +404,16 @@ impl Run {
             drop(state);
             self.wakeup.notice();
         }
+    }
+
+    /// Notes which route Inngest has called back by GET.
+    pub(crate) fn note_route(&self, path: MatchedPath) {
+        self.route.get_or_init(|| path);
+    }
+
+    /// The route that Inngest has called back by GET.
+    pub(crate) fn route(&self) -> Option<&MatchedPath> {
+        self.route.get()
     }
 
     /// Why the request must not go on, if so.

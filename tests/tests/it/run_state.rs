@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::routing::post;
+use axum::routing::{head, post};
 use inngest::{Step, StepError};
+use reqwest::Method;
 use stephttp_dev::{Call, Fault, RunStatus};
-use stephttp_tests::{Stage, World};
+use stephttp_tests::{Logs, Stage, World};
 
 const PAUSE: Duration = Duration::from_secs(3_600);
 
@@ -74,4 +75,32 @@ async fn reentries_after_a_runs_end_change_nothing_of_it() {
     let after = world.inngest.run(&run.id).unwrap();
     assert_eq!((after.status, after.response.unwrap().body), (RunStatus::Completed, answer));
     world.assert_clean();
+}
+
+#[inngest::api_fn(id = "run-state-head", retries = 0)]
+async fn headed(State(stage): State<Stage>, step: Step) -> Result<&'static str, StepError> {
+    step.sleep("pause", PAUSE).await;
+    stage.effects.happen("after");
+    Ok("done")
+}
+
+/// Inngest calls back by GET. That the route takes none is known from then on.
+#[tokio::test]
+async fn a_route_that_takes_head_alone_is_named_and_then_hands_over_no_more() {
+    let logs = Logs::collect();
+    let stage = Stage::new();
+    let world = World::of(stage.app(head(headed))).await;
+    let first = world.request(Method::HEAD, "/").send().await.unwrap();
+    assert_eq!(first.status(), 303);
+    let run = world.ended().await;
+    assert_eq!(run.status, RunStatus::Failed);
+    assert!(run.response.unwrap().body.contains("`get(..)`"));
+    logs.assert_line_with(&["ERROR", &run.id, "takes no GET"]);
+    world.assert_rejected();
+
+    let second = world.request(Method::HEAD, "/").send().await.unwrap();
+    assert_eq!(second.status(), 405);
+    world.delivered().await;
+    assert_eq!(world.inngest.dispatches().len(), 1, "the second run was not handed over");
+    assert_eq!(stage.effects.count("after"), 0);
 }
