@@ -157,17 +157,11 @@ impl Inngest {
     /// Checks how a run ended, and what it did.
     ///
     /// A real server's view may lag, so it has time to become as `expected`; what is still missing of it then is noted.
-    pub(crate) async fn check(
-        &self,
-        run: &str,
-        expected: &RunEnd,
-        stage: &Stage,
-        gave_answer: bool,
-    ) -> Result<(), String> {
+    pub(crate) async fn check(&self, run: &str, expected: &RunEnd, stage: &Stage) -> Result<(), String> {
         match self {
             Self::Dev(_) => check::run(expected, &self.ended(run, expected).await?, &stage.effects_of(run)),
             Self::Real(real) => {
-                let viewed = self.check_view(real, run, expected, gave_answer).await;
+                let viewed = self.check_view(real, run, expected).await;
                 sleep(AFTERMATH).await;
                 // What a run did says more than what is shown of it.
                 check::effects(expected, &stage.effects_of(run)).and(viewed)
@@ -175,13 +169,7 @@ impl Inngest {
         }
     }
 
-    async fn check_view(
-        &self,
-        real: &Real,
-        run: &str,
-        expected: &RunEnd,
-        gave_answer: bool,
-    ) -> Result<(), String> {
+    async fn check_view(&self, real: &Real, run: &str, expected: &RunEnd) -> Result<(), String> {
         let begin = Instant::now();
         loop {
             let seen = self.look(run).await;
@@ -193,7 +181,7 @@ impl Inngest {
             if settled || begin.elapsed() >= PATIENCE {
                 let lags = match settled {
                     true => viewed?,
-                    false => check::view(expected, &seen?, &self.known(run, gave_answer).await)?,
+                    false => check::view(expected, &seen?, &self.known(run).await)?,
                 };
                 lags.into_iter().for_each(|lag| real.note(lag.what));
                 if settled && begin.elapsed() > PROMPT {
@@ -206,13 +194,12 @@ impl Inngest {
     }
 
     /// What a server knows of a run, whatever it shows of it.
-    pub(crate) async fn known(&self, run: &str, gave_answer: bool) -> Known {
+    pub(crate) async fn known(&self, run: &str) -> Known {
         let state = self.request_get(&format!("/v0/runs/{run}/actions")).send().await;
         let view = self.get(&format!("/v1/runs/{run}")).await.unwrap_or_default();
         Known {
             status: view["data"]["status"].as_str().unwrap_or_default().to_uppercase(),
             is_over: state.is_ok_and(|response| response.status() == StatusCode::GONE),
-            gave_answer,
         }
     }
 

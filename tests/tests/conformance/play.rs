@@ -126,7 +126,7 @@ pub(crate) async fn visit(
     let run = stage.run_of(&received.visit);
     let Some(expected) = &visit.run else { return Ok(()) };
     let run = run.ok_or("the handler has not noted its run: it needs `Effects`")?;
-    inngest.check(&run, expected, stage, !received.at_once).await
+    inngest.check(&run, expected, stage).await
 }
 
 /// What happened, for whoever has to find out why.

@@ -163,7 +163,7 @@ impl Soak {
                 return;
             }
             if Instant::now() > until {
-                let known = inngest.known(run, !self.scenario.visit.answer.at_once.unwrap_or_default()).await;
+                let known = inngest.known(run).await;
                 if seen.is_ok_and(|seen| known.excuses(Some("COMPLETED"), &seen)) {
                     tally.lagging += 1;
                 } else {
