@@ -1,5 +1,6 @@
 //! A run, as far as this process knows it: one request's share of it.
 
+mod claims;
 mod current;
 mod decision;
 mod delayed;
