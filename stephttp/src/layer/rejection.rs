@@ -22,7 +22,8 @@ pub(super) fn is_likely(run: &Run, response: &Response) -> bool {
 pub(super) async fn answer(run: &Arc<Run>, response: Response) -> Response {
     let status = response.status();
     // A request by GET has come this far before, so it was one by HEAD.
-    let route = run.route().filter(|_| status == StatusCode::METHOD_NOT_ALLOWED);
+    let is_routers = status == StatusCode::METHOD_NOT_ALLOWED && !run.is_tracked();
+    let route = run.route().filter(|_| is_routers);
     if let (Some(shared), Some(path)) = (run.shared(), route) {
         shared.routes().learn_head_alone(path);
     }

@@ -250,8 +250,7 @@ fn choose(outstanding: Vec<Outstanding>, failed_before: usize) -> (Vec<Recorded>
         return only(outstanding, failed, delay);
     }
     // Of several steps that failed and will be tried again, one is told; the others run again in its re-entry. So it is the one
-    // that wants to wait longest.
-    // Of several, that is the first.
+    // that wants to wait longest; among equals, the first.
     let failing = outstanding.iter().filter(|one| is_failing(one)).rev();
     let last = failing.max_by_key(|one| delay(one)).map(|one| (one.op.hash(), delay(one)));
     let is_told = |one: &Outstanding| !is_failing(one) || last.is_some_and(|(hash, _)| hash == one.op.hash());

@@ -103,10 +103,11 @@ impl Run {
                 }
                 return self.noticed(Begin::Pending);
             }
-            if let Some(sleep) = state.delays(key.hash) {
-                if is_new {
-                    state.await_inngest(slot, OutstandingKind::Wait, sleep);
-                }
+            // Looked up once: the ids of hidden steps have to be hashed.
+            if is_new && let Some(sleep) = state.delays(key.hash) {
+                state.await_inngest(slot, OutstandingKind::Wait, sleep);
+            }
+            if state.is_outstanding(slot) {
                 return self.noticed(Begin::Pending);
             }
             let planned = match mode {

@@ -159,7 +159,7 @@ impl Inngest {
     /// A real server's view may lag, so it has time to become as `expected`; what is still missing of it then is noted.
     pub(crate) async fn check(&self, run: &str, expected: &RunEnd, stage: &Stage) -> Result<(), String> {
         match self {
-            Self::Dev(_) => check::run(expected, &self.ended(run, expected).await?, &stage.effects_of(run)),
+            Self::Dev(_) => check::run(expected, &self.ended(run).await?, &stage.effects_of(run)),
             Self::Real(real) => {
                 let viewed = self.check_view(real, run, expected).await;
                 sleep(AFTERMATH).await;
@@ -204,7 +204,7 @@ impl Inngest {
     }
 
     /// What the dev engine shows of a run, when it has ended.
-    pub(crate) async fn ended(&self, run: &str, _expected: &RunEnd) -> Result<Seen, String> {
+    pub(crate) async fn ended(&self, run: &str) -> Result<Seen, String> {
         if let Self::Dev(engine) = self {
             engine.wait_for_end(run).await;
         }

@@ -84,7 +84,7 @@ async fn story(
         let lost =
             died && received.at_once && engine.run(run).is_none_or(|run| run.status == RunStatus::Running);
         if !lost {
-            let seen = inngest.ended(run, expected).await?;
+            let seen = inngest.ended(run).await?;
             check::shown(expected, &seen)?;
             effects(expected, &stage.effects_of(run), died)?;
         }

@@ -104,6 +104,20 @@ fn location(response: &reqwest::Response) -> &str {
     response.headers()[LOCATION].to_str().unwrap()
 }
 
+/// Inngest gives an output for a moment before it has stored one, when it looks as the run ends.
+#[tokio::test]
+async fn an_output_that_is_not_stored_yet_is_asked_for_again() {
+    let stage = Stage::new();
+    let world = world(&stage).await;
+    world.inngest.empty_outputs(2);
+    let response = world.post("/default").send().await.unwrap();
+    let output = world.get(location(&response)).send().await.unwrap();
+    assert_eq!(output.status(), 200);
+    assert_eq!(output.text().await.unwrap(), "done");
+    world.ended().await;
+    world.assert_clean();
+}
+
 #[tokio::test]
 async fn the_client_gets_status_headers_and_body_from_the_app() {
     let stage = Stage::new();
