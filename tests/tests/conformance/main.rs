@@ -42,7 +42,7 @@ use crate::soak::Soak;
 const REAL_AT_ONCE: usize = 2;
 
 /// Most of the time is waiting, for the SDK's pauses between two attempts of a call.
-const DEV_AT_ONCE: usize = 8;
+const DEV_AT_ONCE: usize = 12;
 
 /// Has scenarios played that take minutes.
 const SLOW: &str = "CONFORMANCE_SLOW";
