@@ -206,6 +206,7 @@ mod run;
 pub mod signature;
 mod step;
 pub mod steps_lock;
+mod untrusted;
 pub mod wire;
 
 pub use checkpoint::Undelivered;

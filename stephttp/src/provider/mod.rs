@@ -27,6 +27,7 @@ use crate::client::{ApiClient, Configuration};
 use crate::function;
 use crate::layer::{DurableLayer, Jobs, Routes};
 use crate::middleware::Chain;
+use crate::untrusted::{Complaint, Complaints};
 use output_route::OutputRoute;
 
 /// The app's side of Inngest: makes the [layer](Self::layer), and waits for what is under way.
@@ -53,6 +54,7 @@ pub(crate) struct Shared {
     output_route: OutputRoute,
     /// It has been said that two layers are stacked.
     said_stacked: AtomicBool,
+    complaints: Complaints,
 }
 
 impl Provider {
@@ -89,6 +91,7 @@ impl Provider {
                 drained: Notify::new(),
                 output_route: OutputRoute::default(),
                 said_stacked: AtomicBool::new(false),
+                complaints: Complaints::default(),
             }),
         })
     }
@@ -147,6 +150,11 @@ impl Shared {
 
     pub(crate) fn wants(&self) -> Wants {
         self.wants
+    }
+
+    /// Whether a log line that strangers can cause may be written; with how many of its kind were left out before it.
+    pub(crate) fn admits_line(&self, complaint: Complaint) -> Option<u64> {
+        self.complaints.admit(complaint)
     }
 
     pub(crate) fn is_draining(&self) -> bool {
