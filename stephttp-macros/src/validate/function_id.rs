@@ -5,8 +5,11 @@ use syn::{Ident, LitStr, ext::IdentExt};
 
 use crate::{args::Value, errors::Errors};
 
-/// Inngest's limit for a function id, in bytes.
-const MAX_FUNCTION_ID: usize = 255;
+/// Inngest's limit for a function's name, in bytes, without the method that may stand before the id there.
+const MAX_FUNCTION_ID: usize = 255 - "DELETE ".len();
+
+/// Methods that stand before the id in the name that Inngest knows a function by.
+const METHODS: [&str; 4] = ["GET", "PUT", "PATCH", "DELETE"];
 
 /// The id to use; one made of the function's name where the user's cannot be.
 pub(super) fn function_id(id: Value<LitStr>, incomplete: bool, name: &Ident, errors: &mut Errors) -> String {
@@ -32,10 +35,19 @@ pub(super) fn function_id(id: Value<LitStr>, incomplete: bool, name: &Ident, err
     } else if text.trim() != text {
         errors
             .at(id.span(), format_args!("`id` begins or ends with a space; write `id = {:?}`", text.trim()));
+    } else if let Some((method, rest)) = text.split_once(' ').filter(|(method, _)| METHODS.contains(method)) {
+        errors.at(
+            id.span(),
+            format_args!(
+                "`id` begins with `{method} `, which Inngest's name of a function that is called by {method} begins with \
+                 anyway; write `id = {:?}`",
+                rest.trim()
+            ),
+        );
     } else if text.len() > MAX_FUNCTION_ID {
         errors.at(
             id.span(),
-            format_args!("`id` has {} bytes, and Inngest takes {MAX_FUNCTION_ID}; shorten it", text.len()),
+            format_args!("`id` has {} bytes, and Inngest takes {MAX_FUNCTION_ID} with a method before it; shorten it", text.len()),
         );
     } else {
         return text;

@@ -121,7 +121,7 @@ pub(super) async fn create(
     let opts = run.opts();
     let data = NewApiRunData {
         domain: settings.origin(head.host()),
-        method: head.recorded_method().into(),
+        method: head.recorded_method().as_str().into(),
         path: head.path().into(),
         function: match (opts.id(), head.matched_path()) {
             ("", None) => Cow::Borrowed(""),

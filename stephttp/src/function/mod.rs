@@ -81,6 +81,11 @@ impl fmt::Debug for Registration {
     }
 }
 
+/// What Inngest calls a function of a method: Inngest's own form, by which it names functions of a method and a path.
+pub(crate) fn name(method: &str, of: &str) -> String {
+    format!("{method} {of}")
+}
+
 inventory::collect!(Registration);
 
 /// Every endpoint annotated with [`#[api_fn]`](macro@crate::api_fn) that is linked into this program, in no

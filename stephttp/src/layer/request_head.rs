@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use std::net::SocketAddr;
 
+use super::RecordedMethod;
 use crate::wire::headers;
 
 // Looked up in every request: a name made beforehand needs no parsing.
@@ -22,6 +23,7 @@ static PREFER: HeaderName = HeaderName::from_static("prefer");
 #[derive(Debug, Clone)]
 pub(crate) struct RequestHead {
     method: Method,
+    recorded_method: RecordedMethod,
     uri: Uri,
     matched_path: Option<MatchedPath>,
     host: Option<HeaderValue>,
@@ -33,12 +35,15 @@ pub(crate) struct RequestHead {
 }
 
 impl RequestHead {
-    pub(crate) fn new(parts: &Parts) -> Self {
+    /// `None` for a request whose method no run has.
+    pub(crate) fn new(parts: &Parts) -> Option<Self> {
+        let recorded_method = RecordedMethod::of(&parts.method)?;
         // A nested router strips its prefix from the URI that its handlers see.
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
         let header = |name: &HeaderName| parts.headers.get(name).cloned();
-        Self {
+        Some(Self {
             method: parts.method.clone(),
+            recorded_method,
             uri: uri.clone(),
             matched_path: parts.extensions.get().cloned(),
             host: parts.headers.get(HOST).cloned(),
@@ -47,16 +52,16 @@ impl RequestHead {
             real_ip: header(&REAL_IP),
             peer: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0),
             prefers_async: parts.headers.get_all(&PREFER).iter().any(asks_for_async),
-        }
+        })
     }
 
     pub(crate) fn method(&self) -> &Method {
         &self.method
     }
 
-    /// The method that Inngest calls back with. A HEAD request's answer has no body, so nothing could be told in it.
-    pub(crate) fn recorded_method(&self) -> &str {
-        if self.method == Method::HEAD { "GET" } else { self.method.as_str() }
+    /// The method that Inngest calls back with.
+    pub(crate) fn recorded_method(&self) -> RecordedMethod {
+        self.recorded_method
     }
 
     pub(crate) fn matched_path(&self) -> Option<&MatchedPath> {

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use axum::extract::MatchedPath;
 use http::Method;
 
-use super::RequestHead;
+use super::{RecordedMethod, RequestHead};
 use crate::function::{self, FnOpts, Registration};
 
 /// The retries of functions whose runs have been handed over, by route.
@@ -16,7 +16,7 @@ use crate::function::{self, FnOpts, Registration};
 /// the run hanging for ever.
 #[derive(Debug)]
 pub(crate) struct Routes {
-    seen: Mutex<HashMap<(Method, String), u8>>,
+    seen: Mutex<HashMap<(RecordedMethod, String), u8>>,
     /// The fewest of any function that is known.
     least: AtomicU8,
     /// Paths that have answered Inngest's GET with 405, since they take HEAD and no GET.
@@ -35,7 +35,7 @@ impl Routes {
     /// Notes which function a route leads to.
     pub(crate) fn learn(&self, head: &RequestHead, opts: FnOpts) {
         if let Some(path) = head.matched_path() {
-            let route = (head.method().clone(), path.as_str().to_owned());
+            let route = (head.recorded_method(), path.as_str().to_owned());
             self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(route, opts.retries());
         }
     }
@@ -44,7 +44,8 @@ impl Routes {
     /// has.
     pub(crate) fn sure_retries(&self, method: &Method, path: Option<&MatchedPath>) -> u8 {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = path.and_then(|path| seen.get(&(method.clone(), path.as_str().to_owned())));
+        let route = path.and_then(|path| Some((RecordedMethod::of(method)?, path.as_str().to_owned())));
+        let seen = route.and_then(|route| seen.get(&route));
         seen.copied().unwrap_or_else(|| self.least.load(Ordering::Relaxed))
     }
 

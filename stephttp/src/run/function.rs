@@ -9,6 +9,7 @@ use http::request::Parts;
 
 use super::Run;
 use crate::function::{self, AsyncResponse, FnOpts, Registration, Track};
+use crate::layer::{RecordedMethod, RequestHead};
 
 /// The function that a run is in.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +18,9 @@ pub(super) struct Function {
     /// Its source shows a step that waits at Inngest, so its arguments are the same in a re-entry.
     waits: bool,
 }
+
+/// Methods that stand in the names of functions: of POST is what has none.
+const METHODS_IN_NAMES: [&str; 4] = ["GET", "PUT", "PATCH", "DELETE"];
 
 // What a handler has said of its response's body, after its options.
 const KEEP: u8 = 1;
@@ -82,13 +86,25 @@ impl Run {
         }
     }
 
-    /// What Inngest calls the function: its id, or its method and route, not the request's path: that would be another
-    /// function for each order. Where they are the same, Inngest makes the name itself.
-    pub(crate) fn function_name(&self) -> Cow<'static, str> {
+    /// What the function is known by in this program: its id, or its method and route, not the request's path: that would be
+    /// another function for each order. Where they are the same, Inngest makes the name itself.
+    pub(crate) fn function_id(&self) -> Cow<'static, str> {
         let id = self.function.get().map(|function| function.opts.id()).unwrap_or_default();
         let Some(head) = self.head().filter(|_| id.is_empty()) else { return Cow::Borrowed(id) };
         let path = head.matched_path().map_or(head.path(), MatchedPath::as_str);
-        Cow::Owned(format!("{} {path}", head.recorded_method()))
+        Cow::Owned(function::name(head.recorded_method().as_str(), path))
+    }
+
+    /// What Inngest calls the function. Inngest keeps a method for each name, and calls all its runs back by the latest: with a
+    /// name for each method, no client's request changes how another's run is called back.
+    pub(crate) fn function_name(&self) -> Cow<'static, str> {
+        let id = self.opts().id();
+        match self.head().map(RequestHead::recorded_method) {
+            Some(method) if !id.is_empty() && method != RecordedMethod::Post => {
+                Cow::Owned(function::name(method.as_str(), id))
+            }
+            _ => self.function_id(),
+        }
     }
 
     /// The function's options; the defaults as long as it is unknown.
@@ -158,6 +174,10 @@ impl Run {
         if !self.tracks_all() {
             return;
         }
+        // The router's answer to a method that the route does not have: there is no such function.
+        if status == StatusCode::METHOD_NOT_ALLOWED && !self.is_entered() && !self.is_tracked() {
+            return;
+        }
         self.head.get_or_init(|| (**head).clone());
         // An extractor may have rejected it, and then its function has not said what it keeps to itself.
         let is_rejected = !self.is_entered() && !status.is_success();
@@ -193,6 +213,9 @@ fn check(opts: FnOpts, has_parts: bool) -> Result<(), String> {
     let (id, most) = (opts.id(), FnOpts::MOST_RETRIES);
     if opts.retries() > most {
         return Err(format!("there are {} retries, and Inngest makes {most} at most", opts.retries()));
+    }
+    if let Some((method, _)) = id.split_once(' ').filter(|(method, _)| METHODS_IN_NAMES.contains(method)) {
+        return Err(format!("the id begins with `{method} `, as Inngest's names of functions that are called by {method} do"));
     }
     if matches!(opts.async_response(), Some(AsyncResponse::Custom(_))) && !has_parts {
         let reason =

@@ -115,7 +115,7 @@ struct Reentry {
 
 impl Run {
     pub(crate) fn first(shared: Arc<Shared>, parts: &Parts) -> Self {
-        let early_head = shared.wants().head.then(|| Box::new(RequestHead::new(parts)));
+        let early_head = shared.wants().head.then(|| RequestHead::new(parts)).flatten().map(Box::new);
         shared.deliveries().take_off();
         let mut run = Self::new(Origin::First(shared));
         run.early_head = early_head;
@@ -246,12 +246,15 @@ impl Run {
         self.reentered().map(|reentry| reentry.mode)
     }
 
-    /// From the moment that a `Step` is extracted, the request's body is kept and its handler's steps are counted.
-    pub(crate) fn track(&self, parts: &Parts) {
-        self.head.get_or_init(|| RequestHead::new(parts));
+    /// From the moment that a `Step` is extracted, the request's body is kept and its handler's steps are counted. `false`:
+    /// the request's method is none that a run can have.
+    pub(crate) fn track(&self, parts: &Parts) -> bool {
+        let Some(head) = RequestHead::new(parts) else { return false };
+        self.head.get_or_init(|| head);
         if self.wants_parts() {
             self.parts.keep(parts);
         }
+        true
     }
 
     fn wants_parts(&self) -> bool {

@@ -26,8 +26,8 @@ use std::time::{Duration, SystemTime};
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
 use http::request::Parts;
+use http::{StatusCode, header};
 
 pub use ai_infer::AiInferStep;
 pub use configure::ConfigureError;
@@ -47,8 +47,9 @@ pub use wait_for_event::WaitForEventStep;
 use crate::error::{Failure, StepError};
 use crate::function::FnOpts;
 use crate::function::StepKind;
-use crate::layer::CurrentRun;
+use crate::layer::{ALLOW, CurrentRun};
 use crate::run::{Run, RunId};
+use crate::untrusted::{Complaint, shown};
 use crate::wire::OpError;
 use outcome::Outcomes;
 
@@ -274,8 +275,9 @@ impl Step {
     /// The step runner of a request, for services that do without axum's extractors.
     ///
     /// # Errors
-    /// When the request has not come through [`Provider::layer`](crate::Provider::layer).
-    pub fn from_parts(parts: &Parts) -> Result<Self, MissingLayer> {
+    /// When the request has not come through [`Provider::layer`](crate::Provider::layer), and when Inngest does not call back by
+    /// its method.
+    pub fn from_parts(parts: &Parts) -> Result<Self, StepRejection> {
         let Some(CurrentRun(run)) = parts.extensions.get() else {
             tracing::error!(
                 method = %parts.method,
@@ -283,10 +285,16 @@ impl Step {
                 "a handler takes a `Step`, but its route has no stephttp layer: add `.layer(provider.layer())` to the \
                  router, after its routes"
             );
-            return Err(MissingLayer);
+            return Err(StepRejection::MissingLayer);
         };
         let run = run.clone();
-        run.track(parts);
+        if !run.track(parts) {
+            if let Some(left_out) = run.shared().and_then(|shared| shared.admits_line(Complaint::Method)) {
+                let (method, path) = (shown(parts.method.as_str()), shown(parts.uri.path()));
+                tracing::warn!(%method, %path, left_out, "a request for a run has a method that Inngest does not call back with; refused");
+            }
+            return Err(StepRejection::MethodNotAllowed);
+        }
         Ok(Self { run, outcomes: None })
     }
 
@@ -302,28 +310,63 @@ impl fmt::Debug for Step {
 }
 
 impl<S: Sync> FromRequestParts<S> for Step {
-    type Rejection = MissingLayer;
+    type Rejection = StepRejection;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MissingLayer> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, StepRejection> {
         Self::from_parts(parts)
     }
 }
 
-/// The rejection of [`Step`] on a route without [`Provider::layer`](crate::Provider::layer): a 500.
+/// The rejection of the extractor [`Step`]. Its text says what to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "this endpoint is durable, but its server has no stephttp layer: add `.layer(provider.layer())` to the router"
-)]
-pub struct MissingLayer;
+#[non_exhaustive]
+pub enum StepRejection {
+    /// The route has no [`Provider::layer`](crate::Provider::layer): a 500.
+    #[error(
+        "this endpoint is durable, but its server has no stephttp layer: add `.layer(provider.layer())` to the router"
+    )]
+    MissingLayer,
+    /// The request's method is not `GET`, `HEAD`, `POST`, `PUT`, `PATCH` or `DELETE`: a 405. Inngest calls a function's runs back
+    /// by the method of the latest, and by no other.
+    #[error(
+        "this endpoint is durable, and Inngest calls back by GET, POST, PUT, PATCH and DELETE alone: use one of these methods"
+    )]
+    MethodNotAllowed,
+}
 
-impl From<MissingLayer> for StepError {
-    fn from(error: MissingLayer) -> Self {
-        Self::new("Step", OpError::new("MissingLayer", error.to_string()))
+impl StepRejection {
+    /// The status of the response.
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::MissingLayer => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        }
+    }
+
+    /// The text of the response.
+    #[must_use]
+    pub fn body_text(self) -> String {
+        self.to_string()
     }
 }
 
-impl IntoResponse for MissingLayer {
+impl From<StepRejection> for StepError {
+    fn from(error: StepRejection) -> Self {
+        let name = match error {
+            StepRejection::MissingLayer => "MissingLayer",
+            StepRejection::MethodNotAllowed => "MethodNotAllowed",
+        };
+        Self::new("Step", OpError::new(name, error.to_string()))
+    }
+}
+
+impl IntoResponse for StepRejection {
     fn into_response(self) -> Response {
-        (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response()
+        let mut response = (self.status(), self.body_text()).into_response();
+        if self == Self::MethodNotAllowed {
+            response.headers_mut().insert(header::ALLOW, ALLOW);
+        }
+        response
     }
 }

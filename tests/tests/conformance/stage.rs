@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use futures_util::future::BoxFuture;
-use inngest::{Failure, MissingLayer, Replayable, Step};
+use inngest::{Failure, Replayable, Step, StepRejection};
 
 use crate::inngest::Inngest;
 
@@ -167,9 +167,9 @@ impl Effects {
 impl Replayable for Effects {}
 
 impl FromRequestParts<Stage> for Effects {
-    type Rejection = MissingLayer;
+    type Rejection = StepRejection;
 
-    async fn from_request_parts(parts: &mut Parts, stage: &Stage) -> Result<Self, MissingLayer> {
+    async fn from_request_parts(parts: &mut Parts, stage: &Stage) -> Result<Self, StepRejection> {
         let run = Step::from_request_parts(parts, stage).await?.run_id().to_string();
         // Only a first request has the header.
         if let Some(visit) = parts.headers.get(VISIT).and_then(|visit| visit.to_str().ok()) {

@@ -25,7 +25,11 @@ fn id() {
     );
     args(
         &format!("id = {:?}", "é".repeat(128)),
-        &["..: `id` has 256 bytes, and Inngest takes 255; shorten it"],
+        &["..: `id` has 256 bytes, and Inngest takes 248 with a method before it; shorten it"],
+    );
+    args(
+        r#"id = "GET orders""#,
+        &[r#""GET orders": `id` begins with `GET `, which Inngest's name of a function that is called by GET begins with anyway; write `id = "orders"`"#],
     );
     args(
         "id = 5",

@@ -23,7 +23,7 @@ impl Run {
         operations: usize,
     ) -> Option<Box<HookedCheckpoint>> {
         let hooks = self.hooks.as_ref()?;
-        hooks.execution.set_function_id(self.function_name().into_owned());
+        hooks.execution.set_function_id(self.function_id().into_owned());
         let (chain, context) =
             (hooks.chain.clone(), CheckpointContext::new(hooks.execution.clone(), call, operations));
         let span = contained(async { Ok(chain.checkpoint_span(&context)) }).await;

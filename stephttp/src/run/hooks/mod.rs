@@ -89,7 +89,7 @@ impl Run {
         if hooks.lock().phase != Phase::Before {
             return;
         }
-        hooks.execution.set_function_id(self.function_name().into_owned());
+        hooks.execution.set_function_id(self.function_id().into_owned());
         let span = hooks.span.get_or_init(|| {
             Mutex::new(hooks.chain.execution_span(&hooks.execution).unwrap_or_else(Span::none))
         });
