@@ -66,17 +66,27 @@ impl SigningKey {
     /// The comparison takes the same time wherever the codes differ.
     #[must_use]
     pub fn verifies(&self, signature: &str, body: &[u8], now: SystemTime) -> bool {
-        let Some((seconds, code)) = parse_signature(signature) else { return false };
-        let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-        now.abs_diff(seconds) <= TOLERANCE.as_secs() && self.code(body, seconds).verify_slice(&code).is_ok()
+        let Some(claim) = Claim::read(signature).filter(|claim| claim.is_timely(now)) else { return false };
+        let mut verification = self.verification();
+        verification.update(body);
+        verification.proves(&claim)
+    }
+
+    /// Begins to verify a body that comes in parts.
+    pub(crate) fn verification(&self) -> Verification {
+        Verification(self.keyed())
     }
 
     fn code(&self, body: &[u8], seconds: u64) -> Hmac<Sha256> {
-        let mut code = Hmac::<Sha256>::new_from_slice(self.digits.as_bytes())
-            .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
+        let mut code = self.keyed();
         code.update(body);
         code.update(seconds.to_string().as_bytes());
         code
+    }
+
+    fn keyed(&self) -> Hmac<Sha256> {
+        Hmac::<Sha256>::new_from_slice(self.digits.as_bytes())
+            .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"))
     }
 }
 
@@ -86,17 +96,50 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// `t=<seconds>&s=<hex>`, in either order.
-fn parse_signature(signature: &str) -> Option<(u64, Vec<u8>)> {
-    let (mut seconds, mut code) = (None, None);
-    for part in signature.split('&') {
-        match part.split_once('=')? {
-            ("t", value) => seconds = value.parse().ok(),
-            ("s", value) => code = hex::decode(value).ok(),
-            _ => {}
+/// What a signature says. Whether it is right, only the body shows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Claim {
+    seconds: u64,
+    code: [u8; 32],
+}
+
+impl Claim {
+    /// Reads `t=<seconds>&s=<hex>`, in either order.
+    pub(crate) fn read(signature: &str) -> Option<Self> {
+        let (mut seconds, mut code) = (None, None);
+        for part in signature.split('&') {
+            match part.split_once('=')? {
+                ("t", value) => seconds = value.parse().ok(),
+                ("s", value) => {
+                    let mut bytes = [0; 32];
+                    code = hex::decode_to_slice(value, &mut bytes).ok().map(|()| bytes);
+                }
+                _ => {}
+            }
         }
+        Some(Self { seconds: seconds?, code: code? })
     }
-    Some((seconds?, code?))
+
+    /// Whether its time is within five minutes of ours.
+    pub(crate) fn is_timely(&self, now: SystemTime) -> bool {
+        let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        now.abs_diff(self.seconds) <= TOLERANCE.as_secs()
+    }
+}
+
+/// A body that is being verified with one key.
+pub(crate) struct Verification(Hmac<Sha256>);
+
+impl Verification {
+    pub(crate) fn update(&mut self, part: &[u8]) {
+        self.0.update(part);
+    }
+
+    /// Whether the key's owner has signed the body. The comparison takes the same time wherever the codes differ.
+    pub(crate) fn proves(mut self, claim: &Claim) -> bool {
+        self.0.update(claim.seconds.to_string().as_bytes());
+        self.0.verify_slice(&claim.code).is_ok()
+    }
 }
 
 #[cfg(test)]

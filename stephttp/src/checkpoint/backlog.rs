@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use crate::wire::limits::STEP_OUTPUT_BYTES;
+
 /// Bytes that wait to be delivered, over all runs, and their limit.
 ///
 /// At the limit no further step begins; what then executes may exceed it, by one output and one response for each
@@ -14,17 +16,28 @@ use tokio::sync::Notify;
 pub(crate) struct Backlog {
     bytes: AtomicUsize,
     limit: usize,
+    /// Bytes of responses that clients have not had all of. Steps do not wait for these: a client that reads slowly must not stop
+    /// others.
+    responses: AtomicUsize,
     full_since: Mutex<Option<Instant>>,
     shrunk: Notify,
 }
 
 impl Backlog {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { bytes: AtomicUsize::new(0), limit, full_since: Mutex::default(), shrunk: Notify::new() }
+        let responses = AtomicUsize::new(0);
+        Self { bytes: AtomicUsize::new(0), limit, responses, full_since: Mutex::default(), shrunk: Notify::new() }
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes.load(Ordering::Relaxed)
+        self.bytes.load(Ordering::Relaxed) + self.responses.load(Ordering::Relaxed)
+    }
+
+    /// Makes room for more bytes of responses, if there is: as much as the limit, and at least one response.
+    fn keep(&self, more: usize) -> bool {
+        let most = self.limit.max(STEP_OUTPUT_BYTES);
+        let kept = |kept: usize| Some(kept + more).filter(|kept| *kept <= most);
+        self.responses.fetch_update(Ordering::Relaxed, Ordering::Relaxed, kept).is_ok()
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -67,5 +80,25 @@ impl Backlog {
             }
         }
         self.shrunk.notify_one();
+    }
+}
+
+/// Bytes of one response that count in the backlog, until they are released.
+#[derive(Default)]
+pub(crate) struct KeptBytes(usize);
+
+impl KeptBytes {
+    /// Counts more of them, if there is room.
+    pub(crate) fn grow(&mut self, backlog: &Backlog, more: usize) -> bool {
+        let has_room = backlog.keep(more);
+        if has_room {
+            self.0 += more;
+        }
+        has_room
+    }
+
+    /// They are let go of, or count elsewhere.
+    pub(crate) fn release(&mut self, backlog: &Backlog) {
+        backlog.responses.fetch_sub(std::mem::take(&mut self.0), Ordering::Relaxed);
     }
 }

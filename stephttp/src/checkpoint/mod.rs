@@ -18,7 +18,7 @@ use http::StatusCode;
 use serde::de::IgnoredAny;
 use tokio::task::JoinHandle;
 
-pub(crate) use backlog::Backlog;
+pub(crate) use backlog::{Backlog, KeptBytes};
 pub(crate) use deliveries::Deliveries;
 pub use deliveries::Undelivered;
 pub(crate) use error::DeliveryError;

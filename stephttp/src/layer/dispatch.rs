@@ -6,7 +6,11 @@ use std::time::SystemTime;
 use http::HeaderMap;
 
 use crate::run::RunId;
+use crate::untrusted::shown;
 use crate::wire::{StepHash, headers};
+
+/// Bytes of an id that Inngest makes: those seen have some dozens. The process keeps them for a while.
+const MOST_ID_BYTES: usize = 512;
 
 /// One dispatch of one of a run's jobs.
 #[derive(Debug, Clone)]
@@ -56,18 +60,24 @@ impl Lease {
 }
 
 impl Dispatch {
-    /// Reads the headers. The error is for Inngest's log.
+    /// Reads the headers, which nobody has signed. The error is for Inngest's log.
     pub(super) fn read(headers: &HeaderMap) -> Result<Self, String> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let run_id = text(headers::RUN_ID);
-        let run_id = run_id.parse().map_err(|error| format!("{}: `{run_id}`: {error}", headers::RUN_ID))?;
+        let run_id =
+            run_id.parse().map_err(|error| format!("{}: `{}`: {error}", headers::RUN_ID, shown(run_id)))?;
         let step = match text(headers::STEP_ID) {
             "" => None,
             id => Some(
                 StepHash::from_hex(id)
-                    .ok_or_else(|| format!("{}: `{id}` is not 40 hex digits", headers::STEP_ID))?,
+                    .ok_or_else(|| format!("{}: `{}` is not 40 hex digits", headers::STEP_ID, shown(id)))?,
             ),
         };
+        for name in [headers::JOB_ID, headers::REQUEST_ID] {
+            if text(name).len() > MOST_ID_BYTES {
+                return Err(format!("{name}: it has over {MOST_ID_BYTES} bytes"));
+            }
+        }
         let lease = Lease::new(Request {
             generation: text(headers::GENERATION_ID).parse().unwrap_or(1),
             request_id: text(headers::REQUEST_ID).to_owned(),

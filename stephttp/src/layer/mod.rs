@@ -16,6 +16,7 @@ mod ending;
 mod first;
 mod handing_over;
 mod jobs;
+mod joined;
 mod kept_parts;
 mod linger;
 mod panicked;
@@ -29,6 +30,7 @@ mod result;
 mod routes;
 mod service;
 mod standing;
+mod unverified;
 
 use std::sync::Arc;
 
@@ -37,6 +39,7 @@ use tower_layer::Layer;
 pub(crate) use dispatch::Dispatch;
 pub use first::ResponseFuture;
 pub(crate) use jobs::Jobs;
+use joined::Joined;
 pub(crate) use kept_parts::KeptParts;
 pub(crate) use recorded_method::{ALLOW, RecordedMethod};
 pub(crate) use request_body::{BodyFault, RequestBody};
@@ -44,6 +47,7 @@ pub(crate) use request_head::RequestHead;
 pub(crate) use result::is_hop_by_hop;
 pub(crate) use routes::Routes;
 pub use service::DurableService;
+pub(crate) use unverified::Unverified;
 
 use crate::provider::Shared;
 use crate::run::Run;

@@ -16,12 +16,14 @@ use tower_service::Service;
 
 use super::driving::drive;
 use super::request_head::restore_content_type;
+use super::unverified::{Proof, Refusal};
 use super::{CurrentRun, Dispatch, answer, ending, panicked, standing};
 use crate::middleware::Outcome;
 use crate::provider::Shared;
 use crate::run::{Driven, Outstanding, Run};
+use crate::signature::Claim;
+use crate::untrusted::{Complaint, shown};
 use crate::wire::headers;
-use crate::wire::limits::REQUEST_BODY_BYTES;
 
 /// Answers a request that has both `X-Run-ID` and `X-Inngest-Signature`.
 pub(super) async fn serve<S, R>(shared: Arc<Shared>, inner: S, request: Request<Body>) -> Response
@@ -55,32 +57,60 @@ struct Admitted {
     sure_retries: u8,
 }
 
-/// Makes sure that it is Inngest who calls.
+/// Makes sure that it is Inngest who calls. What the headers show already is refused before any of the body is read.
 async fn admit(shared: &Shared, request: Request<Body>) -> Result<Admitted, Response> {
     let (parts, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, REQUEST_BODY_BYTES).await.map_err(|error| {
-        tracing::warn!(%error, "a re-entry's body could not be read");
-        // Of a run there is no proof. What this SDK hands over fits, so only a broken connection comes to this.
-        answer::retry(StatusCode::BAD_REQUEST, "the body could not be read")
-    })?;
     let sure_retries = shared.routes().sure_retries(&parts.method, parts.extensions.get::<MatchedPath>());
     let dispatch = Dispatch::read(&parts.headers);
-    let signature =
-        parts.headers.get(headers::SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !shared.settings().admits(signature, &body, SystemTime::now()) {
-        tracing::warn!(path = parts.uri.path(), "a request with X-Run-ID is not signed by Inngest; refused");
-        // Should it be Inngest's, with a key that is being rotated, then it may try again.
-        let (status, message) = (StatusCode::UNAUTHORIZED, "the signature does not match");
-        return Err(match dispatch {
-            Ok(dispatch) if dispatch.may_ask_for_retry(sure_retries) => answer::retry(status, message),
-            dispatch => answer::refused(dispatch.ok().map(|dispatch| dispatch.run_id), status, message),
-        });
-    }
+    let proof = proof(shared, &parts).ok_or_else(|| {
+        complain(shared, Complaint::Unsigned, &parts, "it has no signature that could hold now");
+        unsigned(dispatch.as_ref().ok(), sure_retries)
+    })?;
     let dispatch = dispatch.map_err(|fault| {
-        tracing::warn!(fault, "a re-entry's headers make no sense");
+        complain(shared, Complaint::Unsigned, &parts, &fault);
         answer::retry(StatusCode::BAD_REQUEST, &fault)
     })?;
-    Ok(Admitted { parts, body, dispatch, sure_retries })
+    match shared.unverified().read(body, &proof).await {
+        Ok(body) => Ok(Admitted { parts, body, dispatch, sure_retries }),
+        // Should it be Inngest's, with a key that is being rotated, then it may try again.
+        Err(refusal @ Refusal::Unproven) => {
+            complain(shared, Complaint::Unsigned, &parts, &refusal.to_string());
+            Err(unsigned(Some(&dispatch), sure_retries))
+        }
+        // Of a run there is no proof. What this SDK hands over fits, and comes at once unless the connection is broken.
+        Err(refusal) => {
+            complain(shared, Complaint::RequestBody, &parts, &refusal.to_string());
+            Err(answer::retry(StatusCode::BAD_REQUEST, &format!("the body cannot be taken: {refusal}")))
+        }
+    }
+}
+
+/// What the request is to be verified by; `None` when its signature cannot hold, whatever the body is.
+fn proof<'a>(shared: &'a Shared, parts: &Parts) -> Option<Proof<'a>> {
+    let settings = shared.settings();
+    let signature =
+        parts.headers.get(headers::SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !settings.must_verify(signature) {
+        return Some(Proof::NotNeeded);
+    }
+    let claim = Claim::read(signature).filter(|claim| claim.is_timely(SystemTime::now()))?;
+    Some(Proof::Signature(claim, settings.signing_keys()))
+}
+
+/// Logs that a request is refused which claims to be Inngest's.
+fn complain(shared: &Shared, complaint: Complaint, parts: &Parts, why: &str) {
+    if let Some(left_out) = shared.admits_line(complaint) {
+        let (path, why) = (shown(parts.uri.path()), shown(why));
+        tracing::warn!(%path, left_out, "a request with X-Run-ID is refused, since it is not known to be Inngest's: {why}");
+    }
+}
+
+fn unsigned(dispatch: Option<&Dispatch>, sure_retries: u8) -> Response {
+    let (status, message) = (StatusCode::UNAUTHORIZED, "the signature does not match");
+    match dispatch {
+        Some(dispatch) if dispatch.may_ask_for_retry(sure_retries) => answer::retry(status, message),
+        dispatch => answer::refused(dispatch.map(|dispatch| dispatch.run_id), status, message),
+    }
 }
 
 /// Fetches what Inngest remembers of the run, and restores its request. Nothing runs before that.

@@ -7,10 +7,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 
+use super::Joined;
 use crate::run::Run;
 use crate::wire::limits::REQUEST_BODY_BYTES;
 
@@ -31,7 +32,8 @@ pub(crate) struct RequestBody {
 
 #[derive(Default)]
 struct Kept {
-    frames: Vec<Bytes>,
+    bytes: Joined,
+    /// Also when it is too long, and nothing of it is kept.
     length: usize,
     state: State,
 }
@@ -99,7 +101,7 @@ impl RequestBody {
             State::Reading | State::Unread(_) => Err(BodyFault::Incomplete),
             State::TooLong(reason) => Err(BodyFault::TooLong(reason.clone())),
             State::Lost(reason) => Err(BodyFault::Lost(reason.clone())),
-            State::Complete => Ok(kept.join()),
+            State::Complete => Ok(kept.bytes.join()),
             State::Omitted => Ok(Bytes::new()),
         }
     }
@@ -116,7 +118,7 @@ impl RequestBody {
 
     /// Bytes that are kept.
     pub(crate) fn kept_length(&self) -> usize {
-        self.lock().frames.iter().map(Bytes::len).sum()
+        self.lock().bytes.len()
     }
 
     /// Lets go of what the handler did not read, as it would have without the layer.
@@ -132,10 +134,10 @@ impl RequestBody {
         if let (Some(data), State::Reading) = (data, &kept.state) {
             kept.length += data.len();
             if kept.length > limit {
-                kept.frames = Vec::new();
+                kept.bytes = Joined::default();
                 kept.state = too_long(limit);
             } else {
-                kept.frames.push(data.clone());
+                kept.bytes.push(data);
             }
         }
     }
@@ -143,7 +145,7 @@ impl RequestBody {
     fn lose(&self, reason: String) {
         let mut kept = self.lock();
         if !matches!(kept.state, State::Omitted) {
-            kept.frames = Vec::new();
+            kept.bytes = Joined::default();
             kept.state = State::Lost(reason);
         }
     }
@@ -170,15 +172,6 @@ impl Kept {
         if matches!(self.state, State::Reading) {
             self.state = State::Complete;
         }
-    }
-
-    fn join(&mut self) -> Bytes {
-        if self.frames.len() > 1 {
-            let mut all = BytesMut::with_capacity(self.length);
-            self.frames.iter().for_each(|frame| all.extend_from_slice(frame));
-            self.frames = vec![all.freeze()];
-        }
-        self.frames.first().cloned().unwrap_or_default()
     }
 }
 

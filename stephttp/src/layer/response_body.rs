@@ -1,4 +1,6 @@
 //! The response's body: passed on to the client, and kept as the run's result.
+//!
+//! What is kept counts in the backlog. A stream of events is not kept: it may never end.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -6,13 +8,16 @@ use std::task::{Context, Poll};
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use http::{HeaderMap, Method, StatusCode};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
+use super::Joined;
 use super::linger::Linger;
 use super::result::{self, Audience};
+use crate::checkpoint::KeptBytes;
 use crate::run::Run;
+use crate::untrusted::{Complaint, shown};
 use crate::wire::ApiResult;
 use crate::wire::headers::BODY_NOT_STORED;
 use crate::wire::limits::STEP_OUTPUT_BYTES;
@@ -31,7 +36,9 @@ struct Pending {
     /// How long the body is to be, where that is said. The server may not ask for more than that, so it may not see the
     /// end.
     announced: Option<u64>,
-    frames: Vec<Bytes>,
+    kept: Joined,
+    /// What of it counts in the backlog.
+    kept_bytes: KeptBytes,
     length: usize,
     seen: Seen,
     linger: Linger,
@@ -43,6 +50,8 @@ enum Seen {
     Part,
     All,
     TooMuch,
+    /// It is not kept; the text says why.
+    NotKept(&'static str),
     /// Its stream failed; the text says how.
     Broken(String),
     /// Some of it has passed while the function kept it to itself.
@@ -52,14 +61,35 @@ enum Seen {
 impl ReportingBody {
     pub(super) fn new(inner: Body, run: Arc<Run>, status: StatusCode, headers: &HeaderMap) -> Self {
         let announced = inner.size_hint().exact().or_else(|| content_length(headers));
+        let seen = match inner.is_end_stream() {
+            true => Seen::All,
+            false if is_event_stream(headers) => Seen::NotKept("it is a stream of events"),
+            false => Seen::Nothing,
+        };
         let headers = result::headers(headers, Audience::Viewers);
-        let seen = if inner.is_end_stream() { Seen::All } else { Seen::Nothing };
-        let (frames, length, linger) = (Vec::new(), 0, Linger::default());
+        let (kept, kept_bytes, linger) = (Joined::default(), KeptBytes::default(), Linger::default());
         Self {
             inner,
-            pending: Some(Pending { run, status, headers, announced, frames, length, seen, linger }),
+            pending: Some(Pending {
+                run,
+                status,
+                headers,
+                announced,
+                kept,
+                kept_bytes,
+                length: 0,
+                seen,
+                linger,
+            }),
         }
     }
+}
+
+/// Server-sent events.
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    let value = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let essence = value.split(|byte| *byte == b';').next().unwrap_or_default();
+    essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
 }
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {
@@ -100,7 +130,9 @@ impl HttpBody for ReportingBody {
 /// The server drops the body when it has passed the last of it on, or when the client is gone.
 impl Drop for ReportingBody {
     fn drop(&mut self) {
-        if let Some(pending) = self.pending.take() {
+        if let Some(mut pending) = self.pending.take() {
+            // They count as a part of what is reported from now on.
+            pending.release();
             pending.report();
         }
     }
@@ -109,7 +141,7 @@ impl Drop for ReportingBody {
 impl Pending {
     fn keep(&mut self, frame: &Frame<Bytes>, at_end: bool) {
         if self.run.omits_response_body() {
-            self.frames = Vec::new();
+            self.let_go();
             if frame.is_data() {
                 self.seen = Seen::Omitted;
             }
@@ -119,17 +151,38 @@ impl Pending {
         }
         if let Some(data) = frame.data_ref() {
             self.length += data.len();
-            if self.length > STEP_OUTPUT_BYTES {
-                self.frames = Vec::new();
-                self.seen = Seen::TooMuch;
-            } else {
-                self.frames.push(data.clone());
-                self.seen = Seen::Part;
+            if matches!(self.seen, Seen::Nothing | Seen::Part) {
+                self.keep_data(data);
             }
         }
         // After trailers nothing comes, and servers do not ask.
         if at_end || frame.is_trailers() || self.announced == Some(self.length as u64) {
             self.end();
+        }
+    }
+
+    fn keep_data(&mut self, data: &Bytes) {
+        if self.length > STEP_OUTPUT_BYTES {
+            self.let_go();
+            self.seen = Seen::TooMuch;
+        } else if self.run.shared().is_some_and(|shared| self.kept_bytes.grow(shared.backlog(), data.len())) {
+            self.kept.push(data);
+            self.seen = Seen::Part;
+        } else {
+            self.let_go();
+            self.seen = Seen::NotKept("too many responses were under way, see `SetupOpts::backlog_bytes`");
+        }
+    }
+
+    /// Nothing of it will be stored.
+    fn let_go(&mut self) {
+        self.kept = Joined::default();
+        self.release();
+    }
+
+    fn release(&mut self) {
+        if let Some(shared) = self.run.shared() {
+            self.kept_bytes.release(shared.backlog());
         }
     }
 
@@ -141,42 +194,51 @@ impl Pending {
 
     fn break_off(&mut self, error: &axum::Error) {
         if self.seen != Seen::Omitted {
-            tracing::warn!(run_id = %self.run.id(), length = self.length, %error, "the response's stream failed");
-            self.frames = Vec::new();
+            if let Some(left_out) = self.run.admits_line(Complaint::ResponseBody) {
+                let (run_id, length, error) = (self.run.id(), self.length, error.to_string());
+                tracing::warn!(%run_id, length, error = %shown(&error), left_out, "the response's stream failed");
+            }
+            self.let_go();
             self.seen = Seen::Broken(error.to_string());
         }
     }
 
     fn report(self) {
-        let Self { run, status, mut headers, mut frames, length, mut seen, .. } = self;
+        let Self { run, status, mut headers, mut kept, length, mut seen, .. } = self;
         // Said before the response has ended.
         if run.omits_response_body() || seen == Seen::Omitted {
-            (frames, seen) = (Vec::new(), Seen::Omitted);
+            (kept, seen) = (Joined::default(), Seen::Omitted);
         } else if std::thread::panicking() {
-            (frames, seen) = (Vec::new(), Seen::Broken("it panicked".to_owned()));
+            (kept, seen) = (Joined::default(), Seen::Broken("it panicked".to_owned()));
         }
         let is_expected = has_body(&run, status);
         let (run_id, elapsed) = (run.id(), run.elapsed());
-        let held = frames.iter().map(Bytes::len).sum();
+        let line = run.clone();
+        let held = kept.len();
         run.report_finished(held, move || {
             let body = match seen {
                 Seen::Omitted => Err(None),
                 Seen::Nothing if !is_expected => Ok(String::new()),
-                Seen::All => text(&frames, &headers).map_err(Some),
+                Seen::All => text(kept.join(), &headers).map_err(Some),
                 Seen::Nothing => Err(Some("the client took none of it".to_owned())),
                 Seen::Part => Err(Some("the client did not take all of it".to_owned())),
                 Seen::TooMuch => Err(Some("it is over 4 MiB".to_owned())),
+                Seen::NotKept(why) => Err(Some(why.to_owned())),
                 Seen::Broken(error) => Err(Some(format!("its stream failed: {error}"))),
             };
             let body = body.unwrap_or_else(|why| {
                 result::omit_body(&mut headers);
                 if let Some(why) = why {
-                    tracing::info!(
-                        %run_id,
-                        status = status.as_u16(),
-                        length,
-                        "the response's body is not stored with its run: {why}"
-                    );
+                    if let Some(left_out) = line.admits_line(Complaint::ResponseBody) {
+                        let status = status.as_u16();
+                        tracing::info!(
+                            %run_id,
+                            status,
+                            length,
+                            left_out,
+                            "the response's body is not stored with its run: {why}"
+                        );
+                    }
                     headers.insert(BODY_NOT_STORED.into(), why.into());
                 }
                 String::new()
@@ -196,13 +258,13 @@ fn has_body(run: &Run, status: StatusCode) -> bool {
 }
 
 /// The whole body as Inngest keeps it. The error says why it cannot.
-fn text(frames: &[Bytes], headers: &result::Headers) -> Result<String, String> {
-    let encoding = headers.get(CONTENT_ENCODING.as_str()).filter(|_| !frames.is_empty());
+fn text(body: Bytes, headers: &result::Headers) -> Result<String, String> {
+    let encoding = headers.get(CONTENT_ENCODING.as_str()).filter(|_| !body.is_empty());
     if let Some(encoding) = encoding.filter(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
         return Err(format!(
             "it has `content-encoding: {encoding}`. What a middleware compresses is stored as it was if that comes \
              after the stephttp layer: `.layer(inngest.layer()).layer(CompressionLayer::new())`"
         ));
     }
-    String::from_utf8(frames.concat()).map_err(|_| "it is not UTF-8".to_owned())
+    String::from_utf8(body.into()).map_err(|_| "it is not UTF-8".to_owned())
 }

@@ -25,7 +25,7 @@ use tokio::sync::Notify;
 use crate::checkpoint::{Backlog, Deliveries};
 use crate::client::{ApiClient, Configuration};
 use crate::function;
-use crate::layer::{DurableLayer, Jobs, Routes};
+use crate::layer::{DurableLayer, Jobs, Routes, Unverified};
 use crate::middleware::Chain;
 use crate::untrusted::{Complaint, Complaints};
 use output_route::OutputRoute;
@@ -46,6 +46,7 @@ pub(crate) struct Shared {
     deliveries: Arc<Deliveries>,
     routes: Routes,
     jobs: Arc<Jobs>,
+    unverified: Unverified,
     wants: Wants,
     /// The process is to end.
     draining: AtomicBool,
@@ -87,6 +88,7 @@ impl Provider {
                 deliveries: Arc::default(),
                 routes: Routes::new(),
                 jobs: Arc::default(),
+                unverified: Unverified::default(),
                 draining: AtomicBool::new(false),
                 drained: Notify::new(),
                 output_route: OutputRoute::default(),
@@ -146,6 +148,11 @@ impl Shared {
 
     pub(crate) fn jobs(&self) -> Arc<Jobs> {
         self.jobs.clone()
+    }
+
+    /// Bodies of requests that claim to be Inngest's.
+    pub(crate) fn unverified(&self) -> &Unverified {
+        &self.unverified
     }
 
     pub(crate) fn wants(&self) -> Wants {

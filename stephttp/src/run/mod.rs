@@ -52,6 +52,7 @@ use crate::checkpoint::Ledger;
 use crate::layer::{Dispatch, KeptParts, RequestBody, RequestHead};
 use crate::provider::Shared;
 use crate::remember::Remembered;
+use crate::untrusted::Complaint;
 use crate::wire::limits::RUN_STEPS;
 use crate::wire::{ApiResult, OpCode, StepHash};
 use state::State;
@@ -188,6 +189,11 @@ impl Run {
             Origin::Reentry(reentry) => Some(&reentry.shared),
             Origin::Detached(_) => None,
         }
+    }
+
+    /// Whether a log line that strangers can cause may be written; with how many of its kind were left out before it.
+    pub(crate) fn admits_line(&self, complaint: Complaint) -> Option<u64> {
+        self.shared().map_or(Some(0), |shared| shared.admits_line(complaint))
     }
 
     /// Whether whoever reads what a run comes to is a developer.

@@ -289,7 +289,7 @@ impl Step {
         };
         let run = run.clone();
         if !run.track(parts) {
-            if let Some(left_out) = run.shared().and_then(|shared| shared.admits_line(Complaint::Method)) {
+            if let Some(left_out) = run.admits_line(Complaint::Method) {
                 let (method, path) = (shown(parts.method.as_str()), shown(parts.uri.path()));
                 tracing::warn!(%method, %path, left_out, "a request for a run has a method that Inngest does not call back with; refused");
             }

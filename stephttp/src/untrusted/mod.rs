@@ -4,4 +4,4 @@ mod complaints;
 mod shown;
 
 pub(crate) use complaints::{Complaint, Complaints};
-pub(crate) use shown::{Shown, shown};
+pub(crate) use shown::shown;
