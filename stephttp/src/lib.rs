@@ -223,8 +223,8 @@ pub use remember::{Fault, Remember, RememberRejection};
 pub use replayable::Replayable;
 pub use run::{InvalidRunId, RunId};
 pub use step::{
-    AiInferStep, ConfigureError, FetchRequest, FetchStep, Inference, InvokeStep, RunStep,
-    SendEventStep, SendEventsStep, SendSignalStep, SignalConflict, SleepStep, Step, StepId, StepOutcome, StepRejection,
+    AiInferStep, ConfigureError, FetchRequest, FetchStep, Inference, InvokeStep, RunStep, SendEventStep,
+    SendEventsStep, SendSignalStep, SignalConflict, SleepStep, Step, StepId, StepOutcome, StepRejection,
     Storable, WaitForEventStep, WaitForSignalStep,
 };
 

@@ -47,7 +47,10 @@ pub(super) fn function_id(id: Value<LitStr>, incomplete: bool, name: &Ident, err
     } else if text.len() > MAX_FUNCTION_ID {
         errors.at(
             id.span(),
-            format_args!("`id` has {} bytes, and Inngest takes {MAX_FUNCTION_ID} with a method before it; shorten it", text.len()),
+            format_args!(
+                "`id` has {} bytes, and Inngest takes {MAX_FUNCTION_ID} with a method before it; shorten it",
+                text.len()
+            ),
         );
     } else {
         return text;

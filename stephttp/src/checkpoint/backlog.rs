@@ -26,7 +26,13 @@ pub(crate) struct Backlog {
 impl Backlog {
     pub(crate) fn new(limit: usize) -> Self {
         let responses = AtomicUsize::new(0);
-        Self { bytes: AtomicUsize::new(0), limit, responses, full_since: Mutex::default(), shrunk: Notify::new() }
+        Self {
+            bytes: AtomicUsize::new(0),
+            limit,
+            responses,
+            full_since: Mutex::default(),
+            shrunk: Notify::new(),
+        }
     }
 
     pub(crate) fn bytes(&self) -> usize {

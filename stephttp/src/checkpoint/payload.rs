@@ -13,6 +13,7 @@ use super::DeliveryError;
 use crate::layer::{BodyFault, Dispatch};
 use crate::provider::Settings;
 use crate::run::{Recorded, Run, RunId};
+use crate::untrusted::{Complaint, shown};
 use crate::wire::duration::millis;
 use crate::wire::limits::{FIRST_CALL_BYTES, REQUEST_BODY_BYTES, STEP_OUTPUT_BYTES};
 use crate::wire::{
@@ -106,7 +107,10 @@ pub(super) async fn create(
         Err(BodyFault::Incomplete) if at_end => Bytes::new(),
         Err(BodyFault::Incomplete) => return Ok(None),
         Err(BodyFault::TooLong(reason) | BodyFault::Lost(reason)) => {
-            tracing::warn!(run_id = %run.id(), reason, "the run is recorded without its request's body");
+            if let Some(left_out) = run.admits_line(Complaint::RequestBody) {
+                let why = shown(&reason);
+                tracing::warn!(run_id = %run.id(), left_out, "the run is recorded without its request's body: {why}");
+            }
             Bytes::new()
         }
     };

@@ -12,6 +12,7 @@ use crate::checkpoint::DeliveryError;
 use crate::client::ApiErrorKind;
 use crate::middleware::Outcome;
 use crate::run::{Outstanding, Run};
+use crate::untrusted::{Complaint, shown};
 use crate::wire::ApiResult;
 
 /// Hands a run over, and gives the client's answer, which says where the run's output will be.
@@ -42,7 +43,9 @@ async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Result<Respo
     if let (Some(shared), Some(head)) = (run.shared(), run.head())
         && shared.routes().takes_head_alone(head)
     {
-        tracing::error!(run_id = %run.id(), "{HEAD_ALONE}");
+        if let Some(left_out) = run.admits_line(Complaint::Method) {
+            tracing::error!(run_id = %run.id(), left_out, "{HEAD_ALONE}");
+        }
         return Err(give_up(&run, answer::error(StatusCode::METHOD_NOT_ALLOWED, HEAD_ALONE)));
     }
     if let Err(fault) = run.body.complete().await {
@@ -54,7 +57,10 @@ async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Result<Respo
                 (StatusCode::INTERNAL_SERVER_ERROR, reason.to_owned())
             }
         };
-        tracing::error!(run_id = %run.id(), reason, "the run cannot go on at Inngest without its request's body");
+        if let Some(left_out) = run.admits_line(Complaint::RequestBody) {
+            let why = shown(&reason);
+            tracing::error!(run_id = %run.id(), left_out, "the run cannot go on at Inngest without its request's body: {why}");
+        }
         let message = format!("the request cannot be carried on: {reason}");
         return Err(give_up(&run, answer::error(status, &message)));
     }

@@ -101,14 +101,19 @@ impl RequestHead {
         let forwarded = text(self.forwarded_for.as_ref());
         if !forwarded.is_empty() {
             let first = forwarded.split(',').next().unwrap_or_default().trim();
-            return Cow::Owned(first.to_owned());
+            return Cow::Owned(address(first));
         }
         match (&self.real_ip, self.peer) {
-            (Some(ip), _) => text(Some(ip)),
+            (Some(ip), _) => Cow::Owned(address(&text(Some(ip)))),
             (None, Some(peer)) => Cow::Owned(peer.ip().to_string()),
             (None, None) => Cow::Borrowed(""),
         }
     }
+}
+
+/// As much of a text as an address can have, with a zone and a port.
+fn address(text: &str) -> String {
+    text.chars().take(100).collect()
 }
 
 /// RFC 7240: preferences are separated by commas, and may have parameters.

@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use tokio::sync::Notify;
 
-use crate::signature::{Claim, SigningKey};
+use crate::signature::{Claim, SigningKey, Verification};
 use crate::wire::limits::REQUEST_BODY_BYTES;
 
 /// Bytes of all unverified bodies together.
@@ -86,14 +86,19 @@ impl Unverified {
         }
     }
 
-    async fn read_within(&self, mut share: Share<'_>, mut body: Body, proof: &Proof<'_>) -> Result<Bytes, Refusal> {
+    async fn read_within(
+        &self,
+        mut share: Share<'_>,
+        mut body: Body,
+        proof: &Proof<'_>,
+    ) -> Result<Bytes, Refusal> {
         let fallback_first = self.fallback_first.load(Ordering::Relaxed);
         let [first, second] = match proof {
             Proof::NotNeeded => [None, None],
             Proof::Signature(_, [key, fallback]) if fallback_first => [*fallback, *key],
             Proof::Signature(_, keys) => *keys,
         };
-        let mut verification = first.map(SigningKey::verification);
+        let mut verification = first.map(Verifying::new);
         let mut whole = Whole::default();
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(Refusal::BrokeOff)?;
@@ -102,23 +107,20 @@ impl Unverified {
                 return Err(Refusal::TooLong);
             }
             if let Some(verification) = &mut verification {
-                verification.update(data);
+                verification.take(data).await;
             }
             whole.push(data);
             share.grow_to(whole.capacity());
         }
         let whole = whole.into_bytes();
         let Proof::Signature(claim, _) = proof else { return Ok(whole) };
-        if verification.is_some_and(|verification| verification.proves(claim)) {
+        if verification.is_some_and(|verification| verification.code.proves(claim)) {
             return Ok(whole);
         }
         let Some(second) = second else { return Err(Refusal::Unproven) };
-        let mut verification = second.verification();
-        for part in whole.chunks(AT_ONCE) {
-            verification.update(part);
-            tokio::task::yield_now().await;
-        }
-        if !verification.proves(claim) {
+        let mut verification = Verifying::new(second);
+        verification.take(&whole).await;
+        if !verification.code.proves(claim) {
             return Err(Refusal::Unproven);
         }
         self.fallback_first.store(!fallback_first, Ordering::Relaxed);
@@ -167,6 +169,30 @@ impl Drop for Share<'_> {
         let mut inner = self.unverified.lock();
         if let Some(body) = inner.bodies.remove(&self.number) {
             inner.bytes -= body.bytes;
+        }
+    }
+}
+
+/// A body that is being verified, without holding the thread for long.
+struct Verifying {
+    code: Verification,
+    /// Bytes since others have had their turn.
+    hashed: usize,
+}
+
+impl Verifying {
+    fn new(key: &SigningKey) -> Self {
+        Self { code: key.verification(), hashed: 0 }
+    }
+
+    async fn take(&mut self, data: &[u8]) {
+        for part in data.chunks(AT_ONCE) {
+            self.code.update(part);
+            self.hashed += part.len();
+            if self.hashed >= AT_ONCE {
+                self.hashed = 0;
+                tokio::task::yield_now().await;
+            }
         }
     }
 }

@@ -215,7 +215,9 @@ fn check(opts: FnOpts, has_parts: bool) -> Result<(), String> {
         return Err(format!("there are {} retries, and Inngest makes {most} at most", opts.retries()));
     }
     if let Some((method, _)) = id.split_once(' ').filter(|(method, _)| METHODS_IN_NAMES.contains(method)) {
-        return Err(format!("the id begins with `{method} `, as Inngest's names of functions that are called by {method} do"));
+        return Err(format!(
+            "the id begins with `{method} `, as Inngest's names of functions that are called by {method} do"
+        ));
     }
     if matches!(opts.async_response(), Some(AsyncResponse::Custom(_))) && !has_parts {
         let reason =

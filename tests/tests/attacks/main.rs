@@ -3,7 +3,14 @@
 //! A stranger has the app's address and no key. Memory and time are compared with those of plain axum in the same run, so the
 //! bounds hold on any machine. The bounds are generous: an attack that works exceeds them many times over.
 
+mod app;
+mod bodies;
+mod logs;
+mod methods;
+mod stranger;
+mod streams;
 mod turn;
+mod unsigned;
 
 use peak_alloc::PeakAlloc;
 

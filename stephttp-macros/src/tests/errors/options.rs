@@ -29,7 +29,9 @@ fn id() {
     );
     args(
         r#"id = "GET orders""#,
-        &[r#""GET orders": `id` begins with `GET `, which Inngest's name of a function that is called by GET begins with anyway; write `id = "orders"`"#],
+        &[
+            r#""GET orders": `id` begins with `GET `, which Inngest's name of a function that is called by GET begins with anyway; write `id = "orders"`"#,
+        ],
     );
     args(
         "id = 5",
