@@ -157,7 +157,8 @@
 //! WebSocket upgrades, trailers, several cookies. The run ends when the client has had all of it, or with a WebSocket's
 //! handshake; steps that it has run are saved before that, if it takes long. A copy of the response is stored with the run,
 //! for people to look at: the status, the headers (cookies redacted) and the body. A body is left out that is over 4 MiB, is
-//! not UTF-8, has a `content-encoding`, or did not reach its client whole; then the log and a header of the stored response,
+//! not UTF-8, is a stream of events (`text/event-stream`), has a `content-encoding`, did not reach its client whole, or is one of
+//! [too many at once](SetupOpts::backlog_bytes); then the log and a header of the stored response,
 //! [`x-stephttp-body-not-stored`](wire::headers::BODY_NOT_STORED), say why. Put layers that compress after this crate's, so
 //! that it sees what they compress.
 //!

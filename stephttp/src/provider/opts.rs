@@ -223,8 +223,12 @@ impl SetupOpts {
     /// It is what bounds the process's memory when Inngest is slow, or hangs. At the limit no further step begins for a
     /// while ([`backlog_wait`](Self::backlog_wait)), and then none is kept; the end of a request that has run no step is not
     /// kept either. So the limit is exceeded only by what was under way when it was reached: for each request in flight,
-    /// its body, the outputs of the steps that it was running, and its response. Beside the backlog, each request in flight
-    /// holds its body, and the response that is being recorded, as far as Inngest keeps them (3 and 4 MiB); 16 runs that
+    /// its body, the outputs of the steps that it was running, and its response.
+    ///
+    /// Responses that clients have not had all of count too, and no step waits for these: together they take as many bytes again
+    /// (4 MiB at least), and what goes beyond is not stored with its run.
+    ///
+    /// Beside the backlog, each request in flight holds its body, as far as Inngest keeps it (3 MiB); 16 runs that
     /// have ended, and each request in flight, hold the text of a call to Inngest. How many requests are in flight is the
     /// server's to limit, with `tower::limit::ConcurrencyLimitLayer`, say.
     #[must_use]

@@ -17,10 +17,10 @@ use stephttp_tests::{Stage, World, serve};
 use crate::turn;
 
 const MIB: usize = 1024 * 1024;
-const CLIENTS: usize = 10;
-const EVENTS: usize = 12_000;
+const CLIENTS: usize = 3;
+const EVENTS: usize = 40_000;
 static EVENT: &str = "data: something\n\n";
-static LINE: [u8; 200] = [b'x'; 200];
+static LINE: [u8; 80] = [b'x'; 80];
 
 /// Many short events, and then nothing for as long as the door is closed.
 fn events(stage: Stage, content_type: &'static str, event: &'static [u8]) -> Response {
@@ -90,7 +90,7 @@ async fn nothing_is_kept_of_a_stream_of_events() {
     let (origin, _server) = serve(app(&none)).await;
     let (plain, plain_clients) = cost(&origin, "/plain", EVENT.len(), &none).await;
     // The runs and the engine's view of their steps.
-    assert!(bytes < plain + MIB, "{bytes} bytes, and plain axum {plain}");
+    assert!(bytes < plain + 2 * MIB, "{bytes} bytes, and plain axum {plain}");
     drop((clients, plain_clients));
     stage.door.open();
     world.delivered().await;
@@ -106,7 +106,7 @@ async fn what_is_kept_of_responses_is_bounded_and_no_step_waits_for_it() {
     let _turn = turn::alone().await;
     let stage = Stage::new();
     let world = World::of(app(&stage)).await;
-    // 24 million bytes, of which four MiB are kept.
+    // Over 9 million bytes, of which four MiB can be kept.
     let (bytes, clients) = cost(&world.origin, "/lines", LINE.len(), &stage).await;
     assert!(bytes < 12 * MIB, "{bytes} bytes");
     let kept = world.provider.backlog_bytes();
