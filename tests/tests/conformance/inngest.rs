@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use inngest::SetupOpts;
-use reqwest::{RequestBuilder, StatusCode};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use stephttp_dev::{Clock, DevServer};
 use tokio::time::{Instant, sleep};
@@ -113,13 +113,17 @@ impl Inngest {
         if matches!(self, Self::Dev(_)) {
             return Ok(());
         }
-        let visit = &scenario.visit;
-        for function in &scenario.functions {
+        let path = scenario.visit.path.split('?').next();
+        let methods = scenario.methods();
+        let functions =
+            scenario.functions.iter().flat_map(|id| methods.iter().map(move |method| (method, id)));
+        for (method, id) in functions {
+            // As the app names it.
+            let function = if *method == Method::POST { (*id).to_owned() } else { format!("{method} {id}") };
             let request = json!({
                 "run_id": some_run_id(),
                 "event": {"name": "inngest/http.request", "data": {
-                    "domain": origin, "method": visit.method.as_str(),
-                    "path": visit.path.split('?').next(), "fn": function, "body": "",
+                    "domain": origin, "method": method.as_str(), "path": path, "fn": function, "body": "",
                 }},
                 "steps": [{"id": "0737c22d3bfae812339732d14d8c7dbd6dc4e09c", "op": "RunComplete",
                            "data": {"status": 200, "headers": {}, "body": ""}}],

@@ -212,6 +212,21 @@ pub(crate) fn scenario_at<F: ApiFn>(path: &str, endpoint: MethodRouter<Stage>) -
 }
 
 impl Scenario {
+    /// The methods by which Inngest calls its functions back.
+    pub(crate) fn methods(&self) -> Vec<Method> {
+        let others = self.deeds.iter().filter_map(|when| match &when.deed {
+            Deed::Visit(visit) if visit.run.is_some() => Some(&visit.method),
+            _ => None,
+        });
+        let mut methods: Vec<_> = std::iter::once(&self.visit.method)
+            .chain(others)
+            .map(|method| if *method == Method::HEAD { Method::GET } else { method.clone() })
+            .collect();
+        methods.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        methods.dedup();
+        methods
+    }
+
     /// A name of its own, where several scenarios have one endpoint.
     pub(crate) fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();

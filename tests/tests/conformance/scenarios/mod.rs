@@ -11,6 +11,7 @@ mod handover;
 mod integers;
 mod layers;
 pub(crate) mod lost_answers;
+mod methods;
 mod misuse;
 mod payloads;
 mod racing;
@@ -47,6 +48,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         lost_answers::all(),
         integers::all(),
         layers::all(),
+        methods::all(),
         misuse::all(),
         cancelling::all(),
         timing::all(),
