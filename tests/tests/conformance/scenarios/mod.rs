@@ -11,12 +11,12 @@ mod handover;
 mod integers;
 mod layers;
 pub(crate) mod lost_answers;
-mod methods;
 mod misuse;
 mod payloads;
 mod racing;
 mod replay;
 mod signals;
+mod strangers;
 mod timing;
 mod tools;
 
@@ -48,7 +48,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         lost_answers::all(),
         integers::all(),
         layers::all(),
-        methods::all(),
+        strangers::all(),
         misuse::all(),
         cancelling::all(),
         timing::all(),

@@ -1,12 +1,12 @@
-//! Methods: what one client sends changes nothing for another's run.
+//! What one client sends changes nothing for another's run, nor where Inngest calls the app.
 
 use axum::http::{Method, Uri};
-use axum::routing::any;
+use axum::routing::{any, post};
 use inngest::{Step, StepError};
 use serde_json::{Value, json};
 
 use super::{LONG, NAP};
-use crate::scenario::{Deed, Expect, Scenario, Visit, event, scenario_at, visit};
+use crate::scenario::{Deed, Expect, Scenario, Visit, event, scenario, scenario_at, visit};
 use crate::stage::Effects;
 
 const A_BEGINNING: &str =
@@ -28,7 +28,12 @@ pub(super) fn all() -> Vec<Scenario> {
         .gets(visit(Method::POST, "/strange"))
         .when("wait", Deed::Visit(Box::new(refused("FOO"))))
         .when("wait", Deed::Visit(Box::new(refused("OPTIONS"))));
-    others.into_iter().chain([resumed(strange, &Method::POST)]).collect()
+    let host = scenario::<sleeps>(post(sleeps))
+        .named("strange-host")
+        .gets(visit(Method::POST, "/").header("host", "evil.example"))
+        .says("woke up")
+        .shows(["nap"]);
+    others.into_iter().chain([resumed(strange, &Method::POST), host]).collect()
 }
 
 /// The run goes on, and Inngest calls it back by the method that it began with.
@@ -71,4 +76,10 @@ async fn waits(method: Method, uri: Uri, step: Step, effects: Effects) -> Result
     };
     step.run("after", effects.does("after")).await?;
     Ok(format!("{did}, by {method}"))
+}
+
+#[inngest::api_fn(id = "strange-host")]
+async fn sleeps(step: Step, _effects: Effects) -> Result<&'static str, StepError> {
+    step.sleep("nap", NAP).await;
+    Ok("woke up")
 }
