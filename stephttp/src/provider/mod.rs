@@ -4,10 +4,12 @@ mod connection;
 mod env;
 mod error;
 mod events;
+mod local_host;
 mod opts;
 mod output_route;
 mod settings;
 mod shutdown;
+mod unshown;
 mod wants;
 
 use std::fmt;
@@ -18,6 +20,7 @@ pub(crate) use connection::{Connection, Dev, Given, Source};
 pub use error::SetupError;
 pub use opts::SetupOpts;
 pub(crate) use settings::{Settings, invalid};
+pub(crate) use unshown::{bare, bare_if_set};
 pub(crate) use wants::Wants;
 
 use tokio::sync::Notify;
@@ -70,7 +73,13 @@ impl Provider {
         let settings = Settings::resolve(opts, |name| std::env::var(name).ok())?;
         check_functions(function::registered().map(|function| (function.opts.id(), function)))?;
         let api = &settings.connection.base_url;
-        if settings.is_dev() {
+        if settings.is_dev() && settings.has_key() {
+            tracing::warn!(
+                %api,
+                "dev mode although there is a signing key: requests without a signature are believed to be Inngest's, and \
+                 answered with what runs hold. In production, unset INNGEST_DEV (SetupOpts::dev, dev_server)"
+            );
+        } else if settings.is_dev() {
             tracing::info!(%api, "dev mode: requests that claim to be Inngest's are not checked for its signature");
         } else {
             tracing::info!(%api, origin = %settings.origin(None), "checkpoints go to Inngest");

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::connection::Dev;
+use super::unshown::bare_if_set;
 use crate::function::AsyncResponse;
 use crate::middleware::{Chain, Middleware};
 use crate::output::OutputOpts;
@@ -253,19 +254,20 @@ impl SetupOpts {
     }
 }
 
+/// Of URLs the origin alone, and of keys and names that they are set.
 impl fmt::Debug for SetupOpts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let secret = |key: &Option<String>| key.as_ref().map(|_| "..");
         f.debug_struct("SetupOpts")
-            .field("origin", &self.origin)
-            .field("dev_origin", &self.dev_origin)
+            .field("origin", &bare_if_set(&self.origin))
+            .field("dev_origin", &bare_if_set(&self.dev_origin))
             .field("dev", &self.dev)
             .field("signing_key", &secret(&self.signing_key))
             .field("signing_key_fallback", &secret(&self.signing_key_fallback))
-            .field("base_url", &self.base_url)
-            .field("env", &self.env)
+            .field("base_url", &bare_if_set(&self.base_url))
+            .field("env", &secret(&self.env))
             .field("event_key", &secret(&self.event_key))
-            .field("event_api_url", &self.event_api_url)
+            .field("event_api_url", &bare_if_set(&self.event_api_url))
             .field("linger", &self.linger)
             .field("backlog_bytes", &self.backlog_bytes)
             .field("backlog_wait", &self.backlog_wait)

@@ -27,7 +27,8 @@ impl fmt::Display for Shown<'_> {
 
 /// Whether a character neither breaks a line, nor steers a terminal, nor changes the direction of what follows.
 fn is_harmless(c: char) -> bool {
-    !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    !c.is_control()
+        && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// As `Display`: fields of log lines are shown by either.
@@ -43,9 +44,12 @@ mod tests {
 
     #[test]
     fn texts_are_shown_in_one_line_of_bounded_length() {
-        for (text, as_shown) in
-            [("", ""), ("/orders/ä", "/orders/ä"), ("a\nb\u{1b}[2J", "a\\nb\\u{1b}[2J"), ("\u{202e}x", "\\u{202e}x")]
-        {
+        for (text, as_shown) in [
+            ("", ""),
+            ("/orders/ä", "/orders/ä"),
+            ("a\nb\u{1b}[2J", "a\\nb\\u{1b}[2J"),
+            ("\u{202e}x", "\\u{202e}x"),
+        ] {
             assert_eq!(shown(text).to_string(), as_shown);
         }
         assert_eq!(shown(&"ü".repeat(200)).to_string(), "ü".repeat(200));
