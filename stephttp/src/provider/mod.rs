@@ -12,6 +12,7 @@ mod shutdown;
 mod unshown;
 mod wants;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,7 +31,7 @@ use crate::client::{ApiClient, Configuration};
 use crate::function;
 use crate::layer::{DurableLayer, Jobs, Routes};
 use crate::middleware::Chain;
-use crate::untrusted::{Complaint, Complaints};
+use crate::untrusted::{Complaint, Complaints, shown};
 use output_route::OutputRoute;
 
 /// The app's side of Inngest: makes the [layer](Self::layer), and waits for what is under way.
@@ -164,6 +165,23 @@ impl Shared {
     /// Whether a log line that strangers can cause may be written; with how many of its kind were left out before it.
     pub(crate) fn admits_line(&self, complaint: Complaint) -> Option<u64> {
         self.complaints.admit(complaint)
+    }
+
+    /// Where Inngest calls this app back for a request with this `Host`.
+    pub(crate) fn origin(&self, host: Option<&str>) -> Cow<'_, str> {
+        let origin = self.settings.origin(host);
+        if let Some(host) = host.filter(|host| self.settings.turns_down(host))
+            && let Some(left_out) = self.admits_line(Complaint::Host)
+        {
+            tracing::warn!(
+                host = %shown(host),
+                %origin,
+                left_out,
+                "the `Host` of a request is no private one, so Inngest is told to call the app at its own origin: name \
+                 another with SetupOpts::dev_origin"
+            );
+        }
+        origin
     }
 
     pub(crate) fn is_draining(&self) -> bool {

@@ -112,6 +112,11 @@ impl Settings {
         }
     }
 
+    /// Whether a client's `Host` would be the origin, if only it were a private one.
+    pub(super) fn turns_down(&self, host: &str) -> bool {
+        matches!(self.mode, Mode::Dev { origin: None, .. }) && local_host::origin_of(host).is_none()
+    }
+
     pub(super) fn has_key(&self) -> bool {
         self.keys().next().is_some()
     }

@@ -9,6 +9,7 @@ use http::request::Parts;
 
 use super::Run;
 use crate::function::{self, AsyncResponse, FnOpts, Registration, Track};
+use crate::untrusted::shown;
 
 /// The function that a run is in.
 #[derive(Debug, Clone, Copy)]
@@ -201,7 +202,7 @@ fn check(opts: FnOpts, has_parts: bool) -> Result<(), String> {
     }
     let of_another = |function: &&Registration| function.opts().id() == id;
     if let (Some(other), false) = (function::registered().find(of_another), id.is_empty()) {
-        return Err(format!("the id `{id}` is that of another function: {}", other.function()));
+        return Err(format!("the id `{}` is that of another function: {}", shown(id), other.function()));
     }
     Ok(())
 }
