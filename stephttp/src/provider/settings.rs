@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use url::Url;
 
 use super::connection::{Connection, Given, Source, set};
-use super::unshown::holds_key;
+use super::unshown::{bare, holds_key, is_key};
 use super::{SetupError, SetupOpts, env, events, local_host};
 use crate::client::EventApi;
 use crate::function::AsyncResponse;
@@ -142,7 +142,7 @@ impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
             .field("mode", &self.mode)
-            .field("base_url", &self.connection.base_url.as_str())
+            .field("base_url", &bare(self.connection.base_url.as_str()))
             .field("linger", &self.linger)
             .field("backlog_bytes", &self.backlog_bytes)
             .finish_non_exhaustive()
@@ -160,7 +160,7 @@ pub(super) fn parse_url(setting: &'static str, text: &str) -> Result<Url, SetupE
         invalid(setting, &format!("{problem}: write something like \"http://127.0.0.1:8288\"{hint}{key}"))
     };
     let url = Url::parse(text).map_err(|error| problem(&format!("is no URL ({error})")))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(is_key) {
         return Err(problem("is no http or https URL"));
     }
     if url.query().is_some() || url.fragment().is_some() {
@@ -180,7 +180,7 @@ fn parse_origin(setting: &'static str, text: &str) -> Result<String, SetupError>
         invalid(setting, &format!("{problem}: write something like \"https://api.example.com\"{key}"))
     };
     let url = Url::parse(text).map_err(|error| problem(&format!("is no origin ({error})")))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(is_key) {
         return Err(problem("is no http or https origin"));
     }
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {

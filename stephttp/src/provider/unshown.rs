@@ -20,9 +20,13 @@ pub(crate) fn bare_if_set(text: &Option<String>) -> Option<String> {
 /// Whether a text looks as if a key were in it: one of Inngest's, or many hex digits.
 pub(super) fn holds_key(text: &str) -> bool {
     const DIGITS: usize = 32;
-    let is_key = |part: &str| part.len() >= DIGITS && part.bytes().all(|byte| byte.is_ascii_hexdigit());
-    text.to_ascii_lowercase().contains("signkey-")
-        || text.split(|c: char| !c.is_ascii_alphanumeric()).any(is_key)
+    let is_hex = |part: &str| part.len() >= DIGITS && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_key(&text.to_ascii_lowercase()) || text.split(|c: char| !c.is_ascii_alphanumeric()).any(is_hex)
+}
+
+/// Whether a text in lower case, a host say, is one of Inngest's signing keys.
+pub(super) fn is_key(text: &str) -> bool {
+    text.contains("signkey-")
 }
 
 #[cfg(test)]
