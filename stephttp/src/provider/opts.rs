@@ -117,7 +117,9 @@ impl SetupOpts {
     ///
     /// Inngest calls the app back there, and knows it by that name. It is never taken from a client's request: anybody
     /// could then have Inngest call a place of their choice. In dev mode alone the request's own `Host` is used
-    /// instead, so that code with a production origin works on any machine; see [`dev_origin`](Self::dev_origin).
+    /// instead, so that code with a production origin works on any machine, if it is of this machine or of a private network:
+    /// `localhost`, a loopback or private address, a name without dots (a container's), or one that ends with `.localhost`,
+    /// `.local`, `.internal`, `.test`, `.lan` or `.home.arpa`. For others, see [`dev_origin`](Self::dev_origin).
     ///
     /// With `SetupOpts::default()` it is `INNGEST_SERVE_ORIGIN`.
     #[doc(alias = "Domain")]
@@ -127,7 +129,8 @@ impl SetupOpts {
 
     /// Dev mode with a dev server at a URL, such as `http://127.0.0.1:8288`.
     ///
-    /// In dev mode there is no authentication: whoever knows a run's id can pretend to be Inngest. Not for production.
+    /// In dev mode there is no authentication: whoever knows a run's id can pretend to be Inngest. Not for production. With a
+    /// signing key, setup warns of it, and signatures that are there are checked; the dev server sends none.
     #[must_use]
     pub fn dev_server(mut self, url: impl Into<String>) -> Self {
         self.dev = Some(Dev::Server(url.into()));

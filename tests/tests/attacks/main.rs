@@ -4,6 +4,7 @@
 //! bounds hold on any machine. The bounds are generous: an attack that works exceeds them many times over.
 
 mod dev_mode;
+mod errors;
 mod memo;
 mod secrets;
 mod turn;
