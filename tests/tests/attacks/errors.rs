@@ -43,11 +43,6 @@ struct Paid {
 #[inngest::api_fn(id = "attacks-paid")]
 async fn paid(step: Step) -> Result<String, StepError> {
     let error = step.wait_for_event::<Paid>("wait-to-be-paid", "attacks/paid").await.unwrap_err();
-    assert!(
-        error.message().len() < LINE && error.to_string().len() < LINE,
-        "{} bytes",
-        error.message().len()
-    );
     let _ =
         step.wait_for_event::<Paid>("name", "a").matching(&"data.x-".repeat(10_000), 1).await.unwrap_err();
     let _ = step.wait_for_event::<Paid>("filter", "a").filter("async.y ".repeat(10_000)).await.unwrap_err();
@@ -65,7 +60,10 @@ async fn what_an_event_says_in_a_numbers_place_is_cut() {
     world.inngest.wait_for_waiting(&run.id, "wait-to-be-paid").await;
     let amount = "lots\n".repeat(20_000);
     world.inngest.send_event("attacks/paid", json!({ "amount": amount }));
-    assert_eq!(world.follow(response).await.status(), 500);
+    let response = world.follow(response).await;
+    assert_eq!(response.status(), 500);
+    let answer = response.text().await.unwrap();
+    assert!(answer.contains("lots") && answer.len() < LINE, "{} bytes", answer.len());
     world.ended().await;
     let lines = logs.lines_with(&["wait-to-be-paid", "lots"]);
     assert!(!lines.is_empty() && lines.iter().all(|line| line.len() < LINE), "{}", lines.len());
