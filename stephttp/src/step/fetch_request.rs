@@ -76,7 +76,7 @@ impl FetchRequest {
         match serde_json::to_string(value) {
             Ok(json) => self.body = Some(json),
             Err(error) => {
-                self.misuse(format!("its body cannot be written as JSON: {}", shown(&error.to_string())))
+                self.misuse(format!("its body cannot be written as JSON: {}", shown(&error.to_string())));
             }
         }
         if !self.headers.contains("content-type") {

@@ -180,6 +180,7 @@ async fn a_remembered_value_may_be_as_deep_as_any() {
 #[derive(Debug, Serialize, Deserialize)]
 struct Lossy {
     #[serde(skip_serializing)]
+    #[allow(dead_code, reason = "what it holds is lost")]
     amount: u64,
 }
 
