@@ -8,6 +8,7 @@ use http::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
 
 use crate::fault::Call;
+use crate::json;
 
 /// How a run is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -198,7 +199,7 @@ impl ApiCall {
     /// The body as JSON; `null` when it is not.
     #[must_use]
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_default()
+        json::read(&self.body).unwrap_or_default()
     }
 }
 
@@ -243,7 +244,7 @@ impl Dispatch {
     /// The answer's body as JSON; `null` when it is not.
     #[must_use]
     pub fn response_json(&self) -> Value {
-        serde_json::from_slice(&self.response_body).unwrap_or_default()
+        json::read(&self.response_body).unwrap_or_default()
     }
 }
 
@@ -298,7 +299,7 @@ fn without_keys(body: &Bytes) -> String {
     if !text.contains("auth_key") {
         return text.into_owned();
     }
-    serde_json::from_slice(body).map_or_else(
+    json::read(body).map_or_else(
         |_| "(left out: it holds a key)".to_owned(),
         |mut value| {
             blot(&mut value);

@@ -149,6 +149,7 @@ mod engine;
 mod fault;
 mod function;
 mod inspect;
+mod json;
 mod notice;
 mod server;
 mod violation;

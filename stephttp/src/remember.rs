@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 
 use crate::layer::CurrentRun;
 use crate::run::{Memoized, Run, StepKey};
+use crate::untrusted::shown;
 use crate::wire::limits::STEP_OUTPUT_BYTES;
 
 /// The hidden step that holds the values.
@@ -98,23 +99,25 @@ where
             Some(run) if run.dispatch().is_some() => restore(&run).map(Self),
             Some(run) => {
                 let value = T::from_request_parts(parts, state).await.map_err(RememberRejection::Extract)?;
-                let json = serde_json::value::to_raw_value(&value).map_err(|error| {
+                let refuse = |reason: String| {
                     let value = type_name::<T>();
-                    tracing::error!(%error, value, "a `Remember` value cannot be stored");
-                    RememberRejection::Store(Fault { value, reason: error.to_string() })
+                    tracing::error!(reason, value, "a `Remember` value cannot be stored");
+                    RememberRejection::Store(Fault { value, reason })
+                };
+                let json = serde_json::value::to_raw_value(&value).map_err(|error| {
+                    refuse(format!("it cannot be written as JSON: {}", shown(&error.to_string())))
                 })?;
                 let bytes = json.get().len();
                 if bytes > STEP_OUTPUT_BYTES / 4 {
-                    let value = type_name::<T>();
-                    let reason = format!("it has {bytes} bytes as JSON; the most is 1 MiB");
-                    tracing::error!(reason, value, "a `Remember` value cannot be stored");
-                    return Err(RememberRejection::Store(Fault { value, reason }));
+                    return Err(refuse(format!("it has {bytes} bytes as JSON; the most is 1 MiB")));
                 }
                 // From its stored form, as in every re-entry.
                 let value = serde_json::from_str(json.get()).map_err(|error| {
-                    let value = type_name::<T>();
-                    tracing::error!(%error, value, "a `Remember` value cannot be read back from its JSON");
-                    RememberRejection::Store(Fault { value, reason: error.to_string() })
+                    let error = error.to_string();
+                    refuse(format!(
+                        "it cannot be read back from the JSON it was written as: {}",
+                        shown(&error)
+                    ))
                 })?;
                 run.remembered.push::<T>(json);
                 Ok(Self(value))
@@ -126,6 +129,7 @@ where
 fn restore<T: DeserializeOwned, R>(run: &Run) -> Result<T, RememberRejection<R>> {
     let value = type_name::<T>();
     let refuse = |reason: String| {
+        let reason = shown(&reason).to_string();
         tracing::error!(run_id = %run.id(), value, reason, "a `Remember` value cannot be restored");
         RememberRejection::Restore(Fault { value, reason })
     };

@@ -203,5 +203,5 @@ fn describe(run: &Run, include_output: bool) -> Value {
 
 /// An output as JSON, or as a string if it is none.
 fn output_json(raw: &[u8]) -> Value {
-    serde_json::from_slice(raw).unwrap_or_else(|_| String::from_utf8_lossy(raw).into())
+    crate::json::read(raw).unwrap_or_else(|_| String::from_utf8_lossy(raw).into())
 }

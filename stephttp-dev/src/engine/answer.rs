@@ -125,7 +125,7 @@ impl Answer {
     /// The run has ended, with this body as its output.
     fn ended(&self, status: RunStatus, wrong: &mut Vec<(ViolationKind, String)>) -> Verdict {
         let raw = self.body.clone();
-        let json: Value = serde_json::from_slice(&raw).unwrap_or_default();
+        let json: Value = crate::json::read(&raw).unwrap_or_default();
         let op = json.get("op").and_then(Value::as_str);
         let is_result = op.is_none_or(|op| op == "RunComplete");
         let Some(data) = json.get("data").filter(|data| data.is_object() && is_result) else {

@@ -192,7 +192,7 @@ impl State {
             }
             Some(_) => self.runs.get(run_id).is_some_and(|run| !run.pending.is_empty()),
             None => {
-                let shown: Value = serde_json::from_str(&call.request.redact(&raw)).unwrap_or_default();
+                let shown: Value = crate::json::read(&call.request.redact(&raw)).unwrap_or_default();
                 let shown = shown.get("data").or(shown.get("error")).cloned();
                 let Stored::Yes { pending } = self.store(run_id, op, raw, call.by) else {
                     return Applied::TooLarge;
@@ -257,7 +257,7 @@ fn read_ai(outcome: Outcome) -> Read {
     let body = if body.is_empty() { r#"{"error":"Error making AI request"}"#.to_owned() } else { body };
     let message = format!("Error making AI request: {why}");
     // The server cannot write an error whose data is no JSON.
-    let error = serde_json::from_str::<Value>(&body).map_or(
+    let error = crate::json::read::<Value>(&body).map_or(
         Value::Null,
         |data| json!({"name": "AIGatewayError", "message": message, "data": data, "stack": body}),
     );

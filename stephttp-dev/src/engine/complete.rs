@@ -9,13 +9,13 @@ use super::op::{Code, IncomingOp};
 use super::result::ApiOutput;
 use super::run::{Ending, Origin, Reply};
 use crate::inspect::RunStatus;
+use crate::json;
 use crate::violation::ViolationKind;
 
 impl State {
     /// Ends a run by an operation, in a checkpoint or in an array.
     pub(crate) fn complete(&mut self, run_id: &str, op: &IncomingOp, by: By) {
-        let data =
-            op.data.as_ref().and_then(|data| serde_json::from_str(data.get()).ok()).unwrap_or(Value::Null);
+        let data = op.data.as_ref().and_then(|data| json::read(data.get()).ok()).unwrap_or(Value::Null);
         let sync = op.code == Code::SyncRunComplete;
         let output = ApiOutput::read(if sync { data.get("data").unwrap_or(&Value::Null) } else { &data });
         for (kind, message) in &output.wrong {

@@ -148,6 +148,14 @@ mod tests {
     }
 
     #[test]
+    fn events_may_be_as_deep_as_any_that_is_read() {
+        let nested = format!("{}1{}", r#"{"a":"#.repeat(255), "}".repeat(255));
+        let data: Value = crate::json::read(&nested).unwrap();
+        let condition = Condition::parse("async.data.a != null").unwrap();
+        assert!(condition.holds(&json!({ "data": data }), &json!({})));
+    }
+
+    #[test]
     fn what_is_not_cel_is_refused() {
         assert!(Condition::parse("this is not cel (((").is_err());
         assert!(Condition::parse("").is_err());

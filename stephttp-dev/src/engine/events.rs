@@ -65,7 +65,7 @@ impl State {
                     "Event is over the max size: Max {EVENT_BYTES} bytes / Size {length} bytes"
                 ));
             }
-            let fields: Fields = serde_json::from_str(event.get()).map_err(|error| error.to_string())?;
+            let fields: Fields = crate::json::read(event.get()).map_err(|error| error.to_string())?;
             // The server counts from 1.
             let internal = seed.and_then(|seed| seeded(seed, index + 1));
             ids.push(self.take_event(fields, internal)?);

@@ -143,7 +143,7 @@ impl State {
             Some(response) => response.body.clone(),
             None => String::from_utf8_lossy(ending.reply.raw()).into_owned(),
         };
-        let value = serde_json::from_str(&text).unwrap_or_else(|_| Value::from(text.clone()));
+        let value = crate::json::read(&text).unwrap_or_else(|_| Value::from(text.clone()));
         let result = match ending.status {
             RunStatus::Completed | RunStatus::Running => Ok(value),
             RunStatus::Cancelled => Err(error("function cancelled")),

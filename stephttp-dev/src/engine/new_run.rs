@@ -137,7 +137,7 @@ impl State {
             refuse(ViolationKind::TooLarge, None, message);
             return None;
         }
-        let fields: NewRunFields = serde_json::from_slice(body)
+        let fields: NewRunFields = crate::json::read(body)
             .map_err(|error| refuse(ViolationKind::UnreadableBody, None, error.to_string()))
             .ok()?;
         let run_id = self.read_run_id(fields.run_id.as_deref(), WHAT)?;

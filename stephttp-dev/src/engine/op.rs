@@ -9,6 +9,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use stephttp::wire::StepHash;
 
+use crate::json;
+
 /// One operation.
 #[derive(Clone)]
 pub(crate) struct IncomingOp {
@@ -179,10 +181,8 @@ struct UserlandFields {
 
 impl IncomingOp {
     fn parse(raw: &RawValue) -> Result<Self, Unreadable> {
-        let fields: Fields =
-            serde_json::from_str(raw.get()).map_err(|error| Unreadable::Shape(error.to_string()))?;
-        let error: Option<Value> =
-            fields.error.as_ref().and_then(|error| serde_json::from_str(error.get()).ok());
+        let fields: Fields = json::read(raw.get()).map_err(|error| Unreadable::Shape(error.to_string()))?;
+        let error: Option<Value> = fields.error.as_ref().and_then(|error| json::read(error.get()).ok());
         if fields.error.is_some() && !error.as_ref().is_some_and(Value::is_object) {
             return Err(Unreadable::Shape("`error` is not an object".to_owned()));
         }

@@ -12,6 +12,7 @@ use super::op::IncomingOp;
 use super::run::{News, Origin};
 use super::work::{JobKind, NewJob};
 use crate::inspect::{RunStatus, StepStatus};
+use crate::json;
 use crate::notice::Notice;
 use crate::violation::ViolationKind;
 
@@ -46,7 +47,7 @@ impl State {
         };
         let step = op.label();
         if let Some(run) = self.runs.get_mut(run_id) {
-            let value = op.data.as_ref().and_then(|data| serde_json::from_str(data.get()).ok());
+            let value = op.data.as_ref().and_then(|data| json::read(data.get()).ok());
             run.show(op, StepStatus::Completed, Some(value.unwrap_or(Value::Null)));
         }
         self.log.notice(&Notice::StepSaved { run_id: run_id.to_owned(), step });

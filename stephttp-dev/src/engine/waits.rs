@@ -207,7 +207,7 @@ impl State {
         self.log.notice(&Notice::SignalReceived { signal, run_id });
         let wait = wait?;
         let raw = format!(r#"{{"data":{{"data":{data},"signal":{}}}}}"#, Value::from(name));
-        let shown = json!({"data": serde_json::from_str::<Value>(data).unwrap_or_default(), "signal": name});
+        let shown = json!({"data": crate::json::read::<Value>(data).unwrap_or_default(), "signal": name});
         self.settle(&wait, raw, StepStatus::Completed, "-event", shown);
         Some(wait.run_id)
     }

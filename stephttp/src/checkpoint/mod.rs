@@ -324,9 +324,7 @@ impl Run {
             HookedCheckpoint::observe(hooked.as_deref(), call).await?;
             return Ok(count);
         }
-        let Some((body, count)) =
-            payload::create(self, shared.settings(), batch == Batch::All, unsent).await?
-        else {
+        let Some((body, count)) = payload::create(self, shared, batch == Batch::All, unsent).await? else {
             // Too early.
             return Err(DeliveryError::Unfit("the handler still reads the request's body".to_owned()));
         };

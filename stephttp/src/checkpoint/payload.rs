@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::DeliveryError;
 use crate::layer::{BodyFault, Dispatch};
-use crate::provider::Settings;
+use crate::provider::Shared;
 use crate::run::{Recorded, Run, RunId};
 use crate::untrusted::{Complaint, shown};
 use crate::wire::duration::millis;
@@ -93,7 +93,7 @@ impl Unsent {
 /// At the run's end a body that was not read, or cannot be kept, is left out: nobody will replay it.
 pub(super) async fn create(
     run: &Run,
-    settings: &Settings,
+    shared: &Shared,
     at_end: bool,
     unsent: &Unsent,
 ) -> Result<Option<(Bytes, usize)>, DeliveryError> {
@@ -107,9 +107,9 @@ pub(super) async fn create(
         Err(BodyFault::Incomplete) if at_end => Bytes::new(),
         Err(BodyFault::Incomplete) => return Ok(None),
         Err(BodyFault::TooLong(reason) | BodyFault::Lost(reason)) => {
-            if let Some(left_out) = run.admits_line(Complaint::RequestBody) {
-                let why = shown(&reason);
-                tracing::warn!(run_id = %run.id(), left_out, "the run is recorded without its request's body: {why}");
+            if let Some(left_out) = shared.admits_line(Complaint::RequestBody) {
+                let reason = shown(&reason);
+                tracing::warn!(run_id = %run.id(), %reason, left_out, "the run is recorded without its request's body");
             }
             Bytes::new()
         }
@@ -124,7 +124,7 @@ pub(super) async fn create(
     }
     let opts = run.opts();
     let data = NewApiRunData {
-        domain: settings.origin(head.host()),
+        domain: shared.origin(head.host()),
         method: head.recorded_method().as_str().into(),
         path: head.path().into(),
         function: match (opts.id(), head.matched_path()) {
@@ -217,12 +217,15 @@ pub(super) fn complete(run: &Run, result: ApiResult<'static>) -> Result<Recorded
         return Ok(complete);
     }
     let why = "as JSON it is over 4 MiB";
-    tracing::info!(
-        run_id = %run.id(),
-        status = result.status,
-        length = result.body.len(),
-        "the response's body is not stored with its run: {why}"
-    );
+    if let Some(left_out) = run.shared().and_then(|shared| shared.admits_line(Complaint::ResponseBody)) {
+        tracing::info!(
+            run_id = %run.id(),
+            status = result.status,
+            length = result.body.len(),
+            left_out,
+            "the response's body is not stored with its run: {why}"
+        );
+    }
     Recorded::complete(&result.body("").header(headers::BODY_NOT_STORED, why))
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use super::{ApiClient, Configuration};
-use crate::provider::{Connection, Dev, Given, SetupError, Source};
+use crate::provider::{Connection, Dev, Given, SetupError, Source, invalid};
 
 /// How to set up an [`ApiClient`].
 ///
@@ -112,10 +112,8 @@ impl ApiClientBuilder {
     fn build_with(self, variable: impl Fn(&str) -> Option<String>) -> Result<ApiClient, SetupError> {
         let connection = Connection::resolve(self.given, Source::ApiClient, variable)?;
         let user_agent = self.user_agent.map(|value| {
-            HeaderValue::try_from(&value).map_err(|_| SetupError::Invalid {
-                setting: "ApiClientBuilder::user_agent",
-                value,
-                problem: "is no header's value".to_owned(),
+            HeaderValue::try_from(value).map_err(|_| {
+                invalid("ApiClientBuilder::user_agent", "is no header's value: write plain ASCII in one line")
             })
         });
         ApiClient::connect(
@@ -131,7 +129,7 @@ impl fmt::Debug for ApiClientBuilder {
             .field("given", &self.given)
             .field("connect_timeout", &self.configuration.connect_timeout)
             .field("limits", &self.configuration.limits)
-            .field("user_agent", &self.user_agent)
+            .field("user_agent", &self.user_agent.as_ref().map(|_| ".."))
             .finish()
     }
 }

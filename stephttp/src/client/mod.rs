@@ -40,7 +40,7 @@ pub(crate) use standing::{NoState, STATUS_LAG};
 
 use self::keys::Keys;
 use self::retry::Limits;
-use crate::provider::{Connection, SetupError};
+use crate::provider::{Connection, SetupError, bare};
 
 /// Connections kept open to the API when nothing is sent.
 const IDLE_CONNECTIONS: usize = 64;
@@ -210,13 +210,14 @@ impl ApiClient {
     }
 }
 
+/// Of the URL the origin alone, and of names that they are set.
 impl fmt::Debug for ApiClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { base, env, user_agent, events, limits, .. } = &*self.inner;
         f.debug_struct("ApiClient")
-            .field("base_url", &base.as_str())
-            .field("env", env)
-            .field("user_agent", user_agent)
+            .field("base_url", &bare(base.as_str()))
+            .field("env", &env.as_ref().map(|_| ".."))
+            .field("user_agent", &user_agent.as_ref().map(|_| ".."))
             .field("events", events)
             .field("limits", limits)
             .finish_non_exhaustive()

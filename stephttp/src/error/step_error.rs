@@ -6,6 +6,7 @@ use std::fmt;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 
+use crate::untrusted::shown;
 use crate::wire::OpError;
 
 /// A step failed for good: without retries left, or because retrying cannot help.
@@ -114,7 +115,8 @@ impl Error for StepError {
 
 impl IntoResponse for StepError {
     fn into_response(self) -> Response {
-        tracing::error!(step = self.step_id(), name = self.name(), "{self}");
+        let text = self.to_string();
+        tracing::error!(step = %shown(self.step_id()), name = %shown(self.name()), "{}", shown(&text));
         let mut body = serde_json::json!({ "error": "a step failed", "step": self.step_id() });
         if self.inner.is_public {
             body["message"] = self.message().into();

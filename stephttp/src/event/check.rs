@@ -7,8 +7,9 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::Event;
+use crate::untrusted::shown;
 use crate::wire::exact;
-use crate::wire::limits::{EVENT_BYTES, EVENT_INTEGER, EVENT_NAME_BYTES};
+use crate::wire::limits::{EVENT_BYTES, EVENT_INTEGER, EVENT_NAME_BYTES, JSON_LEVELS};
 
 /// 1980-01-01 and 2100-01-01, between which the server wants an event's time.
 const EARLIEST: Duration = Duration::from_secs(315_532_800);
@@ -29,7 +30,7 @@ pub(crate) fn to_wire<T: Serialize>(event: &Event<T>) -> Result<String, String> 
         }
     }
     let wire = Event { name: name.clone(), data, id: id.clone(), ts: *ts, user: user.clone(), v: v.clone() };
-    let json = serde_json::to_string(&wire).map_err(|error| error.to_string())?;
+    let json = serde_json::to_string(&wire).map_err(|error| shown(&error.to_string()).to_string())?;
     check_size(&json).map_err(|fault| format!("it {fault}"))?;
     Ok(json)
 }
@@ -61,10 +62,11 @@ fn check_name(name: &str) -> Result<(), String> {
 /// call it.
 pub(crate) fn object(value: &(impl Serialize + ?Sized), part: &str) -> Result<Box<RawValue>, String> {
     let json = serde_json::value::to_raw_value(value)
-        .map_err(|error| format!("its {part} cannot be written as JSON: {error}"))?;
+        .map_err(|error| format!("its {part} cannot be written as JSON: {}", shown(&error.to_string())))?;
     let kind = match json.get().trim_ascii_start().as_bytes() {
         [b'{' | b'n', ..] => {
             check_numbers(json.get(), part)?;
+            check_depth(json.get(), part)?;
             return Ok(json);
         }
         [b't' | b'f', ..] => "a boolean",
@@ -82,10 +84,21 @@ pub(crate) fn check_numbers(json: &str, part: &str) -> Result<(), String> {
     let Some(number) = exact::first_rounded(json) else { return Ok(()) };
     let place = serde_json::from_str(json).ok().and_then(|value| place_of(number, &value, part));
     Err(format!(
-        "the number {number} in `{}` would be rounded: Inngest keeps numbers as 64-bit floats, whose integers go to \
+        "the number {} in `{}` would be rounded: Inngest keeps numbers as 64-bit floats, whose integers go to \
          ±{EVENT_INTEGER}. Send it as a string",
-        place.as_deref().unwrap_or(part)
+        shown(number),
+        shown(place.as_deref().unwrap_or(part))
     ))
+}
+
+/// Refuses what those who get it could not read. `part` is what to call the whole.
+pub(crate) fn check_depth(json: &str, part: &str) -> Result<(), String> {
+    if exact::is_too_deep(json) {
+        return Err(format!(
+            "its {part} has arrays and objects in more than {JSON_LEVELS} levels, which are not read again: send it as a string"
+        ));
+    }
+    Ok(())
 }
 
 /// Where a number is; `None` for one that is too large for a `Value`.
@@ -145,6 +158,15 @@ mod tests {
         assert!(fault("a", json!({"big": "x".repeat(3 << 20)})).contains("3 MiB"));
         let user = to_wire(&Event::new("a", ()).with_user(json!(1))).unwrap_err();
         assert!(user.contains("its user is a number"), "{user}");
+        let deep = |levels: usize| {
+            raw(&format!(r#"{}{{}}{}"#, r#"{"a":"#.repeat(levels - 1), "}".repeat(levels - 1)))
+        };
+        assert!(to_wire(&deep(127)).is_ok());
+        assert!(
+            to_wire(&deep(128))
+                .unwrap_err()
+                .contains("its data has arrays and objects in more than 127 levels")
+        );
     }
 
     #[test]

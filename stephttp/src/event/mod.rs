@@ -1,6 +1,7 @@
 //! Events: what a run sends, and what it waits for.
 
 mod check;
+mod received;
 mod timestamp;
 
 use std::time::SystemTime;
@@ -8,7 +9,8 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub(crate) use check::{check_numbers, check_size, object, to_wire};
+pub(crate) use check::{check_depth, check_numbers, check_size, object, to_wire};
+pub(crate) use received::read;
 
 /// An event, with data of type `T`.
 ///

@@ -30,13 +30,13 @@ impl Cors {
         let setting = "OutputOpts::allow_credentials";
         let origins = match origins {
             Origins::Own if credentials => {
-                return Err(invalid(setting, "true", "has no effect without `OutputOpts::allow_origins`"));
+                return Err(invalid(setting, "has no effect without `OutputOpts::allow_origins`"));
             }
             Origins::Own => return Ok(None),
             Origins::Any if credentials => {
                 let problem =
                     "is ruled out by browsers for any origin: name them, by `OutputOpts::allow_origins`";
-                return Err(invalid(setting, "true", problem));
+                return Err(invalid(setting, problem));
             }
             Origins::Any => None,
             Origins::These(origins) => {
@@ -111,7 +111,7 @@ impl Cors {
 fn parse(origin: &str) -> Result<HeaderValue, SetupError> {
     let problem = |problem: &str| {
         let hint = "write something like \"https://www.example.com\", or use `OutputOpts::allow_any_origin`";
-        invalid("OutputOpts::allow_origins", origin, &format!("{problem}: {hint}"))
+        invalid("OutputOpts::allow_origins", &format!("{problem}: {hint}"))
     };
     let url = Url::parse(origin).map_err(|error| problem(&format!("is no origin ({error})")))?;
     if url.host_str().is_none_or(str::is_empty) {
@@ -121,11 +121,7 @@ fn parse(origin: &str) -> Result<HeaderValue, SetupError> {
         return Err(problem("is more than an origin"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(invalid(
-            "OutputOpts::allow_origins",
-            "(not shown)",
-            "must not hold a user name or password",
-        ));
+        return Err(invalid("OutputOpts::allow_origins", "must not hold a user name or password"));
     }
     // An app's own scheme (`tauri://localhost`) is opaque to the `url` crate.
     let text = match url.origin() {
@@ -154,7 +150,7 @@ mod tests {
         {
             let error = parse(origin).unwrap_err().to_string();
             assert!(
-                error.contains("OutputOpts::allow_origins") && error.contains(&format!("{origin:?}")),
+                error.contains("OutputOpts::allow_origins") && error.contains("write something like"),
                 "{error}"
             );
         }

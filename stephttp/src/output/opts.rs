@@ -1,6 +1,9 @@
 //! The options of the output route.
 
+use std::fmt;
 use std::time::Duration;
+
+use crate::provider::{bare, bare_if_set};
 
 /// Where the app gives its runs' outputs, and how: see [`Provider::output_route`](crate::Provider::output_route).
 ///
@@ -19,7 +22,7 @@ use std::time::Duration;
 /// ```
 ///
 /// What makes no sense is an error of [`Provider::setup`](crate::Provider::setup).
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 #[must_use = "options do nothing until they are given to `SetupOpts::output`"]
 pub struct OutputOpts {
     pub(super) path: Option<String>,
@@ -31,7 +34,7 @@ pub struct OutputOpts {
 }
 
 /// Whose scripts may read outputs.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(super) enum Origins {
     /// Those of the app's own origin, as ever.
     #[default]
@@ -115,5 +118,31 @@ impl OutputOpts {
     pub fn allow_credentials(mut self, allow: bool) -> Self {
         self.allow_credentials = allow;
         self
+    }
+}
+
+/// Of URLs the origin alone: they may hold passwords, before they are checked.
+impl fmt::Debug for OutputOpts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OutputOpts")
+            .field("path", &bare_if_set(&self.path))
+            .field("prefix", &bare_if_set(&self.prefix))
+            .field("max_wait", &self.max_wait)
+            .field("max_redirects", &self.max_redirects)
+            .field("origins", &self.origins)
+            .field("allow_credentials", &self.allow_credentials)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Origins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own => f.write_str("Own"),
+            Self::These(origins) => {
+                f.debug_list().entries(origins.iter().map(|origin| bare(origin))).finish()
+            }
+            Self::Any => f.write_str("Any"),
+        }
     }
 }

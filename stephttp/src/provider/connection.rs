@@ -6,6 +6,7 @@ use http::HeaderValue;
 use url::Url;
 
 use super::settings::{CLOUD, invalid, parse_url};
+use super::unshown::{bare, bare_if_set};
 use super::{SetupError, env};
 use crate::signature::SigningKey;
 
@@ -21,7 +22,7 @@ pub(crate) struct Given {
     pub(crate) env: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Dev {
     Flag(bool),
     Server(String),
@@ -116,7 +117,8 @@ impl Connection {
             None => (env::ENV, variable(env::ENV)),
         };
         let env = env_name.map(|name| {
-            HeaderValue::try_from(&name).map_err(|_| invalid(env_setting, &name, "is no header's value"))
+            HeaderValue::try_from(&name)
+                .map_err(|_| invalid(env_setting, "is no header's value: write the environment's name"))
         });
         Ok(Self {
             is_dev,
@@ -148,19 +150,28 @@ fn parse_dev(value: String) -> Dev {
 }
 
 fn parse_key(setting: &'static str, key: &str) -> Result<SigningKey, SetupError> {
-    SigningKey::parse(key)
-        .map_err(|error| invalid(setting, "(not shown)", &format!("is no signing key: {error}")))
+    SigningKey::parse(key).map_err(|error| invalid(setting, &format!("is no signing key: {error}")))
 }
 
+impl fmt::Debug for Dev {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(flag) => write!(f, "{flag}"),
+            Self::Server(url) => f.write_str(&bare(url)),
+        }
+    }
+}
+
+/// Without secrets, also where they do not belong.
 impl fmt::Debug for Given {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let secret = |key: &Option<String>| key.as_ref().map(|_| "..");
         f.debug_struct("Given")
             .field("dev", &self.dev)
-            .field("base_url", &self.base_url)
+            .field("base_url", &bare_if_set(&self.base_url))
             .field("signing_key", &secret(&self.signing_key))
             .field("signing_key_fallback", &secret(&self.signing_key_fallback))
-            .field("env", &self.env)
+            .field("env", &secret(&self.env))
             .finish()
     }
 }

@@ -7,13 +7,13 @@ use std::fmt;
 #[non_exhaustive]
 pub enum SetupError {
     /// A setting makes no sense.
-    #[error("{setting}: {value:?} {problem}")]
+    ///
+    /// What it says is not shown: it may hold a secret, if only by mistake.
+    #[error("{setting} {problem}")]
     Invalid {
         /// The option or environment variable, such as `INNGEST_BASE_URL`.
         setting: &'static str,
-        /// What it says; keys are not shown.
-        value: String,
-        /// What is wrong with it.
+        /// What is wrong with it, and what to write instead.
         problem: String,
     },
     /// Neither dev mode nor a signing key.

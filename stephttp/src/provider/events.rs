@@ -36,7 +36,10 @@ pub(super) fn resolve(
     let Some(key) = key else { return Ok(None) };
     // Dots would be taken for steps in the path.
     if key.is_empty() || key.contains(|c: char| c.is_whitespace() || c.is_control()) || key.starts_with('.') {
-        return Err(invalid(setting, "(not shown)", "is no event key"));
+        return Err(invalid(
+            setting,
+            "is no event key: it is one word, without spaces, which Inngest shows under \"Event keys\"",
+        ));
     }
     Ok(Some(EventApi::new(&url, &key)))
 }
@@ -82,12 +85,15 @@ mod tests {
     fn what_makes_no_sense_is_named_and_keys_are_not_shown() {
         for key in ["", "two words", "..", "line\nbreak"] {
             let error = resolve(cloud().event_key(key), &[]).unwrap_err();
-            assert!(error.contains("SetupOpts::event_key") && error.contains("not shown"), "{error}");
+            assert!(
+                error.contains("SetupOpts::event_key") && (key.is_empty() || !error.contains(key)),
+                "{error}"
+            );
         }
         let error = resolve(cloud(), &[(env::EVENT_KEY, "se cret")]).unwrap_err();
         assert!(error.contains(env::EVENT_KEY) && !error.contains("cret"), "{error}");
         let error = resolve(cloud(), &[(env::EVENT_API_BASE_URL, "inn.gs")]).unwrap_err();
-        assert!(error.contains(env::EVENT_API_BASE_URL) && error.contains("inn.gs"), "{error}");
+        assert!(error.contains(env::EVENT_API_BASE_URL) && !error.contains("inn.gs"), "{error}");
         assert!(!format!("{:?}", cloud().event_key("secret")).contains("secret"));
     }
 }

@@ -4,12 +4,15 @@ mod connection;
 mod env;
 mod error;
 mod events;
+mod local_host;
 mod opts;
 mod output_route;
 mod settings;
 mod shutdown;
+mod unshown;
 mod wants;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +21,7 @@ pub(crate) use connection::{Connection, Dev, Given, Source};
 pub use error::SetupError;
 pub use opts::SetupOpts;
 pub(crate) use settings::{Settings, invalid};
+pub(crate) use unshown::{bare, bare_if_set};
 pub(crate) use wants::Wants;
 
 use tokio::sync::Notify;
@@ -27,7 +31,7 @@ use crate::client::{ApiClient, Configuration};
 use crate::function;
 use crate::layer::{DurableLayer, Jobs, Routes, Unverified};
 use crate::middleware::Chain;
-use crate::untrusted::{Complaint, Complaints};
+use crate::untrusted::{Complaint, Complaints, shown};
 use output_route::OutputRoute;
 
 /// The app's side of Inngest: makes the [layer](Self::layer), and waits for what is under way.
@@ -71,7 +75,13 @@ impl Provider {
         let settings = Settings::resolve(opts, |name| std::env::var(name).ok())?;
         check_functions(function::registered().map(|function| (function.opts.id(), function)))?;
         let api = &settings.connection.base_url;
-        if settings.is_dev() {
+        if settings.is_dev() && settings.has_key() {
+            tracing::warn!(
+                %api,
+                "dev mode although there is a signing key: requests without a signature are believed to be Inngest's, and \
+                 answered with what runs hold. In production, unset INNGEST_DEV (SetupOpts::dev, dev_server)"
+            );
+        } else if settings.is_dev() {
             tracing::info!(%api, "dev mode: requests that claim to be Inngest's are not checked for its signature");
         } else {
             tracing::info!(%api, origin = %settings.origin(None), "checkpoints go to Inngest");
@@ -162,6 +172,23 @@ impl Shared {
     /// Whether a log line that strangers can cause may be written; with how many of its kind were left out before it.
     pub(crate) fn admits_line(&self, complaint: Complaint) -> Option<u64> {
         self.complaints.admit(complaint)
+    }
+
+    /// Where Inngest calls this app back for a request with this `Host`.
+    pub(crate) fn origin(&self, host: Option<&str>) -> Cow<'_, str> {
+        let origin = self.settings.origin(host);
+        if let Some(host) = host.filter(|host| self.settings.turns_down(host))
+            && let Some(left_out) = self.admits_line(Complaint::Host)
+        {
+            tracing::warn!(
+                host = %shown(host),
+                %origin,
+                left_out,
+                "the `Host` of a request is no private one, so Inngest is told to call the app at its own origin: name \
+                 another with SetupOpts::dev_origin"
+            );
+        }
+        origin
     }
 
     pub(crate) fn is_draining(&self) -> bool {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::connection::Dev;
+use super::unshown::bare_if_set;
 use crate::function::AsyncResponse;
 use crate::middleware::{Chain, Middleware};
 use crate::output::OutputOpts;
@@ -116,7 +117,9 @@ impl SetupOpts {
     ///
     /// Inngest calls the app back there, and knows it by that name. It is never taken from a client's request: anybody
     /// could then have Inngest call a place of their choice. In dev mode alone the request's own `Host` is used
-    /// instead, so that code with a production origin works on any machine; see [`dev_origin`](Self::dev_origin).
+    /// instead, so that code with a production origin works on any machine, if it is of this machine or of a private network:
+    /// `localhost`, a loopback or private address, a name without dots (a container's), or one that ends with `.localhost`,
+    /// `.local`, `.internal`, `.test`, `.lan` or `.home.arpa`. For others, see [`dev_origin`](Self::dev_origin).
     ///
     /// With `SetupOpts::default()` it is `INNGEST_SERVE_ORIGIN`.
     #[doc(alias = "Domain")]
@@ -126,7 +129,8 @@ impl SetupOpts {
 
     /// Dev mode with a dev server at a URL, such as `http://127.0.0.1:8288`.
     ///
-    /// In dev mode there is no authentication: whoever knows a run's id can pretend to be Inngest. Not for production.
+    /// In dev mode there is no authentication: whoever knows a run's id can pretend to be Inngest. Not for production. With a
+    /// signing key, setup warns of it, and signatures that are there are checked; the dev server sends none.
     #[must_use]
     pub fn dev_server(mut self, url: impl Into<String>) -> Self {
         self.dev = Some(Dev::Server(url.into()));
@@ -257,19 +261,20 @@ impl SetupOpts {
     }
 }
 
+/// Of URLs the origin alone, and of keys and names that they are set.
 impl fmt::Debug for SetupOpts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let secret = |key: &Option<String>| key.as_ref().map(|_| "..");
         f.debug_struct("SetupOpts")
-            .field("origin", &self.origin)
-            .field("dev_origin", &self.dev_origin)
+            .field("origin", &bare_if_set(&self.origin))
+            .field("dev_origin", &bare_if_set(&self.dev_origin))
             .field("dev", &self.dev)
             .field("signing_key", &secret(&self.signing_key))
             .field("signing_key_fallback", &secret(&self.signing_key_fallback))
-            .field("base_url", &self.base_url)
-            .field("env", &self.env)
+            .field("base_url", &bare_if_set(&self.base_url))
+            .field("env", &secret(&self.env))
             .field("event_key", &secret(&self.event_key))
-            .field("event_api_url", &self.event_api_url)
+            .field("event_api_url", &bare_if_set(&self.event_api_url))
             .field("linger", &self.linger)
             .field("backlog_bytes", &self.backlog_bytes)
             .field("backlog_wait", &self.backlog_wait)

@@ -7,7 +7,8 @@ use std::time::Duration;
 use url::Url;
 
 use super::connection::{Connection, Given, Source, set};
-use super::{SetupError, SetupOpts, env, events};
+use super::unshown::{bare, holds_key, is_key};
+use super::{SetupError, SetupOpts, env, events, local_host};
 use crate::client::EventApi;
 use crate::function::AsyncResponse;
 use crate::middleware::Chain;
@@ -100,18 +101,30 @@ impl Settings {
         matches!(self.mode, Mode::Dev { .. })
     }
 
-    /// Where Inngest calls this app. A client's `Host` is believed in dev mode only.
+    /// Where Inngest calls this app. A client's `Host` is believed in dev mode only, and then if it is a private one.
     pub(crate) fn origin(&self, host: Option<&str>) -> Cow<'_, str> {
-        match (&self.mode, host) {
-            (Mode::Cloud { origin } | Mode::Dev { origin: Some(origin), .. }, _) => Cow::Borrowed(origin),
-            (Mode::Dev { .. }, Some(host)) => Cow::Owned(format!("http://{host}")),
-            (Mode::Dev { otherwise, .. }, None) => Cow::Borrowed(otherwise),
+        match &self.mode {
+            Mode::Cloud { origin } | Mode::Dev { origin: Some(origin), .. } => Cow::Borrowed(origin),
+            Mode::Dev { otherwise, .. } => match host.and_then(local_host::origin_of) {
+                Some(origin) => Cow::Owned(origin),
+                None => Cow::Borrowed(otherwise),
+            },
         }
     }
 
-    /// Whether a request with this signature is believed only if one of the keys has made it.
-    pub(crate) fn must_verify(&self, _signature: &str) -> bool {
-        !self.is_dev()
+    /// Whether a client's `Host` would be the origin, if only it were a private one.
+    pub(super) fn turns_down(&self, host: &str) -> bool {
+        matches!(self.mode, Mode::Dev { origin: None, .. }) && local_host::origin_of(host).is_none()
+    }
+
+    pub(super) fn has_key(&self) -> bool {
+        self.signing_keys().iter().any(Option::is_some)
+    }
+
+    /// Whether a request with this signature is Inngest's only if one of the keys made it. In dev mode it is believed without
+    /// a signature, since the dev server does not sign; one that is there is looked at all the same.
+    pub(crate) fn must_verify(&self, signature: &str) -> bool {
+        !self.is_dev() || (self.has_key() && !signature.is_empty())
     }
 
     /// The keys of Inngest's signatures: the key, and the fallback key.
@@ -124,20 +137,25 @@ impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
             .field("mode", &self.mode)
-            .field("base_url", &self.connection.base_url.as_str())
+            .field("base_url", &bare(self.connection.base_url.as_str()))
             .field("linger", &self.linger)
             .field("backlog_bytes", &self.backlog_bytes)
             .finish_non_exhaustive()
     }
 }
 
+/// What else to say of a URL that is none.
+const MISPLACED_KEY: &str =
+    ". What it says now looks like a key: those go into INNGEST_SIGNING_KEY and INNGEST_EVENT_KEY";
+
 pub(super) fn parse_url(setting: &'static str, text: &str) -> Result<Url, SetupError> {
     let problem = |problem: &str| {
         let hint = if setting == env::DEV { " (or write 1 for the default dev server)" } else { "" };
-        invalid(setting, text, &format!("{problem}: write something like \"http://127.0.0.1:8288\"{hint}"))
+        let key = if holds_key(text) { MISPLACED_KEY } else { "" };
+        invalid(setting, &format!("{problem}: write something like \"http://127.0.0.1:8288\"{hint}{key}"))
     };
     let url = Url::parse(text).map_err(|error| problem(&format!("is no URL ({error})")))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(is_key) {
         return Err(problem("is no http or https URL"));
     }
     if url.query().is_some() || url.fragment().is_some() {
@@ -145,7 +163,7 @@ pub(super) fn parse_url(setting: &'static str, text: &str) -> Result<Url, SetupE
     }
     if !url.username().is_empty() || url.password().is_some() {
         // Clients see this URL.
-        return Err(invalid(setting, "(not shown)", "must not hold a user name or password"));
+        return Err(invalid(setting, "must not hold a user name or password"));
     }
     Ok(url)
 }
@@ -153,23 +171,25 @@ pub(super) fn parse_url(setting: &'static str, text: &str) -> Result<Url, SetupE
 /// An origin without a trailing slash.
 fn parse_origin(setting: &'static str, text: &str) -> Result<String, SetupError> {
     let problem = |problem: &str| {
-        invalid(setting, text, &format!("{problem}: write something like \"https://api.example.com\""))
+        let key = if holds_key(text) { MISPLACED_KEY } else { "" };
+        invalid(setting, &format!("{problem}: write something like \"https://api.example.com\"{key}"))
     };
     let url = Url::parse(text).map_err(|error| problem(&format!("is no origin ({error})")))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(is_key) {
         return Err(problem("is no http or https origin"));
     }
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
         return Err(problem("is more than an origin: leave out the path"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(invalid(setting, "(not shown)", "must not hold a user name or password"));
+        return Err(invalid(setting, "must not hold a user name or password"));
     }
     Ok(url.origin().ascii_serialization())
 }
 
-pub(crate) fn invalid(setting: &'static str, value: &str, problem: &str) -> SetupError {
-    SetupError::Invalid { setting, value: value.to_owned(), problem: problem.to_owned() }
+/// `problem` follows the setting's name, and holds nothing of its value.
+pub(crate) fn invalid(setting: &'static str, problem: &str) -> SetupError {
+    SetupError::Invalid { setting, problem: problem.to_owned() }
 }
 
 #[cfg(test)]
@@ -215,7 +235,7 @@ mod tests {
         assert!(!resolve(app().signing_key(KEY), &[(env::DEV, " ")]).unwrap().is_dev());
         let error = resolve(app(), &[(env::DEV, "yes please")]).unwrap_err();
         assert!(
-            error.contains("INNGEST_DEV") && error.contains("yes please") && error.contains("write 1"),
+            error.contains("INNGEST_DEV") && !error.contains("yes please") && error.contains("write 1"),
             "{error}"
         );
     }
@@ -265,12 +285,12 @@ mod tests {
             (env::BASE_URL, "https://api.example.com/?a=1"),
         ] {
             let error = resolve(app().signing_key(KEY), &[(variable, value)]).unwrap_err();
-            assert!(error.contains(variable) && error.contains(value), "{error}");
+            assert!(error.contains(variable) && error.contains("write something like"), "{error}");
         }
         for origin in ["", "api.example.com", "https://api.example.com/v1", "mailto:a@b.c", "https://x.com?y"]
         {
             let error = resolve(SetupOpts::new(origin).signing_key(KEY), &[]).unwrap_err();
-            assert!(error.contains("SetupOpts::new") && error.contains(&format!("{origin:?}")), "{error}");
+            assert!(error.contains("SetupOpts::new") && error.contains("write something like"), "{error}");
         }
         for variable in [env::SIGNING_KEY, env::SIGNING_KEY_FALLBACK] {
             let variables = [(variable, "top secret"), (env::DEV, "1")];
@@ -286,10 +306,23 @@ mod tests {
         assert_eq!(settings.origin(stranger), "https://api.example.com");
         let settings = resolve(app(), &[(env::DEV, "1")]).unwrap();
         assert_eq!(settings.origin(Some("localhost:3000")), "http://localhost:3000");
+        assert_eq!(settings.origin(stranger), "https://api.example.com");
         assert_eq!(settings.origin(None), "https://api.example.com");
         let settings =
             resolve(app().dev_origin("http://host.docker.internal:3000/"), &[(env::DEV, "1")]).unwrap();
         assert_eq!(settings.origin(stranger), "http://host.docker.internal:3000");
+    }
+
+    #[test]
+    fn in_dev_mode_a_signature_that_is_there_is_checked_if_there_is_a_key() {
+        for (opts, signature, must_verify) in [
+            (app().dev(true).signing_key("abcd"), "", false),
+            (app().dev(true).signing_key("abcd"), "x", true),
+            (app().dev(true), "x", false),
+            (app().dev(false).signing_key("abcd"), "", true),
+        ] {
+            assert_eq!(resolve(opts, &[]).unwrap().must_verify(signature), must_verify, "{signature:?}");
+        }
     }
 
     #[test]

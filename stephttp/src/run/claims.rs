@@ -7,6 +7,7 @@ use super::mode::Mode;
 use super::record::StepKey;
 use crate::function::StepKind;
 use crate::step::StepId;
+use crate::untrusted::shown;
 use crate::wire::StepHash;
 
 impl Run {
@@ -22,8 +23,9 @@ impl Run {
         }
         if self.is_executing_here() {
             let fault = format!(
-                "the step `{id}` (at {caller}) was begun inside of another step: a step holds no steps. Take it out, and \
-                 await it before or after; several steps go into a function that takes `&Step`"
+                "the step `{}` (at {caller}) was begun inside of another step: a step holds no steps. Take it out, and \
+                 await it before or after; several steps go into a function that takes `&Step`",
+                shown(id.as_str())
             );
             if self.is_detached() {
                 drop(state);
@@ -37,7 +39,7 @@ impl Run {
         if was_released {
             tracing::warn!(
                 run_id = %self.id(),
-                step = %id,
+                step = %shown(id.as_str()),
                 at = %caller,
                 "a step's future with the same id was dropped before it was polled, and does not count. In a request that polls \
                  it, this would be another step: give them ids of their own, or make a step's future where it is awaited"
@@ -54,7 +56,7 @@ impl Run {
             drop(state);
             tracing::warn!(
                 run_id = %self.id(),
-                step = %key.id,
+                step = %shown(&key.id),
                 "a step's future was dropped unpolled after a later use of its id was made. The later use keeps its number, \
                  and is another step in a request that does not make the first: make a step's future where it is awaited"
             );
@@ -77,7 +79,8 @@ impl Run {
 pub(super) fn used_too_late(id: &str, caller: Option<&Location<'_>>) -> ! {
     let place = caller.map(|caller| format!(" at {caller}")).unwrap_or_default();
     panic!(
-        "step `{id}`{place} was used after its handler had ended or had been handed over to Inngest. A task that was \
-         spawned from a handler outlives it: await steps in the handler itself, with `join!` for concurrency"
+        "step `{}`{place} was used after its handler had ended or had been handed over to Inngest. A task that was \
+         spawned from a handler outlives it: await steps in the handler itself, with `join!` for concurrency",
+        shown(id)
     )
 }

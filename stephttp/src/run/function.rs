@@ -10,6 +10,7 @@ use http::request::Parts;
 use super::Run;
 use crate::function::{self, AsyncResponse, FnOpts, Registration, Track};
 use crate::layer::{RecordedMethod, RequestHead};
+use crate::untrusted::shown;
 
 /// The function that a run is in.
 #[derive(Debug, Clone, Copy)]
@@ -226,7 +227,7 @@ fn check(opts: FnOpts, has_parts: bool) -> Result<(), String> {
     }
     let of_another = |function: &&Registration| function.opts().id() == id;
     if let (Some(other), false) = (function::registered().find(of_another), id.is_empty()) {
-        return Err(format!("the id `{id}` is that of another function: {}", other.function()));
+        return Err(format!("the id `{}` is that of another function: {}", shown(id), other.function()));
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ use super::stored_order::store_order;
 use super::virtual_time::Ticket;
 use super::{Origin, Run};
 use crate::error::Retry;
+use crate::untrusted::shown;
 use crate::wire::limits::{RUN_STATE_BYTES, RUN_STEPS, STEP_OUTPUT_BYTES};
 use crate::wire::{OpCode, OpError, StepHash};
 
@@ -122,7 +123,7 @@ impl Run {
                             format!(
                                 "the step `{}` was planned, and not found when it was to run: the handler does not do \
                                  the same in each request, or waits long for something that is no step",
-                                key.id
+                                shown(&key.id)
                             )
                         });
                     }
@@ -216,7 +217,7 @@ impl Run {
             self.resolve_stored(&mut state, slot, key);
         } else if state.steps() >= RUN_STEPS {
             state.fault.get_or_insert_with(|| {
-                format!("a run has at most {RUN_STEPS} steps; `{}` is one more", key.id)
+                format!("a run has at most {RUN_STEPS} steps; `{}` is one more", shown(&key.id))
             });
         } else if let Some(fault) = self.refuses_wait(key) {
             state.fault.get_or_insert(fault);
@@ -235,7 +236,7 @@ impl Run {
         Some(format!(
             "the step `{}` waits for Inngest, but the function `{}` has `sync_only`: it answers in its first request. Take \
              the step out, or the option",
-            key.id,
+            shown(&key.id),
             opts.id()
         ))
     }
@@ -355,7 +356,7 @@ impl Run {
         let for_good = retry == Retry::Never
             || (self.is_first() && retries == 0)
             || self.is_last_attempt(key.hash, retries);
-        tracing::debug!(step = %key.id, message = %error.message, for_good, "step failed");
+        tracing::debug!(step = %shown(&key.id), message = %shown(&error.message), for_good, "step failed");
         let Some(slot) = place.slot else { return Ended::Now };
         let timing = executing.timing();
         let mut state = self.open(&key.id);

@@ -9,6 +9,7 @@ use http::request::Parts;
 use super::Step;
 use crate::error::StepError;
 use crate::function::FnOpts;
+use crate::untrusted::shown;
 use crate::wire::OpError;
 
 impl Step {
@@ -78,7 +79,7 @@ impl Step {
     }
 
     fn refused(&self, opts: &FnOpts, reason: String) -> ConfigureError {
-        tracing::error!(run_id = %self.run.id(), id = opts.id(), "a handler's options have no effect: {reason}");
+        tracing::error!(run_id = %self.run.id(), id = %shown(opts.id()), "a handler's options have no effect: {reason}");
         ConfigureError { reason }
     }
 }

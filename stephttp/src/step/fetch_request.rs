@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::IgnoredAny;
 
 use super::request_parts::{Headers, check_body, check_url, without_secrets};
+use crate::untrusted::shown;
 
 /// A request for [`Step::fetch`](super::Step::fetch).
 ///
@@ -74,7 +75,9 @@ impl FetchRequest {
     pub fn json(mut self, value: &(impl Serialize + ?Sized)) -> Self {
         match serde_json::to_string(value) {
             Ok(json) => self.body = Some(json),
-            Err(error) => self.misuse(format!("its body cannot be written as JSON: {error}")),
+            Err(error) => {
+                self.misuse(format!("its body cannot be written as JSON: {}", shown(&error.to_string())));
+            }
         }
         if !self.headers.contains("content-type") {
             self.add("content-type", b"application/json");
@@ -113,7 +116,7 @@ impl FetchRequest {
             return self.fault.clone();
         }
         if !METHODS.contains(&self.method) {
-            return Some(format!("Inngest does not make {} requests", self.method));
+            return Some(format!("Inngest does not make {} requests", shown(self.method.as_str())));
         }
         if let Err(fault) = check_url(&self.url) {
             return Some(fault);

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::untrusted::shown;
 use crate::wire::StepHash;
 use crate::wire::limits::STEP_ID_BYTES;
 use crate::wire::result::COMPLETE;
@@ -54,16 +55,14 @@ impl StepId {
         if self.text.is_empty() {
             Some("a step's id is empty: give it a name that is unique in its handler".to_owned())
         } else if self.text.len() > STEP_ID_BYTES {
-            let start: String = self.text.chars().take(40).collect();
-            let length = self.text.len();
-            Some(format!(
-                "the step id `{start}…` has {length} bytes, but at most {STEP_ID_BYTES} are allowed"
-            ))
+            let (id, length) = (shown(&self.text), self.text.len());
+            Some(format!("the step id `{id}` has {length} bytes, but at most {STEP_ID_BYTES} are allowed"))
         } else if self.text == COMPLETE {
             Some("the step id `complete` is reserved: Inngest uses it for the run's result".to_owned())
         } else if self.text.starts_with(RESERVED_PREFIX) {
             Some(format!(
-                "the step id `{self}` is reserved: this crate keeps its own notes under `{RESERVED_PREFIX}…`"
+                "the step id `{}` is reserved: this crate keeps its own notes under `{RESERVED_PREFIX}…`",
+                shown(&self.text)
             ))
         } else {
             None

@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::request_parts::{Headers, check_body, check_url, without_secrets};
-use crate::event::check_numbers;
+use crate::event::{check_depth, check_numbers};
+use crate::untrusted::shown;
 use crate::wire::{OpOpts, Secret};
 
 const OPENAI: &str = "https://api.openai.com/v1/chat/completions";
@@ -77,7 +78,10 @@ impl Inference {
         let (body, fault) = match serde_json::value::to_raw_value(body) {
             Ok(body) if body.get().starts_with('{') => (body, None),
             Ok(_) => (Box::default(), Some("its body is no JSON object".to_owned())),
-            Err(error) => (Box::default(), Some(format!("its body cannot be written as JSON: {error}"))),
+            Err(error) => (
+                Box::default(),
+                Some(format!("its body cannot be written as JSON: {}", shown(&error.to_string()))),
+            ),
         };
         Self { format, url, key: Secret::new(key), headers: Headers::default(), body, fault }
     }
@@ -86,7 +90,8 @@ impl Inference {
     pub(super) fn fault(&self) -> Option<String> {
         let fault = self.fault.clone().or_else(|| check_url(&self.url).err());
         let fault = fault.or_else(|| check_body(self.body.get()).err());
-        fault.or_else(|| check_numbers(self.body.get(), "body").err())
+        let fault = fault.or_else(|| check_numbers(self.body.get(), "body").err());
+        fault.or_else(|| check_depth(self.body.get(), "body").err())
     }
 
     pub(super) fn to_wire(&self) -> OpOpts<'static> {

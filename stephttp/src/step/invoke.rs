@@ -19,6 +19,7 @@ use crate::error::StepError;
 use crate::event;
 use crate::function::StepKind;
 use crate::run::{Recorded, StepKey};
+use crate::untrusted::shown;
 use crate::wire::limits::EVENT_BYTES;
 use crate::wire::{OpCode, OpOpts, duration};
 
@@ -143,7 +144,7 @@ impl<T> InvokeStep<T> {
     }
 
     fn refuse(&mut self, fault: &str) {
-        let fault = format!("the function `{}` cannot be invoked: {fault}", self.function);
+        let fault = format!("the function `{}` cannot be invoked: {fault}", shown(&self.function));
         self.wait.misuse("InvalidPayload", fault);
     }
 }

@@ -21,7 +21,7 @@ mod wait_for_event;
 
 use std::fmt;
 use std::panic::Location;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use axum::extract::FromRequestParts;
@@ -49,7 +49,7 @@ use crate::function::FnOpts;
 use crate::function::StepKind;
 use crate::layer::{ALLOW, CurrentRun};
 use crate::run::{Run, RunId};
-use crate::untrusted::{Complaint, shown};
+use crate::untrusted::{Complaint, Complaints, shown};
 use crate::wire::OpError;
 use outcome::Outcomes;
 
@@ -279,12 +279,7 @@ impl Step {
     /// its method.
     pub fn from_parts(parts: &Parts) -> Result<Self, StepRejection> {
         let Some(CurrentRun(run)) = parts.extensions.get() else {
-            tracing::error!(
-                method = %parts.method,
-                path = parts.uri.path(),
-                "a handler takes a `Step`, but its route has no stephttp layer: add `.layer(provider.layer())` to the \
-                 router, after its routes"
-            );
+            warn_of_missing_layer(parts);
             return Err(StepRejection::MissingLayer);
         };
         let run = run.clone();
@@ -300,6 +295,20 @@ impl Step {
 
     pub(crate) fn enter(&self, opts: &FnOpts, waits: bool) {
         self.run.enter(opts, waits);
+    }
+}
+
+/// There is no provider here that could limit how often this is said.
+fn warn_of_missing_layer(parts: &Parts) {
+    static LINES: LazyLock<Complaints> = LazyLock::new(Complaints::default);
+    if let Some(left_out) = LINES.admit(Complaint::MissingLayer) {
+        tracing::error!(
+            method = %shown(parts.method.as_str()),
+            path = %shown(parts.uri.path()),
+            left_out,
+            "a handler takes a `Step`, but its route has no stephttp layer: add `.layer(provider.layer())` to the \
+             router, after its routes"
+        );
     }
 }
 

@@ -8,6 +8,7 @@ use std::fmt;
 use http::{HeaderName, HeaderValue};
 use url::Url;
 
+use crate::untrusted::shown;
 use crate::wire::limits::STEP_INPUT_BYTES;
 
 /// Headers, one text for each name, which is in lower case.
@@ -17,11 +18,14 @@ pub(super) struct Headers(BTreeMap<String, String>);
 impl Headers {
     /// Adds a value; a name's second one is joined to the first.
     pub(super) fn add(&mut self, name: &str, value: &[u8]) -> Result<(), String> {
-        let name = HeaderName::try_from(name).map_err(|_| format!("{name:?} is no header's name"))?;
+        let name =
+            HeaderName::try_from(name).map_err(|_| format!("`{}` is no header's name", shown(name)))?;
         let value = HeaderValue::from_bytes(value).ok();
         let value = value.as_ref().and_then(|value| value.to_str().ok());
         // Not shown: it may be a token.
-        let value = value.ok_or_else(|| format!("the value of the header `{name}` is not plain ASCII"))?;
+        let value = value.ok_or_else(|| {
+            format!("the value of the header `{}` is not plain ASCII", shown(name.as_str()))
+        })?;
         match self.0.entry(name.as_str().to_owned()) {
             Entry::Vacant(entry) => {
                 entry.insert(value.to_owned());
@@ -59,10 +63,11 @@ impl fmt::Debug for Headers {
 /// A URL that Inngest can call; the error is in words for the developer.
 pub(super) fn check_url(url: &str) -> Result<(), String> {
     // Shown without its query, which may hold a key.
-    let shown = without_secrets(url);
-    let parsed = Url::parse(url).map_err(|error| format!("{shown:?} is no absolute URL: {error}"))?;
+    let bare = without_secrets(url);
+    let bare = shown(&bare);
+    let parsed = Url::parse(url).map_err(|error| format!("`{bare}` is no absolute URL: {error}"))?;
     if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() {
-        return Err(format!("{shown:?} is no http or https URL"));
+        return Err(format!("`{bare}` is no http or https URL"));
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use super::{StepId, Storable};
 use crate::error::{Failure, Retry, StepError};
 use crate::function::StepKind;
 use crate::run::{Begin, Ended, Executing, HookedStep, Memoized, Place, Run, StepKey};
+use crate::untrusted::shown;
 use crate::wire::{OpError, exact};
 
 pin_project! {
@@ -282,7 +283,7 @@ fn settle<T>(
 
 /// The output cannot be stored, and trying again would not change it.
 fn unkept(run: &Run, id: &str, error: OpError) -> Failed {
-    tracing::error!(run_id = %run.id(), step = id, "{}", error.message);
+    tracing::error!(run_id = %run.id(), step = %shown(id), "{}", error.message);
     (Retry::Never, error)
 }
 
@@ -329,15 +330,19 @@ impl<T> Closing<T> {
 fn store<T: Storable>(value: &T) -> Result<(Box<RawValue>, T), OpError> {
     let json = serde_json::value::to_raw_value(value).map_err(|error| {
         let message = format!(
-            "the step's output, a `{}`, cannot be written as JSON: {error}",
-            std::any::type_name::<T>()
+            "the step's output, a `{}`, cannot be written as JSON: {}",
+            std::any::type_name::<T>(),
+            shown(&error.to_string())
         );
         OpError::new("StepOutputNotSerializable", message)
     })?;
     let value = serde_json::from_str(json.get()).map_err(|error| {
         let message = format!(
-            "the step's output, a `{}`, cannot be read back from the JSON it was written as: {error}",
-            std::any::type_name::<T>()
+            "the step's output, a `{}`, cannot be read back from the JSON it was written as: {}. The step has run, and is \
+             not run again: have it return what `serde_json` reads as it writes it, at most 127 levels deep, or the JSON as \
+             a `String`",
+            std::any::type_name::<T>(),
+            shown(&error.to_string())
         );
         OpError::new("StepOutputNotDeserializable", message)
     })?;
@@ -356,9 +361,10 @@ fn recall<T: Storable>(run: &Run, key: &StepKey, memoized: &Memoized) -> Result<
         }
         Err(error) => {
             let message = format!(
-                "the stored output cannot be read as `{}`: {error}. The step's type has changed while the run was in \
+                "the stored output cannot be read as `{}`: {}. The step's type has changed while the run was in \
                  flight{}",
                 std::any::type_name::<T>(),
+                shown(&error.to_string()),
                 exact::if_rounded(memoized.as_json(), ROUNDED)
             );
             Err(refused(run, &key.id, OpError::new("StepOutputNotDeserializable", message)))
@@ -367,7 +373,7 @@ fn recall<T: Storable>(run: &Run, key: &StepKey, memoized: &Memoized) -> Result<
 }
 
 fn refused(run: &Run, id: &str, error: OpError) -> StepError {
-    tracing::error!(run_id = %run.id(), step = id, "{}", error.message);
+    tracing::error!(run_id = %run.id(), step = %shown(id), "{}", error.message);
     StepError::new(id, error).shown_in_dev(run.is_dev())
 }
 

@@ -20,6 +20,7 @@ use crate::event::{self, Event};
 use crate::function::StepKind;
 use crate::middleware::{Chain, StepContext};
 use crate::provider::Shared;
+use crate::untrusted::shown;
 use crate::wire::limits::EVENTS;
 use crate::wire::{EventIdSeed, SentEvents};
 
@@ -195,7 +196,7 @@ fn to_wire<T: Serialize>(events: Vec<Event<T>>) -> Result<Vec<String>, String> {
     let to_wire = |(index, event): (usize, Event<T>)| {
         event::to_wire(&event).map_err(|fault| {
             let place = if count > 1 { format!(" (number {index}, counted from 0)") } else { String::new() };
-            format!("the event `{}`{place} cannot be sent: {fault}", event.name)
+            format!("the event `{}`{place} cannot be sent: {fault}", shown(&event.name))
         })
     };
     events.into_iter().enumerate().map(to_wire).collect()

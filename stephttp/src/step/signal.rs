@@ -18,9 +18,11 @@ use super::wait::Wait;
 use super::{Step, StepId};
 use crate::client::{ApiError, Patience};
 use crate::error::{Failure, StepError};
+use crate::event::check_depth;
 use crate::function::StepKind;
 use crate::middleware::{Chain, StepContext};
 use crate::run::{Recorded, RunId, StepKey};
+use crate::untrusted::shown;
 use crate::wire::{OpCode, OpOpts, ReceivedSignal, SignalRequest, duration, exact, limits};
 
 /// What becomes of two waits for the same signal, in two runs or in one: a wait that lost a `select!` still counts.
@@ -175,12 +177,14 @@ fn request(signal: &str, data: &impl Serialize) -> Result<Bytes, String> {
     if signal.is_empty() {
         return Err("the name of the signal to send is empty".to_owned());
     }
-    let request = serde_json::value::to_raw_value(data)
-        .map(|data| SignalRequest { signal: Cow::Borrowed(signal), data: Cow::Owned(exact::stored(data)) })
-        .and_then(|request| serde_json::to_vec(&request));
-    request
-        .map(Bytes::from)
-        .map_err(|error| format!("the data of the signal `{signal}` cannot be written as JSON: {error}"))
+    let (name, fault) = (shown(signal), |error: serde_json::Error| shown(&error.to_string()).to_string());
+    let data = serde_json::value::to_raw_value(data).map_err(|error| {
+        format!("the data of the signal `{name}` cannot be written as JSON: {}", fault(error))
+    })?;
+    check_depth(data.get(), "data")
+        .map_err(|problem| format!("the signal `{name}` cannot be sent: {problem}"))?;
+    let request = SignalRequest { signal: Cow::Borrowed(signal), data: Cow::Owned(exact::stored(data)) };
+    serde_json::to_vec(&request).map(Bytes::from).map_err(fault)
 }
 
 impl<T> WaitForSignalStep<T> {

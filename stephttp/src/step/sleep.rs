@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use super::StepId;
 use crate::function::StepKind;
 use crate::run::{Place, Recorded, Run, StepKey};
+use crate::untrusted::shown;
 use crate::wire::{OpCode, OpOpts, duration, limits};
 
 /// How much earlier than at an instant Inngest may wake a run.
@@ -63,7 +64,8 @@ impl SleepStep {
     ) -> Self {
         let fault = id.fault().or_else(|| {
             (length > limits::WAIT).then(|| {
-                format!("the sleep `{id}` lasts {} days; the most is 366", length.as_secs() / 86_400)
+                let (id, days) = (shown(id.as_str()), length.as_secs() / 86_400);
+                format!("the sleep `{id}` lasts {days} days; the most is 366")
             })
         });
         let state = match fault {

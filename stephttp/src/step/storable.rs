@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 /// |---|---|
 /// | `Order { id: 17, total: 10.0 }` | `{"id":17,"total":10.0}` |
 /// | `Order { id: 1234567890123456789, total: 10.0 }` | `{"stephttp:json":"{\"id\":1234567890123456789,\"total\":10.0}"}` |
+/// | a `RawValue` of more than 127 levels, which `serde_json` would not read again | the same, with its JSON |
 /// | `serde_json::json!(17)` | `17` |
 /// | `serde_json::json!(17.0)`, which would come back as `17` | `{"stephttp:json":"17.0"}` |
 #[diagnostic::on_unimplemented(

@@ -12,6 +12,7 @@ use super::{Step, StepId};
 use crate::error::StepError;
 use crate::function::StepKind;
 use crate::run::{Memoized, Place, Recorded, Run, StepKey};
+use crate::untrusted::shown;
 use crate::wire::{OpError, exact, limits};
 
 /// One wait, from its call to its end. Dropped before that, it is forgotten.
@@ -93,7 +94,7 @@ impl Wait {
         let (key, place) = match &mut self.state {
             State::Waiting(key, place) => (key, place),
             State::Misused { id, error } => {
-                tracing::error!(run_id = %self.run.id(), step = id, "{}", error.message);
+                tracing::error!(run_id = %self.run.id(), step = %shown(id), "{}", error.message);
                 let refused = StepError::new(id.clone(), error.clone());
                 self.state = State::Done;
                 return Poll::Ready(Waited::Refused(refused));
@@ -173,8 +174,11 @@ const ROUNDED: &str = ". It may hold a number that was rounded: Inngest keeps nu
 /// `json` is what came.
 fn unreadable<T>(key: &StepKey, error: &serde_json::Error, json: &str) -> StepError {
     let rounded = exact::if_rounded(json, ROUNDED);
-    let message = format!("what came cannot be read as `{}`: {error}{rounded}", std::any::type_name::<T>());
-    tracing::error!(step = %key.id, "{message}");
+    // It holds texts of what came.
+    let error = error.to_string();
+    let message =
+        format!("what came cannot be read as `{}`: {}{rounded}", std::any::type_name::<T>(), shown(&error));
+    tracing::error!(step = %shown(&key.id), "{message}");
     StepError::new(key.id.clone(), OpError::new("StepOutputNotDeserializable", message))
 }
 

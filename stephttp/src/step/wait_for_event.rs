@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use super::wait::{Wait, Waited, given};
 use super::{Step, StepId, cel};
 use crate::error::StepError;
-use crate::event::Event;
+use crate::event::{self, Event};
 use crate::function::StepKind;
 use crate::run::{Recorded, StepKey};
 use crate::wire::{OpCode, OpOpts, duration, limits};
@@ -165,7 +165,7 @@ impl<T: DeserializeOwned> Future for WaitForEventStep<T> {
                 given(&key, outcome).map(|data| data.map(|data| Event::new(std::mem::take(name), data)))
             }
             // Bare, without a wrapper: it has a `data` of its own.
-            waited => waited.arrival(|value| value.bare::<Event<T>>().map(|event| event.map(Ok))),
+            waited => waited.arrival(|value| event::read(value.as_json()).map(|event| event.map(Ok))),
         })
     }
 }

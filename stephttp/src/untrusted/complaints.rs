@@ -22,11 +22,15 @@ pub(crate) enum Complaint {
     Method,
     /// The output route has nothing to give.
     Output,
+    /// In dev mode: a request's `Host` is none that Inngest is sent to.
+    Host,
+    /// A handler takes a `Step`, and its route has no layer.
+    MissingLayer,
 }
 
 /// Limits how often a process says what strangers make it say.
 #[derive(Debug, Default)]
-pub(crate) struct Complaints([Limit; 5]);
+pub(crate) struct Complaints([Limit; 7]);
 
 #[derive(Debug, Default)]
 struct Limit(Mutex<Period>);

@@ -7,12 +7,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::limits::RUN_STEPS;
 use super::op::HexDigits;
 use super::{OpError, StepHash, StepMap, exact};
+
+/// The server's own limit, whatever a run is limited to.
+const MOST_STEPS: usize = 10_000;
 
 /// The memoized steps of a run: `GET /v0/runs/{run_id}/actions`, an object from hashed id to value.
 ///
@@ -50,10 +53,11 @@ impl MemoizedSteps {
     /// Finds the values in the server's answer.
     ///
     /// # Errors
-    /// When it is no JSON object. Keys that are no step's hash are left out.
+    /// When it is no JSON object, and when it has more than 10,000 members, which is the most that a server can be set up to let
+    /// a run have. Keys that are no step's hash are left out.
     pub fn parse(json: Bytes) -> Result<Self, serde_json::Error> {
         // Checked once as a whole, rather than value by value. Not copied if nobody else has these bytes.
-        Self::find(String::from_utf8(json.into()).map_err(serde::de::Error::custom)?)
+        Self::find(String::from_utf8(json.into()).map_err(serde_json::Error::custom)?)
     }
 
     fn find(json: String) -> Result<Self, serde_json::Error> {
@@ -131,10 +135,13 @@ impl MemoizedStep {
     /// # Errors
     /// The outer error means that the value is neither, or that `data` is no `T`.
     pub fn outcome<T: DeserializeOwned>(&self) -> Result<Result<T, OpError>, serde_json::Error> {
-        let stored_as_text = exact::is_in(self.as_json()).then(|| exact::original(&self.data()?)).flatten();
-        match stored_as_text {
+        let Wrapper { data, error } = serde_json::from_str(self.as_json())?;
+        if let Some(error) = error {
+            return serde_json::from_str(error.get()).map(Err);
+        }
+        match data.and_then(exact::original) {
             Some(json) => serde_json::from_str(json.get()).map(Ok),
-            None => self.result(),
+            None => read(data).map(Ok),
         }
     }
 
@@ -143,18 +150,9 @@ impl MemoizedStep {
     /// # Errors
     /// As [`outcome`](Self::outcome).
     pub fn result<T: DeserializeOwned>(&self) -> Result<Result<T, OpError>, serde_json::Error> {
-        #[derive(Deserialize)]
-        #[serde(bound = "T: Deserialize<'de>")]
-        struct Wrapper<T> {
-            data: Option<T>,
-            error: Option<OpError>,
-        }
-        let wrapper: Wrapper<T> = serde_json::from_str(self.as_json())?;
-        match wrapper {
-            Wrapper { error: Some(error), .. } => Ok(Err(error)),
-            Wrapper { data: Some(data), .. } => Ok(Ok(data)),
-            // `{"data":null}`: a step whose output is null.
-            Wrapper { .. } => serde_json::from_str("null").map(Ok),
+        match serde_json::from_str(self.as_json())? {
+            Wrapper { error: Some(error), .. } => serde_json::from_str(error.get()).map(Err),
+            Wrapper { data, .. } => read(data).map(Ok),
         }
     }
 
@@ -168,13 +166,8 @@ impl MemoizedStep {
 
     /// What is in `data`, unless it is `null`, or there is an `error` beside it.
     pub(crate) fn data(&self) -> Option<Box<RawValue>> {
-        #[derive(Deserialize)]
-        struct Wrapper {
-            data: Option<Box<RawValue>>,
-            error: Option<serde::de::IgnoredAny>,
-        }
-        let wrapper: Wrapper = serde_json::from_str(self.as_json()).ok()?;
-        wrapper.data.filter(|_| wrapper.error.is_none())
+        let Wrapper { data, error } = serde_json::from_str(self.as_json()).ok()?;
+        data.filter(|_| error.is_none()).map(ToOwned::to_owned)
     }
 
     /// A value that is not the server's.
@@ -193,6 +186,20 @@ impl MemoizedStep {
     pub fn as_json(&self) -> &str {
         &self.all[self.place.clone()]
     }
+}
+
+/// What the server stores around a value. The value is read alone: `serde_json` takes 128 levels, and all of them are its own.
+#[derive(Deserialize)]
+struct Wrapper<'a> {
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+}
+
+/// A step's output; `null` is one.
+fn read<T: DeserializeOwned>(data: Option<&RawValue>) -> Result<T, serde_json::Error> {
+    serde_json::from_str(data.map_or("null", RawValue::get))
 }
 
 impl fmt::Debug for MemoizedStep {
@@ -215,9 +222,16 @@ impl<'de> Visitor<'de> for FindValues<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let shortest = r#""0123456789012345678901234567890123456789":{"data":0},"#.len();
-        let most = (self.text.len() / shortest).min(RUN_STEPS);
-        let mut values = StepMap::with_capacity_and_hasher(most, Default::default());
+        let expected = (self.text.len() / shortest).min(RUN_STEPS);
+        let mut values = StepMap::with_capacity(expected);
+        let mut count = 0;
         while let Some(key) = map.next_key_seed(HexDigits)? {
+            count += 1;
+            if count > MOST_STEPS {
+                return Err(A::Error::custom(format!(
+                    "a run has at most {MOST_STEPS} steps, and these are more"
+                )));
+            }
             let value = map.next_value::<&RawValue>()?.get();
             // Borrowed from the input, so its address is its place there.
             let from = value.as_ptr() as usize - self.text.as_ptr() as usize;
@@ -269,6 +283,33 @@ mod tests {
             text.result::<serde_json::Value>().unwrap().unwrap()["stephttp:json"],
             "18446744073709551615"
         );
+    }
+
+    #[test]
+    fn a_value_may_be_as_deep_as_any_and_its_wrapper_does_not_count() {
+        let nested = |levels: usize| format!("{}0{}", "[".repeat(levels), "]".repeat(levels));
+        let step = |data: &str| MemoizedStep::of_json(format!(r#"{{"data":{data}}}"#));
+        let deep = step(&nested(127));
+        assert_eq!(deep.outcome::<serde_json::Value>().unwrap().unwrap().to_string(), nested(127));
+        assert_eq!(deep.result::<serde_json::Value>().unwrap().unwrap().to_string(), nested(127));
+        assert!(step(&nested(128)).outcome::<serde_json::Value>().is_err());
+        let raw = step(&nested(100_000)).outcome::<Box<RawValue>>().unwrap().unwrap();
+        assert_eq!(raw.get(), nested(100_000));
+        let failed = format!(r#"{{"error":{{"message":"m","cause":{}}}}}"#, nested(100_000));
+        let error = MemoizedStep::of_json(failed).outcome::<u8>().unwrap().unwrap_err();
+        assert_eq!((error.message.as_str(), error.cause.unwrap().message), ("m", nested(100_000)));
+    }
+
+    #[test]
+    fn a_run_has_no_more_steps_than_a_server_lets_it_have() {
+        let steps = |count: usize| {
+            let members: Vec<_> = (0..count).map(|n| format!(r#""{n:040x}":null"#)).collect();
+            format!("{{{}}}", members.join(",")).parse::<MemoizedSteps>()
+        };
+        assert_eq!(steps(10_000).unwrap().len(), 10_000);
+        assert!(steps(10_001).unwrap_err().to_string().contains("at most 10000 steps"));
+        let same = format!(r#"{{{}"":0}}"#, r#""":0,"#.repeat(10_000));
+        assert!(same.parse::<MemoizedSteps>().is_err());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use tracing::{Instrument, Span};
 use crate::client::{ApiError, Extras};
 use crate::middleware::{Chain, CheckpointCall, CheckpointContext, contained};
 use crate::run::Run;
+use crate::untrusted::shown;
 
 /// A call that middlewares are told of. They must not keep it from being made: what they do wrong is only logged.
 pub(crate) struct HookedCheckpoint {
@@ -72,5 +73,5 @@ impl HookedCheckpoint {
 
 fn report(context: &CheckpointContext, fault: &str) {
     let (run_id, call) = (context.execution().run_id(), context.call().as_str());
-    tracing::error!(%run_id, call, "around a checkpoint: {fault}");
+    tracing::error!(%run_id, call, "around a checkpoint: {}", shown(fault));
 }

@@ -21,6 +21,7 @@ pub(crate) use checkpoint::HookedCheckpoint;
 use super::Run;
 use super::record::StepKey;
 use crate::middleware::{Chain, Execution, Outcome, StepContext, contained};
+use crate::untrusted::shown;
 use transform::Pending;
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -220,7 +221,7 @@ impl Run {
                 Ok(())
             };
             if let Err(fault) = contained(starting).await {
-                tracing::error!(run_id = %self.id(), "before an execution: {fault}");
+                tracing::error!(run_id = %self.id(), "before an execution: {}", shown(&fault));
             }
         }
         if let Some(panic) = panic {

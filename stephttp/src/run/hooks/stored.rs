@@ -10,6 +10,7 @@ use super::transform::restore;
 use crate::middleware::{StoredResponse, contained};
 use crate::remember;
 use crate::run::Run;
+use crate::untrusted::shown;
 use crate::wire::{ApiResult, exact, headers};
 
 impl Run {
@@ -49,7 +50,7 @@ impl Run {
         match stored {
             Ok(stored) => result.body(stored),
             Err(fault) => {
-                tracing::error!(run_id = %self.id(), "the response's body is not stored with its run: {fault}");
+                tracing::error!(run_id = %self.id(), "the response's body is not stored with its run: {}", shown(&fault));
                 result.header(headers::BODY_NOT_STORED, "a middleware could not transform it")
             }
         }

@@ -15,6 +15,7 @@ use crate::run::memo::Memoized;
 use crate::run::order::Slot;
 use crate::run::record::{Recorded, StepKey};
 use crate::run::state::{OutstandingKind, State};
+use crate::untrusted::shown;
 use crate::wire::{StepHash, exact};
 
 /// A step's transformation that is under way.
@@ -77,7 +78,12 @@ impl Run {
         hooks.transform(slot, async move {
             let restored = restore(&chain, &step, stored).await;
             let fault = |failure: Failure| {
-                format!("what is stored of the step `{}` cannot be restored: {failure}", step.id())
+                let failure = failure.to_string();
+                format!(
+                    "what is stored of the step `{}` cannot be restored: {}",
+                    shown(step.id()),
+                    shown(&failure)
+                )
             };
             Transformed::Restored(hash, restored.map_err(fault))
         });
@@ -97,7 +103,12 @@ impl Run {
         hooks.transform(slot, async move {
             let data = chain.event_data(&step, data).await;
             let fault = |failure: &dyn fmt::Display| {
-                format!("the data of the step `{}` could not be transformed: {failure}", step.id())
+                let failure = failure.to_string();
+                format!(
+                    "the data of the step `{}` could not be transformed: {}",
+                    shown(step.id()),
+                    shown(&failure)
+                )
             };
             let prepared = data.map_err(|failure| fault(&failure)).and_then(|data| {
                 event::check_size(data.get())

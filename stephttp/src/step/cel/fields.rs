@@ -1,6 +1,7 @@
 //! The fields of an event that an expression may ask for.
 
 use super::token::is_identifier;
+use crate::untrusted::shown;
 
 /// What the part of an expression that has been read stands for, where its fields are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +40,9 @@ impl Place {
             Self::Event if field == "data" => Ok(Self::Request),
             Self::Async | Self::Event if EVENT.contains(&field) => Ok(Self::Any),
             Self::Async => Err(format!(
-                "`async` has no `{field}`: an event has `data`, `name`, `id`, `ts`, `user` and `v`, and what it was sent \
-                 with is in `async.data`"
+                "`async` has no `{}`: an event has `data`, `name`, `id`, `ts`, `user` and `v`, and what it was sent \
+                 with is in `async.data`",
+                shown(field)
             )),
             Self::Event => Err(not_in_the_request("event", field)),
             Self::Request => Err(not_in_the_request("event.data", field)),
@@ -49,7 +51,9 @@ impl Place {
 }
 
 fn not_in_the_request(whole: &str, field: &str) -> String {
-    let matching = if is_identifier(field) {
+    let is_name = is_identifier(field);
+    let field = shown(field);
+    let matching = if is_name {
         format!("`.matching(\"data.{field}\", &{field})`")
     } else {
         "`.matching(\"data.order\", &order)`".to_owned()

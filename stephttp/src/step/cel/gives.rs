@@ -1,5 +1,7 @@
 //! What an expression gives, as far as its text tells.
 
+use crate::untrusted::shown;
+
 /// Whether it can be a yes or a no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Gives {
@@ -58,6 +60,7 @@ pub(super) fn no_method(name: &str) -> String {
     if Gives::function(name).is_some() {
         return format!("there is no method `{name}`, but a function: write `{name}(…)` around the value");
     }
+    let name = shown(name);
     format!(
         "there is no method `{name}`; for texts there are `startsWith`, `endsWith`, `contains` and `matches`, for lists \
          `all`, `exists`, `exists_one`, `filter` and `map`, for both `size`"

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::untrusted::shown;
 use crate::wire::limits::EVENT_INTEGER;
 
 /// A text, a number, a boolean or null as CEL writes it; the error is in words for the developer.
@@ -11,8 +12,9 @@ use crate::wire::limits::EVENT_INTEGER;
 /// and compares `"a\"b"` with the backslash in it, so that it would never match. What no pair of quotes can hold as it
 /// stands is refused.
 pub(in crate::step) fn literal(value: impl Serialize) -> Result<String, String> {
-    let value = serde_json::to_value(value)
-        .map_err(|error| format!("the value to match cannot be written as JSON: {error}"))?;
+    let value = serde_json::to_value(value).map_err(|error| {
+        format!("the value to match cannot be written as JSON: {}", shown(&error.to_string()))
+    })?;
     match value {
         Value::Null => Ok("null".to_owned()),
         Value::Bool(value) => Ok(value.to_string()),

@@ -16,11 +16,14 @@ mod token;
 
 pub(super) use literal::literal;
 
+use crate::untrusted::shown;
+
 /// Checks an expression; the error is in words for the developer.
 pub(super) fn check(expression: &str) -> Result<(), String> {
     parser::check(expression).map_err(|fault| {
         let before = expression.get(..fault.at).unwrap_or(expression).chars().count();
-        format!("the expression `{expression}` is not valid: {} (at character {})", fault.problem, before + 1)
+        let (expression, problem) = (shown(expression), fault.problem);
+        format!("the expression `{expression}` is not valid: {problem} (at character {})", before + 1)
     })
 }
 
@@ -30,17 +33,21 @@ pub(super) fn check_path(path: &str) -> Result<(), String> {
     let root = segments.next().unwrap_or_default();
     let is_field = |segment: &str| token::is_identifier(segment) && !names::is_keyword(segment);
     if !matches!(root, "data" | "user" | "name" | "id" | "ts" | "v") {
-        return Err(format!("`{path}` is no path into an event: write something like `data.order_id`"));
+        return Err(format!(
+            "`{}` is no path into an event: write something like `data.order_id`",
+            shown(path)
+        ));
     }
     if !segments.all(is_field) {
         return Err(format!(
-            "`{path}` is no path of plain names, such as `data.order_id`: use `filter`, with `async.data[\"…\"]`"
+            "`{}` is no path of plain names, such as `data.order_id`: use `filter`, with `async.data[\"…\"]`",
+            shown(path)
         ));
     }
     Ok(())
 }
 
-/// What is wrong with an expression, and where: a byte.
+/// What is wrong with an expression, and where: a byte. What it quotes is cut.
 #[derive(Debug)]
 struct Fault {
     at: usize,

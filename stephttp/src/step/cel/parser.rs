@@ -5,6 +5,7 @@ use super::fields::{Place, plain_text};
 use super::gives::{Gives, no_method};
 use super::names::{binds, is_keyword, is_known, is_reserved};
 use super::token::{self, Token};
+use crate::untrusted::shown;
 
 /// What no yes or no comes of: a sum, a joined text, a sign.
 const CALCULATED: Gives = Gives::Never("the result of a calculation");
@@ -87,7 +88,7 @@ impl<'a> Parser<'a> {
     fn unexpected(&self, wanted: &str) -> Fault {
         let found = match self.next.0 {
             Token::End => "it ends".to_owned(),
-            _ => format!("`{}` stands", &self.text[self.at..self.at + self.next.1]),
+            _ => format!("`{}` stands", shown(&self.text[self.at..self.at + self.next.1])),
         };
         Fault::new(self.at, format!("{found} where {wanted} was expected"))
     }
@@ -202,7 +203,7 @@ impl<'a> Parser<'a> {
                     return self.name(word, at);
                 }
                 let gives = Gives::function(word)
-                    .ok_or_else(|| Fault::new(at, format!("there is no function `{word}`")))?;
+                    .ok_or_else(|| Fault::new(at, format!("there is no function `{}`", shown(word))))?;
                 self.arguments(false)?;
                 gives
             }
@@ -244,7 +245,8 @@ impl<'a> Parser<'a> {
             return Ok((gives, place));
         }
         let problem = format!(
-            "there is no `{name}`: the event that comes is `async`, its data `async.data`; texts need quotes"
+            "there is no `{}`: the event that comes is `async`, its data `async.data`; texts need quotes",
+            shown(name)
         );
         Err(Fault::new(at, problem))
     }

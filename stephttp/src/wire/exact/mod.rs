@@ -19,6 +19,7 @@
 //! | `1.0` of a `serde_json::Value` or a `RawValue` | `1`, which is another value | as text |
 //! | `1e400` of a `RawValue` | nothing | as text |
 //! | `"\ud800"` of a `RawValue` | `"\ufffd"` | as text |
+//! | a `RawValue` of over 127 levels | nothing that is read again | as text |
 //! | `{"stephttp:json": …}` | the same, and would be taken for this form | as text |
 //!
 //! The form is around the whole value, and is taken off once. So what is inside is the user's own, whatever it looks like.
@@ -32,7 +33,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-pub(crate) use numbers::first_rounded;
+pub(crate) use numbers::{first_rounded, is_too_deep};
 
 /// The name of the form's only member.
 const NAME: &str = "stephttp:json";
@@ -253,6 +254,10 @@ mod tests {
             assert_eq!(returned::<Box<RawValue>>(text.get()).get(), json);
             assert_eq!(stored(raw(json)).get(), text.get());
         }
+        let deep = format!("{}0{}", "[".repeat(100_000), "]".repeat(100_000));
+        let text = stored_as::<Box<RawValue>>(raw(&deep));
+        assert!(text.get().starts_with(r#"{"stephttp:json":"#));
+        assert_eq!(returned::<Box<RawValue>>(text.get()).get(), deep);
         for json in ["-0", "100000", "1e+21", "1e-7", r#"["\ud83d\ude00","\\ud800"]"#, r#"{"b":0.5,"a":1}"#] {
             assert_eq!(stored_as::<Box<RawValue>>(raw(json)).get(), json);
             assert_eq!(stored(raw(json)).get(), json);

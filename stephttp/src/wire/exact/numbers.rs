@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 
 #[cfg(doc)]
 use crate::wire::limits::EVENT_INTEGER;
+use crate::wire::limits::JSON_LEVELS;
 
 /// Decimals of so many digits are all different as floats (`DBL_DIG` in C).
 const DIGITS: usize = 15;
@@ -25,7 +26,7 @@ struct Number<'a> {
 /// Whether a value comes back from the server with another text somewhere, but for white space and the order of members.
 pub(super) fn change(json: &str) -> bool {
     let mut numbers = Numbers::of(json);
-    numbers.any(|number| !number.is_kept()) || numbers.lone_surrogate
+    numbers.any(|number| !number.is_kept()) || numbers.lone_surrogate || numbers.is_too_deep()
 }
 
 /// The first number whose value others would find changed, if there is one: those who have no text of it. Integers
@@ -35,6 +36,13 @@ pub(crate) fn first_rounded(json: &str) -> Option<&str> {
         if number.is_integer { number.is_large() } else { !number.is_kept() && !number.keeps_its_value() }
     };
     Numbers::of(json).find(rounded).map(|number| number.text)
+}
+
+/// Whether a value has more levels than are read again.
+pub(crate) fn is_too_deep(json: &str) -> bool {
+    let mut numbers = Numbers::of(json);
+    numbers.by_ref().for_each(drop);
+    numbers.is_too_deep()
 }
 
 /// Whether a number looks as if the server had rounded it.
@@ -57,7 +65,7 @@ pub(super) fn through_floats(json: &str) -> Option<String> {
         copied = number.from + number.text.len();
     }
     floats.push_str(&json[copied..]);
-    (!numbers.lone_surrogate).then_some(floats)
+    (!numbers.lone_surrogate && !numbers.is_too_deep()).then_some(floats)
 }
 
 /// Whether two texts have the same numbers, in whichever order.
@@ -128,11 +136,18 @@ struct Numbers<'a> {
     at: usize,
     /// Whether there is half a surrogate pair in a text: it comes back as U+FFFD.
     lone_surrogate: bool,
+    /// Levels of arrays and objects that are open, and the most that were.
+    levels: (usize, usize),
 }
 
 impl<'a> Numbers<'a> {
     fn of(json: &'a str) -> Self {
-        Self { json, at: 0, lone_surrogate: false }
+        Self { json, at: 0, lone_surrogate: false, levels: (0, 0) }
+    }
+
+    /// Whether what was passed has more levels than are read again.
+    fn is_too_deep(&self) -> bool {
+        self.levels.1 > JSON_LEVELS
     }
 
     /// To the end of a text, of which the first quote is passed.
@@ -198,6 +213,15 @@ impl<'a> Iterator for Numbers<'a> {
                     }
                     let text = &self.json[from..self.at];
                     return Some(Number { text, from, is_integer, has_exponent });
+                }
+                b'{' | b'[' => {
+                    self.at += 1;
+                    self.levels.0 += 1;
+                    self.levels.1 = self.levels.1.max(self.levels.0);
+                }
+                b'}' | b']' => {
+                    self.at += 1;
+                    self.levels.0 = self.levels.0.saturating_sub(1);
                 }
                 _ => self.at += 1,
             }
@@ -396,6 +420,15 @@ pub(super) mod tests {
         ] {
             assert_eq!(change(json), is_changed, "{json}");
         }
+    }
+
+    #[test]
+    fn levels_are_counted_outside_of_texts() {
+        let nested = |levels: usize| format!("{}0{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(!is_too_deep(&nested(127)) && is_too_deep(&nested(128)));
+        assert!(!change(&nested(127)) && change(&nested(128)) && through_floats(&nested(128)).is_none());
+        assert!(!is_too_deep(&format!("{:?}", "[".repeat(128))));
+        assert!(!is_too_deep(&format!("[{}]", "[],".repeat(128))));
     }
 
     #[test]
