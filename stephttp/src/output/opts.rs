@@ -28,6 +28,7 @@ pub struct OutputOpts {
     pub(super) max_redirects: Option<u8>,
     pub(super) origins: Origins,
     pub(super) allow_credentials: bool,
+    pub(super) pass_headers: Vec<String>,
 }
 
 /// Whose scripts may read outputs.
@@ -60,7 +61,8 @@ impl OutputOpts {
     ///
     /// A path, such as `/api`, where the route is in a router that is nested there, or a gateway takes it away. With an origin, such
     /// as `https://results.example.com` or `https://example.com/api`, clients are redirected there, and it need not be
-    /// this process that has the route.
+    /// this process that has the route. Whichever app has it needs the same signing key, or has it as its fallback key: the
+    /// redirect is [signed](crate::Provider::output_route#who-may-read-what).
     ///
     /// ```
     /// # use axum::Router;
@@ -69,7 +71,7 @@ impl OutputOpts {
     /// let opts = SetupOpts::new("https://example.com").signing_key("signkey-prod-12345678");
     /// let inngest = Provider::setup(opts.output(OutputOpts::new().prefix("/api")))?;
     /// let api = Router::new().merge(inngest.output_route());
-    /// // https://example.com/api/runs/01J…/output?token=…
+    /// // https://example.com/api/runs/01J…/output?token=…&signature=…
     /// let app: Router = Router::new().nest("/api", api).layer(inngest.layer());
     /// # Ok(app) }
     /// ```
@@ -114,6 +116,20 @@ impl OutputOpts {
     /// script that asked the endpoint with `credentials: "include"` asks for the output so, too.
     pub fn allow_credentials(mut self, allow: bool) -> Self {
         self.allow_credentials = allow;
+        self
+    }
+
+    /// Passes these headers of a run's response on, besides [those that always are](crate::Provider::output_route#headers).
+    ///
+    /// What they say, Inngest can make up, and browsers or proxies may act on it: name what the app's handlers set, and its
+    /// clients read.
+    ///
+    /// ```
+    /// # use stephttp::OutputOpts;
+    /// let opts = OutputOpts::new().pass_headers(["signature", "signature-input"]);
+    /// ```
+    pub fn pass_headers<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
+        self.pass_headers.extend(names.into_iter().map(Into::into));
         self
     }
 }

@@ -27,6 +27,7 @@ use crate::client::{ApiClient, Configuration};
 use crate::function;
 use crate::layer::{DurableLayer, Jobs, Routes};
 use crate::middleware::Chain;
+use crate::output::Room;
 use crate::untrusted::{Complaint, Complaints};
 use output_route::OutputRoute;
 
@@ -52,6 +53,8 @@ pub(crate) struct Shared {
     /// Wakes those who wait for that.
     drained: Notify,
     output_route: OutputRoute,
+    /// For outputs.
+    room: Room,
     /// It has been said that two layers are stacked.
     said_stacked: AtomicBool,
     complaints: Complaints,
@@ -90,6 +93,7 @@ impl Provider {
                 draining: AtomicBool::new(false),
                 drained: Notify::new(),
                 output_route: OutputRoute::default(),
+                room: Room::default(),
                 said_stacked: AtomicBool::new(false),
                 complaints: Complaints::default(),
             }),
@@ -116,6 +120,13 @@ impl Provider {
 impl fmt::Debug for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Provider").field("settings", &self.shared.settings).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+impl Provider {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 }
 
@@ -155,6 +166,11 @@ impl Shared {
     /// Whether a log line that strangers can cause may be written; with how many of its kind were left out before it.
     pub(crate) fn admits_line(&self, complaint: Complaint) -> Option<u64> {
         self.complaints.admit(complaint)
+    }
+
+    /// For the outputs that the route holds.
+    pub(crate) fn room(&self) -> &Room {
+        &self.room
     }
 
     pub(crate) fn is_draining(&self) -> bool {
