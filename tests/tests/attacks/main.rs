@@ -3,6 +3,9 @@
 //! A stranger has the app's address and no key. Memory and time are compared with those of plain axum in the same run, so the
 //! bounds hold on any machine. The bounds are generous: an attack that works exceeds them many times over.
 
+mod liar;
+mod outputs;
+mod sealed;
 mod turn;
 
 use peak_alloc::PeakAlloc;
