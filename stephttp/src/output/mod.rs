@@ -96,7 +96,10 @@ async fn answer(shared: &Shared, asked: &Asked) -> Response {
                 }
                 respond::failed(Failure::Unrestorable)
             }
-            Err(Unrestored::NoRoom) => respond::unavailable(None),
+            Err(Unrestored::NoRoom) => {
+                wait::say_full(shared, asked.run_id);
+                respond::unavailable(None)
+            }
         },
         Waited::Failed(failure) => respond::failed(failure),
         Waited::Unavailable(after) => respond::unavailable(after),

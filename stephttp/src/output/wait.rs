@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::Asked;
 use super::read::{Answer, Failure, Output, Unavailable, read};
 use crate::provider::Shared;
+use crate::run::RunId;
 use crate::untrusted::Complaint;
 
 /// How long a request that comes while the process drains is kept: longer than not at all, since the client may be back at
@@ -50,6 +51,17 @@ pub(super) async fn wait(shared: &Shared, asked: &Asked) -> Waited {
         biased;
         waited = Waiting::new(most).wait(shared, asked) => waited,
         () = shared.drained() => Waited::Running,
+    }
+}
+
+/// Logs that there was no room for an output.
+pub(super) fn say_full(shared: &Shared, run_id: RunId) {
+    if let Some(left_out) = shared.admits_line(Complaint::Output) {
+        tracing::warn!(
+            %run_id,
+            left_out,
+            "a client does not get its run's output for now: the outputs that others are being given fill 32 MiB"
+        );
     }
 }
 
@@ -109,13 +121,7 @@ impl Waiting {
                 },
                 Answer::Running => self.after_running(began),
                 Answer::Busy => {
-                    if let Some(left_out) = complain() {
-                        tracing::warn!(
-                            %run_id,
-                            left_out,
-                            "a client does not get its run's output for now: those that wait for their clients fill 32 MiB"
-                        );
-                    }
+                    say_full(shared, run_id);
                     return Waited::Unavailable(None);
                 }
                 Answer::Unavailable(Unavailable { why, after }) => match self.after_failure(after) {

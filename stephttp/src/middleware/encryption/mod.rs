@@ -43,7 +43,7 @@ use key::{Key, Keys};
 ///
 /// What comes back is opened: the same, the `data` of events that were waited for, and results of invoked functions. Values
 /// that are not sealed pass, so a run may go on that began without encryption. A response is sealed with its run's id, and
-/// opened for that run's client alone.
+/// opened for that run's client alone; the JS package opens it as `{"stephttp:response": "<run id>", "body": …}`.
 ///
 /// The request's method, path, query, content type and client address are stored readable, as are the response's status and
 /// headers, names, ids, sizes and times, the messages of errors, data sent with signals, and all that Inngest itself is asked to do, such as

@@ -103,3 +103,36 @@ fn failure(error: EncryptionError) -> Failure {
         _ => Failure::new(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::SystemTime;
+
+    use http::HeaderMap;
+    use serde_json::value::to_raw_value;
+
+    use super::*;
+    use crate::wire::StepHash;
+
+    #[tokio::test]
+    async fn what_nobody_has_sealed_for_the_run_is_not_opened() {
+        let encryption = Encryption::new("a key").unwrap();
+        let sealed = encryption.seal_value(&to_raw_value("secret").unwrap()).unwrap().into_owned();
+        let execution = Arc::new(Execution::new(RunId::new(SystemTime::now()), Some(1), HeaderMap::new()));
+        for (kind, opens) in [
+            (None, true),
+            (Some(StepKind::Run), true),
+            (Some(StepKind::SendEvent), true),
+            (Some(StepKind::SendSignal), true),
+            (Some(StepKind::Invoke), true),
+            (Some(StepKind::WaitForSignal), false),
+            (Some(StepKind::Fetch), false),
+            (Some(StepKind::AiInfer), false),
+        ] {
+            let step = StepContext::new(execution.clone(), "step".to_owned(), 0, StepHash::of("step"), kind);
+            let restored = encryption.restore_step_output(&step, sealed.clone()).await.unwrap();
+            assert_eq!(restored.get() == r#""secret""#, opens, "{kind:?}");
+        }
+    }
+}
