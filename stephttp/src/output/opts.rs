@@ -62,7 +62,7 @@ impl OutputOpts {
     /// A path, such as `/api`, where the route is in a router that is nested there, or a gateway takes it away. With an origin, such
     /// as `https://results.example.com` or `https://example.com/api`, clients are redirected there, and it need not be
     /// this process that has the route. Whichever app has it needs the same signing key, or has it as its fallback key: the
-    /// redirect is [signed](crate::Provider::output_route#who-may-read-what).
+    /// redirect is [signed](crate::Provider::output_route).
     ///
     /// ```
     /// # use axum::Router;
@@ -119,7 +119,7 @@ impl OutputOpts {
         self
     }
 
-    /// Passes these headers of a run's response on, besides [those that always are](crate::Provider::output_route#headers).
+    /// Passes these headers of a run's response on, besides [those that always are](crate::Provider::output_route).
     ///
     /// What they say, Inngest can make up, and browsers or proxies may act on it: name what the app's handlers set, and its
     /// clients read.

@@ -55,11 +55,11 @@ async fn one_answer_of_garbage_is_an_accident_where_repeating_the_call_is_safe()
 
 #[tokio::test]
 async fn a_token_or_an_id_that_fills_the_answer_is_none() {
-    let answer = |fn_id: &str, token: &str| {
+    let answer = |fn_id: &str, token: &str| -> &'static str {
         let answer = format!(
             r#"{{"data":{{"fn_id":"{fn_id}","app_id":"a","run_id":"01M817NZCZ3BTTPY1FEX7T2M4B","token":"{token}"}}}}"#
         );
-        &*answer.leak()
+        answer.leak()
     };
     for (length, is_one) in [(4 * 1024, true), (4 * 1024 + 1, false)] {
         let server = Server::answers(&[(200, answer("f", &"t".repeat(length)))]).await;

@@ -11,12 +11,12 @@ use inngest::{Provider, SetupOpts};
 use reqwest::{Client, Method, RequestBuilder};
 use stephttp_tests::{RawClient, serve, signed_query};
 
-pub const RUN_ID: &str = "01M817NZCZ3BTTPY1FEX7T2M4B";
-pub const TOKEN: &str = "ey.a-run_token";
-pub const KEY: &str = "signkey-test-5ec2e7000000000000000000000000000000000000000000000000000000aaaa";
+pub(crate) const RUN_ID: &str = "01M817NZCZ3BTTPY1FEX7T2M4B";
+pub(crate) const TOKEN: &str = "ey.a-run_token";
+pub(crate) const KEY: &str = "signkey-test-5ec2e7000000000000000000000000000000000000000000000000000000aaaa";
 
 /// Where an Inngest is that answers every question so, and how often it was asked.
-pub async fn inngest(
+pub(crate) async fn inngest(
     answer: impl Fn(&Request) -> Response<Body> + Clone + Send + Sync + 'static,
 ) -> (String, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
@@ -31,7 +31,7 @@ pub async fn inngest(
 }
 
 /// What Inngest passes on as the response of [`RUN_ID`].
-pub fn responds(headers: &[(&str, &str)], body: impl Into<Body>) -> Response<Body> {
+pub(crate) fn responds(headers: &[(&str, &str)], body: impl Into<Body>) -> Response<Body> {
     let response = Response::builder().header("x-run-id", RUN_ID);
     headers
         .iter()
@@ -41,18 +41,18 @@ pub fn responds(headers: &[(&str, &str)], body: impl Into<Body>) -> Response<Bod
 }
 
 /// An app whose only route is the output route, with [`KEY`].
-pub struct App {
-    pub provider: Provider,
-    pub origin: String,
+pub(crate) struct App {
+    pub(crate) provider: Provider,
+    pub(crate) origin: String,
     client: Client,
 }
 
 impl App {
-    pub async fn new(inngest: &str, configure: impl FnOnce(SetupOpts) -> SetupOpts) -> Self {
+    pub(crate) async fn new(inngest: &str, configure: impl FnOnce(SetupOpts) -> SetupOpts) -> Self {
         Self::made(inngest, configure, |provider| provider.output_route().layer(provider.layer())).await
     }
 
-    pub async fn made(
+    pub(crate) async fn made(
         inngest: &str,
         configure: impl FnOnce(SetupOpts) -> SetupOpts,
         routes: impl FnOnce(&Provider) -> Router,
@@ -65,22 +65,22 @@ impl App {
     }
 
     /// A request with the URL that the app makes for [`RUN_ID`].
-    pub fn ask(&self) -> RequestBuilder {
+    pub(crate) fn ask(&self) -> RequestBuilder {
         self.request(Method::GET, &path(RUN_ID))
     }
 
-    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.origin))
     }
 }
 
 /// Where a run's output is.
-pub fn path(run_id: &str) -> String {
+pub(crate) fn path(run_id: &str) -> String {
     format!("/runs/{run_id}/output?{}", signed_query(KEY, run_id, TOKEN))
 }
 
 /// A client that has asked, and reads no more than the head of what it gets; with that.
-pub async fn slow_reader(origin: &str, path: &str) -> (RawClient, String) {
+pub(crate) async fn slow_reader(origin: &str, path: &str) -> (RawClient, String) {
     let mut client = RawClient::connect(origin).await;
     client.send(format!("GET {path} HTTP/1.1\r\nhost: app\r\n\r\n")).await;
     let head = client.read_until("\r\n\r\n").await;
