@@ -55,23 +55,24 @@ async fn one_answer_of_garbage_is_an_accident_where_repeating_the_call_is_safe()
 
 #[tokio::test]
 async fn a_token_or_an_id_that_fills_the_answer_is_none() {
-    let answer = |fn_id: &str, token: &str| -> &'static str {
+    let answering = async |fn_id: &str, token: &str| {
         let answer = format!(
             r#"{{"data":{{"fn_id":"{fn_id}","app_id":"a","run_id":"01M817NZCZ3BTTPY1FEX7T2M4B","token":"{token}"}}}}"#
         );
-        answer.leak()
+        let server = Server::new(move |_, _| Some(crate::server::respond(200, answer.clone()))).await;
+        server.client().checkpoint_new_run(&new_run()).await
     };
     for (length, is_one) in [(4 * 1024, true), (4 * 1024 + 1, false)] {
-        let server = Server::answers(&[(200, answer("f", &"t".repeat(length)))]).await;
-        let run = server.client().checkpoint_new_run(&new_run()).await.unwrap();
+        let run = answering("f", &"t".repeat(length)).await.unwrap();
         assert_eq!(run.token.is_some(), is_one, "{length}");
     }
-    let server = Server::answers(&[(200, answer(&"f".repeat(100_000), "t"))]).await;
-    let error = server.client().checkpoint_new_run(&new_run()).await.unwrap_err();
+    let error = answering(&"f".repeat(100_000), "t").await.unwrap_err();
     assert_eq!(error.kind(), ApiErrorKind::Answer);
     // Garbage is not quoted at length.
-    let server = Server::answers(&[(200, &*format!("\"{}\"", "x".repeat(100_000)).leak())]).await;
+    let garbage = format!("\"{}\"", "x".repeat(100_000));
+    let server = Server::new(move |_, _| Some(crate::server::respond(200, garbage.clone()))).await;
     let error = server.client().checkpoint_new_run(&new_run()).await.unwrap_err();
+    assert_eq!(error.kind(), ApiErrorKind::Answer);
     assert!(error.to_string().len() < 1_000, "{error}");
 }
 
