@@ -103,7 +103,7 @@ impl EncryptionError {
 impl fmt::Display for EncryptionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(field) = &self.field {
-            write!(f, "the event's field \"{}\": ", shown(field))?;
+            write!(f, "the event's field {:?}: ", shown(field).to_string())?;
         }
         let detail = &self.detail;
         match self.kind {
