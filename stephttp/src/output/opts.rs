@@ -59,8 +59,8 @@ impl OutputOpts {
 
     /// What stands before the route's path where clients see it; nothing unless set.
     ///
-    /// A path, such as `/api`, where the route is in a router that is nested there, or a gateway takes it away. With an origin, such
-    /// as `https://results.example.com` or `https://example.com/api`, clients are redirected there, and it need not be
+    /// A path, such as `/api`, where the route is in a router that is nested there, or a gateway takes it away. With an origin,
+    /// such as `https://results.example.com` or `https://example.com/api`, clients are redirected there, and it need not be
     /// this process that has the route. Whichever app has it needs the same signing key, or has it as its fallback key: the
     /// redirect is [signed](crate::Provider::output_route).
     ///

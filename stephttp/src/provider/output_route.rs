@@ -97,30 +97,32 @@ impl Provider {
     /// # Headers
     ///
     /// Whoever can change what Inngest stores can change the headers of responses. So these pass, and no others, of a handler's
-    /// response: those that describe it (`Content-…`, `ETag`, `Last-Modified`, `Accept-Ranges`, `Vary`, `Link`), that say what to do next
-    /// (`Location`, `Retry-After`, `Allow`, `WWW-Authenticate`, `RateLimit…`, `Deprecation`, `Sunset`, `Idempotency-Key`), `Set-Cookie`,
-    /// those that restrict a page (`Content-Security-Policy`, `Permissions-Policy`, `Cross-Origin-…`), and those of the application's own that
-    /// begin with `X-`, but for what proxies and browsers act on (`X-Accel-…`, `X-Sendfile`, `X-DNS-Prefetch-Control`, …).
-    /// `Clear-Site-Data`, `Refresh`, `Service-Worker-Allowed`, `Strict-Transport-Security`, `Expires` and the like do not pass;
-    /// [`OutputOpts::pass_headers`](crate::OutputOpts::pass_headers) names others that do. Of `Access-Control-…` the route
-    /// says its [own](crate::OutputOpts::allow_origins) alone.
+    /// response: those that describe it (`Content-…`, `ETag`, `Last-Modified`, `Accept-Ranges`, `Vary`, `Link`), that say what
+    /// to do next (`Location`, `Retry-After`, `Allow`, `WWW-Authenticate`, `RateLimit…`, `Deprecation`, `Sunset`,
+    /// `Idempotency-Key`), `Set-Cookie`, those that restrict a page (`Content-Security-Policy`, `Permissions-Policy`,
+    /// `Cross-Origin-…`), and those of the application's own that begin with `X-`, but for what proxies and browsers act on
+    /// (`X-Accel-…`, `X-Sendfile`, `X-DNS-Prefetch-Control`, …). `Clear-Site-Data`, `Refresh`, `Service-Worker-Allowed`,
+    /// `Strict-Transport-Security`, `Expires` and the like do not pass;
+    /// [`OutputOpts::pass_headers`](crate::OutputOpts::pass_headers) names others that do. Of `Access-Control-…` the route says
+    /// its [own](crate::OutputOpts::allow_origins) alone.
     ///
     /// # Memory
     ///
-    /// Each client that waits holds a connection to Inngest open. An output comes from there as the client takes it: one that takes it
-    /// slowly holds some 200 KiB here. When the connection to Inngest breaks off in the middle, so does the client's.
+    /// Each client that waits holds a connection to Inngest open. An output comes from there as the client takes it: one that
+    /// takes it slowly holds some 300 KiB here. When the connection to Inngest breaks off in the middle, so does the client's.
     ///
-    /// What middlewares restore is read whole before it is passed on, and so is what is no handler's response; an output has 8 MiB at
-    /// most. All that has over 64 KiB shares 32 MiB. Who finds no room within five seconds gets a 503; meanwhile clients are
-    /// cut off that have not taken theirs within a minute, and may ask again.
+    /// What middlewares restore is read whole before it is passed on, and so is what is no handler's response; an output has 8
+    /// MiB at most. All that has over 64 KiB shares 32 MiB. Who finds no room within five seconds gets a 503; meanwhile clients
+    /// are cut off that have not taken theirs within a minute, and may ask again.
     ///
     /// # Who may read what
     ///
-    /// The token is the right to read one run's output, and nothing else. It is all that is shown to Inngest: no signing key is. The
-    /// `signature` says that this app has made the URL: a code (HMAC-SHA256) over the run and the token, keyed with what is derived from
-    /// the signing key. So nobody can have the route ask for an output, and [restore](crate::middleware::Middleware::restore_response_body)
-    /// it, whom the app has not sent there. Codes of the fallback key are accepted too, so keys change here as they do for
-    /// Inngest's calls. Without any key, in dev mode, there is no code and none is asked for.
+    /// The token is the right to read one run's output, and nothing else. It is all that is shown to Inngest: no signing key
+    /// is. The `signature` says that this app has made the URL: a code (HMAC-SHA256) over the run and the token, keyed with
+    /// what is derived from the signing key. So nobody can have the route ask for an output, and
+    /// [restore](crate::middleware::Middleware::restore_response_body) it, whom the app has not sent there. Codes of the
+    /// fallback key are accepted too, so keys change here as they do for Inngest's calls. Without any key, in dev mode, there
+    /// is no code and none is asked for.
     ///
     /// Both are part of the URL, so keep that out of logs. Requests to the route are not recorded, also with
     /// [`track_all_endpoints`](crate::SetupOpts::track_all_endpoints).

@@ -66,8 +66,8 @@ impl Encryption {
         }
     }
 
-    /// Opens the body of a run's response, as Inngest gives it, if that is what it was sealed as: the response of this run. One that
-    /// is not marked as sealed stays as it is.
+    /// Opens the body of a run's response, as Inngest gives it, if that is what it was sealed as: the response of this run. One
+    /// that is not marked as sealed stays as it is.
     ///
     /// Use this where the body goes on to a client, as the [output route](crate::Provider::output_route) does. With
     /// [`open_body`](Self::open_body) whoever can change what Inngest answers, or have a handler answer with what it was sent,

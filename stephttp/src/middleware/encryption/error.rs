@@ -29,7 +29,8 @@ pub enum EncryptionErrorKind {
     Version0,
     /// The value is marked as sealed, but what it holds cannot be a sealed value.
     Malformed,
-    /// The value was sealed as something else than the response of this run; see [`open_response`](super::Encryption::open_response).
+    /// The value was sealed as something else than the response of this run; see
+    /// [`open_response`](super::Encryption::open_response).
     NotThisResponse,
     /// An event's data is no JSON object.
     NotAnObject,

@@ -46,9 +46,10 @@ use key::{Key, Keys};
 /// opened for that run's client alone; the JS package opens it as `{"stephttp:response": "<run id>", "body": …}`.
 ///
 /// The request's method, path, query, content type and client address are stored readable, as are the response's status and
-/// headers, names, ids, sizes and times, the messages of errors, data sent with signals, and all that Inngest itself is asked to do, such as
-/// [`fetch`](crate::Step::fetch) and [`ai_infer`](crate::Step::ai_infer), with its results. Sealed data is a third longer, and
-/// it is the sealed data that Inngest's limits apply to. Middlewares that are added before this one get sealed data.
+/// headers, names, ids, sizes and times, the messages of errors, data sent with signals, and all that Inngest itself is asked
+/// to do, such as [`fetch`](crate::Step::fetch) and [`ai_infer`](crate::Step::ai_infer), with its results. Sealed data is a
+/// third longer, and it is the sealed data that Inngest's limits apply to. Middlewares that are added before this one get
+/// sealed data.
 ///
 /// # Who reads the response
 ///
@@ -143,8 +144,8 @@ impl Encryption {
 
     /// Opens what is sealed, and seals nothing: for the time in which not every service has the key, or still has it.
     ///
-    /// Only what is itself marked as sealed is sealed all the same, such as a client's body that looks like a sealed value: it comes
-    /// back as it was, and nobody has another's secret opened by sending it.
+    /// Only what is itself marked as sealed is sealed all the same, such as a client's body that looks like a sealed value: it
+    /// comes back as it was, and nobody has another's secret opened by sending it.
     #[doc(alias = "decryptOnly")]
     #[must_use]
     pub fn decrypt_only(mut self) -> Self {
