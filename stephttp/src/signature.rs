@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
+use crate::run::RunId;
+
 /// How far a signature's time may be from ours, in either direction.
 const TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
@@ -74,19 +76,37 @@ impl SigningKey {
 
     /// Begins to verify a body that comes in parts.
     pub(crate) fn verification(&self) -> Verification {
-        Verification(self.keyed())
+        Verification(hmac(self.digits.as_bytes()))
     }
 
-    fn code(&self, body: &[u8], seconds: u64) -> Hmac<Sha256> {
-        let mut code = self.keyed();
-        code.update(body);
-        code.update(seconds.to_string().as_bytes());
+    /// By which this app's output route knows a URL that the app has made: a code over the run and its token, in hex.
+    pub(crate) fn output_signature(&self, run_id: RunId, token: &str) -> String {
+        hex::encode(self.output_code(run_id, token).finalize().into_bytes())
+    }
+
+    /// Whether `signature` is this key's for a run and its token. The comparison takes the same time wherever the codes differ.
+    pub(crate) fn verifies_output(&self, signature: &str, run_id: RunId, token: &str) -> bool {
+        let code = hex::decode(signature);
+        code.is_ok_and(|code| self.output_code(run_id, token).verify_slice(&code).is_ok())
+    }
+
+    /// Keyed with a code of a constant, which ends in no digit and so is none of a request's body and its time: what signs requests
+    /// is never used on a text that others choose.
+    fn output_code(&self, run_id: RunId, token: &str) -> Hmac<Sha256> {
+        let mut key = hmac(self.digits.as_bytes());
+        key.update(b"stephttp: URLs of the output route");
+        let mut code = hmac(&key.finalize().into_bytes());
+        // A run id is always as long.
+        code.update(run_id.to_string().as_bytes());
+        code.update(token.as_bytes());
         code
     }
 
-    fn keyed(&self) -> Hmac<Sha256> {
-        Hmac::<Sha256>::new_from_slice(self.digits.as_bytes())
-            .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"))
+    fn code(&self, body: &[u8], seconds: u64) -> Hmac<Sha256> {
+        let mut code = hmac(self.digits.as_bytes());
+        code.update(body);
+        code.update(seconds.to_string().as_bytes());
+        code
     }
 }
 
@@ -94,6 +114,10 @@ impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SigningKey(..)")
     }
+}
+
+fn hmac(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"))
 }
 
 /// What a signature says. Whether it is right, only the body shows.
@@ -178,6 +202,24 @@ mod tests {
         {
             assert!(!key.verifies(garbage, b"body", at(1_000_000)), "{garbage}");
         }
+    }
+
+    #[test]
+    fn an_output_s_signature_holds_for_its_run_and_token_only() {
+        let key = SigningKey::parse(KEY).unwrap();
+        let run_id: RunId = "01M817NZCZ3BTTPY1FEX7T2M4B".parse().unwrap();
+        let other: RunId = "01M817NZCZ3BTTPY1FEX7T2M4C".parse().unwrap();
+        let signature = key.output_signature(run_id, "token");
+        // Processes of other versions read it: it must not change.
+        assert_eq!(signature, "2b53b47604305b9f846b3fdd03ea67da7d4b72cc49adcb3f57ec05a5380599c6");
+        assert!(key.verifies_output(&signature, run_id, "token"));
+        assert!(!key.verifies_output(&signature, other, "token"));
+        assert!(!key.verifies_output(&signature, run_id, "tokem"));
+        for garbage in ["", "zz", "00", &signature[..62], &format!("{signature}00")] {
+            assert!(!key.verifies_output(garbage, run_id, "token"), "{garbage}");
+        }
+        let another = SigningKey::parse("0123").unwrap();
+        assert!(!another.verifies_output(&signature, run_id, "token"));
     }
 
     #[test]

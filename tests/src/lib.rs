@@ -3,12 +3,14 @@
 mod log;
 mod raw;
 mod scramble;
+mod signed;
 mod stage;
 mod world;
 
 pub use log::Logs;
 pub use raw::RawClient;
 pub use scramble::Scramble;
+pub use signed::signed_query;
 pub use stage::{Door, Stage};
 pub use world::{Effects, World, WorldBuilder, serve};
 

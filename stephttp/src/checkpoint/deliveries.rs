@@ -260,7 +260,7 @@ pub struct Undelivered {
 
 impl Undelivered {
     /// Requests that were still under way when the time was up: their handlers had not answered, or their clients had not
-    /// had the whole of a response that is recorded.
+    /// had the whole of a response that is recorded, or of an output.
     #[must_use]
     pub fn requests(&self) -> usize {
         self.requests

@@ -6,13 +6,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http_body::Body as HttpBody;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
-use super::error::Credential;
+use super::error::{BoxError, Credential};
 use super::extras::Extras;
 use super::retry::{self, Attempts};
 use super::{ApiClient, ApiError, Patience};
+use crate::untrusted::shown;
 use crate::wire::{ApiErrorBody, headers};
 
 pub(super) static SDK: HeaderName = HeaderName::from_static(headers::SDK);
@@ -22,8 +24,6 @@ static ENV: HeaderName = HeaderName::from_static(headers::ENV);
 const ANSWER_BYTES: usize = 1024 * 1024;
 /// Bytes of a run's memoized steps.
 const MEMO_BYTES: usize = 64 * 1024 * 1024;
-/// Characters of what the API says when it refuses.
-const MESSAGE_CHARS: usize = 200;
 
 /// What is asked of the API.
 pub(super) struct Call<'a> {
@@ -90,7 +90,8 @@ impl ApiClient {
         call: Call<'_>,
         patience: Patience,
     ) -> Result<T, ApiError> {
-        self.call(call, patience, |answer| serde_json::from_slice(&answer)).await
+        self.call(call, patience, |answer| serde_json::from_slice(&answer).map_err(|error| error.to_string()))
+            .await
     }
 
     /// Makes a call and reads its answer.
@@ -98,16 +99,10 @@ impl ApiClient {
         &self,
         call: Call<'_>,
         patience: Patience,
-        read: impl FnOnce(Bytes) -> Result<T, serde_json::Error>,
+        read: impl Fn(Bytes) -> Result<T, String>,
     ) -> Result<T, ApiError> {
         let mut attempts = Attempts::begin(patience, &self.inner.limits);
-        let outcome = self.persist(&call, &mut attempts).await.and_then(|answer| {
-            read(answer).map_err(|error| {
-                let error = ApiError::answer(error.to_string());
-                attempts.note(&error);
-                error
-            })
-        });
+        let outcome = self.persist(&call, &mut attempts, read).await;
         if let Some(extras) = call.extras {
             extras.made(attempts.made());
         }
@@ -118,14 +113,20 @@ impl ApiClient {
     }
 
     /// Attempts, until one succeeds, fails for good, or patience is at its end.
-    async fn persist(&self, call: &Call<'_>, attempts: &mut Attempts) -> Result<Bytes, ApiError> {
+    async fn persist<T>(
+        &self,
+        call: &Call<'_>,
+        attempts: &mut Attempts,
+        read: impl Fn(Bytes) -> Result<T, String>,
+    ) -> Result<T, ApiError> {
         loop {
             let outcome = self.authenticated(call, attempts).await;
             if call.credential == Credential::SigningKey {
                 self.note(outcome.as_ref().err());
             }
-            let error = match outcome {
-                Ok(answer) => return Ok(answer),
+            let error = match outcome.map(&read) {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(garbage)) => attempts.garbled(&garbage),
                 Err(error) => error,
             };
             let Some(delay) = attempts.wait_after(&error, call.repeatable) else { return Err(error) };
@@ -220,20 +221,14 @@ impl ApiClient {
     }
 
     /// One request and its whole answer, whatever its status.
-    pub(super) async fn send(
+    async fn send(
         &self,
         request: Request<Full<Bytes>>,
         answer_bytes: usize,
         timeout: Duration,
     ) -> Result<Response<Bytes>, ApiError> {
         let exchange = async {
-            let response = self.inner.http.request(request).await;
-            let (head, body) = response
-                .map_err(|error| {
-                    let sent = !error.is_connect();
-                    ApiError::unreachable(error, sent)
-                })?
-                .into_parts();
+            let (head, body) = self.begin(request, timeout).await?.into_parts();
             let body = Limited::new(body, answer_bytes).collect().await.map_err(|error| {
                 if error.is::<LengthLimitError>() {
                     ApiError::answer(format!("it has over {answer_bytes} bytes"))
@@ -244,6 +239,19 @@ impl ApiClient {
             Ok(Response::from_parts(head, body.to_bytes()))
         };
         tokio::time::timeout(timeout, exchange).await.map_err(|_| ApiError::timed_out())?
+    }
+
+    /// One request, and its answer's head.
+    pub(super) async fn begin(
+        &self,
+        request: Request<Full<Bytes>>,
+        timeout: Duration,
+    ) -> Result<Response<impl HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static>, ApiError> {
+        let response = tokio::time::timeout(timeout, self.inner.http.request(request)).await;
+        response.map_err(|_| ApiError::timed_out())?.map_err(|error| {
+            let sent = !error.is_connect();
+            ApiError::unreachable(error, sent)
+        })
     }
 
     /// Whether the last call found Inngest out of reach.
@@ -278,5 +286,5 @@ fn error_message(answer: &[u8]) -> String {
         Ok(body) if !body.error.is_empty() => body.error,
         _ => String::from_utf8_lossy(answer).trim().to_owned(),
     };
-    message.chars().take(MESSAGE_CHARS).collect()
+    shown(&message).to_string()
 }

@@ -9,6 +9,7 @@ use super::call::Call;
 use super::extras::Extras;
 use super::{ApiClient, ApiError, Patience, at, uri};
 use crate::run::RunId;
+use crate::untrusted::shown;
 use crate::wire::limits::{FIRST_CALL_BYTES, STEP_OUTPUT_BYTES};
 use crate::wire::{
     ApiResult, CheckpointAsyncRequest, CheckpointNewRunRequest, CheckpointRun, CheckpointStepsRequest,
@@ -272,7 +273,8 @@ impl ApiClient {
         patience: Patience,
     ) -> Result<MemoizedSteps, ApiError> {
         let url = uri(&at(&self.inner.base, &format!("v0/runs/{run_id}/actions")));
-        self.call(Call::get(&url), patience, MemoizedSteps::parse).await
+        let read = |answer| MemoizedSteps::parse(answer).map_err(|error| error.to_string());
+        self.call(Call::get(&url), patience, read).await
     }
 
     async fn post(&self, run_id: RunId, what: &str, body: Bytes, repeatable: bool) -> Result<(), ApiError> {
@@ -290,7 +292,7 @@ fn encode(request: &impl Serialize) -> Result<Bytes, ApiError> {
 }
 
 fn parse_run_id(text: &str) -> Result<RunId, ApiError> {
-    text.parse().map_err(|error| ApiError::request(format!("the run's id is `{text}`, but {error}")))
+    text.parse().map_err(|error| ApiError::request(format!("the run's id is `{}`, but {error}", shown(text))))
 }
 
 /// Refuses what the server would drop silently, or crash on.
@@ -302,13 +304,13 @@ fn check(ops: &[Op<'_>]) -> Result<(), ApiError> {
         if bytes > STEP_OUTPUT_BYTES {
             return Err(ApiError::request(format!(
                 "the step `{}` has {bytes} bytes of data, and the server keeps no more than 4 MiB",
-                name()
+                shown(&name())
             )));
         }
         if matches!(op.op, OpCode::StepError | OpCode::StepFailed) && op.error.is_none() {
             return Err(ApiError::request(format!(
                 "the step `{}` is said to have failed, without an error that says why",
-                name()
+                shown(&name())
             )));
         }
     }

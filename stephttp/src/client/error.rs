@@ -8,7 +8,7 @@ use http::{StatusCode, Uri};
 
 use super::retry::is_worth_retrying;
 
-type BoxError = Box<dyn Error + Send + Sync>;
+pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Why a call to Inngest's API failed, after all its attempts.
 ///
@@ -103,7 +103,7 @@ impl ApiError {
         }
     }
 
-    /// For how long the API asks to wait, by `Retry-After`.
+    /// For how long the API asks to wait, by `Retry-After`; an hour at most.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.inner.retry_after
@@ -133,7 +133,7 @@ impl ApiError {
         this
     }
 
-    pub(super) fn timed_out() -> Self {
+    pub(crate) fn timed_out() -> Self {
         let mut this = Self::new(ApiErrorKind::TimedOut, "");
         this.inner.unclear = true;
         this

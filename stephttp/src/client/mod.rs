@@ -35,6 +35,7 @@ pub(crate) use error::report;
 pub use error::{ApiError, ApiErrorKind};
 pub(crate) use events::{EventApi, SendEventsError};
 pub(crate) use extras::Extras;
+pub(crate) use output::OutputBody;
 pub(crate) use retry::{Patience, is_worth_retrying, parse_retry_after};
 pub(crate) use standing::{NoState, STATUS_LAG};
 
@@ -44,6 +45,9 @@ use crate::provider::{Connection, SetupError, bare};
 
 /// Connections kept open to the API when nothing is sent.
 const IDLE_CONNECTIONS: usize = 64;
+/// What a connection reads ahead, at most: a client that takes its run's output slowly holds so much of it. An answer's head has to
+/// fit, too.
+const READ_BYTES: usize = 64 * 1024;
 /// How long connecting to the API may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -80,7 +84,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// # Retries
 ///
 /// A call is tried again when there was no connection or it broke off, when the answer did not come in time, and after
-/// 408, 429 and 5xx: by default up to four times, after 100, 200, 400 and 800 ms, each with as much again of jitter.
+/// 408, 429 and 5xx: by default up to four times, after 100, 200, 400 and 800 ms, each with as much again of jitter. An
+/// answer that says that the call was taken, and makes no sense otherwise, is asked for once more.
 /// `Retry-After`, in seconds or as a date, is waited for instead, or the call given up when that is longer than the
 /// [total timeout](ApiClientBuilder::total_timeout) leaves. Other refusals are final.
 ///
@@ -193,6 +198,7 @@ impl ApiClient {
         let http = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .http1_max_buf_size(READ_BYTES)
             .build(tls);
         let base = connection.base_url.clone();
         let inner = Inner {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, Uri};
-use http_body_util::Full;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
 
 use super::call::SDK;
 use super::error::Credential;
@@ -15,18 +16,21 @@ use crate::wire::headers;
 /// Inngest answers after five minutes at the latest, so a connection that says nothing for longer is dead.
 const LONGEST_ANSWER: Duration = Duration::from_secs(5 * 60 + 30);
 
-/// Bytes of an output: what a re-entry can answer with is half of it.
-const OUTPUT_BYTES: usize = 16 * 1024 * 1024;
+/// The answer's body, as it comes.
+pub(crate) type OutputBody = UnsyncBoxBody<Bytes, ApiError>;
 
 impl ApiClient {
     /// Asks once for a run's output. The answer, of whatever status, comes when the run has ended, or after five minutes.
     ///
     /// The token is all that is shown: it is a client's, so it must be no use that this app has keys.
+    ///
+    /// # Cancellation
+    /// Dropping the future, or the body, ends the connection.
     pub(crate) async fn ask_for_output(
         &self,
         run_id: RunId,
         token: &str,
-    ) -> Result<Response<Bytes>, ApiError> {
+    ) -> Result<Response<OutputBody>, ApiError> {
         let url: Uri = self.output_url(run_id, token).parse().map_err(|_| {
             // It holds the token, so the error must not show it.
             ApiError::request("the run's output has an address that cannot be asked")
@@ -34,7 +38,13 @@ impl ApiClient {
         let mut request = Request::new(Full::default());
         *request.uri_mut() = url.clone();
         request.headers_mut().insert(&SDK, HeaderValue::from_static(headers::SDK_VALUE));
-        let answer = self.send(request, OUTPUT_BYTES, LONGEST_ANSWER).await;
-        answer.map_err(|error| error.of_call(&url, Credential::RunToken, 1, false))
+        let of_call = move |error: ApiError| error.of_call(&url, Credential::RunToken, 1, false);
+        let response = match self.begin(request, LONGEST_ANSWER).await {
+            Ok(response) => response,
+            Err(error) => return Err(of_call(error)),
+        };
+        Ok(response.map(|body| {
+            body.map_err(move |error| of_call(ApiError::unreachable(error, true))).boxed_unsync()
+        }))
     }
 }

@@ -6,7 +6,8 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use http::{HeaderValue, StatusCode};
 use tokio::time::Instant;
 
-use super::ApiError;
+use super::{ApiError, ApiErrorKind};
+use crate::untrusted::shown;
 
 /// How long a call may go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +83,8 @@ pub(super) struct Attempts {
     made: u32,
     /// One of them may have had its effect.
     unclear: bool,
+    /// How many were answered with garbage.
+    garbled: u32,
 }
 
 impl Attempts {
@@ -99,6 +102,7 @@ impl Attempts {
             limits,
             made: 0,
             unclear: false,
+            garbled: 0,
         }
     }
 
@@ -113,6 +117,15 @@ impl Attempts {
         self.unclear |= error.is_outcome_unclear();
     }
 
+    /// Notes that one was answered with success and something that is not understood.
+    pub(super) fn garbled(&mut self, problem: &str) -> ApiError {
+        // It may quote the answer.
+        let error = ApiError::answer(shown(problem).to_string());
+        self.note(&error);
+        self.garbled += 1;
+        error
+    }
+
     pub(super) fn made(&self) -> u32 {
         self.made
     }
@@ -123,7 +136,9 @@ impl Attempts {
 
     /// How long to wait before the next one, if there is to be one. `repeatable`: having the effect twice does no harm.
     pub(super) fn wait_after(&mut self, error: &ApiError, repeatable: bool) -> Option<Duration> {
-        if !error.is_transient() || (self.unclear && !repeatable) {
+        // Garbage once is an accident on the way. Twice, it is how whoever is there answers.
+        let is_accident = error.kind() == ApiErrorKind::Answer && self.garbled == 1;
+        if !(error.is_transient() || is_accident) || (self.unclear && !repeatable) {
             return None;
         }
         let delay = self.delays.next()?;
@@ -147,11 +162,17 @@ pub(crate) fn is_worth_retrying(status: StatusCode) -> bool {
     status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
 }
 
-/// `Retry-After`, in seconds or as a date.
+/// The longest that an answer can ask to wait: nothing is down for a year, and whoever says so must not decide that.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3_600);
+
+/// `Retry-After`, in seconds or as a date; an hour at most.
 pub(crate) fn parse_retry_after(value: &HeaderValue) -> Option<Duration> {
     let value = value.to_str().ok()?;
-    match value.parse() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(SystemTime::now()).ok(),
-    }
+    let asked = match value.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        // A number of more digits than any time has.
+        Err(_) if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) => LONGEST_RETRY_AFTER,
+        Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(SystemTime::now()).ok()?,
+    };
+    Some(asked.min(LONGEST_RETRY_AFTER))
 }

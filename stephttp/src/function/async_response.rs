@@ -35,7 +35,8 @@ pub enum AsyncResponse {
     /// Inngest, nor see its address, and the route asks again for what Inngest does not give at once. It is what clients get
     /// by default in an app that has made the route.
     ///
-    /// `Location: /runs/01J…/output?token=eyJ…`, relative to the origin that the client used. Where no route has been made,
+    /// `Location: /runs/01J…/output?token=eyJ…&signature=…`, relative to the origin that the client used. The route gives
+    /// outputs to whoever has that URL, and it has been made by the app. Where no route has been made,
     /// it is as [`Redirect`](Self::Redirect), and the log says so.
     ///
     /// A client whose run was cancelled gets 410 there.
@@ -48,7 +49,9 @@ pub enum AsyncResponse {
     /// that tries again begins another.
     #[doc(alias = "AsyncResponseRedirect")]
     RedirectTo(fn(&RunOutput) -> String),
-    /// 200 with JSON: `{"run_id": "01J…", "token": "eyJ…"}`. The token allows reading the run's output for an hour.
+    /// 200 with JSON: `{"run_id": "01J…", "token": "eyJ…"}`. The token allows reading the run's output at Inngest for an hour. The
+    /// app's own output route also asks for the app's signature, which [`RunOutput::own_url`] has: give that to clients that are
+    /// to read the output there, with [`Custom`](Self::Custom).
     #[doc(alias = "AsyncResponseToken")]
     Token,
     /// As the client asks: with `Prefer: respond-async` (RFC 7240) it gets 202, `Location` with where the output will be,
@@ -100,7 +103,7 @@ impl RunOutput {
         self.run_id
     }
 
-    /// Allows reading the run's output, and nothing else, for an hour. Keep it out of logs.
+    /// Allows reading the run's output at Inngest, and nothing else, for an hour. Keep it out of logs.
     #[must_use]
     pub fn token(&self) -> &str {
         &self.token
@@ -118,10 +121,11 @@ impl RunOutput {
         self.own_url().unwrap_or(&self.url)
     }
 
-    /// Where the app itself gives the output to whoever has the token, which is part of it: its output route, made by
-    /// [`Provider::output_route`](crate::Provider::output_route); `None` without one.
+    /// Where the app itself gives the output to whoever has this URL, with its token and the app's signature: its output route, made
+    /// by [`Provider::output_route`](crate::Provider::output_route); `None` without one.
     ///
-    /// It has no origin unless [`OutputOpts::prefix`](crate::OutputOpts::prefix) names one: `/runs/01J…/output?token=eyJ…`.
+    /// It has no origin unless [`OutputOpts::prefix`](crate::OutputOpts::prefix) names one:
+    /// `/runs/01J…/output?token=eyJ…&signature=…`. Without a signing key, in dev mode, it is not signed.
     #[must_use]
     pub fn own_url(&self) -> Option<&str> {
         self.own_url.as_deref()

@@ -244,7 +244,10 @@ pub trait Middleware: Send + Sync + 'static {
     }
 
     /// Changes back the body of a response that the [output route](crate::Provider::output_route) has read at Inngest, before the
-    /// run's client gets it. Only of what a handler has answered; not called for an empty one.
+    /// run's client gets it. Only of what a handler has answered, as Inngest says; not called for an empty one.
+    ///
+    /// The body may be anything that Inngest was ever given, in its place: a middleware that decrypts makes sure that it is this run's
+    /// response. An output is then read whole before its client gets any of it.
     ///
     /// # Errors
     /// With a [`Failure`] the client gets a 500, which is logged. It may ask again.

@@ -2,12 +2,18 @@
 //!
 //! - [`OutputOpts`], and `settings`, which are those checked: where the route is, and the redirect that leads to it;
 //! - `wait`: asks Inngest until the run has ended, and `read` says what its answers mean;
-//! - `respond`: what the client gets; `cors`: whether a script may see it.
+//! - `body`: how their bodies come, and `room` how much of them the process holds;
+//! - `respond`: what the client gets, with which `headers`; `cors`: whether a script may see it;
+//! - `flight`: requests as they are counted.
 
+mod body;
 mod cors;
+mod flight;
+mod headers;
 mod opts;
 mod read;
 mod respond;
+mod room;
 mod settings;
 mod wait;
 
@@ -17,20 +23,31 @@ use axum::Router;
 use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::response::Response;
 use axum::routing::get;
+use http::Method;
 use http::request::Parts;
 
 pub use opts::OutputOpts;
+pub(crate) use room::Room;
 pub(crate) use settings::Settings;
 
 use crate::provider::Shared;
 use crate::run::RunId;
-use crate::wire::headers;
+use crate::untrusted::{Complaint, shown};
+use crate::wire::headers::OWN_ANSWER;
+use crate::wire::limits::TOKEN_BYTES;
+use body::Content;
+use flight::Flight;
 use read::{Failure, Output};
+use room::Full;
 use wait::Waited;
 
 /// The query's parameters.
 const TOKEN: &str = "token";
+const SIGNATURE: &str = "signature";
 const REDIRECTS: &str = "redirects";
+
+/// A SHA-256 in hex.
+const SIGNATURE_BYTES: usize = 64;
 
 /// A router with the route.
 pub(crate) fn route<S: Clone + Send + Sync + 'static>(shared: &Arc<Shared>) -> Router<S> {
@@ -44,32 +61,44 @@ pub(crate) fn route<S: Clone + Send + Sync + 'static>(shared: &Arc<Shared>) -> R
 struct Asked {
     run_id: RunId,
     token: String,
+    /// The app's own, by which it knows its URLs.
+    signature: Option<String>,
     /// The last segment of the path.
     place: String,
     /// How often the client has been sent round.
     redirects: u8,
+    /// It is no `HEAD`.
+    wants_body: bool,
 }
 
 /// `GET` and `HEAD`.
-async fn output(shared: &Shared, mut parts: Parts) -> Response {
-    let settings = &shared.settings().output;
+async fn output(shared: &Arc<Shared>, mut parts: Parts) -> Response {
+    let flight = Flight::begin(shared, &parts.extensions);
     let mut response = match ask(&mut parts).await {
-        Ok(asked) => answer(shared, &asked).await,
+        Ok(asked) if asked.is_signed(shared) => answer(shared, &asked).await,
+        Ok(_) => respond::forbidden(),
         Err(problem) => respond::bad_request(&problem),
     };
-    if let Some(cors) = &settings.cors {
+    if let Some(cors) = &shared.settings().output.cors {
         cors.mark(&parts.headers, &mut response);
     }
-    response
+    response.map(|body| flight.with(body))
 }
 
 async fn answer(shared: &Shared, asked: &Asked) -> Response {
-    match wait::wait(shared, asked.run_id, &asked.token).await {
+    match wait::wait(shared, asked).await {
         Waited::Ended(output) => match restore(shared, asked.run_id, output).await {
-            Ok(output) => respond::ended(output),
-            Err(fault) => {
-                tracing::error!(run_id = %asked.run_id, "what is stored of a response cannot be restored: {fault}");
+            Ok(output) => respond::ended(shared, output),
+            Err(Unrestored::Fault(fault)) => {
+                if let Some(left_out) = shared.admits_line(Complaint::Output) {
+                    let (run_id, fault) = (asked.run_id, shown(&fault));
+                    tracing::error!(%run_id, left_out, "what is stored of a response cannot be restored: {fault}");
+                }
                 respond::failed(Failure::Unrestorable)
+            }
+            Err(Unrestored::NoRoom) => {
+                wait::say_full(shared, asked.run_id);
+                respond::unavailable(None)
             }
         },
         Waited::Failed(failure) => respond::failed(failure),
@@ -77,7 +106,8 @@ async fn answer(shared: &Shared, asked: &Asked) -> Response {
         Waited::Running => {
             // Relative to the URL that the client knows, whatever that has before this. A query alone would be enough, but for
             // clients that follow an older rule (RFC 2396), Java's among them.
-            let here = format!("./{}?{}", asked.place, settings::query(&asked.token));
+            let query = settings::query(&asked.token, asked.signature.as_deref());
+            let here = format!("./{}?{query}", asked.place);
             if asked.redirects < shared.settings().output.max_redirects {
                 // Each has a URL of its own: clients take a redirect to the very same for a circle.
                 respond::come_back(&format!("{here}&{REDIRECTS}={}", asked.redirects + 1))
@@ -88,11 +118,23 @@ async fn answer(shared: &Shared, asked: &Asked) -> Response {
     }
 }
 
-/// The response as it was before middlewares had it stored. The error is for the log.
-async fn restore(shared: &Shared, run_id: RunId, mut output: Output) -> Result<Output, String> {
-    let is_transformed = output.is_response && !output.headers.contains_key(headers::OWN_ANSWER);
-    if is_transformed && !output.body.is_empty() {
-        output.body = shared.middleware().stored_response_body(run_id, output.body).await?;
+/// Why a response is not what it was before middlewares had it stored.
+enum Unrestored {
+    /// For the log.
+    Fault(String),
+    NoRoom,
+}
+
+/// The response as it was before middlewares had it stored.
+async fn restore(shared: &Shared, run_id: RunId, mut output: Output) -> Result<Output, Unrestored> {
+    let is_transformed = output.is_response && !output.headers.contains_key(OWN_ANSWER);
+    if let Content::Whole(body, taken) = &mut output.content
+        && is_transformed
+        && !body.is_empty()
+    {
+        let stored = std::mem::take(body);
+        *body = shared.middleware().stored_response_body(run_id, stored).await.map_err(Unrestored::Fault)?;
+        shared.room().adjust(taken, body.len()).await.map_err(|Full| Unrestored::NoRoom)?;
     }
     Ok(output)
 }
@@ -120,7 +162,20 @@ async fn ask(parts: &mut Parts) -> Result<Asked, String> {
     let token = value(TOKEN).ok_or_else(|| {
         format!("the query has no `{TOKEN}`: take the whole URL that the endpoint has redirected to")
     })?;
+    if token.len() > TOKEN_BYTES {
+        return Err(format!("the query's `{TOKEN}` is none: it has over {TOKEN_BYTES} bytes"));
+    }
+    // One that is too long is no signature, and is not sent round.
+    let signature = value(SIGNATURE).filter(|signature| signature.len() <= SIGNATURE_BYTES);
     // Whatever else it says, the client has been sent round too often.
     let redirects = value(REDIRECTS).map_or(0, |redirects| redirects.parse().unwrap_or(u8::MAX));
-    Ok(Asked { run_id, token, place, redirects })
+    let wants_body = parts.method != Method::HEAD;
+    Ok(Asked { run_id, token, signature, place, redirects, wants_body })
+}
+
+impl Asked {
+    /// Whether the app has made the URL.
+    fn is_signed(&self, shared: &Shared) -> bool {
+        shared.admits_output(self.run_id, &self.token, self.signature.as_deref())
+    }
 }

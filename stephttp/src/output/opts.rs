@@ -31,6 +31,7 @@ pub struct OutputOpts {
     pub(super) max_redirects: Option<u8>,
     pub(super) origins: Origins,
     pub(super) allow_credentials: bool,
+    pub(super) pass_headers: Vec<String>,
 }
 
 /// Whose scripts may read outputs.
@@ -61,9 +62,10 @@ impl OutputOpts {
 
     /// What stands before the route's path where clients see it; nothing unless set.
     ///
-    /// A path, such as `/api`, where the route is in a router that is nested there, or a gateway takes it away. With an origin, such
-    /// as `https://results.example.com` or `https://example.com/api`, clients are redirected there, and it need not be
-    /// this process that has the route.
+    /// A path, such as `/api`, where the route is in a router that is nested there, or a gateway takes it away. With an origin,
+    /// such as `https://results.example.com` or `https://example.com/api`, clients are redirected there, and it need not be
+    /// this process that has the route. Whichever app has it needs the same signing key, or has it as its fallback key: the
+    /// redirect is [signed](crate::Provider::output_route).
     ///
     /// ```
     /// # use axum::Router;
@@ -72,7 +74,7 @@ impl OutputOpts {
     /// let opts = SetupOpts::new("https://example.com").signing_key("signkey-prod-12345678");
     /// let inngest = Provider::setup(opts.output(OutputOpts::new().prefix("/api")))?;
     /// let api = Router::new().merge(inngest.output_route());
-    /// // https://example.com/api/runs/01J…/output?token=…
+    /// // https://example.com/api/runs/01J…/output?token=…&signature=…
     /// let app: Router = Router::new().nest("/api", api).layer(inngest.layer());
     /// # Ok(app) }
     /// ```
@@ -119,6 +121,20 @@ impl OutputOpts {
         self.allow_credentials = allow;
         self
     }
+
+    /// Passes these headers of a run's response on, besides [those that always are](crate::Provider::output_route).
+    ///
+    /// What they say, Inngest can make up, and browsers or proxies may act on it: name what the app's handlers set, and its
+    /// clients read.
+    ///
+    /// ```
+    /// # use stephttp::OutputOpts;
+    /// let opts = OutputOpts::new().pass_headers(["signature", "signature-input"]);
+    /// ```
+    pub fn pass_headers<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
+        self.pass_headers.extend(names.into_iter().map(Into::into));
+        self
+    }
 }
 
 /// Of URLs the origin alone: they may hold passwords, before they are checked.
@@ -131,6 +147,7 @@ impl fmt::Debug for OutputOpts {
             .field("max_redirects", &self.max_redirects)
             .field("origins", &self.origins)
             .field("allow_credentials", &self.allow_credentials)
+            .field("pass_headers", &format_args!("{} names", self.pass_headers.len()))
             .finish()
     }
 }

@@ -2,27 +2,31 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::RETRY_AFTER;
 use http::{HeaderMap, Response, StatusCode};
+use http_body::Body as _;
 use serde::Deserialize;
 
-use crate::client::{is_worth_retrying, parse_retry_after};
+use super::body::{Content, Fault};
+use crate::client::{OutputBody, is_worth_retrying, parse_retry_after};
+use crate::provider::Shared;
 use crate::run::RunId;
+use crate::untrusted::{Complaint, shown};
 use crate::wire::headers;
 
-/// The output of a run that has ended, as Inngest gave it.
-#[derive(Debug)]
+/// The longest that a client is told to wait, whatever Inngest says.
+const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
+
+/// The output of a run that has ended, as Inngest gives it.
 pub(super) struct Output {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+    pub(super) content: Content,
     /// It is the run's own response; else what Inngest has in its place.
     pub(super) is_response: bool,
 }
 
 /// What an answer means.
-#[derive(Debug)]
 pub(super) enum Answer {
     Ended(Output),
     /// Nothing: the run was cancelled; or it has just ended, and Inngest has stored that alone so far.
@@ -30,6 +34,8 @@ pub(super) enum Answer {
     Running,
     Failed(Failure),
     Unavailable(Unavailable),
+    /// The process holds too many outputs for now.
+    Busy,
 }
 
 /// Inngest cannot say for now.
@@ -74,51 +80,116 @@ const OUTERMOST: &str = "unless an SDK of another kind made the run, something o
                          that limits rates or times, or a proxy. `inngest.layer()` must be outermost: add it after all \
                          other layers, and let what stands before the app pass Inngest's calls on, which have `X-Run-ID`";
 
+/// What the head of an answer says that its body is.
+#[derive(Debug, PartialEq, Eq)]
+enum Head {
+    /// The run's own response.
+    Response,
+    /// Inngest says something, or has something in place of a response.
+    Statement,
+    /// It is of no interest: there is no output.
+    Failed(Failure),
+    /// The same, for now.
+    Unavailable(Option<Duration>),
+    /// The same, since whoever answered is not Inngest.
+    Senseless,
+}
+
 /// A run's own response says which run it is of: its SDK has stored that with it. Everything else is Inngest's, or of what
 /// stands in front of it, so that its statuses are not for the client.
-pub(super) fn read(run_id: RunId, answer: Response<Bytes>) -> Answer {
-    let (head, body) = answer.into_parts();
-    let mut output = Output { status: head.status, headers: head.headers, body, is_response: true };
-    if output.status.is_informational() {
-        return unusable(run_id, output.status);
+fn read_head(run_id: RunId, status: StatusCode, headers: &HeaderMap) -> Head {
+    if status.is_informational() {
+        return Head::Senseless;
     }
-    if let Some(of) = output.headers.get(headers::RUN_ID) {
+    if let Some(of) = headers.get(headers::RUN_ID) {
         // The token alone decides which run Inngest looks at.
         let is_asked_for = of.to_str().ok().and_then(|of| of.parse().ok()) == Some(run_id);
-        return if is_asked_for { Answer::Ended(output) } else { Answer::Failed(Failure::Unknown) };
+        return if is_asked_for { Head::Response } else { Head::Failed(Failure::Unknown) };
     }
-    output.is_response = false;
-    match output.status {
+    match status {
         status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-            Answer::Failed(Failure::TokenRefused(status))
+            Head::Failed(Failure::TokenRefused(status))
         }
-        StatusCode::NOT_FOUND | StatusCode::GONE => Answer::Failed(Failure::Unknown),
-        status if is_worth_retrying(status) => {
-            let after = output.headers.get(RETRY_AFTER).and_then(parse_retry_after);
+        StatusCode::NOT_FOUND | StatusCode::GONE => Head::Failed(Failure::Unknown),
+        status if is_worth_retrying(status) => Head::Unavailable(
+            headers.get(RETRY_AFTER).and_then(parse_retry_after).map(|after| after.min(LONGEST_WAIT)),
+        ),
+        status if !status.is_success() => Head::Senseless,
+        _ => Head::Statement,
+    }
+}
+
+/// What an answer means. Of its body no more is read than that takes; `wants_body`: whether the client does.
+pub(super) async fn read(
+    shared: &Shared,
+    run_id: RunId,
+    answer: Response<OutputBody>,
+    wants_body: bool,
+) -> Answer {
+    let (head, body) = answer.into_parts();
+    let (status, headers) = (head.status, head.headers);
+    match read_head(run_id, status, &headers) {
+        Head::Failed(failure) => Answer::Failed(failure),
+        Head::Unavailable(after) => {
             Answer::Unavailable(Unavailable { why: format!("Inngest answered {status}"), after })
         }
-        status if !status.is_success() => unusable(run_id, status),
-        _ => {
-            // What Inngest's side adds to an output is of no concern here.
-            let content_type = output.headers.remove(CONTENT_TYPE);
-            output.headers = content_type.map(|value| (CONTENT_TYPE, value)).into_iter().collect();
-            if output.body.is_empty() { Answer::Empty } else { read_statement(run_id, output) }
+        Head::Senseless => {
+            if let Some(left_out) = shared.admits_line(Complaint::Output) {
+                tracing::error!(%run_id, %status, left_out, "Inngest's answer in place of the run's output makes no sense");
+            }
+            Answer::Failed(Failure::Unusable)
+        }
+        Head::Response => {
+            let is_changed = !headers.contains_key(headers::OWN_ANSWER) && !shared.middleware().is_empty();
+            let content = if !wants_body {
+                // What it is restored to is not known without it.
+                Ok(Content::Unread(body.size_hint().exact().filter(|_| !is_changed)))
+            } else if is_changed {
+                Content::whole(shared.room(), body).await
+            } else {
+                Content::begun(body).await
+            };
+            match content {
+                Ok(content) => Answer::Ended(Output { status, headers, content, is_response: true }),
+                Err(fault) => unread(shared, run_id, fault),
+            }
+        }
+        Head::Statement => match Content::whole(shared.room(), body).await {
+            Ok(Content::Whole(bytes, _)) if bytes.is_empty() => Answer::Empty,
+            Ok(content) => {
+                let output = Output { status, headers, content, is_response: false };
+                read_statement(shared, run_id, output)
+            }
+            Err(fault) => unread(shared, run_id, fault),
+        },
+    }
+}
+
+/// The body of an answer could not be read.
+fn unread(shared: &Shared, run_id: RunId, fault: Fault) -> Answer {
+    match fault {
+        Fault::Broken(error) => Answer::Unavailable(Unavailable { why: error.report(), after: None }),
+        Fault::NoRoom => Answer::Busy,
+        Fault::TooLong => {
+            if let Some(left_out) = shared.admits_line(Complaint::Output) {
+                tracing::error!(%run_id, left_out, "a run's output cannot be read: it is longer than any output");
+            }
+            Answer::Failed(Failure::Unusable)
         }
     }
 }
 
-fn unusable(run_id: RunId, status: StatusCode) -> Answer {
-    tracing::error!(%run_id, %status, "Inngest's answer in place of the run's output makes no sense");
-    Answer::Failed(Failure::Unusable)
-}
-
-fn read_statement(run_id: RunId, output: Output) -> Answer {
-    match serde_json::from_slice(&output.body) {
+fn read_statement(shared: &Shared, run_id: RunId, output: Output) -> Answer {
+    let Content::Whole(bytes, _) = &output.content else { return Answer::Ended(output) };
+    match serde_json::from_slice(bytes) {
         Ok(Statement { error: Some(error), .. }) => {
-            if error.ends_with(NOT_REACHED) {
-                tracing::warn!(%run_id, error, "the run has ended without a response of its handler: {OUTERMOST}");
-            } else {
-                tracing::error!(%run_id, error, "the run has ended without a response of its handler");
+            if let Some(left_out) = shared.admits_line(Complaint::Output) {
+                let shown = shown(&error);
+                if error.ends_with(NOT_REACHED) {
+                    tracing::warn!(%run_id, error = %shown, left_out, "the run has ended without a response of its handler: {OUTERMOST}");
+                } else {
+                    tracing::error!(%run_id, error = %shown, left_out, "the run has ended without a response of its handler");
+                }
             }
             Answer::Failed(Failure::NoResponse)
         }
@@ -129,9 +200,11 @@ fn read_statement(run_id: RunId, output: Output) -> Answer {
             Answer::Unavailable(Unavailable { why, after: None })
         }
         _ => {
-            // What it says may be secret.
-            let bytes = output.body.len();
-            tracing::warn!(%run_id, bytes, "the run's output is not its handler's response, and is passed on: {OUTERMOST}");
+            if let Some(left_out) = shared.admits_line(Complaint::Output) {
+                // What it says may be secret.
+                let bytes = bytes.len();
+                tracing::warn!(%run_id, bytes, left_out, "the run's output is not its handler's response, and is passed on: {OUTERMOST}");
+            }
             Answer::Ended(output)
         }
     }
@@ -139,60 +212,69 @@ fn read_statement(run_id: RunId, output: Output) -> Answer {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderName;
+    use http_body_util::{BodyExt, Full};
+
     use super::*;
+    use crate::{Provider, SetupOpts};
 
     const RUN_ID: &str = "01M817NZCZ3BTTPY1FEX7T2M4B";
 
-    fn of(status: u16, of: Option<&str>, body: &'static str) -> Answer {
-        let mut answer = Response::builder().status(status);
-        if let Some(of) = of {
-            answer = answer.header("x-run-id", of);
-        }
-        read(RUN_ID.parse().unwrap(), answer.body(Bytes::from_static(body.as_bytes())).unwrap())
+    fn of(status: u16, of: Option<&str>) -> Head {
+        let mut headers = HeaderMap::new();
+        headers.extend(of.map(|of| (HeaderName::from_static(headers::RUN_ID), of.parse().unwrap())));
+        read_head(RUN_ID.parse().unwrap(), StatusCode::from_u16(status).unwrap(), &headers)
     }
 
     #[test]
-    fn a_response_of_the_run_is_taken_as_it_is() {
+    fn a_response_of_the_run_is_told_by_its_id_whatever_its_status_is() {
         for status in [200, 204, 303, 401, 404, 500, 503] {
-            for body in ["", r#"{"status":"running"}"#, r#"{"error":"no"}"#] {
-                let Answer::Ended(output) = of(status, Some(RUN_ID), body) else { panic!("{status} {body}") };
-                assert_eq!((output.status.as_u16(), &*output.body), (status, body.as_bytes()));
-            }
+            assert_eq!(of(status, Some(RUN_ID)), Head::Response, "{status}");
         }
         let other = "01M817NZCZ3BTTPY1FEX7T2M4C";
         for of_run in [other, "", "x"] {
-            assert!(matches!(of(200, Some(of_run), "{}"), Answer::Failed(Failure::Unknown)), "{of_run}");
+            assert_eq!(of(200, Some(of_run)), Head::Failed(Failure::Unknown), "{of_run}");
         }
     }
 
     #[test]
     fn what_inngest_says_itself_is_told_from_that() {
         let refused = |status| Failure::TokenRefused(StatusCode::from_u16(status).unwrap());
-        for (status, failure) in [
-            (401, refused(401)),
-            (403, refused(403)),
-            (404, Failure::Unknown),
-            (410, Failure::Unknown),
-            (400, Failure::Unusable),
-            (301, Failure::Unusable),
-            (103, Failure::Unusable),
-        ] {
-            assert!(matches!(of(status, None, "x"), Answer::Failed(found) if found == failure), "{status}");
+        for (status, failure) in
+            [(401, refused(401)), (403, refused(403)), (404, Failure::Unknown), (410, Failure::Unknown)]
+        {
+            assert_eq!(of(status, None), Head::Failed(failure), "{status}");
+        }
+        for status in [400, 301, 103] {
+            assert_eq!(of(status, None), Head::Senseless, "{status}");
         }
         for status in [408, 429, 500, 502, 503] {
-            assert!(matches!(of(status, None, "x"), Answer::Unavailable(_)), "{status}");
+            assert_eq!(of(status, None), Head::Unavailable(None), "{status}");
         }
+        assert_eq!(of(200, None), Head::Statement);
+    }
+
+    #[tokio::test]
+    async fn statements_are_told_from_outputs_of_others() {
+        let opts = SetupOpts::new("http://app").dev_server("http://127.0.0.1:1");
+        let provider = Provider::setup(opts).unwrap();
+        let said = async |body: &'static str| {
+            let body = Full::from(body).map_err(|never| match never {}).boxed_unsync();
+            read(provider.shared(), RUN_ID.parse().unwrap(), Response::new(body), true).await
+        };
         let running = r#"{"status":"running","message":"run did not end within 5 minutes"}"#;
-        assert!(matches!(of(200, None, running), Answer::Running));
+        assert!(matches!(said(running).await, Answer::Running));
         let unknown = r#"{"status":"unknown","message":"unable to fetch run output"}"#;
-        assert!(matches!(of(200, None, unknown), Answer::Unavailable(_)));
-        assert!(matches!(of(200, None, ""), Answer::Empty));
+        assert!(matches!(said(unknown).await, Answer::Unavailable(_)));
+        assert!(matches!(said("").await, Answer::Empty));
         // As the server writes it of an app whose answer did not come from an SDK, and as this one refuses.
         for error in [r#"{"error":"Your server returned HTTP 502","name":"x"}"#, r#"{"error":"no"}"#] {
-            assert!(matches!(of(200, None, error), Answer::Failed(Failure::NoResponse)), "{error}");
+            assert!(matches!(said(error).await, Answer::Failed(Failure::NoResponse)), "{error}");
         }
         for raw in ["7", r#""text""#, r#"{"a":1}"#, r#"{"status":200}"#, "no JSON"] {
-            assert!(matches!(of(200, None, raw), Answer::Ended(output) if output.body == raw), "{raw}");
+            let Answer::Ended(output) = said(raw).await else { panic!("{raw}") };
+            assert!(!output.is_response);
+            assert!(matches!(output.content, Content::Whole(bytes, _) if bytes == raw), "{raw}");
         }
     }
 }

@@ -4,34 +4,31 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{
-    ALLOW, ALT_SVC, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, LOCATION, REFERRER_POLICY, RETRY_AFTER, SERVER,
-    STRICT_TRANSPORT_SECURITY, VARY, VIA, X_CONTENT_TYPE_OPTIONS,
-};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, REFERRER_POLICY, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
+use super::headers;
 use super::read::{Failure, Output};
-use crate::layer::is_hop_by_hop;
+use crate::provider::Shared;
 use crate::run::RunId;
-use crate::wire::headers;
 
 /// What a client is told to wait before it asks again, if Inngest says nothing of it.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
 /// What a client that polls is told to wait: asking is waiting.
 const POLL_AGAIN: Duration = Duration::from_secs(1);
 
-/// The run has ended. Every output goes through here once, after all of it has been read and before any of it is sent: what
-/// was done to the response when it was stored is undone here.
-pub(super) fn ended(output: Output) -> Response {
-    let Output { status, mut headers, body, is_response } = output;
-    strip(&mut headers);
-    if !is_response {
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+/// The run has ended. Every output goes through here once, before any of it is sent.
+pub(super) fn ended(shared: &Shared, output: Output) -> Response {
+    let Output { status, headers: mut fields, content, is_response } = output;
+    if is_response {
+        headers::of_response(&mut fields, &shared.settings().output.pass_headers);
+    } else {
+        headers::of_other(&mut fields);
     }
     // The server that sends the response says how long it is.
-    let mut response = Response::new(Body::from(body));
+    let mut response = Response::new(content.into_body(shared.room()));
     *response.status_mut() = status;
-    *response.headers_mut() = headers;
+    *response.headers_mut() = fields;
     sealed(response)
 }
 
@@ -91,6 +88,12 @@ pub(super) fn bad_request(problem: &str) -> Response {
     error(StatusCode::BAD_REQUEST, problem)
 }
 
+/// The URL is none that the app has made.
+pub(super) fn forbidden() -> Response {
+    let problem = "the URL is not signed by this app: take the whole URL that the endpoint has redirected to";
+    error(StatusCode::FORBIDDEN, problem)
+}
+
 /// To `OPTIONS`.
 pub(super) fn options() -> Response {
     let mut response = Response::new(Body::empty());
@@ -128,44 +131,4 @@ fn sealed(mut response: Response) -> Response {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
-}
-
-/// Takes away what is about the connection to Inngest, or about the host that Inngest is at.
-fn strip(headers: &mut HeaderMap) {
-    const ABOUT_THE_HOST: [HeaderName; 4] = [ALT_SVC, SERVER, STRICT_TRANSPORT_SECURITY, VIA];
-    const ABOUT_THE_HOST_BY_NAME: [&str; 5] =
-        ["nel", "report-to", "reporting-endpoints", headers::SERVER_KIND, headers::OWN_ANSWER];
-    // RFC 9110, section 7.6.1: a connection may name more of them.
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
-        .filter(|name| name != headers::RUN_ID)
-        .collect();
-    let is_stripped = |name: &HeaderName| {
-        is_hop_by_hop(name)
-            || named.contains(name)
-            || ABOUT_THE_HOST.contains(name)
-            || ABOUT_THE_HOST_BY_NAME.contains(&name.as_str())
-            || name.as_str().starts_with("cf-")
-    };
-    let stripped: Vec<HeaderName> = headers.keys().filter(|name| is_stripped(name)).cloned().collect();
-    for name in stripped {
-        headers.remove(name);
-    }
-    strip_vary(headers);
-}
-
-/// Takes Inngest's own `Vary: Origin` away, and leaves what the run's response varies by.
-///
-/// Where that says the very same, it is lost. No cache keeps the response anyway.
-fn strip_vary(headers: &mut HeaderMap) {
-    let mut values: Vec<HeaderValue> = headers.get_all(VARY).iter().cloned().collect();
-    let Some(inngests) = values.iter().position(|value| value == "Origin") else { return };
-    values.remove(inngests);
-    headers.remove(VARY);
-    for value in values {
-        headers.append(VARY, value);
-    }
 }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use http::HeaderName;
 use url::Url;
 
-use super::OutputOpts;
 use super::cors::Cors;
+use super::{OutputOpts, SIGNATURE, TOKEN, headers};
 use crate::provider::{SetupError, invalid};
 use crate::run::RunId;
 
@@ -24,6 +25,8 @@ pub(crate) struct Settings {
     pub(super) max_wait: Duration,
     pub(super) max_redirects: u8,
     pub(super) cors: Option<Cors>,
+    /// Headers that pass because the app says so.
+    pub(super) pass_headers: Vec<HeaderName>,
 }
 
 impl Settings {
@@ -47,6 +50,11 @@ impl Settings {
             max_wait,
             max_redirects: opts.max_redirects.unwrap_or(MAX_REDIRECTS),
             cors: Cors::resolve(opts.origins, opts.allow_credentials)?,
+            pass_headers: opts
+                .pass_headers
+                .iter()
+                .map(|name| parse_header(name))
+                .collect::<Result<_, _>>()?,
         })
     }
 
@@ -66,15 +74,20 @@ impl Settings {
     }
 
     /// Where a client is redirected to: relative to the origin that it used, unless another is given.
-    pub(crate) fn location(&self, run_id: RunId, token: &str) -> String {
+    pub(crate) fn location(&self, run_id: RunId, token: &str, signature: Option<&str>) -> String {
         let path = self.path.replace(PARAMETER, &run_id.to_string());
-        format!("{}{path}?{}", self.prefix, query(token))
+        format!("{}{path}?{}", self.prefix, query(token, signature))
     }
 }
 
-/// `token=…`
-pub(super) fn query(token: &str) -> String {
-    url::form_urlencoded::Serializer::new(String::new()).append_pair("token", token).finish()
+/// `token=…&signature=…`
+pub(super) fn query(token: &str, signature: Option<&str>) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair(TOKEN, token);
+    if let Some(signature) = signature {
+        query.append_pair(SIGNATURE, signature);
+    }
+    query.finish()
 }
 
 fn check_path(path: &str) -> Result<(), String> {
@@ -116,6 +129,18 @@ fn parse_prefix(prefix: &str) -> Result<String, SetupError> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
+/// A header that may be passed on by name.
+fn parse_header(name: &str) -> Result<HeaderName, SetupError> {
+    let problem = |problem: &str| invalid("OutputOpts::pass_headers", problem);
+    let parsed = HeaderName::try_from(name).map_err(|_| problem("is no header's name"))?;
+    if headers::is_never_passed(&parsed) {
+        return Err(problem(
+            "is no header that can be passed on: the server that sends the response makes it itself, or the route does",
+        ));
+    }
+    Ok(parsed)
+}
+
 /// What stands between slashes. Two of those together would, at the beginning, name a host.
 fn check_segments(path: &str) -> Result<Vec<&str>, String> {
     let Some(path) = path.strip_prefix('/') else {
@@ -153,7 +178,7 @@ mod tests {
     }
 
     fn location(opts: OutputOpts) -> String {
-        resolve(opts).unwrap().location(RUN_ID.parse().unwrap(), "a.b+c&d")
+        resolve(opts).unwrap().location(RUN_ID.parse().unwrap(), "a.b+c&d", None)
     }
 
     #[test]
@@ -171,6 +196,8 @@ mod tests {
             let location = location(opts().prefix(prefix));
             assert_eq!(location, format!("{before}/runs/{RUN_ID}/output?token=a.b%2Bc%26d"));
         }
+        let signed = resolve(opts()).unwrap().location(RUN_ID.parse().unwrap(), "t", Some("0a1b"));
+        assert_eq!(signed, format!("/runs/{RUN_ID}/output?token=t&signature=0a1b"));
         assert!(resolve(opts().prefix("https://b.example")).unwrap().is_elsewhere());
         assert!(!resolve(opts().prefix("/api")).unwrap().is_elsewhere());
         assert!(!resolve(opts()).unwrap().is_elsewhere());
@@ -208,6 +235,15 @@ mod tests {
         }
         let error = resolve(OutputOpts::new().prefix("https://user:secret@b")).unwrap_err();
         assert!(error.contains("OutputOpts::prefix") && !error.contains("secret"), "{error}");
+        for name in
+            ["", "a b", "Connection", "content-length", "access-control-allow-origin", "Cache-Control"]
+        {
+            let error = resolve(OutputOpts::new().pass_headers([name])).unwrap_err();
+            assert!(
+                error.contains("OutputOpts::pass_headers") && error.contains("header"),
+                "{name}: {error}"
+            );
+        }
         let error = resolve(OutputOpts::new().max_wait(Duration::ZERO)).unwrap_err();
         assert!(error.contains("OutputOpts::max_wait"), "{error}");
     }

@@ -5,9 +5,11 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::Asked;
 use super::read::{Answer, Failure, Output, Unavailable, read};
 use crate::provider::Shared;
 use crate::run::RunId;
+use crate::untrusted::Complaint;
 
 /// How long a request that comes while the process drains is kept: longer than not at all, since the client may be back at
 /// once.
@@ -30,26 +32,36 @@ const OUTAGE_PATIENCE: Duration = Duration::from_secs(30);
 const LONG: Duration = Duration::from_secs(5);
 
 /// What waiting has come to.
-#[derive(Debug)]
 pub(super) enum Waited {
     Ended(Output),
     /// Not yet.
     Running,
     Failed(Failure),
-    /// Inngest cannot be asked; perhaps it says when it can.
+    /// Inngest cannot be asked; perhaps it says when it can. Or the process holds too many outputs.
     Unavailable(Option<Duration>),
 }
 
 /// Waits until the run has ended, as long as one request may, and the process does not drain.
-pub(super) async fn wait(shared: &Shared, run_id: RunId, token: &str) -> Waited {
+pub(super) async fn wait(shared: &Shared, asked: &Asked) -> Waited {
     let most = shared.settings().output.max_wait;
     if shared.is_draining() {
-        return Waiting::new(most.min(DRAINING_WAIT)).wait(shared, run_id, token).await;
+        return Waiting::new(most.min(DRAINING_WAIT)).wait(shared, asked).await;
     }
     tokio::select! {
         biased;
-        waited = Waiting::new(most).wait(shared, run_id, token) => waited,
+        waited = Waiting::new(most).wait(shared, asked) => waited,
         () = shared.drained() => Waited::Running,
+    }
+}
+
+/// Logs that there was no room for an output.
+pub(super) fn say_full(shared: &Shared, run_id: RunId) {
+    if let Some(left_out) = shared.admits_line(Complaint::Output) {
+        tracing::warn!(
+            %run_id,
+            left_out,
+            "a client does not get its run's output for now: the outputs that others are being given fill 32 MiB"
+        );
     }
 }
 
@@ -67,12 +79,15 @@ impl Waiting {
         Self { deadline: later(Instant::now(), most), delays: delays(), failing: None, empty: 0 }
     }
 
-    async fn wait(mut self, shared: &Shared, run_id: RunId, token: &str) -> Waited {
+    async fn wait(mut self, shared: &Shared, asked: &Asked) -> Waited {
+        let Asked { run_id, token, wants_body, .. } = asked;
+        let run_id = *run_id;
+        let complain = || shared.admits_line(Complaint::Output);
         loop {
-            let asked = Instant::now();
+            let began = Instant::now();
             let asking = shared.client().ask_for_output(run_id, token);
             let answer = timeout_at(self.deadline, asking).await;
-            if asked.elapsed() >= LONG {
+            if began.elapsed() >= LONG {
                 (self.failing, self.delays) = (None, delays());
             }
             let answer = match answer {
@@ -81,12 +96,14 @@ impl Waiting {
                 Err(_) => return Waited::Running,
             };
             let answer = match answer {
-                Ok(answer) => read(run_id, answer),
+                Ok(answer) => read(shared, run_id, answer, *wants_body).await,
                 Err(error) if error.is_transient() => {
                     Answer::Unavailable(Unavailable { why: error.report(), after: None })
                 }
                 Err(error) => {
-                    tracing::error!(%run_id, error = error.report(), "a run's output cannot be read");
+                    if let Some(left_out) = complain() {
+                        tracing::error!(%run_id, error = error.report(), left_out, "a run's output cannot be read");
+                    }
                     Answer::Failed(Failure::Unusable)
                 }
             };
@@ -96,18 +113,26 @@ impl Waiting {
                 Answer::Empty => match self.after_empty() {
                     Some(again) => again,
                     None => {
-                        tracing::info!(%run_id, "the run has no output: it was cancelled, or Inngest has lost it");
+                        if let Some(left_out) = complain() {
+                            tracing::info!(%run_id, left_out, "the run has no output: it was cancelled, or Inngest has lost it");
+                        }
                         return Waited::Failed(Failure::NoOutput);
                     }
                 },
-                Answer::Running => self.after_running(asked),
+                Answer::Running => self.after_running(began),
+                Answer::Busy => {
+                    say_full(shared, run_id);
+                    return Waited::Unavailable(None);
+                }
                 Answer::Unavailable(Unavailable { why, after }) => match self.after_failure(after) {
                     Some(again) => {
                         tracing::debug!(%run_id, why, "asking again for a run's output");
                         again
                     }
                     None => {
-                        tracing::warn!(%run_id, why, "a client does not get its run's output for now");
+                        if let Some(left_out) = complain() {
+                            tracing::warn!(%run_id, why, left_out, "a client does not get its run's output for now");
+                        }
                         return Waited::Unavailable(after);
                     }
                 },
@@ -132,10 +157,10 @@ impl Waiting {
     }
 
     /// Inngest has held the question for five minutes; or something else did not, and is not asked without a pause.
-    fn after_running(&mut self, asked: Instant) -> Instant {
+    fn after_running(&mut self, began: Instant) -> Instant {
         self.failing = None;
         let now = Instant::now();
-        let delay = if asked.elapsed() >= LONG { Duration::ZERO } else { self.next_delay() };
+        let delay = if began.elapsed() >= LONG { Duration::ZERO } else { self.next_delay() };
         now + delay
     }
 

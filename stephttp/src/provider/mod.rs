@@ -31,6 +31,7 @@ use crate::client::{ApiClient, Configuration};
 use crate::function;
 use crate::layer::{DurableLayer, Jobs, Routes, Unverified};
 use crate::middleware::Chain;
+use crate::output::Room;
 use crate::untrusted::{Complaint, Complaints, shown};
 use output_route::OutputRoute;
 
@@ -57,6 +58,8 @@ pub(crate) struct Shared {
     /// Wakes those who wait for that.
     drained: Notify,
     output_route: OutputRoute,
+    /// For outputs.
+    room: Room,
     /// It has been said that two layers are stacked.
     said_stacked: AtomicBool,
     complaints: Complaints,
@@ -102,6 +105,7 @@ impl Provider {
                 draining: AtomicBool::new(false),
                 drained: Notify::new(),
                 output_route: OutputRoute::default(),
+                room: Room::default(),
                 said_stacked: AtomicBool::new(false),
                 complaints: Complaints::default(),
             }),
@@ -128,6 +132,13 @@ impl Provider {
 impl fmt::Debug for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Provider").field("settings", &self.shared.settings).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+impl Provider {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 }
 
@@ -189,6 +200,11 @@ impl Shared {
             );
         }
         origin
+    }
+
+    /// For the outputs that the route holds.
+    pub(crate) fn room(&self) -> &Room {
+        &self.room
     }
 
     pub(crate) fn is_draining(&self) -> bool {

@@ -4,10 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 
-use super::{Provider, Shared};
+use super::{Connection, Provider, Shared};
 use crate::function::AsyncResponse;
 use crate::output;
 use crate::run::RunId;
+use crate::signature::SigningKey;
 
 /// What has become of the route.
 #[derive(Debug, Default)]
@@ -18,8 +19,8 @@ pub(super) struct OutputRoute {
 }
 
 impl Provider {
-    /// A router with the route at which this app gives its runs' outputs itself: `GET /runs/{run_id}/output?token=…`, unless
-    /// [`OutputOpts`](crate::OutputOpts) say otherwise.
+    /// A router with the route at which this app gives its runs' outputs itself: `GET
+    /// /runs/{run_id}/output?token=…&signature=…`, unless [`OutputOpts`](crate::OutputOpts) say otherwise.
     ///
     /// Once it is made, clients whose runs are handed over are redirected there, unless
     /// [`AsyncResponse`] says otherwise: they need not reach Inngest, nor see its address. Inngest's own
@@ -55,14 +56,14 @@ impl Provider {
     ///
     /// - `X-Run-Id` is there, and tells the run's response from the route's own answers;
     /// - `Cache-Control: no-store` and `Referrer-Policy: no-referrer` replace the handler's, since the URL holds the token;
-    /// - headers that are about one connection, or about the host that Inngest is at, are left out, and so is the
-    ///   `Vary: Origin` that Inngest adds;
+    /// - [headers](#headers) that do not describe the response are left out;
     /// - `Set-Cookie` is passed on: here it is of the handler's own domain. Inngest keeps one alone;
     /// - a relative `Location` of the handler's is relative to this route's URL.
     ///
     /// Of a run that was cancelled, or whose output was lost, Inngest has an empty output, as it has for a moment of one that
     /// has just ended. The route asks again for three seconds, and then answers 410. What other SDKs have stored is passed on
-    /// as Inngest has it, with 200.
+    /// as Inngest has it, with 200: JSON and plain text as such, and anything else as `application/octet-stream`, so that no
+    /// browser runs it.
     ///
     /// An output that is not the handler's response is logged as a warning. Most often something outside of
     /// [`layer`](Self::layer) has answered Inngest, such as a layer that asks for a header which only clients send: see to it that
@@ -70,15 +71,16 @@ impl Provider {
     ///
     /// | Status | When | With |
     /// |---|---|---|
-    /// | 303 | the run goes on after [`max_wait`](crate::OutputOpts::max_wait), or [`drain`](Self::drain) was called | `Location: ./output?token=…&redirects=2`: the same place |
+    /// | 303 | the run goes on after [`max_wait`](crate::OutputOpts::max_wait), or [`drain`](Self::drain) was called | `Location: ./output?token=…&signature=…&redirects=2`: the same place |
     /// | 202 | the same, after [`max_redirects`](crate::OutputOpts::max_redirects) | `{"run_id": "01J…", "status": "running"}`, `Location`, `Retry-After` |
-    /// | 400 | no token, or no run id | `{"error": "…"}` |
+    /// | 400 | no token, one of over 4 KiB, or no run id | `{"error": "…"}` |
     /// | 401, 403 | Inngest does not take the token, which is good for an hour | `{"error": "…"}` |
+    /// | 403 | the URL has no [signature](#who-may-read-what) of this app; Inngest is not asked | `{"error": "…"}` |
     /// | 404 | no such run, or the token is another run's | `{"error": "…"}` |
     /// | 410 | the run was cancelled, or its output stays empty | `{"error": "…"}` |
     /// | 500 | a [`Middleware`](crate::middleware::Middleware) cannot restore what it has stored; the log says why | `{"error": "…"}` |
     /// | 502 | the run has ended without a response of its handler, or Inngest's answer makes no sense; the log says why | `{"error": "…"}` |
-    /// | 503 | Inngest cannot be asked, after attempts for half a minute, or for as long as one request waits; the run is not touched by that | `{"error": "…"}`, `Retry-After` |
+    /// | 503 | Inngest cannot be asked, after attempts for half a minute, or for as long as one request waits; or the process [holds](#memory) too many outputs. The run is not touched by that | `{"error": "…"}`, `Retry-After`: 5 minutes at most |
     ///
     /// Middlewares, such as `Encryption`, restore the body that they have stored.
     ///
@@ -86,17 +88,44 @@ impl Provider {
     /// run goes on without it, and any process of the app answers. [`drain`](Self::drain) sends clients round before a process
     /// ends.
     ///
-    /// Each client that waits holds a connection to Inngest open. What Inngest gives is read whole before it is passed on; it
-    /// has 8 MiB at most.
+    /// `HEAD` waits, too, and gives status and headers without fetching the body: `Content-Length` is there if Inngest says it,
+    /// and no middleware has changed the body. `OPTIONS` is answered, also [for
+    /// browsers](crate::OutputOpts::allow_origins); other methods get 405.
     ///
-    /// `HEAD` waits, too; `OPTIONS` is answered, also [for browsers](crate::OutputOpts::allow_origins); other methods get 405.
+    /// A request counts [in flight](Self::in_flight) until its client has had all of the output.
+    ///
+    /// # Headers
+    ///
+    /// Whoever can change what Inngest stores can change the headers of responses. So these pass, and no others, of a handler's
+    /// response: those that describe it (`Content-…`, `ETag`, `Last-Modified`, `Accept-Ranges`, `Vary`, `Link`), that say what
+    /// to do next (`Location`, `Retry-After`, `Allow`, `WWW-Authenticate`, `RateLimit…`, `Deprecation`, `Sunset`,
+    /// `Idempotency-Key`), `Set-Cookie`, those that restrict a page (`Content-Security-Policy`, `Permissions-Policy`,
+    /// `Cross-Origin-…`), and those of the application's own that begin with `X-`, but for what proxies and browsers act on
+    /// (`X-Accel-…`, `X-Sendfile`, `X-DNS-Prefetch-Control`, …). `Clear-Site-Data`, `Refresh`, `Service-Worker-Allowed`,
+    /// `Strict-Transport-Security`, `Expires` and the like do not pass;
+    /// [`OutputOpts::pass_headers`](crate::OutputOpts::pass_headers) names others that do. Of `Access-Control-…` the route says
+    /// its [own](crate::OutputOpts::allow_origins) alone.
+    ///
+    /// # Memory
+    ///
+    /// Each client that waits holds a connection to Inngest open. An output comes from there as the client takes it: one that
+    /// takes it slowly holds some 300 KiB here. When the connection to Inngest breaks off in the middle, so does the client's.
+    ///
+    /// What middlewares restore is read whole before it is passed on, and so is what is no handler's response; an output has 8
+    /// MiB at most. All that has over 64 KiB shares 32 MiB. Who finds no room within five seconds gets a 503; meanwhile clients
+    /// are cut off that have not taken theirs within a minute, and may ask again.
     ///
     /// # Who may read what
     ///
-    /// The token is the right to read one run's output, and nothing else; it is part of the URL, so keep that out of logs. It is
-    /// all that is shown to Inngest: no signing key is. The route takes a token for any run of the app's environment at
-    /// Inngest, so do not share that with an app whose responses must not be served on this domain. Requests to the route are
-    /// not recorded, also with [`track_all_endpoints`](crate::SetupOpts::track_all_endpoints).
+    /// The token is the right to read one run's output, and nothing else. It is all that is shown to Inngest: no signing key
+    /// is. The `signature` says that this app has made the URL: a code (HMAC-SHA256) over the run and the token, keyed with
+    /// what is derived from the signing key. So nobody can have the route ask for an output, and
+    /// [restore](crate::middleware::Middleware::restore_response_body) it, whom the app has not sent there. Codes of the
+    /// fallback key are accepted too, so keys change here as they do for Inngest's calls. Without any key, in dev mode, there
+    /// is no code and none is asked for.
+    ///
+    /// Both are part of the URL, so keep that out of logs. Requests to the route are not recorded, also with
+    /// [`track_all_endpoints`](crate::SetupOpts::track_all_endpoints).
     ///
     /// # Coming from Inngest's JS SDK
     ///
@@ -130,7 +159,19 @@ impl Shared {
 
     /// Where the app gives a run's output itself, if it does.
     pub(crate) fn own_output_url(&self, run_id: RunId, token: &str) -> Option<String> {
-        self.has_own_output().then(|| self.settings.output.location(run_id, token))
+        let key = self.settings.connection.signing_key.as_ref();
+        let signature = || key.map(|key| key.output_signature(run_id, token));
+        self.has_own_output().then(|| self.settings.output.location(run_id, token, signature().as_deref()))
+    }
+
+    /// Whether the app has made the output route's URL for this run and token. Without a key nothing tells.
+    pub(crate) fn admits_output(&self, run_id: RunId, token: &str, signature: Option<&str>) -> bool {
+        let Connection { signing_key, signing_key_fallback, .. } = &self.settings.connection;
+        let mut keys = signing_key.iter().chain(signing_key_fallback).peekable();
+        let is_signed = |key: &SigningKey| {
+            signature.is_some_and(|signature| key.verifies_output(signature, run_id, token))
+        };
+        keys.peek().is_none() || keys.any(is_signed)
     }
 
     /// What a client gets whose run is handed over, where its function says nothing of it.

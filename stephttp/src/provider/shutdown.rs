@@ -12,7 +12,8 @@ impl Provider {
     /// be delivered to Inngest.
     ///
     /// Requests count on routes without steps, too. Responses that are not recorded, such as a WebSocket on a plain route,
-    /// count until their handler has answered.
+    /// count until their handler has answered; but for those of the [output route](Self::output_route), whose requests count from
+    /// their beginning until their clients have had all of the output, or are gone.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.shared.deliveries().in_flight()

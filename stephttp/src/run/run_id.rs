@@ -15,7 +15,7 @@ pub struct RunId(Ulid);
 
 /// Why a text is no run id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a run id is a ULID: 26 letters and digits of Crockford's base 32")]
+#[error("a run id is a ULID: 26 letters and digits of Crockford's base 32, the first at most 7")]
 pub struct InvalidRunId;
 
 impl RunId {
@@ -48,6 +48,27 @@ impl FromStr for RunId {
     type Err = InvalidRunId;
 
     fn from_str(text: &str) -> Result<Self, InvalidRunId> {
+        // 26 digits hold 130 bits, and a ULID has 128: the `ulid` crate drops the first two, so that several texts would be one id.
+        if !text.starts_with(|first| matches!(first, '0'..='7')) {
+            return Err(InvalidRunId);
+        }
         Ulid::from_string(text).map(Self).map_err(|_| InvalidRunId)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_of_more_than_128_bits_is_none() {
+        let last = "7ZZZZZZZZZZZZZZZZZZZZZZZZZ";
+        assert_eq!(last.parse::<RunId>().unwrap().to_string(), last);
+        for first in ["8", "9", "A", "z", "Z", "I", "ü", " "] {
+            let text = format!("{first}{}", &last[1..]);
+            assert_eq!(text.parse::<RunId>(), Err(InvalidRunId), "{text}");
+        }
+        assert_eq!(RunId::from_str(""), Err(InvalidRunId));
+        assert_eq!(last.to_lowercase().parse::<RunId>().unwrap().to_string(), last);
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::duration::millis;
 use super::headers::REQUEST_VERSION_VALUE;
-use super::{HttpRequestEvent, NewApiRunData, Op};
+use super::{HttpRequestEvent, NewApiRunData, Op, answers};
 
 /// `POST /v1/checkpoint`: creates a run, with the operations so far.
 ///
@@ -100,13 +100,17 @@ impl<'a> CheckpointNewRunRequest<'a> {
 #[non_exhaustive]
 pub struct CheckpointRun {
     /// The function's UUID.
+    #[serde(deserialize_with = "answers::id")]
     pub fn_id: String,
     /// The app's UUID.
+    #[serde(deserialize_with = "answers::id")]
     pub app_id: String,
     /// The run's ULID.
+    #[serde(deserialize_with = "answers::id")]
     pub run_id: String,
-    /// Allows reading the run's output; present only if the call carried an operation. Valid for an hour.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Allows reading the run's output; present only if the call carried an operation. Valid for an hour. One of over
+    /// [`TOKEN_BYTES`](super::limits::TOKEN_BYTES) in an answer is taken for none.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "answers::token")]
     pub token: Option<String>,
 }
 

@@ -7,6 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::answers;
+
 /// The event's name. With any other, the server restores neither body nor query nor content type on a re-entry.
 pub const HTTP_REQUEST: &str = "inngest/http.request";
 
@@ -135,6 +137,7 @@ fn text_or_null<'de, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'a
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SentEvents {
     /// The events' ids, in the order in which they were sent.
+    #[serde(deserialize_with = "answers::ids")]
     pub ids: Vec<String>,
 }
 

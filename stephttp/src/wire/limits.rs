@@ -21,6 +21,8 @@ pub const REENTRY_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes of a request body that can be kept with a run: as base64 it has to fit into the first call, with room for
 /// the rest of the event and one step.
 pub const REQUEST_BODY_BYTES: usize = (FIRST_CALL_BYTES - 64 * 1024) / 4 * 3;
+/// Bytes of a run's token. The server's have some 300. Longer ones are none: they have to fit into a URL.
+pub const TOKEN_BYTES: usize = 4 * 1024;
 /// How long a sleep or an event's timeout may be.
 pub const WAIT: Duration = Duration::from_secs(366 * 86_400);
 /// The most `retries` a function may have.

@@ -16,6 +16,7 @@
 //! | [`limits`] | what the server accepts; it drops silently what exceeds them |
 //! | [`duration`] | how durations and instants are written |
 
+mod answers;
 pub mod checkpoint;
 pub mod duration;
 pub mod event;

@@ -63,6 +63,11 @@ impl<'a> SealedValue<'a> {
         }
     }
 
+    /// Whether it would be tried to open a value.
+    pub(crate) fn is_marked(value: &'a RawValue) -> bool {
+        !matches!(Self::find(value), Ok(None))
+    }
+
     /// Whether what is no JSON begins as a sealed value does: its end got lost.
     pub(crate) fn is_begun_in(text: &str) -> bool {
         text.trim_start().starts_with(r#"{"__ENCRYPTED__":true,"#)

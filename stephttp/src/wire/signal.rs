@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::exact;
+use super::{answers, exact};
 
 /// `POST /v1/signals`: `{"signal":"approval/7","data":{"by":"Ada"}}`. 404 with `No signal found` when no run waits for it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -21,6 +21,7 @@ pub struct SignalRequest<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignalledRun {
     /// The run that waited.
+    #[serde(deserialize_with = "answers::id")]
     pub run_id: String,
 }
 

@@ -17,13 +17,13 @@ fn new_run() -> CheckpointNewRunRequest<'static> {
 }
 
 #[tokio::test]
-async fn garbage_is_told_and_not_asked_for_again() {
+async fn garbage_is_asked_for_once_more_and_told() {
     for garbage in
         ["", "null", "[]", "<html>", r#"{"data":{"fn_id":1}}"#, r#"{"data":{"run_id":"x"}}"#, "\u{0}"]
     {
         let server = Server::new(move |_, _| Some(crate::server::respond(200, garbage))).await;
         let error = server.client().checkpoint_new_run(&new_run()).await.unwrap_err();
-        assert_eq!((error.kind(), error.attempts()), (ApiErrorKind::Answer, 1), "{garbage}");
+        assert_eq!((error.kind(), error.attempts()), (ApiErrorKind::Answer, 2), "{garbage}");
         // Whoever answered 200 may have taken it.
         assert!(error.is_outcome_unclear() && !error.is_transient(), "{error:?}");
         assert!(error.to_string().contains("could not be read"), "{error}");
@@ -33,6 +33,47 @@ async fn garbage_is_told_and_not_asked_for_again() {
         let error = server.client().get_steps(RUN_ID.parse().unwrap()).await.unwrap_err();
         assert_eq!((error.kind(), error.is_outcome_unclear()), (ApiErrorKind::Answer, false), "{garbage}");
     }
+}
+
+#[tokio::test]
+async fn one_answer_of_garbage_is_an_accident_where_repeating_the_call_is_safe() {
+    const RUN: &str =
+        r#"{"data":{"fn_id":"f","app_id":"a","run_id":"01M817NZCZ3BTTPY1FEX7T2M4B","token":"t"}}"#;
+    let server = Server::answers(&[(200, "<html>"), (200, RUN)]).await;
+    assert_eq!(server.client().checkpoint_new_run(&new_run()).await.unwrap().fn_id, "f");
+    assert_eq!(server.seen().len(), 2);
+    // A wait that comes with the run's creation is carried out each time.
+    let server = Server::answers(&[(200, "<html>"), (200, RUN)]).await;
+    let waits = new_run().step(Op::sleep("pause", std::time::Duration::from_secs(60)));
+    let error = server.client().checkpoint_new_run(&waits).await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts(), server.seen().len()), (ApiErrorKind::Answer, 1, 1));
+    // Nor is there a second time without patience.
+    let server = Server::answers(&[(200, "<html>"), (200, RUN)]).await;
+    let client = server.builder().retries(0).build().unwrap();
+    assert_eq!(client.checkpoint_new_run(&new_run()).await.unwrap_err().attempts(), 1);
+}
+
+#[tokio::test]
+async fn a_token_or_an_id_that_fills_the_answer_is_none() {
+    let answering = async |fn_id: &str, token: &str| {
+        let answer = format!(
+            r#"{{"data":{{"fn_id":"{fn_id}","app_id":"a","run_id":"01M817NZCZ3BTTPY1FEX7T2M4B","token":"{token}"}}}}"#
+        );
+        let server = Server::new(move |_, _| Some(crate::server::respond(200, answer.clone()))).await;
+        server.client().checkpoint_new_run(&new_run()).await
+    };
+    for (length, is_one) in [(4 * 1024, true), (4 * 1024 + 1, false)] {
+        let run = answering("f", &"t".repeat(length)).await.unwrap();
+        assert_eq!(run.token.is_some(), is_one, "{length}");
+    }
+    let error = answering(&"f".repeat(100_000), "t").await.unwrap_err();
+    assert_eq!(error.kind(), ApiErrorKind::Answer);
+    // Garbage is not quoted at length.
+    let garbage = format!("\"{}\"", "x".repeat(100_000));
+    let server = Server::new(move |_, _| Some(crate::server::respond(200, garbage.clone()))).await;
+    let error = server.client().checkpoint_new_run(&new_run()).await.unwrap_err();
+    assert_eq!(error.kind(), ApiErrorKind::Answer);
+    assert!(error.to_string().len() < 1_000, "{error}");
 }
 
 #[tokio::test]
@@ -58,7 +99,7 @@ async fn a_refusal_in_any_words_is_told_in_short() {
     let long: &'static str = "x".repeat(100_000).leak();
     let server = Server::new(move |_, _| Some(crate::server::respond(400, long))).await;
     let error = server.client().checkpoint_steps(&run(), &[]).await.unwrap_err();
-    assert_eq!(error.message().len(), 200);
+    assert!(error.message().starts_with(&long[..200]) && error.message().len() < 230, "{error}");
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ async fn a_new_run_is_as_recorded() {
     let text = include_str!("../it/recordings/first-call-sleep.json");
     let recorded: Value = serde_json::from_str(text).unwrap();
     let answer = recorded["response"]["json"].to_string().leak();
-    let server = Server::new(|_, _| Some(crate::server::respond(200, answer))).await;
+    let server = Server::new(|_, _| Some(crate::server::respond(200, &*answer))).await;
 
     let data = NewApiRunData::new("http://127.0.0.1:28166", "POST", "/event-body-base64")
         .content_type("application/json")

@@ -98,8 +98,8 @@ impl Server {
     }
 }
 
-pub(crate) fn respond(status: u16, body: &'static str) -> Response {
-    (StatusCode::from_u16(status).unwrap(), Body::from(body)).into_response()
+pub(crate) fn respond(status: u16, body: impl Into<Body>) -> Response {
+    (StatusCode::from_u16(status).unwrap(), body.into()).into_response()
 }
 
 pub(crate) fn run() -> CheckpointRun {

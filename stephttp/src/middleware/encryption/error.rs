@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::untrusted::shown;
+
 /// Why a value could not be sealed or opened.
 ///
 /// No key and nothing of the value is in it.
@@ -27,6 +29,9 @@ pub enum EncryptionErrorKind {
     Version0,
     /// The value is marked as sealed, but what it holds cannot be a sealed value.
     Malformed,
+    /// The value was sealed as something else than the response of this run; see
+    /// [`open_response`](super::Encryption::open_response).
+    NotThisResponse,
     /// An event's data is no JSON object.
     NotAnObject,
     /// The operating system gave no random bytes to seal with.
@@ -74,6 +79,14 @@ impl EncryptionError {
         Self::new(EncryptionErrorKind::Malformed, problem)
     }
 
+    pub(super) fn cut_off() -> Self {
+        Self::malformed("it is no JSON; has its end got lost?")
+    }
+
+    pub(super) fn not_this_response() -> Self {
+        Self::new(EncryptionErrorKind::NotThisResponse, "")
+    }
+
     pub(super) fn not_an_object() -> Self {
         Self::new(EncryptionErrorKind::NotAnObject, "")
     }
@@ -91,7 +104,7 @@ impl EncryptionError {
 impl fmt::Display for EncryptionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(field) = &self.field {
-            write!(f, "the event's field {field:?}: ")?;
+            write!(f, "the event's field {:?}: ", shown(field).to_string())?;
         }
         let detail = &self.detail;
         match self.kind {
@@ -111,6 +124,10 @@ impl fmt::Display for EncryptionError {
             EncryptionErrorKind::Malformed => {
                 write!(f, "a value is marked as sealed, but cannot be opened: {detail}")
             }
+            EncryptionErrorKind::NotThisResponse => f.write_str(
+                "a sealed value is not opened, since it was not sealed as the response of this run: it is another run's or \
+                 another value, or a response that was sealed by a version of the SDK that did not say so in it",
+            ),
             EncryptionErrorKind::NotAnObject => {
                 f.write_str("an event's data must be a JSON object to have a field that is sealed")
             }

@@ -5,14 +5,15 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::{Encryption, EncryptionError};
-use crate::wire::{each_member, text};
+use crate::wire::{SealedValue, each_member, text};
 
 impl Encryption {
     /// Seals one field of an event's data: `encrypted`, unless [chosen otherwise](Self::event_field).
     ///
     /// The other fields stay readable, for the filters of those who wait for the event. A `null` in the field is sealed,
-    /// too. Data that is `null` or lacks the field stays as it is, and so does all data when only
-    /// [decrypting](Self::decrypt_only).
+    /// too. So are fields that are marked as sealed themselves, whatever their names: [opening](Self::open_event_data) the data
+    /// gives back what was sent, and not what somebody else has sealed. Other data stays as it is, and when only
+    /// [decrypting](Self::decrypt_only) the field, too.
     ///
     /// ```json
     /// {"order": "o-1", "encrypted": {"__ENCRYPTED__":true,"__STRATEGY__":"inngest/libsodium","data":"…"}}
@@ -21,11 +22,12 @@ impl Encryption {
     /// # Errors
     /// When the data is neither an object nor `null`, or when the operating system gives no random bytes.
     pub fn seal_event_data<'a>(&self, data: &'a RawValue) -> Result<Cow<'a, RawValue>, EncryptionError> {
-        if self.decrypt_only || data.get() == "null" {
+        if data.get() == "null" || (self.decrypt_only && !data.get().starts_with('{')) {
             return Ok(Cow::Borrowed(data));
         }
         map_members(data, |name, value| {
-            if text(name).is_ok_and(|name| name == self.event_field) {
+            let is_chosen = !self.decrypt_only && text(name).is_ok_and(|name| name == self.event_field);
+            if is_chosen || SealedValue::is_marked(value) {
                 self.seal_json(value.get()).map(Some)
             } else {
                 Ok(None)

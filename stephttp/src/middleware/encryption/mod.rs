@@ -1,6 +1,7 @@
 //! End-to-end encryption: Inngest stores what it cannot read.
 
 mod body;
+mod bound;
 mod error;
 mod event_data;
 mod key;
@@ -41,19 +42,21 @@ use key::{Key, Keys};
 /// | the bodies of the request and the response | whole |
 ///
 /// What comes back is opened: the same, the `data` of events that were waited for, and results of invoked functions. Values
-/// that are not sealed pass, so a run may go on that began without encryption.
+/// that are not sealed pass, so a run may go on that began without encryption. A response is sealed with its run's id, and
+/// opened for that run's client alone; the JS package opens it as `{"stephttp:response": "<run id>", "body": …}`.
 ///
 /// The request's method, path, query, content type and client address are stored readable, as are the response's status and
-/// headers, names, ids, sizes and times, the messages of errors, data sent with signals, and all that Inngest itself is asked to do, such as
-/// [`fetch`](crate::Step::fetch) and [`ai_infer`](crate::Step::ai_infer), with its results. Sealed data is a third longer, and
-/// it is the sealed data that Inngest's limits apply to. Middlewares that are added before this one get sealed data.
+/// headers, names, ids, sizes and times, the messages of errors, data sent with signals, and all that Inngest itself is asked
+/// to do, such as [`fetch`](crate::Step::fetch) and [`ai_infer`](crate::Step::ai_infer), with its results. Sealed data is a
+/// third longer, and it is the sealed data that Inngest's limits apply to. Middlewares that are added before this one get
+/// sealed data.
 ///
 /// # Who reads the response
 ///
 /// A client that has its response from the handler gets it as it is. One whose run was handed over reads it at Inngest,
 /// where it is sealed, unless it is sent to the app's own [output route](crate::Provider::output_route), as it is by default
 /// in an app that has made one: there it is opened. An endpoint of another kind fetches the run's
-/// output and [opens](Self::open_body) it. Or let responses that clients read at Inngest be
+/// output and [opens](Self::open_response) it. Or let responses that clients read at Inngest be
 /// [readable](Self::readable_responses).
 ///
 /// # Keys
@@ -83,9 +86,14 @@ use key::{Key, Keys};
 ///
 /// # What it does not protect from
 ///
-/// A sealed value cannot be changed without notice, but it does not say where it belongs: who can write to Inngest's store,
-/// or send events, can put another sealed value into its place, or one that is not sealed. Do not give what comes
-/// from an event back to its sender unchecked: it may be another's sealed value, opened.
+/// A sealed value cannot be changed without notice, but only that of a response says where it belongs. Who can write to Inngest's
+/// store, or send events, can put another sealed value into the place of a request's body, a step's output or an event's
+/// field, or one that is not sealed. Do not give what comes from an event, or from an
+/// [invoked](crate::Step::invoke) function, back to its sender unchecked: it may be another's sealed value, opened.
+///
+/// What the app itself stores or sends never does that: a value that looks sealed is sealed once more. Data of
+/// [signals](crate::Step::wait_for_signal), and the results of [`fetch`](crate::Step::fetch) and
+/// [`ai_infer`](crate::Step::ai_infer), are never opened.
 #[derive(Clone)]
 pub struct Encryption {
     keys: Keys,
@@ -136,8 +144,8 @@ impl Encryption {
 
     /// Opens what is sealed, and seals nothing: for the time in which not every service has the key, or still has it.
     ///
-    /// A client's body that looks like a sealed value is then stored as it came, and cannot be opened when Inngest calls back:
-    /// its run fails.
+    /// Only what is itself marked as sealed is sealed all the same, such as a client's body that looks like a sealed value: it
+    /// comes back as it was, and nobody has another's secret opened by sending it.
     #[doc(alias = "decryptOnly")]
     #[must_use]
     pub fn decrypt_only(mut self) -> Self {

@@ -12,8 +12,8 @@ use crate::wire::SealedValue;
 impl Encryption {
     /// Seals a JSON value, such as a step's output.
     ///
-    /// `null` is not sealed, since it says nothing; and nothing is when only [decrypting](Self::decrypt_only). The sealed
-    /// value is a third longer, and some hundred bytes.
+    /// `null` is not sealed, since it says nothing. When only [decrypting](Self::decrypt_only), nothing is but what is marked as
+    /// sealed itself. The sealed value is a third longer, and some hundred bytes.
     ///
     /// ```json
     /// {"__ENCRYPTED__":true,"__STRATEGY__":"inngest/libsodium","data":"<base64 of nonce, tag, ciphertext>"}
@@ -22,7 +22,7 @@ impl Encryption {
     /// # Errors
     /// When the operating system gives no random bytes.
     pub fn seal_value<'a>(&self, value: &'a RawValue) -> Result<Cow<'a, RawValue>, EncryptionError> {
-        if self.decrypt_only || value.get() == "null" {
+        if value.get() == "null" || (self.decrypt_only && !SealedValue::is_marked(value)) {
             return Ok(Cow::Borrowed(value));
         }
         self.seal_json(value.get()).map(Cow::Owned)

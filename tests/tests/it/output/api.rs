@@ -8,7 +8,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, Response};
 use inngest::{OutputOpts, Provider, SetupOpts};
 use reqwest::{Client, Method, RequestBuilder};
-use stephttp_tests::serve;
+use stephttp_tests::{serve, signed_query};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -110,6 +110,11 @@ pub(crate) async fn raw_api(answers: &'static [&'static str]) -> String {
     url
 }
 
+/// The query of the output's URL, as the app makes it.
+pub(crate) fn query() -> String {
+    signed_query(KEY, RUN_ID, TOKEN)
+}
+
 /// The app.
 pub(crate) struct App {
     pub(crate) provider: Provider,
@@ -130,12 +135,12 @@ impl App {
 
     /// The output's URL.
     pub(crate) fn url(&self) -> String {
-        format!("{}/runs/{RUN_ID}/output?token={TOKEN}", self.origin)
+        format!("{}/runs/{RUN_ID}/output?{}", self.origin, query())
     }
 
     /// A request for the output, by a client that does not follow redirects.
     pub(crate) fn ask(&self) -> RequestBuilder {
-        self.request(Method::GET, &format!("/runs/{RUN_ID}/output?token={TOKEN}"))
+        self.request(Method::GET, &format!("/runs/{RUN_ID}/output?{}", query()))
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {

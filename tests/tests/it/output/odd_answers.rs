@@ -326,6 +326,8 @@ async fn a_request_that_asks_for_nothing_is_told_what_is_missing() {
         (format!("/runs/{RUN_ID}/output"), "`token`"),
         (format!("/runs/{RUN_ID}/output?token="), "`token`"),
         (format!("/runs/{RUN_ID}/output?Token=x"), "`token`"),
+        (format!("/runs/{RUN_ID}/output?token={}", "x".repeat(4 * 1024 + 1)), "4096 bytes"),
+        ("/runs/81M817NZCZ3BTTPY1FEX7T2M4B/output?token=x".to_owned(), "ULID"),
         ("/runs/7/output?token=x".to_owned(), "ULID"),
         ("/runs/%FF/output?token=x".to_owned(), "UTF-8"),
     ] {

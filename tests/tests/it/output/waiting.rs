@@ -6,7 +6,7 @@ use inngest::OutputOpts;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::api::{Api, App, RUN_ID, RUNNING, TOKEN, responds, says};
+use super::api::{Api, App, RUN_ID, RUNNING, query, responds, says};
 
 const SHORT: Duration = Duration::from_millis(50);
 
@@ -19,7 +19,7 @@ async fn a_client_that_waits_is_sent_round_to_the_same_place() {
         (response.status().as_u16(), &response.headers()["cache-control"]),
         (303, &"no-store".parse().unwrap())
     );
-    assert_eq!(response.headers()["location"], format!("./output?token={TOKEN}&redirects=1").as_str());
+    assert_eq!(response.headers()["location"], format!("./output?{}&redirects=1", query()).as_str());
     api.given_up(1).await;
     // As any client resolves it.
     let next = response.url().join(response.headers()["location"].to_str().unwrap()).unwrap();
@@ -33,10 +33,10 @@ async fn the_same_place_is_relative_to_the_request() {
     for (path, here) in [("/x/{run_id}", "./RUN_ID"), ("/{run_id}/", "./"), ("/{run_id}/a:b", "./a:b")] {
         let (_, url) = Api::new(|_| None).await;
         let app = App::new(&url, OutputOpts::new().max_wait(SHORT).path(path)).await;
-        let asked = format!("{}?token={TOKEN}", path.replace("{run_id}", RUN_ID));
+        let asked = format!("{}?{}", path.replace("{run_id}", RUN_ID), query());
         let response = app.request(Method::GET, &asked).send().await.unwrap();
         let location = response.headers()["location"].to_str().unwrap();
-        assert_eq!(location, format!("{}?token={TOKEN}&redirects=1", here.replace("RUN_ID", RUN_ID)));
+        assert_eq!(location, format!("{}?{}&redirects=1", here.replace("RUN_ID", RUN_ID), query()));
         let next = response.url().join(location).unwrap();
         assert_eq!(next.path(), response.url().path());
     }
@@ -53,13 +53,13 @@ async fn a_client_that_follows_ten_redirects_is_not_sent_round_for_longer() {
         (response.status().as_u16(), &response.headers()["retry-after"]),
         (202, &"1".parse().unwrap())
     );
-    assert_eq!(response.headers()["location"], format!("./output?token={TOKEN}").as_str());
+    assert_eq!(response.headers()["location"], format!("./output?{}", query()).as_str());
     assert!(!response.headers().contains_key("x-run-id"));
     assert!(response.url().as_str().ends_with("&redirects=8"), "{}", response.url());
     let body: Value = response.json().await.unwrap();
     assert_eq!(body, json!({ "run_id": RUN_ID, "status": "running" }));
     // Whoever makes up a number is at the end of it.
-    let made_up = app.request(Method::GET, &format!("/runs/{RUN_ID}/output?token={TOKEN}&redirects=-1"));
+    let made_up = app.request(Method::GET, &format!("/runs/{RUN_ID}/output?{}&redirects=-1", query()));
     assert_eq!(made_up.send().await.unwrap().status(), 202);
 }
 
@@ -101,7 +101,7 @@ async fn a_process_that_ends_sends_its_clients_round() {
     app.provider.drain();
     let response = client.await.unwrap().unwrap();
     assert_eq!(response.status(), 303);
-    assert_eq!(response.headers()["location"], format!("./output?token={TOKEN}&redirects=1").as_str());
+    assert_eq!(response.headers()["location"], format!("./output?{}&redirects=1", query()).as_str());
     // One that comes now is not kept for a day either.
     assert_eq!(app.ask().send().await.unwrap().status(), 303);
     app.provider.wait(Duration::from_secs(30)).await.unwrap();

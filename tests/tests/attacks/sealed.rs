@@ -1,0 +1,129 @@
+//! Sealed values in places where they do not belong: nobody has them opened.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
+use bytes::Bytes;
+use inngest::middleware::Encryption;
+use inngest::{Event, Provider, SetupOpts, Step, StepError};
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
+use stephttp_tests::{Logs, Stage, World};
+
+use crate::liar::{self, App, RUN_ID, responds};
+use crate::turn;
+
+const SECRET: &str = "the card of another customer";
+
+fn encryption() -> Encryption {
+    Encryption::new("the key of these tests").unwrap()
+}
+
+/// What a run of another customer's stores at Inngest, sealed: its request's body, a step's output, its response.
+async fn of_another_run() -> Vec<Vec<u8>> {
+    #[inngest::api_fn(id = "attacks-sealed-other", async_response = proxy)]
+    async fn other(step: Step, body: String) -> Result<String, StepError> {
+        let charged = step.run("charge", async { Ok(body) }).await?;
+        step.sleep("pause", Duration::from_secs(60)).await;
+        Ok(charged)
+    }
+    let world = World::builder()
+        .opts(|opts, url| opts.dev_server(url).middleware(encryption()))
+        .start_with(|provider| Router::new().route("/", post(other)).merge(provider.output_route()))
+        .await;
+    assert_eq!(world.post("/").body(SECRET).send().await.unwrap().status(), 303);
+    let run = world.ended().await;
+    let step = run.step("charge").unwrap().value.as_ref().unwrap().to_string();
+    let response = run.response.unwrap().body;
+    let request = world.inngest.dispatches()[0].body.clone();
+    let sealed = vec![request.to_vec(), step.into_bytes(), response.into_bytes()];
+    for sealed in &sealed {
+        let text = String::from_utf8_lossy(sealed);
+        assert!(text.starts_with("{\"__ENCRYPTED__\":true") && !text.contains(SECRET), "{text}");
+        assert!(String::from_utf8_lossy(&encryption().open_body(sealed).unwrap()).contains(SECRET));
+    }
+    sealed
+}
+
+/// What a client gets whose run's response is this, if one believes Inngest.
+async fn given_in_place(sealed: &[u8], encryption: Encryption) -> (u16, String) {
+    let sealed = Bytes::copy_from_slice(sealed);
+    let (url, _) = liar::inngest(move |_| responds(&[], sealed.clone())).await;
+    let app = App::new(&url, |opts| opts.middleware(encryption)).await;
+    let response = app.ask().send().await.unwrap();
+    (response.status().as_u16(), response.text().await.unwrap())
+}
+
+#[tokio::test]
+async fn no_sealed_value_of_another_run_is_opened_at_the_output_route() {
+    let _turn = turn::beside_others().await;
+    let logs = Logs::collect();
+    for sealed in of_another_run().await {
+        let text = String::from_utf8_lossy(&sealed).into_owned();
+        let (status, body) = given_in_place(&sealed, encryption()).await;
+        assert_eq!(status, 500, "{body}");
+        assert!(body.contains("could not be restored"), "{body}");
+        // It may be what the handler has said: then nothing is wrong with it.
+        for lenient in [encryption().decrypt_only(), encryption().readable_responses()] {
+            assert_eq!(given_in_place(&sealed, lenient).await, (200, text.clone()));
+        }
+        let run_id = RUN_ID.parse().unwrap();
+        assert!(encryption().open_response(run_id, &sealed).is_err());
+    }
+    logs.assert_line_with(&["ERROR", RUN_ID, "cannot be restored", "not sealed as the response of this run"]);
+}
+
+/// Echoes what its client says, in every way in which a run can store it.
+#[inngest::api_fn(id = "attacks-sealed-echo", async_response = proxy)]
+async fn echo(State(stage): State<Stage>, step: Step, body: String) -> Result<String, StepError> {
+    let said: Box<RawValue> = serde_json::from_str(&body).unwrap();
+    let output = step.run("repeat", async { Ok(serde_json::from_str::<Value>(said.get()).unwrap()) }).await?;
+    let data = json!({ "order": 7, "note": serde_json::from_str::<Value>(said.get()).unwrap() });
+    step.send_event("tell", Event::new("shop/said", data)).await?;
+    step.sleep("pause", Duration::from_secs(60)).await;
+    stage.effects.happen(body.clone());
+    stage.effects.happen(output.to_string());
+    Ok(body)
+}
+
+#[tokio::test]
+async fn a_client_that_sends_a_sealed_value_gets_it_back_unopened() {
+    let _turn = turn::beside_others().await;
+    for sealed in of_another_run().await {
+        let sealed = String::from_utf8(sealed).unwrap();
+        for encryption in [encryption(), encryption().decrypt_only(), encryption().readable_responses()] {
+            let (stage, opens) = (Stage::new(), encryption.clone());
+            let app = stage.app(post(echo));
+            let world = World::builder()
+                .opts(move |opts: SetupOpts, url| opts.dev_server(url).middleware(encryption))
+                .start_with(move |provider: &Provider| app.merge(provider.output_route()))
+                .await;
+            let response = world.post("/").body(sealed.clone()).send().await.unwrap();
+            let place = response.headers()["location"].to_str().unwrap().to_owned();
+            let run = world.ended().await;
+            // When Inngest has called back, the handler still has what the client said.
+            for said in stage.effects.all() {
+                assert!(!said.contains(SECRET), "{said}");
+                assert_eq!(
+                    serde_json::from_str::<Value>(&said).unwrap(),
+                    serde_json::from_str::<Value>(&sealed).unwrap()
+                );
+            }
+            assert_eq!(stage.effects.all().len(), 2);
+            let output = world.get(&place).send().await.unwrap();
+            assert_eq!((output.status().as_u16(), output.text().await.unwrap()), (200, sealed.clone()));
+            // Nor does whoever waits for the event open it.
+            let event = world.inngest.wait_for_event(1).await.data;
+            let event = to_raw_value(&event).unwrap();
+            let opened: Value = serde_json::from_str(opens.open_event_data(&event).unwrap().get()).unwrap();
+            assert_eq!(opened["note"], serde_json::from_str::<Value>(&sealed).unwrap());
+            // What an endpoint of the app's own would give for the response.
+            let stored = run.response.unwrap().body;
+            let opened = opens.open_body(stored.as_bytes()).map(std::borrow::Cow::into_owned);
+            assert!(!String::from_utf8_lossy(&opened.unwrap_or_default()).contains(SECRET));
+            world.assert_clean();
+        }
+    }
+}
