@@ -176,8 +176,9 @@ impl Pending {
 
     /// Nothing of it will be stored.
     fn let_go(&mut self) {
-        self.kept = Joined::default();
+        // Given back first: while the bytes are freed, others need not be let go of.
         self.release();
+        self.kept = Joined::default();
     }
 
     fn release(&mut self) {
