@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use narrator::BoxError;
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, StatusCode, Url};
 use serde::Deserialize;
 
 use crate::expense::{Expense, Outcome};
@@ -12,7 +12,8 @@ use crate::expense::{Expense, Outcome};
 #[derive(Debug, Deserialize)]
 pub(crate) struct Ticket {
     pub(crate) run_id: String,
-    pub(crate) token: String,
+    /// Relative to where the expense was submitted.
+    pub(crate) url: String,
 }
 
 /// Submits an expense.
@@ -24,9 +25,9 @@ pub(crate) async fn submit(here: &str, purpose: &str, cents: u64) -> Result<Tick
 
 /// Asks for the outcome until there is one: 202 says that there is none yet. Each question waits for a while.
 pub(crate) async fn outcome(here: &str, ticket: &Ticket) -> Result<Outcome, BoxError> {
-    let url = format!("{here}/runs/{}/output?token={}", ticket.run_id, ticket.token);
+    let url = Url::parse(here)?.join(&ticket.url)?;
     loop {
-        let response = Client::new().get(&url).timeout(Duration::from_secs(60)).send().await?;
+        let response = Client::new().get(url.clone()).timeout(Duration::from_secs(60)).send().await?;
         if response.status() != StatusCode::ACCEPTED {
             return Ok(response.error_for_status()?.json().await?);
         }

@@ -19,10 +19,7 @@ pub(crate) async fn submit_three_expenses(
     for (purpose, cents, decision) in expenses {
         println!("\nAn employee submits an expense: {purpose}, {cents} cents");
         let ticket = submit(here, purpose, cents).await?;
-        println!(
-            "  client   is told: 200, run {}, and a token; asks for the outcome with these",
-            ticket.run_id
-        );
+        println!("  client   is told: 200, run {}, and where its outcome will be; asks there", ticket.run_id);
         let expense = mails.recv().await.ok_or("the office is closed")?;
         if let Some(approved) = decision {
             let (here, by) = (here.to_owned(), "Grace".to_owned());

@@ -39,8 +39,8 @@ pub(crate) enum Outcome {
     Expired,
 }
 
-/// Asks the approver about an expense, and waits for days if need be. The employee's client does not: it is given the run's
-/// id and a token at once, and asks this program's output route for the outcome with these.
+/// Asks the approver about an expense, and waits for days if need be. The employee's client does not: it is given the
+/// URL of the outcome at once, at this program's output route, and asks there.
 #[inngest::api_fn(id = "expense", retries = 3, async_response = token)]
 pub(crate) async fn submit(
     State(office): State<Office>,

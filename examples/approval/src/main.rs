@@ -55,7 +55,7 @@ async fn run(once: bool) -> Result<(), BoxError> {
              curl -i {here}/expenses -H 'content-type: application/json' -d '{{\"purpose\": \"a lamp\", \"cents\": 4900}}'\n  \
              curl -i {here}/expenses/NUMBER/decision -H 'content-type: application/json' \
              -d '{{\"approved\": true, \"by\": \"you\"}}'\n  \
-             curl -i '{here}/runs/NUMBER/output?token=TOKEN'\n"
+             curl -i '{here}URL'  # as the first one has said\n"
         );
         narrator::until_stopped().await?;
     }

@@ -127,7 +127,7 @@ async fn an_expense_outlives_the_program_that_it_was_submitted_to() {
 #[tokio::test]
 async fn a_page_of_the_front_end_may_ask_for_the_outcome_and_no_other() {
     let world = World::with_expense().await;
-    let url = format!("{}/runs/{}/output?token={}", world.here(), world.ticket.run_id, world.ticket.token);
+    let url = format!("{}{}", world.here(), world.ticket.url);
     for (origin, allowed) in
         [("https://expenses.example.com", true), ("https://elsewhere.example.com", false)]
     {

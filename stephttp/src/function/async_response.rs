@@ -49,9 +49,10 @@ pub enum AsyncResponse {
     /// that tries again begins another.
     #[doc(alias = "AsyncResponseRedirect")]
     RedirectTo(fn(&RunOutput) -> String),
-    /// 200 with JSON: `{"run_id": "01J…", "token": "eyJ…"}`. The token allows reading the run's output at Inngest for an hour. The
-    /// app's own output route also asks for the app's signature, which [`RunOutput::own_url`] has: give that to clients that are
-    /// to read the output there, with [`Custom`](Self::Custom).
+    /// 200 with JSON: `{"run_id": "01J…", "token": "eyJ…", "url": "/runs/01J…/output?token=eyJ…&signature=…"}`. The URL is that of the
+    /// app's own output route, relative to the request's unless [`OutputOpts::prefix`](crate::OutputOpts::prefix) names an origin;
+    /// in an app without one it is Inngest's. The token allows reading the run's output at Inngest for an hour; the app's
+    /// own route also asks for the app's signature, which the URL has.
     #[doc(alias = "AsyncResponseToken")]
     Token,
     /// As the client asks: with `Prefer: respond-async` (RFC 7240) it gets 202, `Location` with where the output will be,

@@ -41,9 +41,10 @@ pub(super) fn see_other(location: &str) -> Response {
     }
 }
 
-/// To a client: the run goes on at Inngest, and this allows reading its result.
+/// To a client: the run goes on at Inngest, and this allows reading its result there, or at the app's own route if it has one.
 pub(super) fn token(output: &RunOutput) -> Response {
-    let body = serde_json::json!({ "run_id": output.run_id().to_string(), "token": output.token() });
+    let (run_id, token, url) = (output.run_id().to_string(), output.token(), output.nearest_url());
+    let body = serde_json::json!({ "run_id": run_id, "token": token, "url": url });
     let mut response = json(StatusCode::OK, &body);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response

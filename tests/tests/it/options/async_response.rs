@@ -86,6 +86,7 @@ async fn a_redirect_to_a_place_of_ones_own_knows_the_run_and_its_token() {
     let location = response.headers()["location"].to_str().unwrap();
     let (run_id, token) = location.strip_prefix("/runs/").unwrap().split_once("?token=").unwrap();
     let output = format!("{}/v1/http/runs/{run_id}/output?token={token}", world.inngest.url());
+    assert_eq!(answer["url"], output);
     assert_eq!(reqwest::get(output).await.unwrap().text().await.unwrap(), "hi");
     assert_completed(&world, &stage).await;
 }
@@ -130,12 +131,13 @@ async fn a_token_is_given_as_json() {
     assert_eq!(response.headers()["content-type"], "application/json");
     assert_eq!(response.headers()["cache-control"], "no-store");
     let answer: Value = response.json().await.unwrap();
-    // As recordings/go-token-mode.json has it.
+    // As recordings/go-token-mode.json has it, and where the output is.
     let keys: Vec<_> = answer.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["run_id", "token"]);
+    assert_eq!(keys, ["run_id", "token", "url"]);
     let (run_id, token) = (answer["run_id"].as_str().unwrap(), answer["token"].as_str().unwrap());
     assert_eq!(world.inngest.wait_for_run().await.id, run_id);
     let output = format!("{}/v1/http/runs/{run_id}/output?token={token}", world.inngest.url());
+    assert_eq!(answer["url"], output);
     assert_eq!(reqwest::get(output).await.unwrap().text().await.unwrap(), "hi");
     assert_completed(&world, &stage).await;
 }
