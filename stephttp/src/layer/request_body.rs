@@ -11,8 +11,8 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 
-use super::Joined;
 use crate::run::Run;
+use crate::untrusted::Joined;
 use crate::wire::limits::REQUEST_BODY_BYTES;
 
 /// What is kept of the body of a request whose handler has not asked for a `Step`: a middleware below the layer may

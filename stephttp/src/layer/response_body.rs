@@ -12,12 +12,11 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
-use super::Joined;
 use super::linger::Linger;
 use super::result::{self, Audience};
 use crate::checkpoint::KeptBytes;
 use crate::run::Run;
-use crate::untrusted::{Complaint, shown};
+use crate::untrusted::{Complaint, Joined, shown};
 use crate::wire::ApiResult;
 use crate::wire::headers::BODY_NOT_STORED;
 use crate::wire::limits::STEP_OUTPUT_BYTES;

@@ -49,6 +49,10 @@ async fn a_signature_that_is_there_is_checked() {
         assert_eq!(response.status(), 401);
         assert!(!response.text().await.unwrap().contains("classified"));
     }
+    // Nor does one pass that stands behind an empty one.
+    let twice = world.post("/").header("x-run-id", &run.id).header("x-inngest-signature", "");
+    let twice = twice.header("x-inngest-signature", key.sign(b"", now)).send().await.unwrap();
+    assert_eq!(twice.status(), 401);
     assert_eq!(stage.effects.count("entered"), 1);
     // The dev server signs nothing, and a good signature is as good as none.
     for signature in [String::new(), key.sign(b"", now)] {
