@@ -8,6 +8,8 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 const MARKER: &str = "__ENCRYPTED__";
+/// How an escape of any of the marker's characters begins.
+const ESCAPE: &str = "\\u00";
 
 /// A value that Inngest cannot read.
 ///
@@ -34,23 +36,23 @@ impl<'a> SealedValue<'a> {
 
     /// Reads a value that is marked as sealed; `None` for all others.
     ///
-    /// Marked is an object with `"__ENCRYPTED__": true`, a text as `data`, and a text or nothing as `__STRATEGY__`. To find
-    /// that a value is not costs a search for the marker's name; one that has it somewhere, a scan.
+    /// Marked is an object with `"__ENCRYPTED__": true`, a text as `data`, and a text or nothing as `__STRATEGY__`, however these
+    /// names are escaped: Inngest decodes a value, and writes it anew. To find that a value is not marked costs two searches; for
+    /// one that has the marker's name somewhere, or escapes by number, a scan.
     ///
     /// # Errors
     /// When a text of a marked value is no Unicode.
     pub(crate) fn find(value: &'a RawValue) -> Result<Option<Self>, serde_json::Error> {
         let json = value.get();
-        // No encoder escapes the name.
-        if !json.starts_with('{') || !json.contains(MARKER) {
+        if !json.starts_with('{') || !(json.contains(MARKER) || json.contains(ESCAPE)) {
             return Ok(None);
         }
         let (mut encrypted, mut strategy, mut data) = (None, None, None);
-        // Of members that come twice, the last counts, as in JS.
-        each_member(value, |name, value| match name.get() {
-            r#""__ENCRYPTED__""# => encrypted = Some(value),
-            r#""__STRATEGY__""# => strategy = Some(value),
-            r#""data""# => data = Some(value),
+        // Of members that come twice, the last counts, as in JS and in Go. A name that is no Unicode is none of these.
+        each_member(value, |name, value| match text(name).as_deref() {
+            Ok(MARKER) => encrypted = Some(value),
+            Ok("__STRATEGY__") => strategy = Some(value),
+            Ok("data") => data = Some(value),
             _ => {}
         })?;
         let is_encrypted = encrypted.is_some_and(|value| value.get() == "true");

@@ -67,6 +67,34 @@ fn a_sealed_value_may_have_more_members_in_any_order_and_escapes() {
 }
 
 #[test]
+fn what_is_marked_is_so_however_its_names_are_escaped() {
+    let decrypting = encryption().decrypt_only();
+    for json in [
+        r#"{"\u005f_ENCRYPTED__":true,"data":"AAAA"}"#,
+        r#"{"__ENCRYPTE\u0044__":true,"__STRATEG\u0059__":"inngest\/libsodium","\u0064ata":"AA\u0041A"}"#,
+        // Of two the last counts.
+        r#"{"__ENCRYPTED__":false,"data":7,"\u005F_ENCRYPTED__":true,"\u0064ata":"AAAA"}"#,
+        // Inngest writes it as U+FFFD.
+        r#"{"\u005f_ENCRYPTED__":true,"data":"\ud800"}"#,
+    ] {
+        let sealed = decrypting.seal_value(&raw(json)).unwrap().into_owned();
+        assert_ne!(sealed.get(), json);
+        assert_eq!(decrypting.open_value(&sealed).unwrap().get(), json);
+        let event = raw(&format!(r#"{{"note":{json}}}"#));
+        let sealed = encryption().seal_event_data(&event).unwrap().into_owned();
+        assert!(sealed.get().starts_with(r#"{"note":{"__ENCRYPTED__":true,"__STRATEGY__":"#), "{sealed}");
+        assert_eq!(encryption().open_event_data(&sealed).unwrap().get(), event.get());
+    }
+    for json in [
+        r#"{"__ENCRYPTED__":true,"\u005f_ENCRYPTED__":false,"data":"AAAA"}"#,
+        r#"{"__ENCRYPTED__\ud800":true,"data":"AAAA"}"#,
+        r#"{"\\u005f_ENCRYPTED__":true,"data":"AAAA"}"#,
+    ] {
+        assert_eq!(decrypting.seal_value(&raw(json)).unwrap().get(), json);
+    }
+}
+
+#[test]
 fn a_value_that_is_sealed_twice_is_opened_twice() {
     let once = encryption().seal_value(&raw("1")).unwrap().into_owned();
     let twice = encryption().seal_value(&once).unwrap().into_owned();
