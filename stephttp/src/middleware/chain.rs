@@ -163,11 +163,16 @@ impl Chain {
         Ok(body)
     }
 
+    /// Whether the bodies of responses may be stored otherwise than handlers have made them.
+    pub(crate) fn restores_responses(&self) -> bool {
+        self.inwards().any(Erased::restores_responses)
+    }
+
     /// What a response's body was before it was stored. The error is for the log.
     pub(crate) async fn stored_response_body(&self, run_id: RunId, body: Bytes) -> Result<Bytes, String> {
         contained(async {
             let mut body = body;
-            for middleware in self.inwards() {
+            for middleware in self.inwards().filter(|middleware| middleware.restores_responses()) {
                 body = middleware.restore_response_body(run_id, body).await?;
             }
             Ok(body)

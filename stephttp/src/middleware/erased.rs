@@ -35,6 +35,7 @@ pub(super) trait Erased: Send + Sync {
         response: &'a StoredResponse,
         body: Bytes,
     ) -> Transform<'a, Bytes>;
+    fn restores_responses(&self) -> bool;
     fn restore_response_body(&self, run_id: RunId, body: Bytes) -> Transform<'_, Bytes>;
     fn execution_span(&self, execution: &Execution) -> Option<tracing::Span>;
     fn step_span(&self, step: &StepContext) -> Option<tracing::Span>;
@@ -106,6 +107,10 @@ impl<M: Middleware> Erased for M {
         body: Bytes,
     ) -> Transform<'a, Bytes> {
         Box::pin(Middleware::transform_response_body(self, execution, response, body))
+    }
+
+    fn restores_responses(&self) -> bool {
+        Middleware::restores_responses(self)
     }
 
     fn restore_response_body(&self, run_id: RunId, body: Bytes) -> Transform<'_, Bytes> {

@@ -247,7 +247,7 @@ pub trait Middleware: Send + Sync + 'static {
     /// run's client gets it. Only of what a handler has answered, as Inngest says; not called for an empty one.
     ///
     /// The body may be anything that Inngest was ever given, in its place: a middleware that decrypts makes sure that it is this run's
-    /// response. An output is then read whole before its client gets any of it.
+    /// response. An output is read whole for it, before its client gets any of it.
     ///
     /// # Errors
     /// With a [`Failure`] the client gets a 500, which is logged. It may ask again.
@@ -258,6 +258,13 @@ pub trait Middleware: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Bytes, Failure>> + Send {
         let _ = run_id;
         async { Ok(body) }
+    }
+
+    /// Whether [`restore_response_body`](Self::restore_response_body) is to be called at all. A middleware that leaves bodies as they
+    /// are says `false`: where all do, the [output route](crate::Provider::output_route) passes an output on as it comes, and need
+    /// not read it whole.
+    fn restores_responses(&self) -> bool {
+        true
     }
 
     /// The span in which the handler is polled, from here on. Of several middlewares the first that gives one counts.

@@ -1,23 +1,29 @@
 //! Reading the body of Inngest's answer, and passing it on.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::Body;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::{Sleep, sleep};
 
 use super::room::{FRAME, Full, Room, SMALL, Taken};
 use crate::client::{ApiError, OutputBody};
+use crate::provider::Shared;
+use crate::run::RunId;
+use crate::untrusted::Complaint;
+use crate::wire::limits::REENTRY_ANSWER_BYTES;
 
-/// Bytes of an output: what a re-entry can answer with is half of it.
-const MOST: usize = 16 * 1024 * 1024;
-/// What reading a body whole may take.
-const READING: Duration = Duration::from_secs(60);
-/// For how long Inngest may say nothing in the middle of a body.
+/// Bytes of a body that is read or passed on. An output has at most what a re-entry can answer with; twice that, since it is
+/// Inngest that limits it, and this is only there for what has no end.
+const MOST: usize = 2 * REENTRY_ANSWER_BYTES;
+/// The steps in which room is taken for a body of unknown length.
+const STEP: usize = 1024 * 1024;
+/// For how long Inngest may say nothing in the middle of a body that is passed on.
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// An output's body, on its way to the client.
@@ -25,7 +31,7 @@ pub(super) enum Content {
     /// It was read whole.
     Whole(Bytes, Taken),
     /// It comes from Inngest as the client takes it.
-    Passing(Passing),
+    Passing(Box<Passing>),
     /// Nobody asks for it; it would have this length.
     Unread(Option<u64>),
 }
@@ -48,28 +54,34 @@ impl From<Full> for Fault {
 }
 
 impl Content {
-    /// Reads a body whole.
-    pub(super) async fn whole(room: &Room, mut body: OutputBody) -> Result<Self, Fault> {
+    /// Reads a body whole. Room for one of known length is taken at once; for another in steps, without waiting for more while
+    /// something is held.
+    pub(super) async fn whole(room: &Room, run_id: RunId, mut body: OutputBody) -> Result<Self, Fault> {
         check(&body)?;
-        let mut read = BytesMut::new();
-        let mut taken = Taken::default();
-        if !read_until(&mut body, &mut read, SMALL).await? {
-            let whole =
-                body.size_hint().exact().map_or(MOST, |rest| saturating(rest).saturating_add(read.len()));
-            taken = room.take(whole).await?;
-            if let Some(rest) = body.size_hint().exact() {
-                read.reserve(saturating(rest));
-            }
-            if !read_until(&mut body, &mut read, MOST).await? {
+        let (mut read, mut taken) = (Vec::new(), Taken::default());
+        let mut space = SMALL;
+        while let Some(data) = next(&mut body).await? {
+            let length = read.len() + data.len();
+            if length > MOST {
                 return Err(Fault::TooLong);
             }
-            // Of what nobody knew the length.
-            room.adjust(&mut taken, read.len()).await?;
+            if length > space {
+                let more = body.size_hint().exact().map_or(STEP, saturating);
+                let wanted = length.saturating_add(more).min(MOST);
+                if space == SMALL {
+                    taken = room.take(run_id, wanted).await?;
+                } else {
+                    room.adjust(run_id, &mut taken, wanted)?;
+                }
+                space = wanted;
+                // No more than that: growing by doubling would take up to twice as much.
+                read.reserve_exact(space - read.len());
+            }
+            read.extend_from_slice(&data);
         }
-        // What has grown by doubling holds up to twice as much.
-        let is_loose = read.capacity() > read.len() + SMALL;
-        let whole = if is_loose { Bytes::copy_from_slice(&read) } else { read.freeze() };
-        Ok(Self::Whole(whole, taken))
+        read.shrink_to_fit();
+        room.adjust(run_id, &mut taken, read.len())?;
+        Ok(Self::Whole(read.into(), taken))
     }
 
     /// Takes a body's beginning: nothing was promised to the client before, so that another attempt can be made. A small one is
@@ -77,18 +89,25 @@ impl Content {
     pub(super) async fn begun(mut body: OutputBody) -> Result<Self, Fault> {
         check(&body)?;
         let is_small = body.size_hint().exact().is_none_or(|length| length <= SMALL as u64);
-        let mut read = BytesMut::new();
-        if read_until(&mut body, &mut read, if is_small { SMALL } else { 1 }).await? {
-            return Ok(Self::Whole(read.freeze(), Taken::default()));
+        let most = if is_small { SMALL } else { 0 };
+        let mut read = Vec::new();
+        while let Some(data) = next(&mut body).await? {
+            read.extend_from_slice(&data);
+            if read.len() > most {
+                let left = MOST.saturating_sub(read.len());
+                let begun = read.into();
+                let passing = Passing { begun, rest: body, left, silence: None, of: None };
+                return Ok(Self::Passing(Box::new(passing)));
+            }
         }
-        let left = MOST.saturating_sub(read.len());
-        Ok(Self::Passing(Passing { begun: read.freeze(), rest: body, left, silence: None }))
+        Ok(Self::Whole(read.into(), Taken::default()))
     }
 
-    pub(super) fn into_body(self, room: &Room) -> Body {
+    /// What a run's client is given.
+    pub(super) fn into_body(self, shared: &Arc<Shared>, run_id: RunId) -> Body {
         match self {
-            Self::Whole(bytes, taken) => room.body(bytes, taken),
-            Self::Passing(passing) => Body::new(passing),
+            Self::Whole(bytes, taken) => shared.room().body(run_id, bytes, taken),
+            Self::Passing(passing) => Body::new(Passing { of: Some((shared.clone(), run_id)), ..*passing }),
             Self::Unread(length) => Body::new(Unread(length)),
         }
     }
@@ -103,23 +122,16 @@ fn saturating(length: u64) -> usize {
     usize::try_from(length).unwrap_or(usize::MAX)
 }
 
-/// Reads on until there is more than so much, or all; says whether it is all. Small frames are joined.
-async fn read_until(body: &mut OutputBody, read: &mut BytesMut, most: usize) -> Result<bool, Fault> {
-    let reading = async {
-        while read.len() <= most {
-            match body.frame().await {
-                Some(Ok(frame)) => {
-                    if let Ok(data) = frame.into_data() {
-                        read.extend_from_slice(&data);
-                    }
-                }
-                Some(Err(error)) => return Err(Fault::Broken(error)),
-                None => return Ok(true),
-            }
+/// What comes next of a body; `None` at its end.
+async fn next(body: &mut OutputBody) -> Result<Option<Bytes>, Fault> {
+    while let Some(frame) = body.frame().await {
+        match frame.map_err(Fault::Broken)?.into_data() {
+            Ok(data) if !data.is_empty() => return Ok(Some(data)),
+            // Nothing, or trailers, which results do not have.
+            _ => {}
         }
-        Ok(false)
-    };
-    timeout(READING, reading).await.unwrap_or_else(|_| Err(Fault::Broken(ApiError::timed_out())))
+    }
+    Ok(None)
 }
 
 /// A body that comes from Inngest as the client takes it. When it breaks off, so does the client's connection: what it has of it
@@ -131,6 +143,8 @@ pub(super) struct Passing {
     left: usize,
     /// Runs while Inngest is waited for.
     silence: Option<Pin<Box<Sleep>>>,
+    /// Whose it is, for the log.
+    of: Option<(Arc<Shared>, RunId)>,
 }
 
 impl Passing {
@@ -156,6 +170,15 @@ impl Passing {
             }
         }
     }
+
+    fn say_broken_off(&self, error: &ApiError) {
+        if let Some((shared, run_id)) = &self.of
+            && let Some(left_out) = shared.admits_line(Complaint::Output)
+        {
+            let error = error.report();
+            tracing::warn!(%run_id, error, left_out, "a run's output broke off while it was passed on: its client's connection is closed");
+        }
+    }
 }
 
 impl HttpBody for Passing {
@@ -170,7 +193,10 @@ impl HttpBody for Passing {
         if this.begun.is_empty() {
             match ready!(this.poll_rest(cx)) {
                 Some(Ok(data)) => this.begun = data,
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                Some(Err(error)) => {
+                    this.say_broken_off(&error);
+                    return Poll::Ready(Some(Err(error)));
+                }
                 None => return Poll::Ready(None),
             }
         }

@@ -47,15 +47,10 @@ impl Cors {
         Ok(Some(Self { origins, credentials }))
     }
 
-    /// Marks a response, of whatever status, for the script that asked. What the run's own response says of this held for
-    /// the endpoint, and goes.
+    /// Marks a response, of whatever status, for the script that asked. It has none of these headers yet: what the run's own
+    /// response says of this held for the endpoint, and does not pass.
     pub(super) fn mark(&self, request: &HeaderMap, response: &mut Response) {
         let headers = response.headers_mut();
-        let stored: Vec<HeaderName> =
-            headers.keys().filter(|name| name.as_str().starts_with("access-control-")).cloned().collect();
-        for name in stored {
-            headers.remove(name);
-        }
         if self.origins.is_some() {
             // Also for others: a cache must not give them what was meant for this one.
             headers.append(VARY, HeaderValue::from_static("origin"));

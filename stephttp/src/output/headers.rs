@@ -10,21 +10,14 @@ use crate::layer::is_hop_by_hop;
 use crate::wire::headers::RUN_ID;
 
 /// What describes a representation or a response, and its meaning for whoever has asked. `x-…` is looked at apart.
-const PASSED: [&str; 41] = [
+const PASSED: [&str; 32] = [
     "accept-patch",
     "accept-post",
     "accept-ranges",
     "allow",
-    "content-digest",
-    "content-disposition",
-    "content-encoding",
-    "content-language",
-    "content-location",
-    "content-md5",
-    "content-range",
-    "content-security-policy",
-    "content-security-policy-report-only",
-    "content-type",
+    "api-supported-versions",
+    "api-version",
+    "correlation-id",
     "cross-origin-embedder-policy",
     "cross-origin-opener-policy",
     "cross-origin-resource-policy",
@@ -37,11 +30,6 @@ const PASSED: [&str; 41] = [
     "location",
     "permissions-policy",
     "preference-applied",
-    "ratelimit",
-    "ratelimit-limit",
-    "ratelimit-policy",
-    "ratelimit-remaining",
-    "ratelimit-reset",
     "repr-digest",
     "request-id",
     "retry-after",
@@ -51,11 +39,16 @@ const PASSED: [&str; 41] = [
     "vary",
     "warning",
     "www-authenticate",
+    "total-count",
+    "traceparent",
     "traceresponse",
+    "tracestate",
 ];
+/// The same, by what the names begin with. `hx-…` is htmx's, which can do with a response what `location` and HTML can.
+const PASSED_BEGINNINGS: [&str; 3] = ["content-", "hx-", "ratelimit"];
 
 /// What browsers, proxies and servers act on among the names that begin with `x-`, and what SDKs say to Inngest.
-const NOT_PASSED: [&str; 16] = [
+const NOT_PASSED: [&str; 17] = [
     // nginx: other files in place of the response, how it is cached and sent; mod_zip.
     "x-accel-",
     "x-archive-",
@@ -73,6 +66,7 @@ const NOT_PASSED: [&str; 16] = [
     // Browsers: other documents, and how pages are read.
     "x-dns-prefetch-control",
     "x-permitted-cross-domain-policies",
+    "x-sourcemap",
     "x-ua-compatible",
     "x-xss-protection",
     // Also what this SDK notes for itself.
@@ -83,8 +77,9 @@ const SDKS_OWN: &str = "x-stephttp-";
 /// The route's own, whatever is stored.
 const ROUTES_OWN: [&str; 4] = ["cache-control", "referrer-policy", "expires", "pragma"];
 
-/// Takes away what is not to pass of a run's response. `more`: names that the app has allowed.
-pub(super) fn of_response(headers: &mut HeaderMap, more: &[HeaderName]) {
+/// Takes away what is not to pass of a run's response. `more`: names that the app has allowed. Answers with those taken away that
+/// the app could have allowed.
+pub(super) fn of_response(headers: &mut HeaderMap, more: &[HeaderName]) -> Vec<HeaderName> {
     // RFC 9110, section 7.6.1: a connection may name more headers that are about it alone.
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
@@ -96,18 +91,22 @@ pub(super) fn of_response(headers: &mut HeaderMap, more: &[HeaderName]) {
     let passes = |name: &HeaderName| {
         !is_never_passed(name) && !named.contains(name) && (is_passed(name.as_str()) || more.contains(name))
     };
-    let others: Vec<HeaderName> = headers.keys().filter(|name| !passes(name)).cloned().collect();
-    for name in others {
+    let mut others: Vec<HeaderName> = headers.keys().filter(|name| !passes(name)).cloned().collect();
+    for name in &others {
         headers.remove(name);
     }
     strip_vary(headers);
+    others.retain(|name| !is_never_passed(name) && !named.contains(name));
+    others
 }
 
-/// The headers of what is not a run's response: its type alone, and none that makes a browser run it.
+/// The headers of what is not of the handler's making: its type, which is none that makes a browser run it, and the run's mark.
 pub(super) fn of_other(headers: &mut HeaderMap) {
     const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
     let content_type = headers.remove(CONTENT_TYPE).filter(is_inert).unwrap_or(OCTETS);
+    let mark = headers.remove(RUN_ID);
     headers.clear();
+    headers.extend(mark.map(|mark| (HeaderName::from_static(RUN_ID), mark)));
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
@@ -122,6 +121,7 @@ pub(super) fn is_never_passed(name: &HeaderName) -> bool {
 
 fn is_passed(name: &str) -> bool {
     PASSED.contains(&name)
+        || PASSED_BEGINNINGS.iter().any(|passed| name.starts_with(passed))
         || (name.starts_with("x-") && !NOT_PASSED.iter().any(|refused| name.starts_with(refused)))
 }
 
@@ -162,9 +162,19 @@ mod tests {
 
     #[test]
     fn what_describes_the_response_passes_and_what_is_acted_on_elsewhere_does_not() {
-        for name in
-            ["content-type", "etag", "location", "set-cookie", "x-run-id", "x-order", "X-RateLimit-Limit"]
-        {
+        for name in [
+            "content-type",
+            "etag",
+            "location",
+            "set-cookie",
+            "x-run-id",
+            "x-order",
+            "X-RateLimit-Limit",
+            "HX-Trigger",
+            "traceparent",
+            "RateLimit",
+            "ratelimit-limit",
+        ] {
             assert_eq!(passed(&[name], &[]).len(), 1, "{name}");
         }
         for name in [
@@ -185,7 +195,9 @@ mod tests {
             "X-Sendfile",
             "x-sendfile2",
             "x-lighttpd-send-file",
+            "X-SourceMap",
             "x-inngest-server-kind",
+            "content-length",
             "x-stephttp-own-answer",
             "server",
             "via",
@@ -196,6 +208,24 @@ mod tests {
         assert_eq!(passed(&["refresh", "signature"], &["signature"]), ["signature"]);
         // What the connection names is about it, but for the run's mark.
         assert_eq!(passed(&["connection", "x-hop", "x-other"], &["x-hop"]), ["x-other"]);
+    }
+
+    #[test]
+    fn those_are_named_that_an_app_could_have_passed_on() {
+        let mut headers = HeaderMap::new();
+        for name in [
+            "date",
+            "cache-control",
+            "x-inngest-sdk",
+            "x-stephttp-x",
+            "signature",
+            "etag",
+            "access-control-max-age",
+        ] {
+            headers.insert(name, HeaderValue::from_static("7"));
+        }
+        let left_out = of_response(&mut headers, &[]);
+        assert_eq!(left_out, ["x-inngest-sdk", "signature"]);
     }
 
     #[test]

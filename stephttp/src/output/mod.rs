@@ -2,7 +2,7 @@
 //!
 //! - [`OutputOpts`], and `settings`, which are those checked: where the route is, and the redirect that leads to it;
 //! - `wait`: asks Inngest until the run has ended, and `read` says what its answers mean;
-//! - `body`: how their bodies come, and `room` how much of them the process holds;
+//! - `body`: how their bodies come; `room`: how much of them the process holds, `held`: for whom, and `pace`: who is too slow;
 //! - `respond`: what the client gets, with which `headers`; `cors`: whether a script may see it;
 //! - `flight`: requests as they are counted.
 
@@ -10,7 +10,10 @@ mod body;
 mod cors;
 mod flight;
 mod headers;
+mod held;
+mod left_out;
 mod opts;
+mod pace;
 mod read;
 mod respond;
 mod room;
@@ -23,9 +26,10 @@ use axum::Router;
 use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::response::Response;
 use axum::routing::get;
-use http::Method;
 use http::request::Parts;
+use http::{Method, Version};
 
+pub(crate) use left_out::LeftOut;
 pub use opts::OutputOpts;
 pub(crate) use room::Room;
 pub(crate) use settings::Settings;
@@ -37,7 +41,7 @@ use crate::wire::headers::OWN_ANSWER;
 use crate::wire::limits::TOKEN_BYTES;
 use body::Content;
 use flight::Flight;
-use read::{Failure, Output};
+use read::{Failure, Output, Wanted};
 use room::Full;
 use wait::Waited;
 
@@ -67,8 +71,7 @@ struct Asked {
     place: String,
     /// How often the client has been sent round.
     redirects: u8,
-    /// It is no `HEAD`.
-    wants_body: bool,
+    wanted: Wanted,
 }
 
 /// `GET` and `HEAD`.
@@ -85,10 +88,10 @@ async fn output(shared: &Arc<Shared>, mut parts: Parts) -> Response {
     response.map(|body| flight.with(body))
 }
 
-async fn answer(shared: &Shared, asked: &Asked) -> Response {
+async fn answer(shared: &Arc<Shared>, asked: &Asked) -> Response {
     match wait::wait(shared, asked).await {
         Waited::Ended(output) => match restore(shared, asked.run_id, output).await {
-            Ok(output) => respond::ended(shared, output),
+            Ok(output) => respond::ended(shared, asked.run_id, output),
             Err(Unrestored::Fault(fault)) => {
                 if let Some(left_out) = shared.admits_line(Complaint::Output) {
                     let (run_id, fault) = (asked.run_id, shown(&fault));
@@ -134,7 +137,7 @@ async fn restore(shared: &Shared, run_id: RunId, mut output: Output) -> Result<O
     {
         let stored = std::mem::take(body);
         *body = shared.middleware().stored_response_body(run_id, stored).await.map_err(Unrestored::Fault)?;
-        shared.room().adjust(taken, body.len()).await.map_err(|Full| Unrestored::NoRoom)?;
+        shared.room().adjust(run_id, taken, body.len()).map_err(|Full| Unrestored::NoRoom)?;
     }
     Ok(output)
 }
@@ -163,14 +166,18 @@ async fn ask(parts: &mut Parts) -> Result<Asked, String> {
         format!("the query has no `{TOKEN}`: take the whole URL that the endpoint has redirected to")
     })?;
     if token.len() > TOKEN_BYTES {
-        return Err(format!("the query's `{TOKEN}` is none: it has over {TOKEN_BYTES} bytes"));
+        return Err(format!("the query's `{TOKEN}` is too long: tokens have {TOKEN_BYTES} bytes at most"));
     }
     // One that is too long is no signature, and is not sent round.
     let signature = value(SIGNATURE).filter(|signature| signature.len() <= SIGNATURE_BYTES);
     // Whatever else it says, the client has been sent round too often.
     let redirects = value(REDIRECTS).map_or(0, |redirects| redirects.parse().unwrap_or(u8::MAX));
-    let wants_body = parts.method != Method::HEAD;
-    Ok(Asked { run_id, token, signature, place, redirects, wants_body })
+    let wanted = match parts.version {
+        _ if parts.method == Method::HEAD => Wanted::Nothing,
+        Version::HTTP_09 | Version::HTTP_10 => Wanted::WithLength,
+        _ => Wanted::Anything,
+    };
+    Ok(Asked { run_id, token, signature, place, redirects, wanted })
 }
 
 impl Asked {

@@ -64,8 +64,8 @@ impl OutputOpts {
     ///
     /// A path, such as `/api`, where the route is in a router that is nested there, or a gateway takes it away. With an origin,
     /// such as `https://results.example.com` or `https://example.com/api`, clients are redirected there, and it need not be
-    /// this process that has the route. Whichever app has it needs the same signing key, or has it as its fallback key: the
-    /// redirect is [signed](crate::Provider::output_route).
+    /// this process that has the route. Whichever app has it needs the same signing key, or has it as its fallback key: with a
+    /// signing key the redirect is [signed](crate::Provider::output_route).
     ///
     /// ```
     /// # use axum::Router;
@@ -84,7 +84,8 @@ impl OutputOpts {
     }
 
     /// How long one request waits for the run to end; 25 seconds unless set, which load balancers with a limit of 30 let
-    /// pass. Then the client is redirected to the same place, with the wait to begin anew.
+    /// pass. Then the client is redirected to the same place, with the wait to begin anew. When the run ends just before, reading
+    /// its output may take four seconds more.
     pub fn max_wait(mut self, wait: Duration) -> Self {
         self.max_wait = Some(wait);
         self

@@ -119,12 +119,22 @@ fn read_head(run_id: RunId, status: StatusCode, headers: &HeaderMap) -> Head {
     }
 }
 
-/// What an answer means. Of its body no more is read than that takes; `wants_body`: whether the client does.
+/// What a client can do with a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// It has asked with `HEAD`.
+    Nothing,
+    /// It speaks HTTP/1.0: a body without a length that breaks off would look complete to it.
+    WithLength,
+    Anything,
+}
+
+/// What an answer means. Of its body no more is read than that takes.
 pub(super) async fn read(
     shared: &Shared,
     run_id: RunId,
     answer: Response<OutputBody>,
-    wants_body: bool,
+    wanted: Wanted,
 ) -> Answer {
     let (head, body) = answer.into_parts();
     let (status, headers) = (head.status, head.headers);
@@ -140,21 +150,22 @@ pub(super) async fn read(
             Answer::Failed(Failure::Unusable)
         }
         Head::Response => {
-            let is_changed = !headers.contains_key(headers::OWN_ANSWER) && !shared.middleware().is_empty();
-            let content = if !wants_body {
+            let is_changed =
+                !headers.contains_key(headers::OWN_ANSWER) && shared.middleware().restores_responses();
+            let length = body.size_hint().exact();
+            let content = match wanted {
                 // What it is restored to is not known without it.
-                Ok(Content::Unread(body.size_hint().exact().filter(|_| !is_changed)))
-            } else if is_changed {
-                Content::whole(shared.room(), body).await
-            } else {
-                Content::begun(body).await
+                Wanted::Nothing => Ok(Content::Unread(length.filter(|_| !is_changed))),
+                Wanted::WithLength if length.is_none() => Content::whole(shared.room(), run_id, body).await,
+                _ if is_changed => Content::whole(shared.room(), run_id, body).await,
+                _ => Content::begun(body).await,
             };
             match content {
                 Ok(content) => Answer::Ended(Output { status, headers, content, is_response: true }),
                 Err(fault) => unread(shared, run_id, fault),
             }
         }
-        Head::Statement => match Content::whole(shared.room(), body).await {
+        Head::Statement => match Content::whole(shared.room(), run_id, body).await {
             Ok(Content::Whole(bytes, _)) if bytes.is_empty() => Answer::Empty,
             Ok(content) => {
                 let output = Output { status, headers, content, is_response: false };
@@ -260,7 +271,7 @@ mod tests {
         let provider = Provider::setup(opts).unwrap();
         let said = async |body: &'static str| {
             let body = Full::from(body).map_err(|never| match never {}).boxed_unsync();
-            read(provider.shared(), RUN_ID.parse().unwrap(), Response::new(body), true).await
+            read(provider.shared(), RUN_ID.parse().unwrap(), Response::new(body), Wanted::Anything).await
         };
         let running = r#"{"status":"running","message":"run did not end within 5 minutes"}"#;
         assert!(matches!(said(running).await, Answer::Running));

@@ -1,5 +1,6 @@
 //! What a client of the output route gets.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -11,6 +12,7 @@ use super::headers;
 use super::read::{Failure, Output};
 use crate::provider::Shared;
 use crate::run::RunId;
+use crate::wire::headers::OWN_ANSWER;
 
 /// What a client is told to wait before it asks again, if Inngest says nothing of it.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
@@ -18,15 +20,16 @@ const TRY_AGAIN: Duration = Duration::from_secs(5);
 const POLL_AGAIN: Duration = Duration::from_secs(1);
 
 /// The run has ended. Every output goes through here once, before any of it is sent.
-pub(super) fn ended(shared: &Shared, output: Output) -> Response {
+pub(super) fn ended(shared: &Arc<Shared>, run_id: RunId, output: Output) -> Response {
     let Output { status, headers: mut fields, content, is_response } = output;
-    if is_response {
-        headers::of_response(&mut fields, &shared.settings().output.pass_headers);
-    } else {
+    if fields.contains_key(OWN_ANSWER) || !is_response {
         headers::of_other(&mut fields);
+    } else {
+        let left_out = headers::of_response(&mut fields, &shared.settings().output.pass_headers);
+        shared.left_out().say(shared, run_id, &left_out);
     }
     // The server that sends the response says how long it is.
-    let mut response = Response::new(content.into_body(shared.room()));
+    let mut response = Response::new(content.into_body(shared, run_id));
     *response.status_mut() = status;
     *response.headers_mut() = fields;
     sealed(response)
@@ -54,7 +57,7 @@ pub(super) fn failed(failure: Failure) -> Response {
     match failure {
         Failure::TokenRefused(status) => error(
             status,
-            "the token is not accepted: it is none, or has expired, an hour after the run was handed over",
+            "the token is not accepted: it is wrong, or has expired, as it does an hour after the run was handed over",
         ),
         Failure::Unknown => {
             error(StatusCode::NOT_FOUND, "there is no run with this id, or the token is another run's")
@@ -83,12 +86,12 @@ pub(super) fn unavailable(after: Option<Duration>) -> Response {
     response
 }
 
-/// The request asks for nothing.
+/// The request is wrong.
 pub(super) fn bad_request(problem: &str) -> Response {
     error(StatusCode::BAD_REQUEST, problem)
 }
 
-/// The URL is none that the app has made.
+/// The app has not made the URL.
 pub(super) fn forbidden() -> Response {
     let problem = "the URL is not signed by this app: take the whole URL that the endpoint has redirected to";
     error(StatusCode::FORBIDDEN, problem)

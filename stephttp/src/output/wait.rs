@@ -31,6 +31,9 @@ const OUTAGE_PATIENCE: Duration = Duration::from_secs(30);
 /// An answer that took so long to come says that Inngest was there until then.
 const LONG: Duration = Duration::from_secs(5);
 
+/// What reading an answer may take, beyond the time that a request has; with the usual wait it stays below 30 seconds.
+const READING: Duration = Duration::from_secs(4);
+
 /// What waiting has come to.
 pub(super) enum Waited {
     Ended(Output),
@@ -60,7 +63,8 @@ pub(super) fn say_full(shared: &Shared, run_id: RunId) {
         tracing::warn!(
             %run_id,
             left_out,
-            "a client does not get its run's output for now: the outputs that others are being given fill 32 MiB"
+            "a client does not get its run's output for now: two others are being given it, or outputs that clients are being \
+             given fill the 32 MiB that there are for them"
         );
     }
 }
@@ -80,7 +84,7 @@ impl Waiting {
     }
 
     async fn wait(mut self, shared: &Shared, asked: &Asked) -> Waited {
-        let Asked { run_id, token, wants_body, .. } = asked;
+        let Asked { run_id, token, wanted, .. } = asked;
         let run_id = *run_id;
         let complain = || shared.admits_line(Complaint::Output);
         loop {
@@ -96,7 +100,18 @@ impl Waiting {
                 Err(_) => return Waited::Running,
             };
             let answer = match answer {
-                Ok(answer) => read(shared, run_id, answer, *wants_body).await,
+                Ok(answer) => {
+                    let reading = read(shared, run_id, answer, *wanted);
+                    match timeout_at(later(self.deadline, READING), reading).await {
+                        Ok(answer) => answer,
+                        Err(_) => {
+                            if let Some(left_out) = complain() {
+                                tracing::warn!(%run_id, left_out, "a client does not get its run's output for now: it comes too slowly from Inngest");
+                            }
+                            return Waited::Unavailable(None);
+                        }
+                    }
+                }
                 Err(error) if error.is_transient() => {
                     Answer::Unavailable(Unavailable { why: error.report(), after: None })
                 }

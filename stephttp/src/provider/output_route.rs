@@ -6,7 +6,7 @@ use axum::Router;
 
 use super::{Connection, Provider, Shared};
 use crate::function::AsyncResponse;
-use crate::output;
+use crate::output::{self, LeftOut};
 use crate::run::RunId;
 use crate::signature::SigningKey;
 
@@ -16,11 +16,13 @@ pub(super) struct OutputRoute {
     is_made: AtomicBool,
     /// It has been said that it is not.
     is_missed: AtomicBool,
+    left_out: LeftOut,
 }
 
 impl Provider {
     /// A router with the route at which this app gives its runs' outputs itself: `GET
-    /// /runs/{run_id}/output?token=…&signature=…`, unless [`OutputOpts`](crate::OutputOpts) say otherwise.
+    /// /runs/{run_id}/output?token=…`, and with a signing key `&signature=…`, unless [`OutputOpts`](crate::OutputOpts) say
+    /// otherwise.
     ///
     /// Once it is made, clients whose runs are handed over are redirected there, unless
     /// [`AsyncResponse`] says otherwise: they need not reach Inngest, nor see its address. Inngest's own
@@ -57,6 +59,7 @@ impl Provider {
     /// - `X-Run-Id` is there, and tells the run's response from the route's own answers;
     /// - `Cache-Control: no-store` and `Referrer-Policy: no-referrer` replace the handler's, since the URL holds the token;
     /// - [headers](#headers) that do not describe the response are left out;
+    /// - an error with which this SDK has ended the run in the handler's place has its content type alone;
     /// - `Set-Cookie` is passed on: here it is of the handler's own domain. Inngest keeps one alone;
     /// - a relative `Location` of the handler's is relative to this route's URL.
     ///
@@ -75,12 +78,12 @@ impl Provider {
     /// | 202 | the same, after [`max_redirects`](crate::OutputOpts::max_redirects) | `{"run_id": "01J…", "status": "running"}`, `Location`, `Retry-After` |
     /// | 400 | no token, one of over 4 KiB, or no run id | `{"error": "…"}` |
     /// | 401, 403 | Inngest does not take the token, which is good for an hour | `{"error": "…"}` |
-    /// | 403 | the URL has no [signature](#who-may-read-what) of this app; Inngest is not asked | `{"error": "…"}` |
+    /// | 403 | the app has a signing key, and the URL no [signature](#who-may-read-what) made with it; Inngest is not asked | `{"error": "…"}` |
     /// | 404 | no such run, or the token is another run's | `{"error": "…"}` |
     /// | 410 | the run was cancelled, or its output stays empty | `{"error": "…"}` |
-    /// | 500 | a [`Middleware`](crate::middleware::Middleware) cannot restore what it has stored; the log says why | `{"error": "…"}` |
+    /// | 500 | a [`Middleware`](crate::middleware::Middleware) cannot restore what it has stored, or what is stored is not what it has stored; the log says why | `{"error": "…"}` |
     /// | 502 | the run has ended without a response of its handler, or Inngest's answer makes no sense; the log says why | `{"error": "…"}` |
-    /// | 503 | Inngest cannot be asked, after attempts for half a minute, or for as long as one request waits; or the process [holds](#memory) too many outputs. The run is not touched by that | `{"error": "…"}`, `Retry-After`: 5 minutes at most |
+    /// | 503 | Inngest cannot be asked, after attempts for half a minute, or for as long as one request waits; its answer does not come within four seconds more; or the process [holds](#memory) too many outputs. The run is not touched by that | `{"error": "…"}`, `Retry-After`: 5 minutes at most |
     ///
     /// Middlewares, such as `Encryption`, restore the body that they have stored.
     ///
@@ -97,32 +100,36 @@ impl Provider {
     /// # Headers
     ///
     /// Whoever can change what Inngest stores can change the headers of responses. So these pass, and no others, of a handler's
-    /// response: those that describe it (`Content-…`, `ETag`, `Last-Modified`, `Accept-Ranges`, `Vary`, `Link`), that say what
-    /// to do next (`Location`, `Retry-After`, `Allow`, `WWW-Authenticate`, `RateLimit…`, `Deprecation`, `Sunset`,
-    /// `Idempotency-Key`), `Set-Cookie`, those that restrict a page (`Content-Security-Policy`, `Permissions-Policy`,
+    /// response: those that describe it (`Content-…`, `ETag`, `Last-Modified`, `Accept-Ranges`, `Vary`, `Link`, `API-Version`,
+    /// `Total-Count`), that say what to do next (`Location`, `Retry-After`, `Allow`, `WWW-Authenticate`, `RateLimit…`,
+    /// `Deprecation`, `Sunset`, `Idempotency-Key`, htmx's `HX-…`), that belong to a trace (`traceparent`, `Server-Timing`),
+    /// `Set-Cookie`, those that restrict a page (`Content-Security-Policy`, `Permissions-Policy`,
     /// `Cross-Origin-…`), and those of the application's own that begin with `X-`, but for what proxies and browsers act on
-    /// (`X-Accel-…`, `X-Sendfile`, `X-DNS-Prefetch-Control`, …). `Clear-Site-Data`, `Refresh`, `Service-Worker-Allowed`,
+    /// (`X-Accel-…`, `X-Sendfile`, `X-SourceMap`, …). `Clear-Site-Data`, `Refresh`, `Service-Worker-Allowed`,
     /// `Strict-Transport-Security`, `Expires` and the like do not pass;
-    /// [`OutputOpts::pass_headers`](crate::OutputOpts::pass_headers) names others that do. Of `Access-Control-…` the route says
+    /// [`OutputOpts::pass_headers`](crate::OutputOpts::pass_headers) names others that do. The log says once of each header that it was left out. Of `Access-Control-…` the route says
     /// its [own](crate::OutputOpts::allow_origins) alone.
     ///
     /// # Memory
     ///
     /// Each client that waits holds a connection to Inngest open. An output comes from there as the client takes it: one that
-    /// takes it slowly holds some 300 KiB here. When the connection to Inngest breaks off in the middle, so does the client's.
+    /// takes it slowly holds some 300 KiB here. When the connection to Inngest breaks off in the middle, so does the client's, and
+    /// the log says so.
     ///
-    /// What middlewares restore is read whole before it is passed on, and so is what is no handler's response; an output has 8
-    /// MiB at most. All that has over 64 KiB shares 32 MiB. Who finds no room within five seconds gets a 503; meanwhile clients
-    /// are cut off that have not taken theirs within a minute, and may ask again.
+    /// What middlewares [restore](crate::middleware::Middleware::restores_responses) is read whole before it is passed on, and so are
+    /// what is no handler's response, and what has no length for a client that speaks HTTP/1.0. An output has 8 MiB at most. All
+    /// outputs of over 64 KiB that are read whole share 32 MiB, and two clients of a run at a time have a part of it. A client whose
+    /// output finds no room within five seconds gets a 503 and may ask again. While one waits, others are cut off that take their
+    /// outputs too slowly, the one that holds most first: those that have taken nothing for 10 seconds, or less than 32 KiB a second.
     ///
     /// # Who may read what
     ///
     /// The token is the right to read one run's output, and nothing else. It is all that is shown to Inngest: no signing key
-    /// is. The `signature` says that this app has made the URL: a code (HMAC-SHA256) over the run and the token, keyed with
+    /// is. With a signing key the URL has a `signature`, which says that this app has made it: a code (HMAC-SHA256) over the run and the token, keyed with
     /// what is derived from the signing key. So nobody can have the route ask for an output, and
     /// [restore](crate::middleware::Middleware::restore_response_body) it, whom the app has not sent there. Codes of the
-    /// fallback key are accepted too, so keys change here as they do for Inngest's calls. Without any key, in dev mode, there
-    /// is no code and none is asked for.
+    /// fallback key are accepted too, so keys change here as they do for Inngest's calls. Without a signing key, in dev mode, URLs
+    /// are not signed, and the token alone decides.
     ///
     /// Both are part of the URL, so keep that out of logs. Requests to the route are not recorded, also with
     /// [`track_all_endpoints`](crate::SetupOpts::track_all_endpoints).
@@ -172,6 +179,11 @@ impl Shared {
             signature.is_some_and(|signature| key.verifies_output(signature, run_id, token))
         };
         keys.peek().is_none() || keys.any(is_signed)
+    }
+
+    /// What has been said of headers that the route leaves out.
+    pub(crate) fn left_out(&self) -> &LeftOut {
+        &self.output_route.left_out
     }
 
     /// What a client gets whose run is handed over, where its function says nothing of it.

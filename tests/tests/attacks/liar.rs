@@ -7,6 +7,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::Response;
+use bytes::Bytes;
+use inngest::middleware::Middleware;
 use inngest::{Provider, SetupOpts};
 use reqwest::{Client, Method, RequestBuilder};
 use stephttp_tests::{RawClient, serve, signed_query};
@@ -39,6 +41,27 @@ pub(crate) fn responds(headers: &[(&str, &str)], body: impl Into<Body>) -> Respo
         .body(body.into())
         .unwrap()
 }
+
+/// What Inngest passes on as the response of the run that it is asked for.
+pub(crate) fn responds_as_asked(request: &Request, body: impl Into<Body>) -> Response<Body> {
+    let run_id = request.uri().path().split('/').nth(4).unwrap();
+    Response::builder().header("x-run-id", run_id).body(body.into()).unwrap()
+}
+
+/// One of a hundred runs.
+pub(crate) fn run(n: usize) -> String {
+    format!("01M817NZCZ3BTTPY1FEX7T2M{n:02}")
+}
+
+/// 8 MiB, the most that a run's response can have.
+pub(crate) fn large() -> Bytes {
+    Bytes::from(vec![b'x'; 8 * 1024 * 1024])
+}
+
+/// It changes nothing, but outputs have to be read whole for it.
+pub(crate) struct Looks;
+
+impl Middleware for Looks {}
 
 /// An app whose only route is the output route, with [`KEY`].
 pub(crate) struct App {

@@ -13,6 +13,7 @@ mod logs;
 mod memo;
 mod methods;
 mod outputs;
+mod room;
 mod sealed;
 mod secrets;
 mod stranger;

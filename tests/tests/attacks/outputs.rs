@@ -5,107 +5,25 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Response};
-use axum::routing::{get, post};
+use axum::routing::post;
 use bytes::Bytes;
-use futures_util::future::join_all;
-use inngest::middleware::Middleware;
-use inngest::{OutputOpts, Step};
+use inngest::{OutputOpts, SetupOpts, Step};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
-use stephttp_tests::{Logs, serve, signed_query};
+use stephttp_tests::{Logs, RawClient, signed_query};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::liar::{self, App, KEY, RUN_ID, TOKEN, responds, slow_reader};
-use crate::turn::{self, Held};
+use crate::liar::{self, App, KEY, Looks, RUN_ID, TOKEN, large, responds, slow_reader};
+use crate::turn;
 
 const MIB: usize = 1024 * 1024;
-
-/// 8 MiB, the most that a run's response can have.
-fn large() -> Bytes {
-    Bytes::from(vec![b'x'; 8 * MIB])
-}
-
-// ===== Memory =====
-
-#[tokio::test(flavor = "multi_thread")]
-async fn clients_that_read_slowly_hold_little_of_their_outputs() {
-    let _turn = turn::alone().await;
-    const READERS: usize = 100;
-    let (output, plain_output) = (large(), large());
-    let (plain, _) = serve(Router::new().route("/", get(async move || plain_output.clone()))).await;
-    let (url, _) = liar::inngest(move |_| responds(&[], output.clone())).await;
-    let app = App::new(&url, |opts| opts).await;
-
-    let held = Held::since_now();
-    let readers = join_all((0..READERS).map(|_| slow_reader(&plain, "/"))).await;
-    let by_plain_axum = held.most();
-    drop(readers);
-
-    let held = Held::since_now();
-    let readers = {
-        let path = liar::path(RUN_ID);
-        join_all((0..READERS).map(|_| slow_reader(&app.origin, &path))).await
-    };
-    assert!(readers.iter().all(|(_, head)| head.starts_with("HTTP/1.1 200")));
-    // One that reads all of it, so that the others have had their time too.
-    assert_eq!(app.ask().send().await.unwrap().bytes().await.unwrap().len(), 8 * MIB);
-    let (most, bound) = (held.most(), by_plain_axum + READERS * MIB);
-    assert!(
-        most < bound,
-        "{READERS} readers of 8 MiB have held {most} bytes; with plain axum {by_plain_axum}"
-    );
-}
-
-/// It changes nothing, but outputs have to be read whole for it.
-struct Looks;
-
-impl Middleware for Looks {}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn outputs_that_middlewares_restore_share_a_room() {
-    let _turn = turn::alone().await;
-    const READERS: usize = 24;
-    let output = large();
-    let (url, _) = liar::inngest(move |request| {
-        let small = request.uri().path().contains("01M817NZCZ3BTTPY1FEX7T2M4C");
-        let mut response = responds(&[], if small { Bytes::from_static(b"small") } else { output.clone() });
-        if small {
-            response.headers_mut().insert("x-run-id", "01M817NZCZ3BTTPY1FEX7T2M4C".parse().unwrap());
-        }
-        response
-    })
-    .await;
-    let app = App::new(&url, |opts| opts.middleware(Looks)).await;
-    let held = Held::since_now();
-    let readers = {
-        let path = liar::path(RUN_ID);
-        join_all((0..READERS).map(|_| slow_reader(&app.origin, &path))).await
-    };
-    let most = held.most();
-    assert!(most < 96 * MIB, "{READERS} readers of 8 MiB have held {most} bytes");
-    let served = readers.iter().filter(|(_, head)| head.starts_with("HTTP/1.1 200")).count();
-    let refused = readers.iter().filter(|(_, head)| {
-        head.starts_with("HTTP/1.1 503") && head.to_ascii_lowercase().contains("\r\nretry-after: ")
-    });
-    assert!((2..=4).contains(&served) && refused.count() == READERS - served, "{served} were served");
-
-    // Small outputs do not wait for them.
-    let small = app.request(Method::GET, &liar::path("01M817NZCZ3BTTPY1FEX7T2M4C")).send();
-    let small = tokio::time::timeout(Duration::from_secs(4), small).await.unwrap().unwrap();
-    assert_eq!(small.text().await.unwrap(), "small");
-
-    // Once they are gone there is room again.
-    drop(readers);
-    app.provider.wait(Duration::from_secs(30)).await.unwrap();
-    assert_eq!(app.ask().send().await.unwrap().bytes().await.unwrap().len(), 8 * MIB);
-}
 
 // ===== What breaks off =====
 
@@ -130,6 +48,7 @@ async fn breaks_off(answer: Vec<u8>) -> String {
 #[tokio::test]
 async fn an_output_that_breaks_off_never_looks_complete() {
     let _turn = turn::beside_others().await;
+    let logs = Logs::collect();
     let head = format!("HTTP/1.1 200 OK\r\nx-run-id: {RUN_ID}\r\n");
     for framing in ["content-length: 1000000\r\n\r\n", "transfer-encoding: chunked\r\n\r\nf4240\r\n"] {
         let mut answer = format!("{head}{framing}").into_bytes();
@@ -142,6 +61,57 @@ async fn an_output_that_breaks_off_never_looks_complete() {
         assert!(body.is_err(), "{framing}: {} bytes look complete", body.unwrap().len());
         app.provider.wait(Duration::from_secs(30)).await.unwrap();
     }
+    logs.assert_line_with(&["WARN", RUN_ID, "broke off while it was passed on"]);
+}
+
+/// What a client that speaks HTTP/1.0 gets until its connection is closed.
+async fn by_http_1_0(app: &App) -> String {
+    let mut client = RawClient::connect(&app.origin).await;
+    client.send(format!("GET {} HTTP/1.0\r\nhost: app\r\n\r\n", liar::path(RUN_ID))).await;
+    client.read_to_end().await
+}
+
+#[tokio::test]
+async fn a_client_that_knows_no_chunks_gets_an_output_whole_or_not() {
+    let _turn = turn::beside_others().await;
+    let head =
+        format!("HTTP/1.1 200 OK\r\nx-run-id: {RUN_ID}\r\ntransfer-encoding: chunked\r\n\r\nf4240\r\n");
+    let broken = [head.as_bytes(), &[b'x'; 300_000]].concat();
+    let whole = [head.as_bytes(), &[b'x'; 1_000_000], b"\r\n0\r\n\r\n"].concat();
+    let opts = |opts: SetupOpts| opts.output(OutputOpts::new().max_wait(Duration::from_secs(1)));
+    let answer = by_http_1_0(&App::new(&breaks_off(broken).await, opts).await).await;
+    assert!(
+        answer.starts_with("HTTP/1.0 303") || answer.starts_with("HTTP/1.0 503"),
+        "{} bytes",
+        answer.len()
+    );
+    let answer = by_http_1_0(&App::new(&breaks_off(whole).await, opts).await).await;
+    assert!(answer.starts_with("HTTP/1.0 200"), "{}", &answer[..20]);
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("content-length: 1000000") && body.len() == 1_000_000, "{head}");
+}
+
+#[tokio::test]
+async fn a_body_that_drips_is_not_waited_for() {
+    let _turn = turn::beside_others().await;
+    let (url, _) = liar::inngest(|_| {
+        let drops = futures_util::stream::unfold((), async |()| {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            Some((Ok::<_, std::io::Error>(Bytes::from_static(b"x")), ()))
+        });
+        responds(&[], Body::from_stream(drops))
+    })
+    .await;
+    let output = || OutputOpts::new().max_wait(Duration::from_secs(1));
+    let passing = App::new(&url, |opts| opts.output(output())).await;
+    let whole = App::new(&url, |opts| opts.output(output()).middleware(Looks)).await;
+    let begun = Instant::now();
+    let (passing, whole) = tokio::join!(passing.ask().send(), whole.ask().send());
+    for response in [passing.unwrap(), whole.unwrap()] {
+        assert_eq!(response.status(), 503);
+        assert!(response.headers().contains_key("retry-after"));
+    }
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
 }
 
 /// A body without an end, which counts what was taken of it, and tells when it is let go.
@@ -263,7 +233,7 @@ async fn only_who_was_sent_to_the_route_can_ask() {
         assert_eq!(app.request(Method::GET, &path).send().await.unwrap().text().await.unwrap(), "the output");
     }
     // Without a key there is nothing to sign with.
-    let dev = App::new(&url, |_| inngest::SetupOpts::new("http://127.0.0.1").dev_server(&url)).await;
+    let dev = App::new(&url, |_| SetupOpts::new("http://127.0.0.1").dev_server(&url)).await;
     let response = dev.request(Method::GET, &format!("/runs/{RUN_ID}/output?token=x")).send().await.unwrap();
     assert_eq!(response.status(), 200);
 }
@@ -333,7 +303,8 @@ async fn a_token_that_fills_a_url_is_none() {
 }
 
 /// What a browser or a proxy would act on.
-const ACTED_ON: [(&str, &str); 17] = [
+const ACTED_ON: [(&str, &str); 18] = [
+    ("x-sourcemap", "https://evil.example/map"),
     ("clear-site-data", "\"*\""),
     ("refresh", "0; url=https://evil.example"),
     ("service-worker-allowed", "/"),
@@ -352,7 +323,10 @@ const ACTED_ON: [(&str, &str); 17] = [
     ("surrogate-control", "max-age=86400"),
     ("expires", "Fri, 01 Jan 2100 00:00:00 GMT"),
 ];
-const PASSED: [(&str, &str); 7] = [
+const PASSED: [(&str, &str); 10] = [
+    ("hx-trigger", "saved"),
+    ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+    ("total-count", "7"),
     ("content-type", "text/html; charset=utf-8"),
     ("etag", "\"7\""),
     ("location", "/orders/7"),
@@ -365,6 +339,7 @@ const PASSED: [(&str, &str); 7] = [
 #[tokio::test]
 async fn headers_pass_that_describe_the_response_and_none_that_are_acted_on() {
     let _turn = turn::beside_others().await;
+    let logs = Logs::collect();
     let (url, _) = liar::inngest(|_| responds(&[&ACTED_ON[..], &PASSED[..]].concat(), "<h1>7</h1>")).await;
     let passes = |headers: &HeaderMap, (name, value): &(&str, &str)| {
         headers.get(*name).is_some_and(|passed| passed == value)
@@ -377,12 +352,17 @@ async fn headers_pass_that_describe_the_response_and_none_that_are_acted_on() {
     for header in &PASSED {
         assert!(passes(&headers, header), "{header:?} is not in {headers:?}");
     }
+    // It is said once, with what to do.
+    logs.assert_line_with(&["INFO", RUN_ID, "clear-site-data", "refresh", "OutputOpts::pass_headers"]);
+    let lines = logs.lines_with(&["INFO", "clear-site-data", "refresh"]).len();
+    app.ask().send().await.unwrap();
+    assert_eq!(logs.lines_with(&["INFO", "clear-site-data", "refresh"]).len(), lines);
     // The app can say that its handlers set one.
     let opts = OutputOpts::new().pass_headers(["Clear-Site-Data"]).allow_any_origin();
     let app = App::new(&url, |own| own.output(opts)).await;
     let headers =
         app.ask().header("origin", "https://www.example.com").send().await.unwrap().headers().clone();
-    assert!(passes(&headers, &ACTED_ON[0]) && !passes(&headers, &ACTED_ON[1]));
+    assert!(passes(&headers, &ACTED_ON[1]) && !passes(&headers, &ACTED_ON[2]));
     assert_eq!(headers["access-control-allow-origin"], "*");
 }
 

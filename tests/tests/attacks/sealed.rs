@@ -76,6 +76,72 @@ async fn no_sealed_value_of_another_run_is_opened_at_the_output_route() {
     logs.assert_line_with(&["ERROR", RUN_ID, "cannot be restored", "not sealed as the response of this run"]);
 }
 
+#[tokio::test]
+async fn what_is_not_sealed_is_no_response_of_an_app_that_seals() {
+    let _turn = turn::beside_others().await;
+    let script = || Bytes::from_static(b"<script>alert(1)</script>");
+    assert_eq!(given_in_place(&script(), encryption()).await.0, 500);
+    assert_eq!(given_in_place(b"{}", encryption()).await.0, 500);
+    assert_eq!(given_in_place(b"", encryption()).await, (200, String::new()));
+    for lenient in [encryption().decrypt_only(), encryption().readable_responses()] {
+        assert_eq!(given_in_place(&script(), lenient).await.0, 200);
+    }
+    // What the SDK has said in the handler's place is not sealed, and is nothing that a browser acts on.
+    let headers = [
+        ("x-stephttp-own-answer", "true"),
+        ("content-type", "text/html"),
+        ("set-cookie", "session=1"),
+        ("location", "https://evil.example"),
+    ];
+    let (url, _) = liar::inngest(move |_| responds(&headers, script())).await;
+    let app = App::new(&url, |opts| opts.middleware(encryption())).await;
+    let response = app.ask().send().await.unwrap();
+    let mut names: Vec<_> = response.headers().keys().map(|name| name.as_str().to_owned()).collect();
+    names.sort();
+    let inert = [
+        "cache-control",
+        "content-length",
+        "content-type",
+        "date",
+        "referrer-policy",
+        "x-content-type-options",
+        "x-run-id",
+    ];
+    assert_eq!((response.status().as_u16(), names), (200, inert.map(str::to_owned).to_vec()));
+    assert_eq!(response.headers()["content-type"], "application/octet-stream");
+}
+
+#[inngest::api_fn(id = "attacks-sealed-omits", async_response = proxy, omit_response_body)]
+async fn omits(step: Step) -> &'static str {
+    step.sleep("pause", Duration::from_secs(60)).await;
+    "nothing for Inngest"
+}
+
+#[inngest::api_fn(id = "attacks-sealed-panics", async_response = proxy, retries = 0)]
+async fn panics(step: Step) -> &'static str {
+    step.sleep("pause", Duration::from_secs(60)).await;
+    panic!("as the test wants it")
+}
+
+#[tokio::test]
+async fn what_an_app_that_seals_does_not_seal_reaches_its_clients() {
+    let _turn = turn::beside_others().await;
+    for (handler, status, says) in [(post(omits), 200, ""), (post(panics), 500, "error")] {
+        let world = World::builder()
+            .opts(|opts, url| opts.dev_server(url).middleware(encryption()))
+            .start_with(|provider| Router::new().route("/", handler).merge(provider.output_route()))
+            .await;
+        let response = world.post("/").send().await.unwrap();
+        let place = response.headers()["location"].to_str().unwrap().to_owned();
+        world.ended().await;
+        let output = world.get(&place).send().await.unwrap();
+        assert_eq!(output.status(), status);
+        assert!(output.headers().contains_key("x-run-id"));
+        let body = output.text().await.unwrap();
+        assert!(body.contains(says) && body.is_empty() == says.is_empty(), "{body}");
+    }
+}
+
 /// A sealed value as a client may write it: Inngest decodes what it stores, and writes it anew.
 fn spellings(sealed: &str) -> [String; 5] {
     [

@@ -66,16 +66,19 @@ impl Encryption {
         }
     }
 
-    /// Opens the body of a run's response, as Inngest gives it, if that is what it was sealed as: the response of this run. One
-    /// that is not marked as sealed stays as it is.
+    /// Opens the body of a run's response, as Inngest gives it, if that is what it was sealed as: the response of this run. An
+    /// empty one stays empty. What is not sealed this app has not made, so it is an error.
     ///
     /// Use this where the body goes on to a client, as the [output route](crate::Provider::output_route) does. With
     /// [`open_body`](Self::open_body) whoever can change what Inngest answers, or have a handler answer with what it was sent,
     /// could have any sealed value opened.
     ///
     /// When responses may be stored readable, since this only [decrypts](Self::decrypt_only) or leaves them
-    /// [readable](Self::readable_responses), what merely looks sealed may be what the handler has said: it stays as it is,
-    /// unopened.
+    /// [readable](Self::readable_responses), what is not sealed, or merely looks so, may be what the handler has said: it stays as
+    /// it is, unopened.
+    ///
+    /// An error with which this SDK has ended a run in the handler's place is never sealed: Inngest gives it with the header
+    /// `x-stephttp-own-answer`. Pass it on as JSON and nothing else.
     ///
     /// ```
     /// # use stephttp::middleware::{Encryption, EncryptionError};
@@ -86,19 +89,20 @@ impl Encryption {
     /// ```
     ///
     /// # Errors
-    /// As [`open_body`](Self::open_body), and when it is sealed as something else: another run's response, a step's output, or a
-    /// response that was sealed by an SDK that does not say in it what it is.
+    /// As [`open_body`](Self::open_body), when it is not sealed, and when it is sealed as something else: another run's response, a
+    /// step's output, or a response that was sealed by an SDK that does not say in it what it is.
     pub fn open_response<'a>(&self, run_id: RunId, body: &'a [u8]) -> Result<Cow<'a, [u8]>, EncryptionError> {
         let problem = match find(body) {
             Found::Value(value) => match self.open_if_response(run_id, value) {
-                Ok(None) => return Ok(Cow::Borrowed(body)),
                 Ok(Some(body)) => return Ok(Cow::Owned(body)),
+                Ok(None) => EncryptionError::not_sealed(),
                 Err(error) => error,
             },
             Found::Begun => EncryptionError::cut_off(),
-            Found::Other => return Ok(Cow::Borrowed(body)),
+            Found::Other => EncryptionError::not_sealed(),
         };
-        if self.decrypt_only || self.readable_responses { Ok(Cow::Borrowed(body)) } else { Err(problem) }
+        let may_be_readable = self.decrypt_only || self.readable_responses;
+        if body.is_empty() || may_be_readable { Ok(Cow::Borrowed(body)) } else { Err(problem) }
     }
 
     /// `None`: it is not sealed.
@@ -202,10 +206,15 @@ mod tests {
             assert_eq!(*encryption().open_body(&sealed).unwrap(), *body);
             let error = encryption().open_response(other, &sealed).unwrap_err();
             assert_eq!(error.kind(), EncryptionErrorKind::NotThisResponse);
-            // What is not sealed was stored so.
-            assert_eq!(*encryption().open_response(run_id, body).unwrap(), *body);
+            // What is not sealed anybody can have made.
+            let error = encryption().open_response(run_id, body).unwrap_err();
+            assert_eq!(error.kind(), EncryptionErrorKind::NotSealed);
+            for lenient in [encryption().decrypt_only(), encryption().readable_responses()] {
+                assert_eq!(*lenient.open_response(run_id, body).unwrap(), *body);
+            }
         }
         assert!(encryption().seal_response(run_id, b"").unwrap().is_empty());
+        assert!(encryption().open_response(run_id, b"").unwrap().is_empty());
     }
 
     #[test]

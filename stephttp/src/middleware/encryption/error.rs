@@ -32,6 +32,9 @@ pub enum EncryptionErrorKind {
     /// The value was sealed as something else than the response of this run; see
     /// [`open_response`](super::Encryption::open_response).
     NotThisResponse,
+    /// A run's response is not sealed, so it cannot be told whether this app has made it; see
+    /// [`open_response`](super::Encryption::open_response).
+    NotSealed,
     /// An event's data is no JSON object.
     NotAnObject,
     /// The operating system gave no random bytes to seal with.
@@ -87,6 +90,10 @@ impl EncryptionError {
         Self::new(EncryptionErrorKind::NotThisResponse, "")
     }
 
+    pub(super) fn not_sealed() -> Self {
+        Self::new(EncryptionErrorKind::NotSealed, "")
+    }
+
     pub(super) fn not_an_object() -> Self {
         Self::new(EncryptionErrorKind::NotAnObject, "")
     }
@@ -127,6 +134,10 @@ impl fmt::Display for EncryptionError {
             EncryptionErrorKind::NotThisResponse => f.write_str(
                 "a sealed value is not opened, since it was not sealed as the response of this run: it is another run's or \
                  another value, or a response that was sealed by a version of the SDK that did not say so in it",
+            ),
+            EncryptionErrorKind::NotSealed => f.write_str(
+                "a response is not sealed, so it need not be this app's; where it is one from before encryption, \
+                 `Encryption::decrypt_only` or `readable_responses` lets it pass",
             ),
             EncryptionErrorKind::NotAnObject => {
                 f.write_str("an event's data must be a JSON object to have a field that is sealed")

@@ -43,7 +43,9 @@ use key::{Key, Keys};
 ///
 /// What comes back is opened: the same, the `data` of events that were waited for, and results of invoked functions. Values
 /// that are not sealed pass, so a run may go on that began without encryption. A response is sealed with its run's id, and
-/// opened for that run's client alone; the JS package opens it as `{"stephttp:response": "<run id>", "body": …}`.
+/// opened for that run's client alone; the JS package opens it as `{"stephttp:response": "<run id>", "body": …}`. One that is not
+/// sealed is refused at the output route, unless this only [decrypts](Self::decrypt_only) or responses may be
+/// [readable](Self::readable_responses).
 ///
 /// The request's method, path, query, content type and client address are stored readable, as are the response's status and
 /// headers, names, ids, sizes and times, the messages of errors, data sent with signals, and all that Inngest itself is asked
@@ -74,7 +76,9 @@ use key::{Key, Keys};
 /// 3. with `new(new)` alone, once no run is left, and no event, that has values of the former key.
 ///
 /// In the same way, deploy with [`decrypt_only`](Self::decrypt_only) before anything is sealed at all, and again until all
-/// that is sealed is gone.
+/// that is sealed is gone. Between the first of these and sealing everything, deploy with
+/// [`readable_responses`](Self::readable_responses) for an hour: the output route gets responses that are sealed, and still
+/// passes on those that were stored before, which it then refuses.
 ///
 /// # Errors
 ///

@@ -152,6 +152,10 @@ impl Default for Tracing {
 }
 
 impl Middleware for Tracing {
+    fn restores_responses(&self) -> bool {
+        false
+    }
+
     fn execution_span(&self, execution: &Execution) -> Option<Span> {
         let (received, around) = (self.received(execution), otel::current());
         let span = info_span!(
