@@ -70,6 +70,9 @@ impl KeptResponses {
     /// Keeps more of a response. `false`: there is no room, or it was let go of, and nothing of it is kept.
     pub(crate) fn push(&self, response: &KeptResponse, data: &Bytes) -> bool {
         let mut inner = self.lock();
+        if !inner.responses.contains_key(&response.number) {
+            return false;
+        }
         while inner.bytes + data.len() > self.most {
             let others = inner.responses.iter().filter(|(number, _)| **number != response.number);
             let stalest = others.filter(|(_, other)| other.bytes > 0).min_by_key(|(_, other)| other.last);
