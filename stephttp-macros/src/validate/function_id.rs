@@ -39,8 +39,8 @@ pub(super) fn function_id(id: Value<LitStr>, incomplete: bool, name: &Ident, err
         errors.at(
             id.span(),
             format_args!(
-                "`id` begins with `{method} `, which Inngest's name of a function that is called by {method} begins with \
-                 anyway; write `id = {:?}`",
+                "`id` begins with `{method} `; leave that out, since the method is put before the id anyway in Inngest's name of \
+                 a function that is called by {method}: write `id = {:?}`",
                 rest.trim()
             ),
         );

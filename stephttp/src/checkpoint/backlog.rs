@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::wire::limits::STEP_OUTPUT_BYTES;
+use super::kept_responses::KeptResponses;
 
 /// Bytes that wait to be delivered, over all runs, and their limit.
 ///
@@ -16,16 +16,14 @@ use crate::wire::limits::STEP_OUTPUT_BYTES;
 pub(crate) struct Backlog {
     bytes: AtomicUsize,
     limit: usize,
-    /// Bytes of responses that clients have not had all of. Steps do not wait for these: a client that reads slowly must not stop
-    /// others.
-    responses: AtomicUsize,
+    responses: KeptResponses,
     full_since: Mutex<Option<Instant>>,
     shrunk: Notify,
 }
 
 impl Backlog {
     pub(crate) fn new(limit: usize) -> Self {
-        let responses = AtomicUsize::new(0);
+        let responses = KeptResponses::new(limit);
         Self {
             bytes: AtomicUsize::new(0),
             limit,
@@ -36,14 +34,12 @@ impl Backlog {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes.load(Ordering::Relaxed) + self.responses.load(Ordering::Relaxed)
+        self.bytes.load(Ordering::Relaxed) + self.responses.bytes()
     }
 
-    /// Makes room for more bytes of responses, if there is: as much as the limit, and at least one response.
-    fn keep(&self, more: usize) -> bool {
-        let most = self.limit.max(STEP_OUTPUT_BYTES);
-        let kept = |kept: usize| Some(kept + more).filter(|kept| *kept <= most);
-        self.responses.fetch_update(Ordering::Relaxed, Ordering::Relaxed, kept).is_ok()
+    /// What is kept of responses that clients have not had all of. Steps do not wait for these bytes.
+    pub(crate) fn responses(&self) -> &KeptResponses {
+        &self.responses
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -86,25 +82,5 @@ impl Backlog {
             }
         }
         self.shrunk.notify_one();
-    }
-}
-
-/// Bytes of one response that count in the backlog, until they are released.
-#[derive(Default)]
-pub(crate) struct KeptBytes(usize);
-
-impl KeptBytes {
-    /// Counts more of them, if there is room.
-    pub(crate) fn grow(&mut self, backlog: &Backlog, more: usize) -> bool {
-        let has_room = backlog.keep(more);
-        if has_room {
-            self.0 += more;
-        }
-        has_room
-    }
-
-    /// They are let go of, or count elsewhere.
-    pub(crate) fn release(&mut self, backlog: &Backlog) {
-        backlog.responses.fetch_sub(std::mem::take(&mut self.0), Ordering::Relaxed);
     }
 }

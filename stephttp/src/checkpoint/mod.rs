@@ -8,6 +8,7 @@ mod backlog;
 mod deliveries;
 mod error;
 mod in_flight;
+mod kept_responses;
 mod payload;
 
 use std::sync::Arc;
@@ -18,10 +19,11 @@ use http::StatusCode;
 use serde::de::IgnoredAny;
 use tokio::task::JoinHandle;
 
-pub(crate) use backlog::{Backlog, KeptBytes};
+pub(crate) use backlog::Backlog;
 pub(crate) use deliveries::Deliveries;
 pub use deliveries::Undelivered;
 pub(crate) use error::DeliveryError;
+pub(crate) use kept_responses::KeptResponse;
 
 use crate::client::{NoState, Patience};
 use crate::function::RunOutput;

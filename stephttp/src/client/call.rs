@@ -1,5 +1,6 @@
 //! One call, with all its attempts.
 
+use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -7,14 +8,15 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body::Body as HttpBody;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full};
 use serde::de::DeserializeOwned;
 
 use super::error::{BoxError, Credential};
 use super::extras::Extras;
 use super::retry::{self, Attempts};
 use super::{ApiClient, ApiError, Patience};
-use crate::untrusted::shown;
+use crate::provider::bare;
+use crate::untrusted::{Joined, shown};
 use crate::wire::{ApiErrorBody, headers};
 
 pub(super) static SDK: HeaderName = HeaderName::from_static(headers::SDK);
@@ -229,14 +231,16 @@ impl ApiClient {
     ) -> Result<Response<Bytes>, ApiError> {
         let exchange = async {
             let (head, body) = self.begin(request, timeout).await?.into_parts();
-            let body = Limited::new(body, answer_bytes).collect().await.map_err(|error| {
-                if error.is::<LengthLimitError>() {
-                    ApiError::answer(format!("it has over {answer_bytes} bytes"))
-                } else {
-                    ApiError::unreachable(error, true)
+            let (mut body, mut answer) = (pin!(body), Joined::default());
+            while let Some(frame) = body.frame().await {
+                let frame = frame.map_err(|error| ApiError::unreachable(error, true))?;
+                let Some(data) = frame.data_ref() else { continue };
+                if answer.len() + data.len() > answer_bytes {
+                    return Err(ApiError::answer(format!("the answer has over {answer_bytes} bytes")));
                 }
-            })?;
-            Ok(Response::from_parts(head, body.to_bytes()))
+                answer.push(data);
+            }
+            Ok(Response::from_parts(head, answer.join()))
         };
         tokio::time::timeout(timeout, exchange).await.map_err(|_| ApiError::timed_out())?
     }
@@ -266,14 +270,21 @@ impl ApiClient {
             None if !inner.failing.load(Ordering::Relaxed) => {}
             None => {
                 inner.failing.store(false, Ordering::Relaxed);
-                tracing::info!(api = %inner.base, "Inngest answers again");
+                tracing::info!(api = bare(inner.base.as_str()), "Inngest answers again");
             }
             Some(error) if error.is_outage() && !inner.failing.swap(true, Ordering::Relaxed) => {
                 let error = error.report();
-                tracing::warn!(api = %inner.base, error, "calls to Inngest fail; trying on. Does the server run, at this address?");
+                tracing::warn!(
+                    api = bare(inner.base.as_str()),
+                    error,
+                    "calls to Inngest fail; trying on. Does the server run, at this address?"
+                );
             }
             Some(error) if error.is_refused_key() => {
-                tracing::error!(api = %inner.base, "Inngest does not accept the signing key: check INNGEST_SIGNING_KEY");
+                tracing::error!(
+                    api = bare(inner.base.as_str()),
+                    "Inngest does not accept the signing key: check INNGEST_SIGNING_KEY"
+                );
             }
             Some(_) => {}
         }

@@ -83,8 +83,10 @@ pub(super) struct Attempts {
     made: u32,
     /// One of them may have had its effect.
     unclear: bool,
-    /// How many were answered with garbage.
-    garbled: u32,
+    /// How many were answered with something that is of no use.
+    unusable: u32,
+    /// One of these was not understood.
+    is_garbled: bool,
 }
 
 impl Attempts {
@@ -102,7 +104,8 @@ impl Attempts {
             limits,
             made: 0,
             unclear: false,
-            garbled: 0,
+            unusable: 0,
+            is_garbled: false,
         }
     }
 
@@ -115,6 +118,7 @@ impl Attempts {
     /// Notes how one ended.
     pub(super) fn note(&mut self, error: &ApiError) {
         self.unclear |= error.is_outcome_unclear();
+        self.unusable += u32::from(error.kind() == ApiErrorKind::Answer);
     }
 
     /// Notes that one was answered with success and something that is not understood.
@@ -122,7 +126,7 @@ impl Attempts {
         // It may quote the answer.
         let error = ApiError::answer(shown(problem).to_string());
         self.note(&error);
-        self.garbled += 1;
+        self.is_garbled = true;
         error
     }
 
@@ -137,7 +141,7 @@ impl Attempts {
     /// How long to wait before the next one, if there is to be one. `repeatable`: having the effect twice does no harm.
     pub(super) fn wait_after(&mut self, error: &ApiError, repeatable: bool) -> Option<Duration> {
         // Garbage once is an accident on the way. Twice, it is how whoever is there answers.
-        let is_accident = error.kind() == ApiErrorKind::Answer && self.garbled == 1;
+        let is_accident = error.kind() == ApiErrorKind::Answer && self.is_garbled && self.unusable == 1;
         if !(error.is_transient() || is_accident) || (self.unclear && !repeatable) {
             return None;
         }

@@ -148,7 +148,7 @@ pub(super) fn retry(status: StatusCode, message: &str) -> Response {
     response
 }
 
-/// To whoever has signed with a wrong key: do not call again. Should it be Inngest, then the run fails, and its client gets
+/// To whoever has not proven to be Inngest: do not call again. Should it be Inngest, then the run fails, and its client gets
 /// this status.
 pub(super) fn refused(run_id: Option<RunId>, status: StatusCode, message: &str) -> Response {
     let mut result = own(status, message);

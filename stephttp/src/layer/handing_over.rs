@@ -74,7 +74,10 @@ async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Result<Respo
             }
         }
         Err(error) => {
-            tracing::error!(run_id = %run.id(), error = error.report(), "the run could not be handed over to Inngest");
+            if let Some(left_out) = run.admits_line(Complaint::HandOver) {
+                let error = error.report();
+                tracing::error!(run_id = %run.id(), error, left_out, "the run could not be handed over to Inngest");
+            }
             // Trying again would not help.
             let hopeless = match &error {
                 DeliveryError::OverLimit(reason) => Some((StatusCode::INTERNAL_SERVER_ERROR, reason)),

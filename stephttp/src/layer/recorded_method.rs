@@ -30,6 +30,11 @@ impl RecordedMethod {
         }
     }
 
+    /// Whether functions that are called by a method have the method in their names: all but POST.
+    pub(crate) fn stands_in_names(method: &str) -> bool {
+        [Self::Get, Self::Put, Self::Patch, Self::Delete].iter().any(|known| known.as_str() == method)
+    }
+
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Get => "GET",

@@ -64,7 +64,8 @@ async fn admit(shared: &Shared, request: Request<Body>) -> Result<Admitted, Resp
     let dispatch = Dispatch::read(&parts.headers);
     let proof = proof(shared, &parts).ok_or_else(|| {
         complain(shared, Complaint::Unsigned, &parts, "it has no signature that could hold now");
-        unsigned(dispatch.as_ref().ok(), sure_retries)
+        let (status, message) = (StatusCode::UNAUTHORIZED, "the signature does not match");
+        refuse(dispatch.as_ref().ok(), sure_retries, status, message)
     })?;
     let dispatch = dispatch.map_err(|fault| {
         complain(shared, Complaint::Unsigned, &parts, &fault);
@@ -72,15 +73,21 @@ async fn admit(shared: &Shared, request: Request<Body>) -> Result<Admitted, Resp
     })?;
     match shared.unverified().read(body, &proof).await {
         Ok(body) => Ok(Admitted { parts, body, dispatch, sure_retries }),
-        // Should it be Inngest's, with a key that is being rotated, then it may try again.
-        Err(refusal @ Refusal::Unproven) => {
-            complain(shared, Complaint::Unsigned, &parts, &refusal.to_string());
-            Err(unsigned(Some(&dispatch), sure_retries))
-        }
-        // Of a run there is no proof. What this SDK hands over fits, and comes at once unless the connection is broken.
+        // Should it be Inngest's, with a key that is being rotated, say, then it may try again while an attempt is left.
         Err(refusal) => {
-            complain(shared, Complaint::RequestBody, &parts, &refusal.to_string());
-            Err(answer::retry(StatusCode::BAD_REQUEST, &format!("the body cannot be taken: {refusal}")))
+            let (complaint, status, message) = match &refusal {
+                Refusal::Unproven => {
+                    (Complaint::Unsigned, StatusCode::UNAUTHORIZED, "the signature does not match".to_owned())
+                }
+                Refusal::TooLong => {
+                    (Complaint::RequestBody, StatusCode::PAYLOAD_TOO_LARGE, refusal.to_string())
+                }
+                Refusal::TooSlow | Refusal::BrokeOff(_) | Refusal::Crowded => {
+                    (Complaint::RequestBody, StatusCode::SERVICE_UNAVAILABLE, refusal.to_string())
+                }
+            };
+            complain(shared, complaint, &parts, &refusal.to_string());
+            Err(refuse(Some(&dispatch), sure_retries, status, &message))
         }
     }
 }
@@ -106,12 +113,12 @@ fn proof<'a>(shared: &'a Shared, parts: &Parts) -> Option<Proof<'a>> {
 fn complain(shared: &Shared, complaint: Complaint, parts: &Parts, why: &str) {
     if let Some(left_out) = shared.admits_line(complaint) {
         let (path, why) = (shown(parts.uri.path()), shown(why));
-        tracing::warn!(%path, left_out, "a request with X-Run-ID is refused, since it is not known to be Inngest's: {why}");
+        tracing::warn!(%path, left_out, "a request in Inngest's name is refused: {why}");
     }
 }
 
-fn unsigned(dispatch: Option<&Dispatch>, sure_retries: u8) -> Response {
-    let (status, message) = (StatusCode::UNAUTHORIZED, "the signature does not match");
+/// Of a run there is no proof. Should there be one, then it must not hang.
+fn refuse(dispatch: Option<&Dispatch>, sure_retries: u8, status: StatusCode, message: &str) -> Response {
     match dispatch {
         Some(dispatch) if dispatch.may_ask_for_retry(sure_retries) => answer::retry(status, message),
         dispatch => answer::refused(dispatch.map(|dispatch| dispatch.run_id), status, message),

@@ -14,9 +14,9 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use super::linger::Linger;
 use super::result::{self, Audience};
-use crate::checkpoint::KeptBytes;
+use crate::checkpoint::KeptResponse;
 use crate::run::Run;
-use crate::untrusted::{Complaint, Joined, shown};
+use crate::untrusted::{Complaint, shown};
 use crate::wire::ApiResult;
 use crate::wire::headers::BODY_NOT_STORED;
 use crate::wire::limits::STEP_OUTPUT_BYTES;
@@ -35,12 +35,21 @@ struct Pending {
     /// How long the body is to be, where that is said. The server may not ask for more than that, so it may not see the
     /// end.
     announced: Option<u64>,
-    kept: Joined,
-    /// What of it counts in the backlog.
-    kept_bytes: KeptBytes,
+    kept: Kept,
     length: usize,
     seen: Seen,
     linger: Linger,
+}
+
+const TOO_MANY: &str = "too many responses were under way, see `SetupOpts::backlog_bytes`";
+
+/// What is kept of a body.
+enum Kept {
+    Nothing,
+    /// It has come in one piece.
+    Whole(Bytes),
+    /// What has come counts in the backlog.
+    Parts(KeptResponse),
 }
 
 #[derive(PartialEq, Eq)]
@@ -66,20 +75,10 @@ impl ReportingBody {
             false => Seen::Nothing,
         };
         let headers = result::headers(headers, Audience::Viewers);
-        let (kept, kept_bytes, linger) = (Joined::default(), KeptBytes::default(), Linger::default());
+        let (kept, linger) = (Kept::Nothing, Linger::default());
         Self {
             inner,
-            pending: Some(Pending {
-                run,
-                status,
-                headers,
-                announced,
-                kept,
-                kept_bytes,
-                length: 0,
-                seen,
-                linger,
-            }),
+            pending: Some(Pending { run, status, headers, announced, kept, length: 0, seen, linger }),
         }
     }
 }
@@ -129,9 +128,7 @@ impl HttpBody for ReportingBody {
 /// The server drops the body when it has passed the last of it on, or when the client is gone.
 impl Drop for ReportingBody {
     fn drop(&mut self) {
-        if let Some(mut pending) = self.pending.take() {
-            // They count as a part of what is reported from now on.
-            pending.release();
+        if let Some(pending) = self.pending.take() {
             pending.report();
         }
     }
@@ -148,41 +145,56 @@ impl Pending {
         if self.seen == Seen::Omitted {
             return;
         }
-        if let Some(data) = frame.data_ref() {
-            self.length += data.len();
-            if matches!(self.seen, Seen::Nothing | Seen::Part) {
-                self.keep_data(data);
-            }
-        }
         // After trailers nothing comes, and servers do not ask.
-        if at_end || frame.is_trailers() || self.announced == Some(self.length as u64) {
+        let data = frame.data_ref();
+        self.length += data.map_or(0, Bytes::len);
+        let is_last = at_end || frame.is_trailers() || self.announced == Some(self.length as u64);
+        if let (Some(data), Seen::Nothing | Seen::Part) = (data, &self.seen) {
+            self.keep_data(data, is_last);
+        }
+        if is_last {
             self.end();
         }
     }
 
-    fn keep_data(&mut self, data: &Bytes) {
+    fn keep_data(&mut self, data: &Bytes, is_last: bool) {
         if self.length > STEP_OUTPUT_BYTES {
             self.let_go();
             self.seen = Seen::TooMuch;
-        } else if self.run.shared().is_some_and(|shared| self.kept_bytes.grow(shared.backlog(), data.len())) {
-            self.kept.push(data);
+        } else if is_last && self.seen == Seen::Nothing {
+            // No client makes this last.
+            self.kept = Kept::Whole(data.clone());
+        } else if self.push(data) {
             self.seen = Seen::Part;
         } else {
             self.let_go();
-            self.seen = Seen::NotKept("too many responses were under way, see `SetupOpts::backlog_bytes`");
+            self.seen = Seen::NotKept(TOO_MANY);
         }
+    }
+
+    fn push(&mut self, data: &Bytes) -> bool {
+        let Some(shared) = self.run.shared() else { return false };
+        let responses = shared.backlog().responses();
+        if matches!(self.kept, Kept::Nothing) {
+            self.kept = Kept::Parts(responses.begin());
+        }
+        matches!(&self.kept, Kept::Parts(response) if responses.push(response, data))
     }
 
     /// Nothing of it will be stored.
     fn let_go(&mut self) {
-        // Given back first: while the bytes are freed, others need not be let go of.
-        self.release();
-        self.kept = Joined::default();
+        drop(self.take());
     }
 
-    fn release(&mut self) {
-        if let Some(shared) = self.run.shared() {
-            self.kept_bytes.release(shared.backlog());
+    /// What is kept, which counts no longer here; `None` when it was let go of.
+    fn take(&mut self) -> Option<Bytes> {
+        match std::mem::replace(&mut self.kept, Kept::Nothing) {
+            Kept::Nothing => Some(Bytes::new()),
+            Kept::Whole(bytes) => Some(bytes),
+            Kept::Parts(response) => {
+                let mut joined = self.run.shared()?.backlog().responses().take(&response)?;
+                Some(joined.join())
+            }
         }
     }
 
@@ -199,18 +211,23 @@ impl Pending {
                 tracing::warn!(%run_id, length, error = %shown(&error), left_out, "the response's stream failed");
             }
             self.let_go();
-            self.seen = Seen::Broken(error.to_string());
+            // It may quote what a handler passes on.
+            self.seen = Seen::Broken(shown(&error.to_string()).to_string());
         }
     }
 
-    fn report(self) {
-        let Self { run, status, mut headers, mut kept, length, mut seen, .. } = self;
+    fn report(mut self) {
+        let mut kept = self.take();
+        let Self { run, status, mut headers, length, mut seen, .. } = self;
         // Said before the response has ended.
         if run.omits_response_body() || seen == Seen::Omitted {
-            (kept, seen) = (Joined::default(), Seen::Omitted);
+            (kept, seen) = (None, Seen::Omitted);
         } else if std::thread::panicking() {
-            (kept, seen) = (Joined::default(), Seen::Broken("it panicked".to_owned()));
+            (kept, seen) = (None, Seen::Broken("it panicked".to_owned()));
+        } else if kept.is_none() && matches!(seen, Seen::Part | Seen::All) {
+            seen = Seen::NotKept(TOO_MANY);
         }
+        let kept = kept.unwrap_or_default();
         let is_expected = has_body(&run, status);
         let (run_id, elapsed) = (run.id(), run.elapsed());
         let line = run.clone();
@@ -219,7 +236,7 @@ impl Pending {
             let body = match seen {
                 Seen::Omitted => Err(None),
                 Seen::Nothing if !is_expected => Ok(String::new()),
-                Seen::All => text(kept.join(), &headers).map_err(Some),
+                Seen::All => text(kept, &headers).map_err(Some),
                 Seen::Nothing => Err(Some("the client took none of it".to_owned())),
                 Seen::Part => Err(Some("the client did not take all of it".to_owned())),
                 Seen::TooMuch => Err(Some("it is over 4 MiB".to_owned())),

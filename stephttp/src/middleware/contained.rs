@@ -5,6 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::error::Failure;
+use crate::untrusted::shown;
 
 /// What a middleware may take where clients, or the reports of other runs, wait for it.
 const MOST: Duration = Duration::from_secs(30);
@@ -15,7 +16,9 @@ pub(crate) async fn contained<T>(hook: impl Future<Output = Result<T, Failure>>)
     let contained =
         std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| hook.as_mut().poll(cx))) {
             Ok(poll) => {
-                poll.map(|outcome| outcome.map_err(|failure| format!("a middleware failed: {failure}")))
+                let fault =
+                    |failure: Failure| format!("a middleware failed: {}", shown(&failure.to_string()));
+                poll.map(|outcome| outcome.map_err(fault))
             }
             Err(_) => Poll::Ready(Err("a middleware panicked".to_owned())),
         });

@@ -32,13 +32,14 @@ fn is_private_name(name: &str) -> bool {
 }
 
 fn is_private_v4(address: Ipv4Addr) -> bool {
-    address.is_loopback() || address.is_private()
+    // What a server listens on everywhere with, and says so: as an address to call it is this machine.
+    address.is_loopback() || address.is_private() || address.is_unspecified()
 }
 
 fn is_private_v6(address: Ipv6Addr) -> bool {
     match address.to_ipv4_mapped() {
         Some(address) => is_private_v4(address),
-        None => address.is_loopback() || address.is_unique_local(),
+        None => address.is_loopback() || address.is_unique_local() || address.is_unspecified(),
     }
 }
 
@@ -54,6 +55,8 @@ mod tests {
             "app.localhost:3000",
             "127.0.0.1:8080",
             "127.8.8.8",
+            "0.0.0.0:3000",
+            "[::]:3000",
             "10.1.2.3:3000",
             "172.16.0.1",
             "192.168.178.20:3000",
@@ -101,11 +104,9 @@ mod tests {
             "1.1.1.1",
             "0x01010101",
             "16843009",
-            "0.0.0.0",
             "169.254.169.254",
             "172.32.0.1",
             "100.64.0.1",
-            "[::]",
             "[fe80::1]",
             "[2001:db8::1]",
             "[::ffff:1.1.1.1]",

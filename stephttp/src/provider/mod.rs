@@ -77,7 +77,7 @@ impl Provider {
     pub fn setup(opts: SetupOpts) -> Result<Self, SetupError> {
         let settings = Settings::resolve(opts, |name| std::env::var(name).ok())?;
         check_functions(function::registered().map(|function| (function.opts.id(), function)))?;
-        let api = &settings.connection.base_url;
+        let api = bare(settings.connection.base_url.as_str());
         if settings.is_dev() && settings.has_key() {
             tracing::warn!(
                 %api,

@@ -155,7 +155,10 @@ pub(super) fn parse_url(setting: &'static str, text: &str) -> Result<Url, SetupE
         invalid(setting, &format!("{problem}: write something like \"http://127.0.0.1:8288\"{hint}{key}"))
     };
     let url = Url::parse(text).map_err(|error| problem(&format!("is no URL ({error})")))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(is_key) {
+    if !matches!(url.scheme(), "http" | "https")
+        || url.host_str().is_none()
+        || is_key(&text.to_ascii_lowercase())
+    {
         return Err(problem("is no http or https URL"));
     }
     if url.query().is_some() || url.fragment().is_some() {

@@ -11,6 +11,7 @@ use super::Run;
 use crate::function::{self, AsyncResponse, FnOpts, Registration, Track};
 use crate::layer::{RecordedMethod, RequestHead};
 use crate::untrusted::shown;
+use crate::wire::limits::FUNCTION_ID_BYTES;
 
 /// The function that a run is in.
 #[derive(Debug, Clone, Copy)]
@@ -19,9 +20,6 @@ pub(super) struct Function {
     /// Its source shows a step that waits at Inngest, so its arguments are the same in a re-entry.
     waits: bool,
 }
-
-/// Methods that stand in the names of functions: of POST is what has none.
-const METHODS_IN_NAMES: [&str; 4] = ["GET", "PUT", "PATCH", "DELETE"];
 
 // What a handler has said of its response's body, after its options.
 const KEEP: u8 = 1;
@@ -101,7 +99,7 @@ impl Run {
     pub(crate) fn function_name(&self) -> Cow<'static, str> {
         let id = self.opts().id();
         match self.head().map(RequestHead::recorded_method) {
-            Some(method) if !id.is_empty() && method != RecordedMethod::Post => {
+            Some(method) if !id.is_empty() && RecordedMethod::stands_in_names(method.as_str()) => {
                 Cow::Owned(function::name(method.as_str(), id))
             }
             _ => self.function_id(),
@@ -215,9 +213,18 @@ fn check(opts: FnOpts, has_parts: bool) -> Result<(), String> {
     if opts.retries() > most {
         return Err(format!("there are {} retries, and Inngest makes {most} at most", opts.retries()));
     }
-    if let Some((method, _)) = id.split_once(' ').filter(|(method, _)| METHODS_IN_NAMES.contains(method)) {
+    if let Some((method, _)) =
+        id.split_once(' ').filter(|(method, _)| RecordedMethod::stands_in_names(method))
+    {
         return Err(format!(
-            "the id begins with `{method} `, as Inngest's names of functions that are called by {method} do"
+            "the id begins with `{method} `: leave that out, since the method is put before the id anyway in Inngest's name of a \
+             function that is called by {method}"
+        ));
+    }
+    if id.len() > FUNCTION_ID_BYTES {
+        return Err(format!(
+            "the id has {} bytes, and Inngest takes {FUNCTION_ID_BYTES} beside a method",
+            id.len()
         ));
     }
     if matches!(opts.async_response(), Some(AsyncResponse::Custom(_))) && !has_parts {

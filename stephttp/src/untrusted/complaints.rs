@@ -26,11 +26,13 @@ pub(crate) enum Complaint {
     Host,
     /// A handler takes a `Step`, and its route has no layer.
     MissingLayer,
+    /// A request's run could not be handed over.
+    HandOver,
 }
 
 /// Limits how often a process says what strangers make it say.
 #[derive(Debug, Default)]
-pub(crate) struct Complaints([Limit; 7]);
+pub(crate) struct Complaints([Limit; 8]);
 
 #[derive(Debug, Default)]
 struct Limit(Mutex<Period>);

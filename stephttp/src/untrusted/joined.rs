@@ -32,11 +32,6 @@ impl Joined {
         self.length
     }
 
-    /// The bytes that they take here, about.
-    pub(crate) fn capacity(&self) -> usize {
-        self.length - self.tail.len() + self.tail.capacity()
-    }
-
     /// All of them, which are then one frame. What was one frame is not copied.
     pub(crate) fn join(&mut self) -> Bytes {
         self.seal();

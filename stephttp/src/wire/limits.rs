@@ -25,6 +25,8 @@ pub const REQUEST_BODY_BYTES: usize = (FIRST_CALL_BYTES - 64 * 1024) / 4 * 3;
 pub const TOKEN_BYTES: usize = 4 * 1024;
 /// How long a sleep or an event's timeout may be.
 pub const WAIT: Duration = Duration::from_secs(366 * 86_400);
+/// Bytes of a function's id. Inngest takes 255 for a function's name, in which a method may stand before the id.
+pub const FUNCTION_ID_BYTES: usize = 255 - "DELETE ".len();
 /// The most `retries` a function may have.
 pub const RETRIES: u8 = 20;
 /// Bytes of a step's id. The server has no limit of its own: it sees the hash, and shows the id to people.

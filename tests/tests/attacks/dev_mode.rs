@@ -65,12 +65,15 @@ async fn a_signature_that_is_there_is_checked() {
 async fn setting_up_says_so_in_one_line() {
     let _turn = turn::beside_others().await;
     let logs = Logs::collect();
-    let lines = |port: &str| logs.lines_with(&[&format!("http://127.0.0.1:{port}/"), "dev mode"]);
-    Provider::setup(SetupOpts::default().dev_server("http://127.0.0.1:2").signing_key(KEY)).unwrap();
-    let [line] = &lines("2")[..] else { panic!("{:?}", lines("2")) };
+    // Nobody else has these.
+    let lines = |host: &str| logs.lines_with(&[host, "dev mode"]);
+    Provider::setup(SetupOpts::default().dev_server("http://127.0.0.2:1/secret/path").signing_key(KEY))
+        .unwrap();
+    let [line] = &lines("127.0.0.2")[..] else { panic!("{:?}", lines("127.0.0.2")) };
     assert!(line.contains("WARN") && line.contains("signing key") && line.contains("INNGEST_DEV"), "{line}");
-    Provider::setup(SetupOpts::default().dev_server("http://127.0.0.1:3")).unwrap();
-    let [line] = &lines("3")[..] else { panic!("{:?}", lines("3")) };
+    assert!(!line.contains("secret"), "{line}");
+    Provider::setup(SetupOpts::default().dev_server("http://127.0.0.3:1")).unwrap();
+    let [line] = &lines("127.0.0.3")[..] else { panic!("{:?}", lines("127.0.0.3")) };
     assert!(line.contains("INFO"), "{line}");
 }
 

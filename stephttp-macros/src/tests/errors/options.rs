@@ -30,7 +30,7 @@ fn id() {
     args(
         r#"id = "GET orders""#,
         &[
-            r#""GET orders": `id` begins with `GET `, which Inngest's name of a function that is called by GET begins with anyway; write `id = "orders"`"#,
+            r#""GET orders": `id` begins with `GET `; leave that out, since the method is put before the id anyway in Inngest's name of a function that is called by GET: write `id = "orders"`"#,
         ],
     );
     args(

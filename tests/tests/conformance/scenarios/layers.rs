@@ -50,17 +50,20 @@ pub(super) fn all() -> Vec<Scenario> {
             .rejects()
             .not_swept(NOT_THE_HANDLER)
     });
-    let refused = scenario::<impatient>(post(impatient))
-        .named("layers-spoil-the-signature")
-        .gets(visit(Method::POST, "/"))
-        .outside(|app| app.layer(from_fn(spoil)))
-        .with_status_in(400..=599)
-        .says_something_with(["signature"])
-        .fails()
-        .did(["before"])
-        .shows(["before", "nap"])
-        .needs(Need::Signature);
-    once.into_iter().chain(always).chain([refused]).collect()
+    // The answer comes before a long body has been read.
+    let refused = [("", 0), ("-of-a-long-body", 3_000_000)].map(|(name, bytes)| {
+        scenario::<impatient>(post(impatient))
+            .named(format!("layers-spoil-the-signature{name}"))
+            .gets(visit(Method::POST, "/").body("text/plain", "x".repeat(bytes)))
+            .outside(|app| app.layer(from_fn(spoil)))
+            .with_status_in(400..=599)
+            .says_something_with(["signature"])
+            .fails()
+            .did(["before"])
+            .shows(["before", "nap"])
+            .needs(Need::Signature)
+    });
+    once.into_iter().chain(always).chain(refused).collect()
 }
 
 /// A layer that rejects the first re-entries of each run, as one for authentication, limits or timeouts does.

@@ -86,7 +86,6 @@ async fn a_redirect_to_a_place_of_ones_own_knows_the_run_and_its_token() {
     let location = response.headers()["location"].to_str().unwrap();
     let (run_id, token) = location.strip_prefix("/runs/").unwrap().split_once("?token=").unwrap();
     let output = format!("{}/v1/http/runs/{run_id}/output?token={token}", world.inngest.url());
-    assert_eq!(answer["url"], output);
     assert_eq!(reqwest::get(output).await.unwrap().text().await.unwrap(), "hi");
     assert_completed(&world, &stage).await;
 }
