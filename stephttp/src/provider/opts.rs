@@ -162,6 +162,10 @@ impl SetupOpts {
 
     /// A second key: requests signed with it are accepted, and calls that the first one is refused for are made with
     /// it. For rotating keys without a gap.
+    ///
+    /// Give all processes the new key as the fallback before any of them has it as the [`signing_key`](Self::signing_key), and
+    /// the former key as the fallback for an hour after that: redirects to the output route are signed with the first key, a
+    /// process that does not have that key refuses them, and they are good for an hour.
     #[doc(alias = "SigningKeyFallback")]
     #[must_use]
     pub fn signing_key_fallback(mut self, key: impl Into<String>) -> Self {
