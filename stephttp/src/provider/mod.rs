@@ -188,7 +188,9 @@ impl Shared {
     /// Where Inngest calls this app back for a request with this `Host`.
     pub(crate) fn origin(&self, host: Option<&str>) -> Cow<'_, str> {
         let origin = self.settings.origin(host);
-        if let Some(host) = host.filter(|host| self.settings.turns_down(host))
+        // What is made of a host is another text.
+        let is_turned_down = matches!(origin, Cow::Borrowed(_)) && self.settings.goes_by_host();
+        if let Some(host) = host.filter(|_| is_turned_down)
             && let Some(left_out) = self.admits_line(Complaint::Host)
         {
             tracing::warn!(

@@ -112,9 +112,9 @@ impl Settings {
         }
     }
 
-    /// Whether a client's `Host` would be the origin, if only it were a private one.
-    pub(super) fn turns_down(&self, host: &str) -> bool {
-        matches!(self.mode, Mode::Dev { origin: None, .. }) && local_host::origin_of(host).is_none()
+    /// Whether a client's `Host` would be the [origin](Self::origin), if only it were a private one.
+    pub(super) fn goes_by_host(&self) -> bool {
+        matches!(self.mode, Mode::Dev { origin: None, .. })
     }
 
     pub(super) fn has_key(&self) -> bool {
