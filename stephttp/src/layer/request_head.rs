@@ -35,13 +35,12 @@ pub(crate) struct RequestHead {
 }
 
 impl RequestHead {
-    /// `None` for a request whose method no run has.
-    pub(crate) fn new(parts: &Parts) -> Option<Self> {
-        let recorded_method = RecordedMethod::of(&parts.method)?;
+    /// The head of a request that has been [looked at](RecordedMethod::of).
+    pub(crate) fn new(parts: &Parts, recorded_method: RecordedMethod) -> Self {
         // A nested router strips its prefix from the URI that its handlers see.
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
         let header = |name: &HeaderName| parts.headers.get(name).cloned();
-        Some(Self {
+        Self {
             method: parts.method.clone(),
             recorded_method,
             uri: uri.clone(),
@@ -52,7 +51,7 @@ impl RequestHead {
             real_ip: header(&REAL_IP),
             peer: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0),
             prefers_async: parts.headers.get_all(&PREFER).iter().any(asks_for_async),
-        })
+        }
     }
 
     pub(crate) fn method(&self) -> &Method {

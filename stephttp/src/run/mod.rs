@@ -49,7 +49,7 @@ pub(crate) use steps::{Begin, Ended, Place};
 use tokio::time::Instant;
 
 use crate::checkpoint::Ledger;
-use crate::layer::{Dispatch, KeptParts, RequestBody, RequestHead};
+use crate::layer::{Dispatch, KeptParts, RecordedMethod, RequestBody, RequestHead};
 use crate::provider::Shared;
 use crate::remember::Remembered;
 use crate::untrusted::Complaint;
@@ -116,7 +116,8 @@ struct Reentry {
 
 impl Run {
     pub(crate) fn first(shared: Arc<Shared>, parts: &Parts) -> Self {
-        let early_head = shared.wants().head.then(|| RequestHead::new(parts)).flatten().map(Box::new);
+        let early_method = if shared.wants().head { RecordedMethod::of(&parts.method) } else { None };
+        let early_head = early_method.map(|method| Box::new(RequestHead::new(parts, method)));
         shared.deliveries().take_off();
         let mut run = Self::new(Origin::First(shared));
         run.early_head = early_head;
@@ -255,8 +256,8 @@ impl Run {
     /// From the moment that a `Step` is extracted, the request's body is kept and its handler's steps are counted. `false`:
     /// the request's method is none that a run can have.
     pub(crate) fn track(&self, parts: &Parts) -> bool {
-        let Some(head) = RequestHead::new(parts) else { return false };
-        self.head.get_or_init(|| head);
+        let Some(method) = RecordedMethod::of(&parts.method) else { return false };
+        self.head.get_or_init(|| RequestHead::new(parts, method));
         if self.wants_parts() {
             self.parts.keep(parts);
         }
