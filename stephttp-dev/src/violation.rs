@@ -48,6 +48,8 @@ pub enum ViolationKind {
     RunIdReused,
     /// One function id for two methods: re-entries use the latest.
     AmbiguousFunction,
+    /// A run began by a method that the real server calls nobody by: there, all runs of the function hang from then on.
+    UnusableMethod,
     /// A step's id is missing or is not 40 lower-case hex digits.
     BadStepId,
     /// A user's step is called `complete`, the id of the run's result.

@@ -256,7 +256,13 @@ impl State {
 
     /// The method of a function, which every run of it shares.
     fn read_method(&mut self, run_id: &str, fn_id: &str, function: &str, data: &EventData) -> Method {
-        let method = data.method.as_deref().and_then(|method| method.parse().ok()).unwrap_or(Method::POST);
+        let method: Method =
+            data.method.as_deref().and_then(|method| method.parse().ok()).unwrap_or(Method::POST);
+        if !KNOWN_METHODS.contains(&method) {
+            let message =
+                format!("function `{function}` was called with {method}, by which the server calls nobody");
+            self.log.violation(ViolationKind::UnusableMethod, Some(run_id), message);
+        }
         match self.methods.insert(fn_id.to_owned(), method.clone()) {
             Some(earlier) if earlier != method => {
                 let message = format!(
@@ -269,6 +275,19 @@ impl State {
         method
     }
 }
+
+/// The methods by which the real server calls.
+const KNOWN_METHODS: [Method; 9] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+    Method::CONNECT,
+    Method::OPTIONS,
+    Method::TRACE,
+];
 
 fn retries(wanted: Option<i64>) -> u32 {
     wanted.map_or(0, |retries| u32::try_from(retries).unwrap_or(DEFAULT_RETRIES))

@@ -90,6 +90,15 @@ async fn a_function_has_one_method() {
 }
 
 #[tokio::test]
+async fn a_method_that_the_server_calls_nobody_by_is_noted() {
+    let server = DevServer::start().await.unwrap();
+    let mut report = report(&new_id(), "http://127.0.0.1:1", [complete(200, "")]);
+    report["event"]["data"]["method"] = "FOO".into();
+    Client::new(&server).create(&report).await;
+    assert_eq!(kinds(&server), [ViolationKind::UnusableMethod]);
+}
+
+#[tokio::test]
 async fn what_comes_after_the_end_is_noted() {
     let scene = Scene::new([step_run("a", 1), complete(200, "")], [result(200, "")]).await;
     assert_eq!(scene.client.steps(&scene.run_id, [step_run("b", 1)]).await.status, 200);
