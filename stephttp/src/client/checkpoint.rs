@@ -8,12 +8,11 @@ use serde::de::DeserializeOwned;
 use super::call::Call;
 use super::extras::Extras;
 use super::{ApiClient, ApiError, Patience, at, uri};
-use crate::run::RunId;
 use crate::untrusted::shown;
 use crate::wire::limits::{FIRST_CALL_BYTES, STEP_OUTPUT_BYTES};
 use crate::wire::{
     ApiResult, CheckpointAsyncRequest, CheckpointNewRunRequest, CheckpointRun, CheckpointStepsRequest,
-    Envelope, MemoizedSteps, Op, OpCode,
+    Envelope, MemoizedSteps, Op, OpCode, RunId,
 };
 
 /// What the server stores around a step's output: `{"data":}`.
@@ -332,7 +331,7 @@ fn is_repeatable_at_creation(ops: &[Op<'_>]) -> bool {
 mod tests {
     use super::*;
     use crate::client::{ApiErrorKind, Configuration};
-    use crate::provider::Connection;
+    use crate::connect::Connection;
 
     fn client(base: &str) -> ApiClient {
         ApiClient::connect(&Connection::to(base.parse().unwrap()), Configuration::default()).unwrap()

@@ -94,7 +94,7 @@ mod tests {
 
     use super::*;
     use crate::client::Configuration;
-    use crate::provider::Connection;
+    use crate::connect::Connection;
     use crate::signature::SigningKey;
 
     const SEED: EventIdSeed = EventIdSeed { millis: 7, entropy: [0; 10] };

@@ -9,10 +9,10 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, VARY};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
-use super::jobs::Effect;
+use crate::exchange::Effect;
 use crate::function::RunOutput;
-use crate::run::{Recorded, RunId};
-use crate::wire::{ApiResult, Op, OpCode, headers};
+use crate::journal::Recorded;
+use crate::wire::{ApiResult, Op, OpCode, RunId, headers};
 
 const NO_RETRY: HeaderName = HeaderName::from_static(headers::NO_RETRY);
 

@@ -8,10 +8,10 @@ use std::task::{Context, Poll, ready};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
 use super::wait::Wait;
-use super::{FetchRequest, Step, StepId};
+use super::{FetchRequest, Step};
 use crate::error::StepError;
-use crate::function::StepKind;
-use crate::run::{Recorded, StepKey};
+use crate::function::{StepId, StepKind};
+use crate::journal::{Recorded, StepKey};
 use crate::wire::{GatewayResponse, OpCode, OpError, OpOpts};
 
 /// The future of [`Step::fetch`].

@@ -13,12 +13,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use super::Step;
 use super::wait::Wait;
-use super::{Step, StepId};
 use crate::error::StepError;
 use crate::event;
-use crate::function::StepKind;
-use crate::run::{Recorded, StepKey};
+use crate::function::{StepId, StepKind};
+use crate::journal::{Recorded, StepKey};
 use crate::untrusted::shown;
 use crate::wire::limits::EVENT_BYTES;
 use crate::wire::{OpCode, OpOpts, duration};

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
-use super::StepId;
-use crate::function::StepKind;
-use crate::run::{Place, Recorded, Run, StepKey};
+use crate::function::{StepId, StepKind};
+use crate::journal::{Recorded, StepKey};
+use crate::run::{Place, Run};
 use crate::untrusted::shown;
 use crate::wire::{OpCode, OpOpts, duration, limits};
 

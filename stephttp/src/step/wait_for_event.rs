@@ -12,11 +12,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::wait::{Wait, Waited, given};
-use super::{Step, StepId, cel};
+use super::{Step, cel};
 use crate::error::StepError;
 use crate::event::{self, Event};
-use crate::function::StepKind;
-use crate::run::{Recorded, StepKey};
+use crate::function::{StepId, StepKind};
+use crate::journal::{Recorded, StepKey};
 use crate::wire::{OpCode, OpOpts, duration, limits};
 
 /// What a wait cannot be begun with.
