@@ -1,5 +1,5 @@
 //! Each call's request and answer, compared with what was recorded of the real server: in
-//! `tests/tests/it/recordings`, or here as docs/protocol.md has it.
+//! `tests/tests/it/recordings`, or here as `docs/protocol.md` has it.
 
 use std::time::{Duration, SystemTime};
 
