@@ -1,4 +1,4 @@
-//! `GET /v1/http/runs/{run_id}/output`: waiting for a run's output, as its client does (PROTOCOL 9.1).
+//! `GET /v1/http/runs/{run_id}/output`: waiting for a run's output, as its client does (docs/protocol.md 9.1).
 
 use std::time::Duration;
 

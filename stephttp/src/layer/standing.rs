@@ -3,7 +3,7 @@
 //! A re-entry can come for a run that is over: in fan-outs it usually does. Its answer counts all the same: one that ends the
 //! run ends it again, and rewrites its status and output. And a state that Inngest does not give may be a passing failure of
 //! Inngest's, so the run must not be left hanging either. So an answer that ends a run is given by a request alone to which
-//! Inngest has shown the run's state (PROTOCOL 14.2).
+//! Inngest has shown the run's state (docs/protocol.md 4.3 and 6.4).
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn the_operation_is_the_recorded_one() {
-        // recordings/js-async-ai-infer.json
+        // As recorded: docs/protocol.md 5.5
         let body = json!({"messages": [{"role": "user", "content": "hi"}], "model": "gpt-x"});
         let inference =
             Inference::openai_chat("sk-test", &body).url("http://127.0.0.1:20315/v1/chat/completions");

@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn the_operation_is_the_recorded_one() {
-        // recordings/js-async-step-fetch.json
+        // As recorded: docs/protocol.md 5.5
         let request =
             FetchRequest::post("http://127.0.0.1:20311/hello").header("x-a", "b").body(r#"{"in":1}"#);
         let op =

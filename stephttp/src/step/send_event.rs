@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn the_body_is_the_recorded_array() {
-        // recordings/js-send-event.json, without its time
+        // As recorded, without its time: docs/protocol.md 5.4
         let events = vec![Event::new("test/sent", json!({"a": 1})), Event::new("b", Value::Null)];
         let body = batch(&to_wire(events).unwrap());
         assert_eq!(body, r#"[{"name":"test/sent","data":{"a":1}},{"name":"b","data":null}]"#);

@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn the_operation_is_the_recorded_one() {
-        // recordings/js-wait-signal-received.json and js-wait-signal-timeout.json
+        // As recorded: docs/protocol.md 5.4
         let op = op(&wait().timeout(Duration::from_secs(30)).on_conflict(SignalConflict::Replace));
         assert_eq!(op["id"], "b3ed2cf313e7546085c3c50622143ff31e467d23");
         assert_eq!(op["op"], "WaitForSignal");
@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn the_request_and_the_stored_value_are_the_recorded_ones() {
         assert_eq!(request("sig-js", &json!({"s": 1})).unwrap(), r#"{"signal":"sig-js","data":{"s":1}}"#);
-        // recordings/js-send-signal.json
+        // As recorded: docs/protocol.md 5.4
         assert_eq!(serde_json::to_string(&Sent { run_id: None }).unwrap(), "{}");
         let received: ReceivedSignal<Value> =
             serde_json::from_value(json!({"data": {"s": 1}, "signal": "sig-js"})).unwrap();

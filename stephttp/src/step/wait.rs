@@ -224,7 +224,7 @@ mod tests {
     fn results_and_errors_are_unwrapped() {
         assert_eq!(stored(&json!({"data": {"out": 1}})).result::<Value>().unwrap(), json!({"out": 1}));
         assert_eq!(stored(&json!({"data": null})).result::<Option<u8>>().unwrap(), None);
-        // recordings/js-invoke-ref-error.json, js-invoke-missing.json, js-step-fetch-error.json
+        // As recorded: docs/protocol.md 5.5 and 5.6
         for (error, name, message) in [
             (
                 json!({"error": "NonRetriableError", "message": "fn bad", "name": "Error", "stack": "s"}),
