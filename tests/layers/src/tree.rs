@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use proc_macro2::TokenTree;
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::{Attribute, Expr, ExprLit, Item, ItemMod, Lit, Meta, Token, punctuated::Punctuated};
+use syn::{Expr, ExprLit, Item, ItemMod, Lit, Meta, MetaNameValue, Token, punctuated::Punctuated};
 
 use crate::fault::Fault;
 use crate::names;
@@ -119,10 +119,12 @@ impl Tree {
     fn declared(&mut self, item: ItemMod, for_tests: bool, path: &[String], file: &Path, folder: &Path) {
         let name = item.ident.unraw().to_string();
         let inside = folder.join(&name);
-        let files = match file_named_by(&item.attrs) {
-            Some(name) => vec![file.parent().unwrap_or(file).join(name)],
-            None => vec![inside.with_extension("rs"), inside.join("mod.rs")],
-        };
+        let beside = file.parent().unwrap_or(file);
+        let named = item.attrs.iter().flat_map(|attr| files_named_by(&attr.meta));
+        let mut files: Vec<PathBuf> = named.map(|name| beside.join(name)).collect();
+        if !item.attrs.iter().any(|attr| attr.path().is_ident("path")) {
+            files.extend([inside.with_extension("rs"), inside.join("mod.rs")]);
+        }
         if for_tests {
             self.skipped.extend(files);
             self.skipped.push(inside);
@@ -133,12 +135,13 @@ impl Tree {
         if let Some((_, items)) = item.content {
             return self.module(&path, file, &inside, declared, items);
         }
-        match files.iter().find(|file| file.is_file()) {
-            Some(file) => self.file(file, &path, declared),
-            None => {
-                let message = format!("the file of `{}` is not there", path.join("::"));
-                self.faults.push(Fault::new(declared.0, declared.1, message));
-            }
+        files.retain(|file| file.is_file());
+        if files.is_empty() {
+            let message = format!("the file of `{}` is not there", path.join("::"));
+            self.faults.push(Fault::new(&declared.0, declared.1, message));
+        }
+        for file in files {
+            self.file(&file, &path, declared.clone());
         }
     }
 
@@ -179,15 +182,22 @@ fn list(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-/// `#[path = ".."]`
-fn file_named_by(attrs: &[Attribute]) -> Option<String> {
-    attrs.iter().filter(|attr| attr.path().is_ident("path")).find_map(|attr| match &attr.meta {
-        Meta::NameValue(named) => match &named.value {
-            Expr::Lit(ExprLit { lit: Lit::Str(file), .. }) => Some(file.value()),
-            _ => None,
-        },
-        _ => None,
-    })
+/// The files of `#[path = ".."]` and `#[cfg_attr(.., path = "..")]`.
+fn files_named_by(attr: &Meta) -> Vec<String> {
+    match attr {
+        Meta::NameValue(MetaNameValue {
+            path,
+            value: Expr::Lit(ExprLit { lit: Lit::Str(file), .. }),
+            ..
+        }) if path.is_ident("path") => {
+            vec![file.value()]
+        }
+        Meta::List(list) if list.path.is_ident("cfg_attr") => {
+            let metas = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
+            metas.into_iter().flatten().skip(1).flat_map(|meta| files_named_by(&meta)).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Whether an item is under `#[cfg(test)]` or `#[cfg(all(test, ..))]`.

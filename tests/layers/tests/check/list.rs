@@ -60,3 +60,12 @@ fn files_under_other_names_and_conditions_are_all_read() {
     let faults = Crate::of(&files).check(&[&["a"], &["c"], &["b"]]);
     assert_says(&faults, &[&["src/with.rs:1"], &["src/without.rs:1"]]);
 }
+
+#[test]
+fn each_file_that_a_condition_chooses_is_read() {
+    let lib = "mod a; mod b;\n#[cfg_attr(x, path = \"with.rs\")]\n#[cfg_attr(not(x), path = \"without.rs\")]\nmod c;";
+    let name = "use crate::b::X;";
+    let files = [("lib.rs", lib), ("a.rs", ""), ("b.rs", ""), ("with.rs", name), ("without.rs", name)];
+    let faults = Crate::of(&files).check(&[&["a"], &["c"], &["b"]]);
+    assert_says(&faults, &[&["src/with.rs:1"], &["src/without.rs:1"]]);
+}
