@@ -12,7 +12,7 @@ use serde::de::IgnoredAny;
 use crate::client::{NoState, Patience};
 use crate::delivery::{DeliveryError, Report};
 use crate::function::RunOutput;
-use crate::journal::{Outstanding, Stopped};
+use crate::journal::{Outstanding, Stale};
 use crate::middleware::CheckpointCall;
 use crate::run::{HookedCheckpoint, Run};
 use crate::wire::{ApiResult, CheckpointRun, OpCode, RunId};
@@ -188,9 +188,9 @@ async fn send(run: &Run, batch: Batch, patience: Patience) -> Result<(), Deliver
     run.put_back(held_back);
     if let (Err(error), true) = (&outcome, run.dispatch().is_some()) {
         if error.is(StatusCode::CONFLICT) {
-            run.stop(Stopped::Superseded);
+            run.stop(Stale::Superseded);
         } else if error.is(StatusCode::BAD_REQUEST) && is_gone(run).await {
-            run.stop(Stopped::Over);
+            run.stop(Stale::Over);
         }
     } else if outcome.is_ok() && has_calls {
         run.prove();

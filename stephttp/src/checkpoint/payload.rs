@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::delivery::DeliveryError;
 use crate::exchange::{BodyFault, Dispatch};
-use crate::journal::Recorded;
+use crate::journal::{Recorded, start};
 use crate::run::Run;
 use crate::untrusted::{Complaint, shown};
 use crate::wire::duration::millis;
@@ -142,7 +142,7 @@ pub(super) async fn create(
         ENVELOPE_BYTES + data.body.len() + data.path.len() + data.query_params.len() + data.domain.len();
     let run_id = run.id().to_string();
     // An answer without operations has no token; when not even the first fits, something small stands in for it.
-    let stand_in = LazyCell::new(|| run.start(run.ledger.handed_over_at()));
+    let stand_in = LazyCell::new(|| start(run.ledger.handed_over_at()));
     let mut request = CheckpointNewRunRequest {
         run_id: run_id.into(),
         idempotency: None,

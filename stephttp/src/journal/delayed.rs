@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Journal;
 use super::hidden::hidden;
 use super::record::{Recorded, StepKey};
-use super::state::State;
 use crate::wire::limits::WAIT;
 use crate::wire::{OpCode, OpError, OpOpts, StepHash, duration};
 
@@ -31,7 +31,7 @@ struct Delayed {
 }
 
 /// What hands a run over in the place of a failure: the hidden step, and the sleep.
-pub(crate) fn delay(failed: &Recorded, delay: Duration) -> (Recorded, Recorded) {
+pub(super) fn delay(failed: &Recorded, delay: Duration) -> (Recorded, Recorded) {
     let delay = delay.min(WAIT);
     let note = Note { seconds: delay.as_secs_f64(), error: failed.error() };
     (hidden(note_key(failed.hash()), &note), sleep(failed.hash(), delay))
@@ -54,16 +54,16 @@ pub(crate) fn hidden_steps(step: StepHash) -> [StepHash; 2] {
     [note_key(step).hash, sleep_key(step).hash]
 }
 
-impl State {
+impl Journal {
     /// Whether a step's second attempt was put off.
-    pub(crate) fn was_delayed(&self, step: StepHash) -> bool {
-        self.memo.contains(note_key(step).hash)
+    pub(super) fn was_delayed(&self, step: StepHash) -> bool {
+        self.known.memo().contains(note_key(step).hash)
     }
 
     /// The sleep of a step whose second attempt is put off still.
-    pub(crate) fn delays(&self, step: StepHash) -> Option<Recorded> {
-        let stored = self.memo.get(note_key(step).hash)?;
-        if self.memo.contains(sleep_key(step).hash) {
+    pub(super) fn delays(&self, step: StepHash) -> Option<Recorded> {
+        let stored = self.known.memo().get(note_key(step).hash)?;
+        if self.known.memo().contains(sleep_key(step).hash) {
             return None;
         }
         let Delayed { seconds } = stored.outcome().ok()?.ok()?;

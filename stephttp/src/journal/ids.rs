@@ -2,7 +2,8 @@
 
 use std::collections::hash_map::Entry;
 
-use crate::function::StepId;
+use super::{Journal, Mode, StepKey};
+use crate::function::{StepId, StepKind};
 use crate::wire::{StepHash, StepMap};
 
 /// The step ids that a request has used so far.
@@ -85,6 +86,35 @@ impl UsedIds {
             }
         }
         is_latest
+    }
+}
+
+impl Journal {
+    /// One more use of a step id.
+    pub(crate) fn claim(&mut self, id: StepId, kind: StepKind) -> StepKey {
+        let (hash, index) = self.ids.claim(&id);
+        StepKey::new(id, index, hash, kind)
+    }
+
+    /// Whether a use of the id was given back before; told once.
+    pub(crate) fn was_released(&mut self, id: &StepId) -> bool {
+        self.ids.was_released(id)
+    }
+
+    /// A step's future is dropped before it was ever polled: the handler has not come to that step, so the use does not
+    /// count. `false`: it does, since a later use of the id has been made.
+    pub(crate) fn unclaim(&mut self, key: &StepKey) -> bool {
+        self.closed || self.ids.release(&key.id, key.index, key.hash)
+    }
+
+    /// Lets a step take the outcome that is stored under an id that it had before.
+    pub(crate) fn rename(&mut self, key: &mut StepKey, old: &StepId) {
+        let old = StepHash::of_repeated(old.as_str(), key.index);
+        let is_stored = |hash| self.known.contains(hash) || self.mode == Mode::Runs(hash);
+        if is_stored(old) && !is_stored(key.hash) && !self.ids.contains(old) {
+            key.hash = old;
+            self.ids.note(old);
+        }
     }
 }
 

@@ -1,13 +1,16 @@
-//! What a re-entry may do with the steps that it comes to.
+//! What a request may do with the steps that it comes to.
 
 use super::hidden::{FAILED, PLANS};
 use super::memo::Memo;
 use super::record::StepKey;
 use crate::wire::StepHash;
 
-/// What a re-entry may do with the steps that it comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a request may do with the steps that it comes to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Mode {
+    /// A client's request: it may run every step, and nothing is stored yet.
+    #[default]
+    First,
     /// One thing was outstanding: it may run every step, to the end.
     RunsOn,
     /// It tries a step again: when a step has ended, it answers.
@@ -37,5 +40,15 @@ impl Mode {
             return Self::Retries;
         }
         Self::RunsOn
+    }
+
+    /// Whether this request alone decides which step's result comes first: no other one of the run is under way.
+    pub(super) fn decides(self) -> bool {
+        matches!(self, Self::First | Self::RunsOn | Self::Retries)
+    }
+
+    /// Whether other re-entries may be under way.
+    pub(crate) fn plans(self) -> bool {
+        matches!(self, Self::Plans | Self::Runs(_))
     }
 }

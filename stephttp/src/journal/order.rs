@@ -10,7 +10,6 @@
 //! run that step again, but wait until the handler drops it.
 
 use std::collections::VecDeque;
-use std::task::Waker;
 use std::time::Duration;
 
 use super::decision::Decision;
@@ -20,9 +19,16 @@ use crate::wire::{StepHash, StepMap};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Slot(u32);
 
+impl Slot {
+    /// Counts the steps in the order of their first polls, from 0.
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// See the module's documentation.
 #[derive(Debug, Default)]
-pub(crate) struct Order {
+pub(super) struct Order {
     entries: Vec<Entry>,
     /// How many steps wait for their turn.
     waiting: usize,
@@ -51,7 +57,6 @@ pub(crate) struct Order {
 #[derive(Debug)]
 struct Entry {
     hash: StepHash,
-    waker: Waker,
     phase: Phase,
     /// How many turns there had been when the step was first polled.
     entered: u32,
@@ -74,9 +79,9 @@ enum Phase {
 
 /// What to do when the handler can go no further.
 #[derive(Debug)]
-pub(crate) enum Turn {
-    /// Wake this step: it is its turn.
-    Give(Waker),
+pub(super) enum Turn {
+    /// It is this step's turn.
+    Give(Slot),
     /// No result is there.
     Nobody,
     /// Several steps wait, and which comes first has not been decided.
@@ -89,7 +94,7 @@ pub(crate) enum Turn {
 
 impl Order {
     /// Follows a stored order, of which this request may have come a part of the way.
-    pub(crate) fn follow(&mut self, log: Vec<Decision>) {
+    pub(super) fn follow(&mut self, log: Vec<Decision>) {
         let dropped = |decision: &Decision| match decision {
             Decision::Given(..) => None,
             Decision::Dropped(hash, _) => Some(*hash),
@@ -105,15 +110,15 @@ impl Order {
     }
 
     /// Makes room for so many steps.
-    pub(crate) fn reserve(&mut self, steps: usize) {
+    pub(super) fn reserve(&mut self, steps: usize) {
         self.entries.reserve(steps);
     }
 
     /// A step is polled for the first time.
-    pub(crate) fn enter(&mut self, hash: StepHash, waker: &Waker) -> Slot {
+    pub(super) fn enter(&mut self, hash: StepHash) -> Slot {
         let slot = Slot(u32::try_from(self.entries.len()).unwrap_or(u32::MAX));
         let (phase, entered) = (Phase::Waiting, self.turns);
-        self.entries.push(Entry { hash, waker: waker.clone(), phase, entered, turn: 0, steps: 0 });
+        self.entries.push(Entry { hash, phase, entered, turn: 0, steps: 0 });
         self.waiting += 1;
         if !self.log.is_empty() {
             self.by_hash.insert(hash, slot);
@@ -121,44 +126,36 @@ impl Order {
         slot
     }
 
-    pub(crate) fn renew_waker(&mut self, slot: Slot, waker: &Waker) {
-        self.entry(slot).waker.clone_from(waker);
-    }
-
-    pub(crate) fn waker(&mut self, slot: Slot) -> Waker {
-        self.entry(slot).waker.clone()
-    }
-
     /// The decision that a step was dropped.
-    pub(crate) fn dropped(&mut self, slot: Slot, after: Duration) -> Decision {
-        Decision::Dropped(self.entry(slot).hash, after)
+    pub(super) fn dropped(&self, slot: Slot, after: Duration) -> Decision {
+        Decision::Dropped(self.at(slot).hash, after)
     }
 
     /// Whether the stored order says that the handler drops this step by itself.
-    pub(crate) fn is_to_be_dropped(&mut self, slot: Slot) -> bool {
-        let hash = self.entry(slot).hash;
+    pub(super) fn is_to_be_dropped(&self, slot: Slot) -> bool {
+        let hash = self.at(slot).hash;
         self.dropped.contains(&hash)
     }
 
     /// A step's result is there.
-    pub(crate) fn resolve(&mut self, slot: Slot) {
+    pub(super) fn resolve(&mut self, slot: Slot) {
         if self.entry(slot).phase == Phase::Waiting {
             self.entry(slot).phase = Phase::Resolved;
             self.resolved.push_back(slot);
         }
     }
 
-    pub(crate) fn is_waiting(&mut self, slot: Slot) -> bool {
-        self.entry(slot).phase == Phase::Waiting
+    pub(super) fn is_waiting(&self, slot: Slot) -> bool {
+        self.at(slot).phase == Phase::Waiting
     }
 
-    pub(crate) fn is_given(&mut self, slot: Slot) -> bool {
-        self.entry(slot).phase == Phase::Given
+    pub(super) fn is_given(&self, slot: Slot) -> bool {
+        self.at(slot).phase == Phase::Given
     }
 
     /// A step's future was dropped, or has given its result. `by_handler` says how long after the request's begin the
     /// handler dropped it, if it did so by itself.
-    pub(crate) fn leave(&mut self, slot: Slot, by_handler: Option<Duration>) {
+    pub(super) fn leave(&mut self, slot: Slot, by_handler: Option<Duration>) {
         let entry = self.entry(slot);
         let hash = entry.hash;
         match std::mem::replace(&mut entry.phase, Phase::Gone) {
@@ -180,7 +177,7 @@ impl Order {
     }
 
     /// Whose turn it is. `may_choose` allows to make a choice.
-    pub(crate) fn turn(&mut self, may_choose: bool) -> Turn {
+    pub(super) fn turn(&mut self, may_choose: bool) -> Turn {
         while let Some(decision) = self.log.get(self.cursor) {
             let (Decision::Given(hash, _) | Decision::Dropped(hash, _)) = decision;
             let Some(slot) = self.by_hash.get(hash).copied() else {
@@ -223,7 +220,7 @@ impl Order {
     }
 
     /// The handler does not come to where the stored order says that it does, nor to what follows there.
-    pub(crate) fn pass_over(&mut self) {
+    pub(super) fn pass_over(&mut self) {
         self.astray = true;
         let reached = |decision: &Decision| match decision {
             Decision::Given(hash, _) | Decision::Dropped(hash, _) => self.by_hash.contains_key(hash),
@@ -234,17 +231,17 @@ impl Order {
     }
 
     /// Whether a result is there that has not had its turn.
-    pub(crate) fn withholds(&self) -> bool {
+    pub(super) fn withholds(&self) -> bool {
         self.entries.iter().any(|entry| entry.phase == Phase::Resolved)
     }
 
     /// Grows whenever the handler comes further.
-    pub(crate) fn progress(&self) -> usize {
+    pub(super) fn progress(&self) -> usize {
         self.cursor + self.entries.len()
     }
 
     /// Whether the stored order says that this step is dropped, whenever that was.
-    pub(crate) fn has_drop_of(&self, decision: Decision) -> bool {
+    pub(super) fn has_drop_of(&self, decision: Decision) -> bool {
         matches!(decision, Decision::Dropped(hash, _) if self.dropped.contains(&hash))
     }
 
@@ -253,7 +250,7 @@ impl Order {
         let steps = self.steps();
         let entry = self.entry(slot);
         (entry.phase, entry.turn, entry.steps) = (Phase::Given, turn, steps);
-        Turn::Give(std::mem::replace(&mut entry.waker, Waker::noop().clone()))
+        Turn::Give(slot)
     }
 
     fn next_turn(&mut self, is_choice: bool) -> u32 {
@@ -269,12 +266,12 @@ impl Order {
     }
 
     /// Whether a result is there for a turn beyond the stored order.
-    pub(crate) fn goes_beyond_log(&self) -> bool {
+    pub(super) fn goes_beyond_log(&self) -> bool {
         self.is_beyond_log() && !self.resolved.is_empty()
     }
 
     /// What could come next in the stored order: the turns that are not stored, and all results that are there.
-    pub(crate) fn proposal(&self) -> Vec<Decision> {
+    pub(super) fn proposal(&self) -> Vec<Decision> {
         let results = self.resolved.iter().map(|slot| &self.entries[slot.0 as usize]);
         let results = results.filter(|entry| entry.phase == Phase::Resolved);
         let mut proposal = self.unstored();
@@ -284,13 +281,13 @@ impl Order {
     }
 
     /// Whether a step may have come about by a choice that is not stored.
-    pub(crate) fn depends_on_unstored(&mut self, slot: Slot) -> bool {
-        let entered = self.entry(slot).entered;
+    pub(super) fn depends_on_unstored(&self, slot: Slot) -> bool {
+        let entered = self.at(slot).entered;
         self.unstored_choice.is_some_and(|choice| choice <= entered)
     }
 
     /// The turns that are not stored, to be stored now; none when there was no choice among them.
-    pub(crate) fn take_unstored(&mut self) -> Vec<Decision> {
+    pub(super) fn take_unstored(&mut self) -> Vec<Decision> {
         if self.unstored_choice.take().is_none() {
             return Vec::new();
         }
@@ -308,22 +305,26 @@ impl Order {
         turns.into_iter().map(|(_, decision)| decision).collect()
     }
 
-    /// The wakers of all steps that have no result.
-    pub(crate) fn wakers(&self) -> Vec<Waker> {
-        let waiting = self.entries.iter().filter(|entry| entry.phase == Phase::Waiting);
-        waiting.map(|entry| entry.waker.clone()).collect()
+    /// All steps that have no result.
+    pub(super) fn waiting(&self) -> Vec<Slot> {
+        self.those_in(|phase| phase == Phase::Waiting)
     }
 
-    /// Ends it; returns whom to wake: futures in tasks of their own, which would wait for ever. What was decided stays.
-    pub(crate) fn close(&mut self) -> Vec<Waker> {
-        let waits = |entry: &&mut Entry| matches!(entry.phase, Phase::Waiting | Phase::Resolved);
-        let wakers = self.entries.iter_mut().filter(waits).map(|entry| entry.waker.clone()).collect();
-        // The others hold the run too.
-        self.entries.iter_mut().for_each(|entry| entry.waker = Waker::noop().clone());
-        wakers
+    /// All steps that have not given their result.
+    pub(super) fn unfinished(&self) -> Vec<Slot> {
+        self.those_in(|phase| matches!(phase, Phase::Waiting | Phase::Resolved))
+    }
+
+    fn those_in(&self, is_wanted: impl Fn(Phase) -> bool) -> Vec<Slot> {
+        let entries = self.entries.iter().zip(0..);
+        entries.filter(|(entry, _)| is_wanted(entry.phase)).map(|(_, n)| Slot(n)).collect()
+    }
+
+    fn at(&self, slot: Slot) -> &Entry {
+        &self.entries[slot.index()]
     }
 
     fn entry(&mut self, slot: Slot) -> &mut Entry {
-        &mut self.entries[slot.0 as usize]
+        &mut self.entries[slot.index()]
     }
 }

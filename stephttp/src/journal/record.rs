@@ -6,14 +6,12 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 use crate::function::{StepId, StepKind};
+use crate::wire::limits::WRAPPER_BYTES;
 use crate::wire::result::{COMPLETE, COMPLETE_HASH};
 use crate::wire::{ApiResult, Op, OpCode, OpError, OpOpts, ParallelMode, StepHash, Timing, Userland};
 
 /// What an operation takes on the wire besides its id and data, about.
 const ENVELOPE_BYTES: usize = 256;
-
-/// `{"data":}`, which the server stores around an output.
-pub(crate) const WRAPPER_BYTES: usize = 9;
 
 /// Which use of which id a step is.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Sleep;
 
 use crate::checkpoint;
-use crate::journal::Held;
+use crate::journal::{Done, Held};
 use crate::run::{Driven, Run};
 
 /// Drives the handler, and saves its steps as they end.
@@ -28,7 +28,9 @@ pub(super) async fn drive<F: Future>(run: &Arc<Run>, mut handler: Pin<&mut F>) -
                 && sleep.as_mut().poll(cx).is_ready()
             {
                 match held {
-                    Held::UntilDropped(_) => return Poll::Ready(Driven::Misused(HELD.to_owned())),
+                    Held::UntilDropped(_) => {
+                        return Poll::Ready(Driven::Done(Done::Misused(HELD.to_owned())));
+                    }
                     Held::UntilReached(_) => {
                         tracing::warn!(run_id = %run.id(), "{UNREACHED}");
                         run.pass_over();

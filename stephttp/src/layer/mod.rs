@@ -20,6 +20,7 @@ mod panicked;
 mod reentry;
 mod rejection;
 mod response_body;
+mod result_of;
 mod service;
 mod standing;
 

@@ -11,6 +11,7 @@ use tracing::Instrument;
 use super::{answer, standing};
 use crate::app::App;
 use crate::exchange::{Answer, Dispatch, Effect, Jobs, Turn};
+use crate::journal::Ending;
 use crate::wire::StepHash;
 
 /// Does a job's work, unless it is under way: then it is waited for.
@@ -57,18 +58,19 @@ pub(super) async fn once(
 async fn repeat(app: &App, dispatch: &Dispatch, (parts, body): Answer) -> Response {
     match parts.extensions.get() {
         Some(Effect::Calls(steps)) => match were_made(app, dispatch, steps).await {
-            Ok(true) => answer::nothing(),
+            Ok(true) => answer::ending(dispatch.run_id, Ending::Over),
             Ok(false) => Response::from_parts(parts, Body::from(body)),
-            Err(answer) => answer,
+            Err(ending) => answer::ending(dispatch.run_id, ending),
         },
         _ => Response::from_parts(parts, Body::from(body)),
     }
 }
 
-/// Whether Inngest has made the requests of these steps. It may be making them now. The error is the answer to give instead.
-async fn were_made(app: &App, dispatch: &Dispatch, steps: &[StepHash]) -> Result<bool, Response> {
+/// Whether Inngest has made the requests of these steps. It may be making them now. The error is how the request ends instead.
+async fn were_made(app: &App, dispatch: &Dispatch, steps: &[StepHash]) -> Result<bool, Ending> {
     for wait in CALLS_MAY_TAKE.map(Duration::from_millis) {
-        let memo = standing::obtain(app, dispatch, 0, 0).await?;
+        let memo = standing::obtain(app, dispatch, 0, 0).await;
+        let memo = memo.map_err(|standing| Ending::without_state(&standing, false))?;
         if steps.iter().all(|step| memo.contains(*step)) {
             return Ok(true);
         }
@@ -89,7 +91,6 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
-    use crate::exchange::{Dispatch, Jobs, Superseded};
     use crate::wire::headers;
     use crate::{Provider, SetupOpts};
 
@@ -143,9 +144,7 @@ mod tests {
         let (go_on, wait) = oneshot::channel::<()>();
         let superseded = async move {
             wait.await.unwrap();
-            let mut response = answer::nothing();
-            response.extensions_mut().insert(Superseded);
-            response
+            answer::ending("01M817NZCZ3BTTPY1FEX7T2M4B".parse().unwrap(), Ending::Superseded)
         };
         let first = once(jobs.clone(), &app, &first, superseded);
         let second =

@@ -16,10 +16,10 @@ use tower_service::Service;
 
 use super::driving::drive;
 use super::once::once;
-use super::{answer, ending, panicked, standing};
+use super::{answer, ending, panicked, rejection, standing};
 use crate::app::App;
 use crate::exchange::{Dispatch, Proof, Refusal, restore_content_type};
-use crate::journal::Outstanding;
+use crate::journal::{self, Done, Ending};
 use crate::middleware::Outcome;
 use crate::run::{CurrentRun, Driven, Run};
 use crate::signature::Claim;
@@ -41,9 +41,10 @@ where
     };
     let (jobs, dispatched, provider) = (app.jobs(), dispatch.clone(), app.clone());
     let attempt = async move {
+        let run_id = dispatched.run_id;
         match prepare(&provider, parts, body, dispatched, sure_retries).await {
             Ok((run, request)) => handle(run, inner, request).await,
-            Err(answer) => answer,
+            Err(ending) => answer::ending(run_id, ending),
         }
     };
     once(jobs, &app, &dispatch, attempt).await
@@ -126,27 +127,24 @@ fn refuse(dispatch: Option<&Dispatch>, sure_retries: u8, status: StatusCode, mes
     }
 }
 
-/// Fetches what Inngest remembers of the run, and restores its request. Nothing runs before that.
+/// Fetches what Inngest remembers of the run, and restores its request. Nothing runs before that. The error is how the request
+/// ends instead.
 async fn prepare(
     app: &Arc<App>,
     mut parts: Parts,
     body: Bytes,
     dispatch: Dispatch,
     sure_retries: u8,
-) -> Result<(Arc<Run>, Request<Body>), Response> {
+) -> Result<(Arc<Run>, Request<Body>), Ending> {
     let memo = standing::state(app, &dispatch, sure_retries).await?;
-    if let Some(end) = Run::end_of(&memo) {
-        // Another re-entry has come to it.
-        return Err(answer::finished(dispatch.run_id, &end));
-    }
     let run = Arc::new(Run::reentry(app.clone(), dispatch, sure_retries, memo, &parts.headers));
     let had = body.len();
     let body = match run.restore_request(body).await {
         Ok(body) => body,
         Err(fault) => {
             tracing::error!(run_id = %run.id(), "what is stored of the request cannot be restored: {fault}");
-            let message = "what is stored of the request cannot be restored; its log says why";
-            return Err(ending::retry_or_fail(&run, message).await);
+            let message = "what is stored of the request cannot be restored; its log says why".to_owned();
+            return Err(ending::conclude(&run, journal::Outcome::Fails(message)).await);
         }
     };
     if body.len() != had {
@@ -162,6 +160,9 @@ async fn prepare(
     Ok((run, Request::from_parts(parts, Body::from(body))))
 }
 
+/// How a re-entry has ended, and with what a layer or an extractor has answered in its handler's place, if so.
+type Ended = (Ending, Option<StatusCode>);
+
 /// Runs the handler, and answers with what it came to. Inngest must be told of a panic too, so it ends here.
 async fn handle<S, R>(run: Arc<Run>, inner: S, request: Request<Body>) -> Response
 where
@@ -176,22 +177,26 @@ where
         catch_unwind(AssertUnwindSafe(|| attempt.as_mut().poll(cx)))
             .map_or_else(|panic| Poll::Ready(Err(panicked::text(&*panic))), |poll| poll.map(Ok))
     });
-    let message = match outcome.await {
-        Ok(Ok(response)) => return response,
+    let (ending, rejection) = match outcome.await {
+        Ok(Ok(ended)) => ended,
         Ok(Err(_)) => {
-            let message = "the service gave an error in place of a response";
-            run.end_execution(Outcome::Failed(message.to_owned()), None).await;
-            message
+            let message = "the service gave an error in place of a response".to_owned();
+            run.end_execution(Outcome::Failed(message.clone()), None).await;
+            (ending::without_response(&run, message).await, None)
         }
         Err(panic) => {
             run.end_execution(Outcome::Panicked, Some(panic)).await;
-            "the handler panicked"
+            (ending::without_response(&run, "the handler panicked".to_owned()).await, None)
         }
     };
-    ending::without_response(&run, message).await
+    let response = answer::ending(run.id(), ending);
+    match rejection {
+        Some(status) => answer::with_rejection(response, status),
+        None => response,
+    }
 }
 
-async fn attempt<S, R>(run: &Arc<Run>, mut inner: S, request: Request<Body>) -> Result<Response, S::Error>
+async fn attempt<S, R>(run: &Arc<Run>, mut inner: S, request: Request<Body>) -> Result<Ended, S::Error>
 where
     S: Service<Request<Body>, Response = http::Response<R>>,
     R: HttpBody<Data = Bytes> + Send + 'static,
@@ -200,11 +205,11 @@ where
     let mut handler = Box::pin(inner.call(request));
     let driven = loop {
         match drive(run, handler.as_mut()).await {
-            Driven::Undecided(proposal) => {
-                if let Err(answer) = ending::decide(run, proposal).await {
+            Driven::Done(Done::Undecided(proposal)) => {
+                if let Err(ending) = ending::decide(run, proposal).await {
                     let fault = "the order of its steps could not be stored".to_owned();
                     run.end_execution(Outcome::Failed(fault), None).await;
-                    return Ok(answer);
+                    return Ok((ending, None));
                 }
             }
             driven => break driven,
@@ -213,37 +218,33 @@ where
     // Its destructors run before anything else is told of it.
     drop(handler);
     run.learn_route();
-    Ok(match driven {
+    let done = match driven {
         Driven::Answered(response) => {
             let response = response?.map(Body::new);
             run.end_execution(Outcome::Responded(response.status()), None).await;
-            ending::finish(run, response).await
+            run.finish();
+            if run.is_untouched() && rejection::is_likely(run, &response) {
+                let status = response.status();
+                return Ok((rejection::ending(run, response).await, Some(status)));
+            }
+            return Ok((ending::finish(run, response).await, None));
         }
-        Driven::Suspended(outstanding) => {
-            let answer = ending::suspend(run, outstanding).await;
-            run.end_execution(Outcome::HandedOver, None).await;
-            answer
-        }
-        Driven::Misused(fault) => {
-            run.end_execution(Outcome::Failed(fault.clone()), None).await;
-            ending::misused(run, &fault).await
-        }
-        Driven::Broken(fault) => {
-            tracing::error!(run_id = %run.id(), "{fault}");
-            let message = if run.is_dev() {
-                format!("a middleware failed: {fault}")
-            } else {
-                "a middleware failed".to_owned()
-            };
-            run.end_execution(Outcome::Failed(fault), None).await;
-            ending::without_response(run, &message).await
-        }
-        Driven::Stopped(by, outstanding) => {
-            run.end_execution(Outcome::Canceled, None).await;
-            ending::stopped(run, by, Outstanding::answers(outstanding)).await
-        }
-        Driven::Undecided(_) => unreachable!("it is decided above"),
-    })
+        Driven::Done(done) => done,
+    };
+    if matches!(done, Done::Suspended(_)) {
+        let ending = ending::of(run, done).await;
+        run.end_execution(Outcome::HandedOver, None).await;
+        return Ok((ending, None));
+    }
+    run.end_execution(
+        match &done {
+            Done::Misused(fault) | Done::Broken(fault) => Outcome::Failed(fault.clone()),
+            Done::Stale(..) | Done::Suspended(_) | Done::Undecided(_) => Outcome::Canceled,
+        },
+        None,
+    )
+    .await;
+    Ok((ending::of(run, done).await, None))
 }
 
 /// Ends the use of steps also when Inngest's connection breaks off and the re-entry is dropped: the run holds wakers

@@ -10,6 +10,7 @@ use http::request::Parts;
 use super::Run;
 use crate::exchange::{RecordedMethod, RequestHead};
 use crate::function::{self, AsyncResponse, FnOpts, Registration, Track};
+use crate::journal::Mode;
 use crate::untrusted::shown;
 use crate::wire::limits::FUNCTION_ID_BYTES;
 
@@ -53,7 +54,7 @@ impl Run {
     /// A handler without the attribute says its options. The error says why they have no effect.
     pub(crate) fn configure(&self, opts: FnOpts, parts: Option<Parts>) -> Result<(), String> {
         let state = self.lock();
-        let (closed, is_unused) = (state.closed, state.is_unused());
+        let (closed, is_unused) = (state.journal.is_closed(), state.journal.is_unused());
         drop(state);
         if closed {
             return Err("its handler has ended, or has been handed over to Inngest".to_owned());
@@ -146,7 +147,7 @@ impl Run {
         if self.is_first() {
             !self.ledger.is_dropped() && (self.is_over_time() || (drains() && self.may_leave()))
         } else {
-            self.runs_on() && drains() && !self.opts().is_sync_only()
+            self.mode() == Mode::RunsOn && drains() && !self.opts().is_sync_only()
         }
     }
 

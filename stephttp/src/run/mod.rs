@@ -4,19 +4,19 @@ mod claims;
 mod drive;
 mod executing;
 mod function;
-mod handover;
 mod hooks;
+mod journaled;
 mod on_thread;
 mod remembered;
 mod steps;
 mod unclaimed;
 mod virtual_time;
+mod wakers;
 mod wakeup;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::Waker;
 use std::time::{Duration, SystemTime};
 
 use axum::extract::MatchedPath;
@@ -26,7 +26,6 @@ use http::request::Parts;
 pub(crate) use drive::Driven;
 pub(crate) use executing::Executing;
 use function::Function;
-pub(crate) use handover::Unfinished;
 use hooks::Hooks;
 pub(crate) use hooks::{HookedCheckpoint, HookedStep};
 pub(crate) use on_thread::enter_current;
@@ -37,15 +36,12 @@ use tokio::time::Instant;
 use crate::app::App;
 use crate::delivery::Ledger;
 use crate::exchange::{Dispatch, Keeps, KeptParts, RecordedMethod, RequestBody, RequestHead};
-use crate::journal::{
-    END, Held, Memo, Memoized, Mode, Outstanding, Recorded, START, State, StepKey, Stopped,
-};
+use crate::journal::{Journal, Memo, Mode};
 use crate::untrusted::Complaint;
 use crate::wire::RunId;
-use crate::wire::limits::RUN_STEPS;
-use crate::wire::{ApiResult, OpCode, StepHash};
 use remembered::Remembered;
 use virtual_time::VirtualTime;
+use wakers::Wakers;
 use wakeup::Wakeup;
 
 /// What one request's layer, extractors and steps share.
@@ -143,11 +139,7 @@ impl Run {
     }
 
     fn new(origin: Origin) -> Self {
-        let decides = match &origin {
-            Origin::First(_) => true,
-            Origin::Reentry(reentry) => matches!(reentry.mode, Mode::RunsOn | Mode::Retries),
-            Origin::Detached(_) => false,
-        };
+        let mode = if let Origin::Reentry(reentry) = &origin { reentry.mode } else { Mode::First };
         Self {
             origin,
             began: (SystemTime::now(), Instant::now()),
@@ -159,7 +151,7 @@ impl Run {
             parts: KeptParts::default(),
             remembered: Remembered::default(),
             ledger: Ledger::default(),
-            state: Mutex::new(State { decides, ..State::default() }),
+            state: Mutex::new(State { journal: Journal::new(mode), wakers: Wakers::default() }),
             wakeup: Wakeup::default(),
             hooks: None,
             entered: AtomicBool::new(false),
@@ -222,31 +214,8 @@ impl Run {
         self.dispatch().is_some_and(|dispatch| dispatch.may_ask_for_retry(self.sure_retries()))
     }
 
-    /// What is stored under a hash; nothing in a first request.
-    pub(crate) fn memoized(&self, hash: StepHash) -> Option<Memoized> {
-        self.lock().stored(hash)
-    }
-
-    /// Takes what is stored by now.
-    pub(crate) fn learn(&self, memo: Memo) {
-        let mut state = self.lock();
-        for (slot, key) in state.learn(memo) {
-            self.resolve_stored(&mut state, slot, &key);
-        }
-    }
-
-    /// How the run ends, if one of its re-entries has come to an end.
-    pub(crate) fn end_of(memo: &Memo) -> Option<ApiResult<'static>> {
-        memo.get(StepKey::hidden(END).hash)?.outcome().ok()?.ok()
-    }
-
-    /// When the run may have been handed over by a call whose answer was lost: milliseconds since the epoch.
-    pub(crate) fn handed_over_at(memo: &Memo) -> Option<u64> {
-        memo.get(StepKey::hidden(START).hash)?.outcome::<Option<u64>>().ok()?.ok()?
-    }
-
-    fn mode(&self) -> Option<Mode> {
-        self.reentered().map(|reentry| reentry.mode)
+    fn mode(&self) -> Mode {
+        self.reentered().map_or(Mode::First, |reentry| reentry.mode)
     }
 
     /// From the moment that a `Step` is extracted, the request's body is kept and its handler's steps are counted. `false`:
@@ -279,37 +248,6 @@ impl Run {
         self.head.get()
     }
 
-    /// Whether no further step can be stored.
-    pub(crate) fn is_full(&self) -> bool {
-        self.lock().steps() >= RUN_STEPS
-    }
-
-    /// How many steps are known to be stored.
-    pub(crate) fn known_steps(&self) -> usize {
-        self.lock().memo.len()
-    }
-
-    /// How many hidden steps hold the order of the run's steps.
-    pub(crate) fn stored_orders(&self) -> usize {
-        self.lock().orders
-    }
-
-    /// What the handler must do by itself before it is given more results.
-    pub(crate) fn held(&self) -> Option<Held> {
-        self.lock().held
-    }
-
-    /// The handler does not come to where it came in an earlier request.
-    pub(crate) fn pass_over(&self) {
-        let mut state = self.lock();
-        let before = state.order.progress();
-        state.order.pass_over();
-        let went_on = state.order.progress() > before;
-        state.gave_up |= self.misses_its_step(&state) && !(went_on && state.order.withholds());
-        drop(state);
-        self.wakeup.notice();
-    }
-
     /// Notes where the function is, for re-entries that cannot get to their handler.
     pub(crate) fn learn_route(&self) {
         if let (true, Some(app), Some(head)) = (self.is_entered(), self.app(), self.head()) {
@@ -319,39 +257,11 @@ impl Run {
 
     /// Whether the handler's body seems not to have begun: without the attribute only its steps tell.
     pub(crate) fn is_untouched(&self) -> bool {
-        !self.is_entered() && self.lock().is_unused()
+        !self.is_entered() && self.lock().journal.is_unused()
     }
 
     pub(crate) fn is_entered(&self) -> bool {
         self.entered.load(Ordering::Relaxed)
-    }
-
-    /// Whether there is anything to tell Inngest.
-    pub(crate) fn has_unsent(&self) -> bool {
-        !self.lock().unsent.is_empty()
-    }
-
-    /// Whether there is anything to tell Inngest before this request's part of the run ends.
-    pub(crate) fn has_unsent_finished(&self) -> bool {
-        self.lock().unsent.iter().any(|op| op.op() == OpCode::StepRun)
-    }
-
-    /// Gives up the last of what could not be sent.
-    pub(crate) fn forget_last(&self, count: usize) {
-        let mut ops = self.take_unsent();
-        ops.truncate(ops.len().saturating_sub(count));
-        self.put_back(ops);
-    }
-
-    /// Whether a step has begun or ended, so that the run must not be lost with its client.
-    pub(crate) fn has_begun(&self) -> bool {
-        let state = self.lock();
-        state.added_steps > 0 || state.executing > 0
-    }
-
-    /// Whether a step's code has begun to run in this request: the backlog had room then.
-    pub(crate) fn has_executed(&self) -> bool {
-        self.lock().has_executed
     }
 
     /// The request is no longer in flight: its client has its answer, and what Inngest must know is on its way.
@@ -360,58 +270,6 @@ impl Run {
             && !self.landed.swap(true, Ordering::AcqRel)
         {
             app.deliveries().land();
-        }
-    }
-
-    /// Whether any step has been recorded in this request.
-    pub(crate) fn has_steps(&self) -> bool {
-        self.lock().added_steps > 0
-    }
-
-    pub(crate) fn record(&self, op: Recorded) {
-        self.lock().record(op);
-    }
-
-    pub(crate) fn take_unsent(&self) -> Vec<Recorded> {
-        self.lock().take_unsent()
-    }
-
-    /// What has not been sent, as far as it fits into one message. The rest is given up: its steps run again.
-    pub(crate) fn take_unsent_within(&self, mut bytes: usize) -> Vec<Recorded> {
-        let mut ops = self.take_unsent();
-        let fits = ops.iter().take_while(|op| {
-            let fits = op.size() <= bytes;
-            bytes = bytes.saturating_sub(op.size());
-            fits
-        });
-        ops.truncate(fits.count());
-        ops
-    }
-
-    pub(crate) fn put_back(&self, ops: Vec<Recorded>) {
-        self.lock().put_back(ops);
-    }
-
-    /// A first request's operations could not be sent: its driver has to see to it, also when its handler does nothing.
-    pub(crate) fn notice_failed_checkpoint(&self) {
-        if self.is_first() {
-            self.wakeup.notice();
-        }
-    }
-
-    /// Inngest does not want this request to go on: no further step begins.
-    pub(crate) fn stop(&self, stopped: Stopped) {
-        self.lock().stopped.get_or_insert(stopped);
-        self.wakeup.wake();
-    }
-
-    /// What had ended is saved, or cannot be for now.
-    pub(crate) fn saved(&self, in_vain: bool) {
-        let mut state = self.lock();
-        if state.saves_first && (in_vain || state.unsent.is_empty()) {
-            state.saves_first = false;
-            drop(state);
-            self.wakeup.notice();
         }
     }
 
@@ -425,11 +283,6 @@ impl Run {
         self.route.get()
     }
 
-    /// Why the request must not go on, if so.
-    pub(crate) fn stopped(&self) -> Option<Stopped> {
-        self.lock().stopped
-    }
-
     /// Inngest has just shown that the run goes on.
     pub(crate) fn prove(&self) {
         let elapsed = u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -440,17 +293,7 @@ impl Run {
     /// cancelled it.
     pub(crate) fn may_be_over(&self) -> bool {
         let proven = Duration::from_millis(self.proven.load(Ordering::Relaxed));
-        self.plans() || self.elapsed().saturating_sub(proven) >= PROOF
-    }
-
-    /// Ends the use of steps: the handler has answered.
-    pub(crate) fn finish(&self) {
-        let outstanding = self.close(self.lock());
-        drop(outstanding);
-        if self.wants_parts() {
-            // What a middleware left in them may hold a `Step`, and so this run.
-            drop(self.parts.take());
-        }
+        self.mode().plans() || self.elapsed().saturating_sub(proven) >= PROOF
     }
 
     /// Runs after the time in which operations gather.
@@ -476,18 +319,17 @@ impl Run {
         }
     }
 
-    fn close(&self, mut state: MutexGuard<'_, State>) -> Vec<Outstanding> {
-        let (outstanding, strays) = state.close();
-        drop(state);
-        // Their polls panic with a message that says why; without this they would wait for ever.
-        strays.into_iter().for_each(Waker::wake);
-        outstanding
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it holds the lock; a poisoned one is as good as any.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a run's lock guards. It is never held while a handler, a step or a middleware is polled, or a waker is woken.
+#[derive(Debug)]
+struct State {
+    journal: Journal,
+    wakers: Wakers,
 }
 
 impl Keeps for Run {

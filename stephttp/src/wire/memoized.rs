@@ -95,6 +95,14 @@ impl MemoizedSteps {
         self.values.len()
     }
 
+    /// Whether this can be the whole state of a run that was handed over, in which at least `known` steps have ended.
+    ///
+    /// Each hand-over leaves a step, so a state without any is one that is being deleted, and so is one with fewer steps than
+    /// before (docs/protocol.md 6.4). No state says that nothing has run.
+    pub(crate) fn is_whole(&self, known: usize) -> bool {
+        self.len() >= known.max(1)
+    }
+
     /// Whether no step has ended.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -96,6 +96,17 @@ impl<'a> ApiResult<'a> {
     }
 }
 
+impl ApiResult<'static> {
+    /// A result that is not of the handler's making, as a run's page and its client get it.
+    pub(crate) fn own(status: u16, message: &str) -> Self {
+        let body = serde_json::json!({ "error": message }).to_string();
+        Self::new(status)
+            .header("content-type", "application/json")
+            .header(super::headers::OWN_ANSWER, "true")
+            .body(body)
+    }
+}
+
 /// A result in the form of today or in the earlier one.
 #[derive(Deserialize)]
 struct AnyForm<'a> {

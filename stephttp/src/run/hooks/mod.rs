@@ -19,7 +19,7 @@ pub(crate) use checkpoint::HookedCheckpoint;
 
 use super::Run;
 use super::on_thread::enter_span_within_poll;
-use crate::journal::StepKey;
+use crate::journal::{StepKey, Stop};
 use crate::middleware::{Chain, Execution, Outcome, StepContext, contained};
 use crate::untrusted::shown;
 use transform::Pending;
@@ -126,9 +126,8 @@ impl Run {
             }
             Err(panic) => {
                 // It may be a task of a step's own that panics now: the handler does not wait for a begin that never comes.
-                self.lock()
-                    .broken
-                    .get_or_insert_with(|| "a middleware panicked as the execution began".to_owned());
+                let fault = "a middleware panicked as the execution began".to_owned();
+                self.lock().journal.stop(Stop::Broken(fault));
                 self.wakeup.notice();
                 resume_unwind(panic)
             }

@@ -75,7 +75,7 @@ impl Run {
             if let Some(stored) = stored {
                 let restored = restore(&hooks.chain, &hooks.context(&key), stored).await?;
                 hooks.execution.set_remembered(remembered_texts(&restored));
-                self.lock().restored.insert(key.hash, restored);
+                self.lock().journal.restore(key.hash, restored);
             }
             if body.is_empty() {
                 return Ok(body);

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 
-use super::Run;
-use crate::journal::{
-    DISCOVER, Decision, END, FAILED, Mode, Outstanding, OutstandingKind, PLANS, Recorded, START, StepKey,
-    delay, hidden, missed, order_step, remembered_step, store_order,
-};
+use super::delayed::delay;
+use super::hidden::{DISCOVER, END, FAILED, PLANS, START, hidden, missed, order_step};
+use super::remembered::remembered_step;
+use super::{Decision, Journal, Mode, Outstanding, OutstandingKind, Recorded, StepKey, Target};
 use crate::wire::limits::{REENTRY_ANSWER_BYTES, RUN_STEPS, STEP_OUTPUT_BYTES};
 use crate::wire::{ApiResult, OpCode, OpOpts};
 
@@ -26,100 +25,101 @@ pub(crate) struct Handover {
     pub(crate) retry_after: Option<Duration>,
 }
 
-impl Run {
+/// What the journal does not know of a request that is handed over.
+#[derive(Debug, Default)]
+pub(crate) struct HandoverFacts {
+    /// The output of the hidden step that holds what a first request remembers.
+    pub(crate) remembered: Option<Box<RawValue>>,
+    /// Whether a step that fails in this re-entry is tried again.
+    pub(crate) has_attempt: bool,
+}
+
+/// Why a request for one step ends without that step's end.
+#[derive(Debug)]
+pub(crate) enum Unfinished {
+    /// The handler dropped it.
+    Dropped(Decision),
+    /// The handler did not come to it; with what says so to later requests.
+    Missed(Recorded),
+}
+
+/// The hidden step that a run begins with which has no other. `handed_over_at` is when the run may have been handed over
+/// before, in milliseconds since the epoch.
+pub(crate) fn start(handed_over_at: Option<u64>) -> Recorded {
+    hidden(StepKey::hidden(START), &handed_over_at)
+}
+
+impl Journal {
     /// Decides what to tell Inngest about a suspended handler.
     ///
     /// With one thing outstanding, Inngest calls back once, and that re-entry may run every step it comes to. With
     /// several, two re-entries can be under way at once, and each would run what the other is running: from then on
     /// the run *plans*, which it notes in a hidden step.
-    /// `remembered` is the output of the hidden step that holds what a first request remembers.
-    pub(crate) fn hand_over(
-        &self,
-        outstanding: Vec<Outstanding>,
-        remembered: Option<Box<RawValue>>,
-    ) -> Handover {
+    pub(crate) fn hand_over(&mut self, outstanding: Vec<Outstanding>, facts: HandoverFacts) -> Handover {
         // What follows must find the handler where it is.
-        store_order(&mut self.lock());
+        self.store_order();
+        let is_first = self.mode == Mode::First;
         let mut context = Vec::new();
-        if self.is_first() {
-            context.extend(remembered.map(|values| Recorded::ran(remembered_step(), values, None)));
+        if is_first {
+            context.extend(facts.remembered.map(|values| Recorded::ran(remembered_step(), values, None)));
         }
-        let failed_before = self.count_failures();
+        let failed_before = self.added.failed;
         let (mut ops, mut retry_after) = choose(outstanding, failed_before);
-        if self.is_first() {
+        if is_first {
             ops = by_reentry(ops);
         }
         let ops_are_one = ops.len() + failed_before == 1;
         // A delay goes with a re-entry's answer that holds nothing else.
         if let Some(put_off) = retry_after
-            && (self.is_first() || (ops.len() > 1 && self.has_attempt()))
+            && (is_first || (ops.len() > 1 && facts.has_attempt))
             && let Some(failed) = ops.iter_mut().find(|op| op.op() == OpCode::StepError)
         {
             let (note, sleep) = delay(failed, put_off);
             context.push(note);
-            if self.is_first() && ops_are_one {
+            if is_first && ops_are_one {
                 context.push(hidden(StepKey::hidden(FAILED), &failed.hash()));
             }
             *failed = sleep;
             retry_after = None;
         }
-        let called_back = ops.len() + failed_before;
-        if called_back > 1 && !self.plans() {
+        let begins_to_plan = ops.len() + failed_before > 1 && !self.plans();
+        if begins_to_plan {
             context.push(hidden(StepKey::hidden(PLANS), &true));
-        } else if let (true, [failing]) = (self.is_first(), &*ops)
+            let plan = |op: Recorded| if op.is_done_when_told() { op.into_plan() } else { op };
+            ops = ops.into_iter().map(plan).collect();
+        } else if let (true, [failing]) = (is_first, &*ops)
             && failing.op() == OpCode::StepError
         {
             context.push(hidden(StepKey::hidden(FAILED), &failing.hash()));
         }
-        if called_back > 1 && !self.plans() {
-            let plan = |op: Recorded| if op.is_done_when_told() { op.into_plan() } else { op };
-            ops = ops.into_iter().map(plan).collect();
-        }
-        if called_back > 1 || self.plans() {
+        if begins_to_plan || self.plans() {
             ops = ops.into_iter().map(Recorded::race).collect();
         }
-        if self.is_first()
+        if is_first
             && context.is_empty()
             && ops.iter().any(|op| op.op() == OpCode::DiscoveryRequest)
-            && !self.has_finished()
+            && !self.added.any_ended
         {
             // A re-entry that finds no step at all cannot tell a new run from one whose state is being deleted.
-            context.push(self.start(None));
+            context.push(start(None));
         }
         Handover { context, ops, retry_after }
     }
 
-    /// Whether a step that fails in this re-entry is tried again.
-    fn has_attempt(&self) -> bool {
-        self.dispatch().is_some_and(|dispatch| dispatch.generation() <= u32::from(self.opts().retries()))
-    }
-
-    /// Whether a step of this request is stored, or will be with what is sent next.
-    fn has_finished(&self) -> bool {
-        self.lock().has_finished
-    }
-
-    /// The hidden step that a run begins with which has no other. `handed_over_at` is when the run may have been handed over
-    /// before, in milliseconds since the epoch.
-    pub(crate) fn start(&self, handed_over_at: Option<u64>) -> Recorded {
-        hidden(StepKey::hidden(START), &handed_over_at)
-    }
-
     /// What a request for one step has to say when its handler has not brought that step to an end.
     pub(crate) fn without_its_step(&self) -> Option<Unfinished> {
-        let Some(Mode::Runs(step)) = self.mode() else { return None };
-        let state = self.lock();
-        if let Some(dropped) = state.target_dropped {
-            return Some(Unfinished::Dropped(dropped));
+        match (self.mode, self.target) {
+            (Mode::Runs(_), Target::Dropped(dropped)) => Some(Unfinished::Dropped(dropped)),
+            (Mode::Runs(step), _) if self.misses_its_step() => Some(Unfinished::Missed(missed(step))),
+            _ => None,
         }
-        self.misses_its_step(&state).then(|| Unfinished::Missed(missed(step)))
     }
 
     /// Asks to be called back, for once more to find out what comes next: the step that a request was made for is named
     /// only once.
     pub(crate) fn discovery(&self) -> Recorded {
-        let suffix = match self.mode() {
-            Some(Mode::Runs(step)) => format!(":{step}"),
+        let suffix = match self.mode {
+            Mode::Runs(step) => format!(":{step}"),
             _ => String::new(),
         };
         let key = StepKey::hidden(format!("{DISCOVER}{suffix}"));
@@ -128,8 +128,7 @@ impl Run {
 
     /// A hidden step that says that the handler dropped a step by itself, if it is the next in the order.
     pub(crate) fn propose_drop(&self, dropped: Decision) -> Option<Recorded> {
-        let state = self.lock();
-        (!state.order.has_drop_of(dropped)).then(|| hidden(order_step(state.orders), &[dropped]))
+        (!self.order.has_drop_of(dropped)).then(|| hidden(order_step(self.known.orders()), &[dropped]))
     }
 
     /// Says what is wrong when a run's hidden steps are over a limit: Inngest ends it without an error then, or drops them.
@@ -143,7 +142,7 @@ impl Run {
             ));
         }
         // Should the first call be lost, one more begins the run.
-        let steps = self.lock().steps() + handover.context.len() + usize::from(self.is_first());
+        let steps = self.steps() + handover.context.len() + usize::from(self.mode == Mode::First);
         (steps > RUN_STEPS).then(|| {
             format!(
                 "the run has {steps} steps, hidden ones that this crate adds for its waits and races included; the most \
@@ -154,7 +153,7 @@ impl Run {
 
     /// What a re-entry answers when finished steps could not be saved: they go before the operations that it would have
     /// answered alone. Inngest calls back for each, so from here on the run plans.
-    pub(crate) fn unsaved_with(&self, ops: Vec<Recorded>) -> Vec<Recorded> {
+    pub(crate) fn unsaved_with(&mut self, ops: Vec<Recorded>) -> Vec<Recorded> {
         let size: usize = ops.iter().map(Recorded::size).sum();
         let mut answer = self.take_unsent_within(REENTRY_ANSWER_BYTES.saturating_sub(size + PLANS_BYTES));
         if answer.len() + ops.len() > 1 && !self.plans() {
@@ -178,23 +177,10 @@ impl Run {
         (end.output_size() <= STEP_OUTPUT_BYTES).then_some(end)
     }
 
-    pub(super) fn plans(&self) -> bool {
-        matches!(self.mode(), Some(Mode::Plans | Mode::Runs(_)))
+    /// Whether other re-entries of the run may be under way.
+    pub(crate) fn plans(&self) -> bool {
+        self.mode.plans()
     }
-
-    /// Steps that failed for good in the first request, where the handler went on. Inngest calls back for each of them.
-    fn count_failures(&self) -> usize {
-        self.lock().failed_steps
-    }
-}
-
-/// Why a request for one step ends without that step's end.
-#[derive(Debug)]
-pub(crate) enum Unfinished {
-    /// The handler dropped it.
-    Dropped(Decision),
-    /// The handler did not come to it; with what says so to later requests.
-    Missed(Recorded),
 }
 
 /// Replaces what must not be told from the first request by the wish to be called back at once, to tell it then.
