@@ -1,4 +1,75 @@
 //! A run, as far as this process knows it: one request's share of it.
+//!
+//! # The rooms
+//!
+//! | Asks | Modules |
+//! |---|---|
+//! | what do a request's layer, extractors and steps share? | this one: [`Run`] |
+//! | is the handler polled again, and who is woken? | `drive`, `wakeup`, `executing`, `current` |
+//! | which use of which id is a step, and what does it do when it is polled? | `claims`, `ids`, `steps` |
+//! | what is stored, and what did this request add? | `memo`, `record`, `state` |
+//! | may a step run here? | `mode` |
+//! | whose result comes first? | `order`, `decision`, `stored_order` |
+//! | what waits to be sent, and what is Inngest told when the handler waits? | `unsent`, `handover`, `delayed` |
+//! | which function is it, and what do its options say? | `function` |
+//! | what do middlewares make of it? | `hooks` |
+//! | how does time pass without Inngest? what does a handler not come to any more? | `virtual_time`, `unclaimed` |
+//!
+//! # The life of a request
+//!
+//! 1. The layer makes a run: `first`, or `reentry` with what is stored and the mode that follows.
+//!    `detached` is a unit test's. The request's driver polls the handler by `poll_handler`.
+//! 2. A step's call claims its id. At its first poll it gets a slot in the order. In a first
+//!    request it executes at once; in a re-entry it is pending until its turn comes, or the gate
+//!    opens.
+//! 3. The handler returns pending, and `after_poll` decides. A fault, or a stop, ends the request.
+//!    A handler that has woken itself is polled again, some times.
+//! 4. One result is given: the next of the stored order, or else the next that came. The step is
+//!    woken, and the handler polled.
+//! 5. When there is none, the gate opens: the steps that wait at it execute.
+//! 6. A step that has ended is recorded as unsent, and resolved; one that failed, or that answers
+//!    the request, is outstanding. The driver has `checkpoint` send what is unsent.
+//! 7. A choice that others may make too is `Undecided`: the driver stores the proposal, and has the
+//!    run learn what was stored.
+//! 8. Nothing is left but what is outstanding: `Suspended`. The driver drops the handler.
+//! 9. `hand_over` says what Inngest is told: hidden steps first, then what has it call back.
+//! 10. `finish` ends the use of steps, `land` the request.
+//!
+//! # What always holds
+//!
+//! - The state's lock is never held while a handler, a step or a middleware is polled, nor over an
+//!   await, and steps are woken after it is released. The locks of `hooks` and `wakeup` are taken
+//!   under it, never the other way round.
+//! - In a re-entry no step gives its result, and none begins, within the poll that first reaches
+//!   it: what is stored comes first, so that whoever lost a race then does not begin now.
+//! - Between two polls of the handler one result is given at most.
+//! - While a middleware is at work, nothing is concluded from a poll.
+//! - A run is suspended only with something outstanding, by a handler that has not woken itself,
+//!   and with no step executing that the handler polls, or that is in a task of its own.
+//! - No later request finds a step without the choices that led to it, but at the limit of steps.
+//! - Of several requests at once one decides: whose proposal Inngest has stored first.
+//! - One call of a request is in flight at a time. What has Inngest call back comes last, when the
+//!   rest is stored or in the same call.
+//! - Once closed, a run takes no more steps: their use panics, and who waits is woken to find out.
+//!
+//! # Words
+//!
+//! - **claim**: take one more use of an id. **slot**: a step's place in the order.
+//! - **resolve**: a result is there. **turn**: it is the next. **give**: the handler may have it.
+//! - **decision**: a turn, or a step that the handler dropped by itself, as it is stored.
+//!   **choice**: a turn while others waited.
+//! - **gate**: where new steps wait in a re-entry until all stored results have been given.
+//! - **outstanding**: what only Inngest can bring about. **suspended**: nothing else is left.
+//! - **hand over**: tell Inngest of it. **discovery**: to be called back at once, with no step
+//!   named.
+//! - **hidden step**: one that the SDK adds for itself, `stephttp:…`. It counts as a step.
+//! - **plan**: report a step instead of running it, where several re-entries may be under way.
+//!   **target**: the step that a re-entry was made for. **missed**: the handler did not come to it.
+//! - **held**: the order waits for the handler to do by itself what it did before.
+//! - **learn**: take what is stored by now. **proof**: Inngest has shown that the run goes on.
+//! - **tracked**: a `Step` was extracted, so the request may be a run. **entered**: the handler's
+//!   body has begun.
+//! - **take off**, **land**: begin and cease to count among the requests in flight.
 
 mod claims;
 mod current;
@@ -19,6 +90,7 @@ mod state;
 mod steps;
 mod stored_order;
 mod unclaimed;
+mod unsent;
 mod virtual_time;
 mod wakeup;
 
@@ -54,7 +126,7 @@ use crate::provider::Shared;
 use crate::remember::Remembered;
 use crate::untrusted::Complaint;
 use crate::wire::limits::RUN_STEPS;
-use crate::wire::{ApiResult, OpCode, StepHash};
+use crate::wire::{ApiResult, StepHash};
 use state::State;
 use virtual_time::VirtualTime;
 use wakeup::Wakeup;
@@ -312,13 +384,6 @@ impl Run {
         self.is_tracked() || self.early_head.is_some()
     }
 
-    /// Notes where the function is, for re-entries that cannot get to their handler.
-    pub(crate) fn learn_route(&self) {
-        if let (true, Some(shared), Some(head)) = (self.is_entered(), self.shared(), self.head()) {
-            shared.routes().learn(head, self.opts());
-        }
-    }
-
     /// Whether the handler's body seems not to have begun: without the attribute only its steps tell.
     pub(crate) fn is_untouched(&self) -> bool {
         !self.is_entered() && self.lock().is_unused()
@@ -326,23 +391,6 @@ impl Run {
 
     pub(crate) fn is_entered(&self) -> bool {
         self.entered.load(Ordering::Relaxed)
-    }
-
-    /// Whether there is anything to tell Inngest.
-    pub(crate) fn has_unsent(&self) -> bool {
-        !self.lock().unsent.is_empty()
-    }
-
-    /// Whether there is anything to tell Inngest before this request's part of the run ends.
-    pub(crate) fn has_unsent_finished(&self) -> bool {
-        self.lock().unsent.iter().any(|op| op.op() == OpCode::StepRun)
-    }
-
-    /// Gives up the last of what could not be sent.
-    pub(crate) fn forget_last(&self, count: usize) {
-        let mut ops = self.take_unsent();
-        ops.truncate(ops.len().saturating_sub(count));
-        self.put_back(ops);
     }
 
     /// Whether a step has begun or ended, so that the run must not be lost with its client.
@@ -370,61 +418,10 @@ impl Run {
         self.lock().added_steps > 0
     }
 
-    pub(crate) fn record(&self, op: Recorded) {
-        self.lock().record(op);
-    }
-
-    pub(crate) fn take_unsent(&self) -> Vec<Recorded> {
-        self.lock().take_unsent()
-    }
-
-    /// What has not been sent, as far as it fits into one message. The rest is given up: its steps run again.
-    pub(crate) fn take_unsent_within(&self, mut bytes: usize) -> Vec<Recorded> {
-        let mut ops = self.take_unsent();
-        let fits = ops.iter().take_while(|op| {
-            let fits = op.size() <= bytes;
-            bytes = bytes.saturating_sub(op.size());
-            fits
-        });
-        ops.truncate(fits.count());
-        ops
-    }
-
-    pub(crate) fn put_back(&self, ops: Vec<Recorded>) {
-        self.lock().put_back(ops);
-    }
-
-    /// A first request's operations could not be sent: its driver has to see to it, also when its handler does nothing.
-    pub(crate) fn notice_failed_checkpoint(&self) {
-        if self.is_first() {
-            self.wakeup.notice();
-        }
-    }
-
     /// Inngest does not want this request to go on: no further step begins.
     pub(crate) fn stop(&self, stopped: Stopped) {
         self.lock().stopped.get_or_insert(stopped);
         self.wakeup.wake();
-    }
-
-    /// What had ended is saved, or cannot be for now.
-    pub(crate) fn saved(&self, in_vain: bool) {
-        let mut state = self.lock();
-        if state.saves_first && (in_vain || state.unsent.is_empty()) {
-            state.saves_first = false;
-            drop(state);
-            self.wakeup.notice();
-        }
-    }
-
-    /// Notes which route Inngest has called back by GET.
-    pub(crate) fn note_route(&self, path: MatchedPath) {
-        self.route.get_or_init(|| path);
-    }
-
-    /// The route that Inngest has called back by GET.
-    pub(crate) fn route(&self) -> Option<&MatchedPath> {
-        self.route.get()
     }
 
     /// Why the request must not go on, if so.
