@@ -187,6 +187,23 @@ impl Run {
         }
     }
 
+    /// Notes where the function is, for re-entries that cannot get to their handler.
+    pub(crate) fn learn_route(&self) {
+        if let (true, Some(app), Some(head)) = (self.is_entered(), self.app(), self.head()) {
+            app.routes().learn(head, self.opts());
+        }
+    }
+
+    /// Notes which route Inngest has called back by GET.
+    pub(crate) fn note_route(&self, path: MatchedPath) {
+        self.route.get_or_init(|| path);
+    }
+
+    /// The route that Inngest has called back by GET.
+    pub(crate) fn route(&self) -> Option<&MatchedPath> {
+        self.route.get()
+    }
+
     /// Whether Inngest is to know of the request.
     pub(crate) fn is_recorded(&self) -> bool {
         self.tracks_always() || self.tracks_all() || self.has_steps()

@@ -1,4 +1,73 @@
 //! A run, as far as this process knows it: one request's share of it.
+//!
+//! # The rooms
+//!
+//! | Asks | Modules |
+//! |---|---|
+//! | what do a request's layer, extractors and steps share? | this one: [`Run`] |
+//! | what are the rules? | [`journal`](crate::journal), which a run asks under its lock: `journaled` |
+//! | is the handler polled again, and who is woken? | `drive`, `wakeup`, `wakers`, `executing`, `on_thread` |
+//! | which use of which id is a step, and what does it do when it is polled? | `claims`, `steps` |
+//! | which function is it, and what do its options say? | `function` |
+//! | what do middlewares make of it? | `hooks` |
+//! | what does it remember of its client's request? | `remembered` |
+//! | how does time pass without Inngest? what does a handler not come to any more? | `virtual_time`, `unclaimed` |
+//!
+//! # The life of a request
+//!
+//! 1. The layer makes a run: `first`, or `reentry` with what is stored and the mode that follows.
+//!    `detached` is a unit test's. The request's driver polls the handler by `poll_handler`.
+//! 2. A step's call claims its id. At its first poll it gets a slot in the order. In a first
+//!    request it executes at once; in a re-entry it is pending until its turn comes, or the gate
+//!    opens.
+//! 3. The handler returns pending, and the journal's `after_poll` decides. A fault, or a stop, ends the request.
+//!    A handler that has woken itself is polled again, some times.
+//! 4. One result is given: the next of the stored order, or else the next that came. The step is
+//!    woken, and the handler polled.
+//! 5. When there is none, the gate opens: the steps that wait at it execute.
+//! 6. A step that has ended is recorded as unsent, and resolved; one that failed, or that answers
+//!    the request, is outstanding. The driver has `checkpoint` send what is unsent.
+//! 7. A choice that others may make too is `Undecided`: the driver stores the proposal, and has the
+//!    run learn what was stored.
+//! 8. Nothing is left but what is outstanding: `Suspended`. The driver drops the handler.
+//! 9. `hand_over` says what Inngest is told: hidden steps first, then what has it call back.
+//! 10. `finish` ends the use of steps, `land` the request.
+//!
+//! # What always holds
+//!
+//! - The state's lock is never held while a handler, a step or a middleware is polled, nor over an
+//!   await, and steps are woken after it is released. The locks of `hooks` and `wakeup` are taken
+//!   under it, never the other way round.
+//! - In a re-entry no step gives its result, and none begins, within the poll that first reaches
+//!   it: what is stored comes first, so that whoever lost a race then does not begin now.
+//! - Between two polls of the handler one result is given at most.
+//! - While a middleware is at work, nothing is concluded from a poll.
+//! - A run is suspended only with something outstanding, by a handler that has not woken itself,
+//!   and with no step executing that the handler polls, or that is in a task of its own.
+//! - No later request finds a step without the choices that led to it, but at the limit of steps.
+//! - Of several requests at once one decides: whose proposal Inngest has stored first.
+//! - One call of a request is in flight at a time. What has Inngest call back comes last, when the
+//!   rest is stored or in the same call.
+//! - Once closed, a run takes no more steps: their use panics, and who waits is woken to find out.
+//!
+//! # Words
+//!
+//! - **claim**: take one more use of an id. **slot**: a step's place in the order.
+//! - **resolve**: a result is there. **turn**: it is the next. **give**: the handler may have it.
+//! - **decision**: a turn, or a step that the handler dropped by itself, as it is stored.
+//!   **choice**: a turn while others waited.
+//! - **gate**: where new steps wait in a re-entry until all stored results have been given.
+//! - **outstanding**: what only Inngest can bring about. **suspended**: nothing else is left.
+//! - **hand over**: tell Inngest of it. **discovery**: to be called back at once, with no step
+//!   named.
+//! - **hidden step**: one that the SDK adds for itself, `stephttp:…`. It counts as a step.
+//! - **plan**: report a step instead of running it, where several re-entries may be under way.
+//!   **target**: the step that a re-entry was made for. **missed**: the handler did not come to it.
+//! - **held**: the order waits for the handler to do by itself what it did before.
+//! - **learn**: take what is stored by now. **proof**: Inngest has shown that the run goes on.
+//! - **tracked**: a `Step` was extracted, so the request may be a run. **entered**: the handler's
+//!   body has begun.
+//! - **take off**, **land**: begin and cease to count among the requests in flight.
 
 mod claims;
 mod drive;
@@ -248,13 +317,6 @@ impl Run {
         self.head.get()
     }
 
-    /// Notes where the function is, for re-entries that cannot get to their handler.
-    pub(crate) fn learn_route(&self) {
-        if let (true, Some(app), Some(head)) = (self.is_entered(), self.app(), self.head()) {
-            app.routes().learn(head, self.opts());
-        }
-    }
-
     /// Whether the handler's body seems not to have begun: without the attribute only its steps tell.
     pub(crate) fn is_untouched(&self) -> bool {
         !self.is_entered() && self.lock().journal.is_unused()
@@ -271,16 +333,6 @@ impl Run {
         {
             app.deliveries().land();
         }
-    }
-
-    /// Notes which route Inngest has called back by GET.
-    pub(crate) fn note_route(&self, path: MatchedPath) {
-        self.route.get_or_init(|| path);
-    }
-
-    /// The route that Inngest has called back by GET.
-    pub(crate) fn route(&self) -> Option<&MatchedPath> {
-        self.route.get()
     }
 
     /// Inngest has just shown that the run goes on.
