@@ -25,6 +25,9 @@ mod tests {
     async fn the_attribute_takes_the_name_that_it_is_given() {
         assert_eq!(endpoint(Step::detached()).await.unwrap(), "rival");
         assert_eq!((endpoint::OPTS.id(), endpoint::STEPS.len()), ("facade", 1));
-        assert!(platform::durable::registered().any(|endpoint| endpoint.function() == "stephttp_facade::endpoint"));
+        assert!(
+            platform::durable::registered()
+                .any(|endpoint| endpoint.function() == "stephttp_facade::endpoint")
+        );
     }
 }
