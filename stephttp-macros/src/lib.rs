@@ -1,4 +1,16 @@
 //! The `#[api_fn]` attribute. Use it through `stephttp`, where it is documented.
+//!
+//! Its modules stand in one order, in which each names only those above it (`tests/layers.rs` holds it):
+//!
+//! | Module | Question |
+//! |---|---|
+//! | `errors`, `tokens`, `cfgs`, `nearest` | what do all the others need? |
+//! | `args` | what does the attribute say? |
+//! | `item` | what does it stand on? |
+//! | `krate` | by which name is `stephttp` known here? |
+//! | `steps` | which steps are in the body? |
+//! | `validate` | is all of it right, and does it go together? |
+//! | `expand` | what is it made into? |
 
 mod args;
 mod cfgs;

@@ -190,13 +190,18 @@
 
 #[doc(hidden)]
 pub mod __private;
+mod app;
 mod checkpoint;
 mod client;
+mod connect;
+mod delivery;
 mod error;
 mod event;
+mod exchange;
 #[doc = include_str!("from_go.md")]
 pub mod from_go {}
 mod function;
+mod journal;
 mod layer;
 pub mod middleware;
 mod output;
@@ -210,24 +215,25 @@ pub mod steps_lock;
 mod untrusted;
 pub mod wire;
 
-pub use checkpoint::Undelivered;
+pub use app::{OutputOpts, SetupOpts};
 pub use client::{ApiClient, ApiClientBuilder, ApiError, ApiErrorKind};
+pub use connect::SetupError;
+pub use delivery::Undelivered;
 pub use error::{Failure, ResultExt, StepError};
 pub use event::Event;
 pub use function::{
-    ApiFn, AsyncResponse, FnOpts, Registration, RunOutput, StepKind, StepMeta, Track, registered,
+    ApiFn, AsyncResponse, FnOpts, Registration, RunOutput, StepId, StepKind, StepMeta, Track, registered,
 };
 pub use layer::{DurableLayer, DurableService, ResponseFuture};
-pub use output::OutputOpts;
-pub use provider::{Provider, SetupError, SetupOpts};
+pub use provider::Provider;
 pub use remember::{Fault, Remember, RememberRejection};
 pub use replayable::Replayable;
-pub use run::{InvalidRunId, RunId};
 pub use step::{
     AiInferStep, ConfigureError, FetchRequest, FetchStep, Inference, InvokeStep, RunStep, SendEventStep,
-    SendEventsStep, SendSignalStep, SignalConflict, SleepStep, Step, StepId, StepOutcome, StepRejection,
-    Storable, WaitForEventStep, WaitForSignalStep,
+    SendEventsStep, SendSignalStep, SignalConflict, SleepStep, Step, StepOutcome, StepRejection, Storable,
+    WaitForEventStep, WaitForSignalStep,
 };
+pub use wire::{InvalidRunId, RunId};
 
 #[doc = include_str!("api_fn.md")]
 pub use stephttp_macros::api_fn;

@@ -170,7 +170,7 @@ fn duration(value: &str) -> Option<Duration> {
 mod tests {
     use super::*;
 
-    // raw-sleep-forms
+    // docs/protocol.md 5.3
     #[test]
     fn sleeps_are_read_in_all_recorded_forms() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);

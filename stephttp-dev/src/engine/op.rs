@@ -294,7 +294,7 @@ mod tests {
         IncomingOp::parse(&RawValue::from_string(text.to_owned()).unwrap())
     }
 
-    // raw-api-errors-dev-server
+    // docs/protocol.md 2.1
     #[test]
     fn what_the_real_server_reads_is_read_and_what_it_refuses_is_refused() {
         assert_eq!(op("{}").unwrap().code, Code::None);

@@ -1,4 +1,4 @@
-//! A step that is given a closure, as other SDKs take it: `step.run("charge", || async { .. })`.
+//! Closures, above all in place of a step's future, as other SDKs take it: `step.run("charge", || async { .. })`.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
@@ -6,6 +6,12 @@ use crate::{
     errors::Errors,
     tokens::{as_group, is_ident, is_punct},
 };
+
+/// `(|| ..)`, `(move || ..)`
+pub(super) fn is_closure(args: &Group) -> bool {
+    let first = args.stream().into_iter().find(|token| !is_ident(token, "move"));
+    first.is_some_and(|token| is_punct(&token, '|'))
+}
 
 /// Reports it, and gives the good case of itself: its body.
 pub(super) fn mend(future: &[TokenTree], errors: &mut Errors) -> Option<Vec<TokenTree>> {

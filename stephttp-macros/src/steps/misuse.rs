@@ -1,6 +1,6 @@
 //! Steps where none can be.
 
-use proc_macro2::{Delimiter, Group, Literal, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Literal, TokenStream, TokenTree};
 
 use super::{call::Call, place::Place};
 use crate::{
@@ -25,12 +25,6 @@ pub(super) fn spawn_args(tokens: &[TokenTree], at: usize) -> Option<(usize, Stri
     let args_at = at + 1 + turbofish(&tokens[at + 1..]);
     as_group(tokens.get(args_at)?, Delimiter::Parenthesis)?;
     Some((args_at, (*name).to_owned()))
-}
-
-/// `(|| ..)`, `(move || ..)`
-pub(super) fn is_closure(args: &Group) -> bool {
-    let first = args.stream().into_iter().find(|token| !is_ident(token, "move"));
-    first.is_some_and(|token| is_punct(&token, '|'))
 }
 
 /// `call` begins at `at`.

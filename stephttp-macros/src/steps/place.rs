@@ -2,7 +2,7 @@
 
 use proc_macro2::{Delimiter, TokenTree};
 
-use super::{branches::Branches, call::Call, misuse};
+use super::{branches::Branches, call::Call, closure};
 use crate::tokens::{as_group, is_ident, is_punct};
 
 /// What is around some tokens.
@@ -52,7 +52,7 @@ impl Place {
         if let (Some((args_at, by)), TokenTree::Group(args)) = (spawn, &tokens[at])
             && *args_at == at
         {
-            inner.spawned = Some(Spawned { by: by.clone(), later: misuse::is_closure(args) });
+            inner.spawned = Some(Spawned { by: by.clone(), later: closure::is_closure(args) });
         }
         inner
     }

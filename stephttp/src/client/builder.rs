@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use super::{ApiClient, Configuration};
-use crate::provider::{Connection, Dev, Given, SetupError, Source, invalid};
+use crate::connect::{Connection, Dev, Given, SetupError, Source, invalid};
 
 /// How to set up an [`ApiClient`].
 ///

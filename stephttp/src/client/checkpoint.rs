@@ -8,12 +8,11 @@ use serde::de::DeserializeOwned;
 use super::call::Call;
 use super::extras::Extras;
 use super::{ApiClient, ApiError, Patience, at, uri};
-use crate::run::RunId;
 use crate::untrusted::shown;
 use crate::wire::limits::{FIRST_CALL_BYTES, STEP_OUTPUT_BYTES};
 use crate::wire::{
     ApiResult, CheckpointAsyncRequest, CheckpointNewRunRequest, CheckpointRun, CheckpointStepsRequest,
-    Envelope, MemoizedSteps, Op, OpCode,
+    Envelope, MemoizedSteps, Op, OpCode, RunId,
 };
 
 /// What the server stores around a step's output: `{"data":}`.
@@ -21,7 +20,7 @@ const WRAPPER_BYTES: usize = 9;
 
 /// As users make them.
 impl ApiClient {
-    /// Creates a run, with the operations so far: `POST /v1/checkpoint` (PROTOCOL 3.1 and 3.2).
+    /// Creates a run, with the operations so far: `POST /v1/checkpoint` (docs/protocol.md 2.1 and 2.2).
     ///
     /// ```json
     /// {"run_id": "01M8…", "event": {"name": "inngest/http.request", "data": {"domain": "https://api.example.com", "method":
@@ -82,8 +81,8 @@ impl ApiClient {
         self.read::<Envelope<_>>(call, Patience::AsSetUp).await.map(|envelope| envelope.data)
     }
 
-    /// Adds operations to a run while its first request goes on: `POST /v1/checkpoint/{run_id}/steps` (PROTOCOL 3.3
-    /// and 4).
+    /// Adds operations to a run while its first request goes on: `POST /v1/checkpoint/{run_id}/steps`
+    /// (docs/protocol.md 2.5 and 5).
     ///
     /// ```json
     /// {"run_id": "01M8…", "fn_id": "98819a18-…", "app_id": "bec6ee9c-…", "steps": [{"id": "51de2b…", "op": "StepRun", …}]}
@@ -116,8 +115,8 @@ impl ApiClient {
         self.post(run_id, "steps", body, is_repeatable(steps)).await
     }
 
-    /// Ends a run with its response: a `RunComplete` operation in `POST /v1/checkpoint/{run_id}/steps` (PROTOCOL 4.3
-    /// and 11).
+    /// Ends a run with its response: a `RunComplete` operation in `POST /v1/checkpoint/{run_id}/steps`
+    /// (docs/protocol.md 5.7 and 11).
     ///
     /// The call that was documented for it earlier, `POST …/{run_id}/response`, does not exist on today's server.
     ///
@@ -151,7 +150,7 @@ impl ApiClient {
         self.checkpoint_steps(run, &[complete]).await
     }
 
-    /// Saves finished steps while a re-entry goes on: `POST /v1/checkpoint/{run_id}/async` (PROTOCOL 2.7).
+    /// Saves finished steps while a re-entry goes on: `POST /v1/checkpoint/{run_id}/async` (docs/protocol.md 2.6).
     ///
     /// ```json
     /// {"run_id": "01M8…", "qi_id": "<X-Inngest-Job-Id>", "request_id": "<X-Request-Id>", "generation_id": 1,
@@ -187,7 +186,7 @@ impl ApiClient {
         self.post(run_id, "async", encode(request)?, is_repeatable(&request.steps)).await
     }
 
-    /// Fetches the memoized steps of a run: `GET /v0/runs/{run_id}/actions` (PROTOCOL 5.2).
+    /// Fetches the memoized steps of a run: `GET /v0/runs/{run_id}/actions` (docs/protocol.md 6.2).
     ///
     /// ```json
     /// {"51de2b835bd35a67eb32dbcd3d77d4b96e5aa39d": {"data": "A"}, "40fa37ec00c761c7dbb6ebdee6d4a260b922f5f4": null}
@@ -322,8 +321,8 @@ fn is_repeatable(ops: &[Op<'_>]) -> bool {
     !ops.iter().any(|op| matches!(op.op, OpCode::Gateway | OpCode::AiGateway))
 }
 
-/// Whether creating a run with these twice is creating it once. What makes the server call back does so each time (PROTOCOL
-/// 14.4), unless the run ends in the same call.
+/// Whether creating a run with these twice is creating it once. What makes the server call back does so each time
+/// (docs/protocol.md 2.3), unless the run ends in the same call.
 fn is_repeatable_at_creation(ops: &[Op<'_>]) -> bool {
     ops.iter().any(|op| op.op == OpCode::RunComplete) || ops.iter().all(|op| op.op == OpCode::StepRun)
 }
@@ -332,7 +331,7 @@ fn is_repeatable_at_creation(ops: &[Op<'_>]) -> bool {
 mod tests {
     use super::*;
     use crate::client::{ApiErrorKind, Configuration};
-    use crate::provider::Connection;
+    use crate::connect::Connection;
 
     fn client(base: &str) -> ApiClient {
         ApiClient::connect(&Connection::to(base.parse().unwrap()), Configuration::default()).unwrap()

@@ -41,7 +41,7 @@ pub(crate) use standing::{NoState, STATUS_LAG};
 
 use self::keys::Keys;
 use self::retry::Limits;
-use crate::provider::{Connection, SetupError, bare};
+use crate::connect::{Connection, SetupError, bare};
 
 /// Connections kept open to the API when nothing is sent.
 const IDLE_CONNECTIONS: usize = 64;

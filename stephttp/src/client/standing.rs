@@ -11,8 +11,7 @@ use serde::Deserialize;
 
 use super::call::Call;
 use super::{ApiClient, ApiError, Patience, at, uri};
-use crate::run::RunId;
-use crate::wire::MemoizedSteps;
+use crate::wire::{MemoizedSteps, RunId};
 
 /// The waits between looking for a state that should be there.
 const LOOK_AGAIN: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(300)];

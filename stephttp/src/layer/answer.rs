@@ -9,10 +9,10 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, VARY};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
-use super::jobs::Effect;
+use crate::exchange::Effect;
 use crate::function::RunOutput;
-use crate::run::{Recorded, RunId};
-use crate::wire::{ApiResult, Op, OpCode, headers};
+use crate::journal::Recorded;
+use crate::wire::{ApiResult, Op, OpCode, RunId, headers};
 
 const NO_RETRY: HeaderName = HeaderName::from_static(headers::NO_RETRY);
 
@@ -91,7 +91,7 @@ pub(super) fn operations(ops: &[Recorded], retry_after: Option<Duration>) -> Res
     }
     if let Some(delay) = retry_after {
         let delay = delay.min(LONGEST_RETRY_DELAY);
-        // Counted from a clock without fractions of a second (PROTOCOL 14.13): one second more is never too early.
+        // Counted from a clock without fractions of a second (docs/protocol.md 7.3): one second more is never too early.
         let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0) + 1;
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }

@@ -13,11 +13,13 @@ use http::StatusCode;
 use http::header::CONTENT_ENCODING;
 use http_body_util::LengthLimitError;
 
-use super::jobs::Superseded;
-use super::result::{self, Audience};
 use super::{answer, rejection, standing};
+use crate::checkpoint;
 use crate::client::{NoState, Patience};
-use crate::run::{Decision, Outstanding, Recorded, Run, Stopped, Unfinished};
+use crate::exchange::result::Audience;
+use crate::exchange::{Superseded, result};
+use crate::journal::{Decision, Outstanding, Recorded, Stopped};
+use crate::run::{Run, Unfinished};
 use crate::wire::ApiResult;
 use crate::wire::limits::REENTRY_ANSWER_BYTES;
 
@@ -70,8 +72,7 @@ async fn agree_on_end(
     run: &Arc<Run>,
     result: &ApiResult<'static>,
 ) -> Result<Option<ApiResult<'static>>, Response> {
-    let (Some(proposal), Some(shared), Some(dispatch)) =
-        (run.propose_end(result), run.shared(), run.dispatch())
+    let (Some(proposal), Some(app), Some(dispatch)) = (run.propose_end(result), run.app(), run.dispatch())
     else {
         return standing::still_goes_on(run).await.map(|()| None);
     };
@@ -79,10 +80,10 @@ async fn agree_on_end(
     // As a step's output it is stored too, and the next re-entry ends the run with it.
     save_all(run).await?;
     let known = run.known_steps() + 1;
-    match shared.client().state_of(run.id(), known).await {
+    match app.client().state_of(run.id(), known).await {
         Ok(memo) => Ok(Run::end_of(&memo)),
         Err(NoState::Gone) => {
-            let memo = standing::obtain(shared, dispatch, run.sure_retries(), known).await?;
+            let memo = standing::obtain(app, dispatch, run.sure_retries(), known).await?;
             Ok(Run::end_of(&memo))
         }
         Err(NoState::Failed(_)) if run.may_retry() => {
@@ -228,12 +229,12 @@ pub(super) async fn decide(run: &Arc<Run>, proposal: Recorded) -> Result<(), Res
     run.put_back(vec![proposal]);
     // As a step's output it is stored too, and Inngest calls back.
     save_all(run).await?;
-    let (Some(shared), Some(dispatch)) = (run.shared(), run.dispatch()) else {
+    let (Some(app), Some(dispatch)) = (run.app(), run.dispatch()) else {
         return Err(answer::nothing());
     };
     // What was just saved is among it.
     let steps = run.known_steps() + 1;
-    run.learn(standing::obtain(shared, dispatch, run.sure_retries(), steps).await?);
+    run.learn(standing::obtain(app, dispatch, run.sure_retries(), steps).await?);
     run.prove();
     if run.stored_orders() == known {
         // This would go on without end.
@@ -273,8 +274,8 @@ pub(super) fn stopped(
             answer.extensions_mut().insert(Superseded);
             return answer;
         }
-        let (Some(shared), Some(dispatch)) = (run.shared(), run.dispatch()) else { return answer::nothing() };
-        match standing::obtain(shared, dispatch, run.sure_retries(), run.known_steps()).await {
+        let (Some(app), Some(dispatch)) = (run.app(), run.dispatch()) else { return answer::nothing() };
+        match standing::obtain(app, dispatch, run.sure_retries(), run.known_steps()).await {
             // It was a passing failure of Inngest's.
             Ok(_) => unsaved(run, ops),
             Err(answer) => answer,
@@ -321,7 +322,7 @@ enum Saved {
 
 /// Saves what has not been saved yet.
 async fn save(run: &Arc<Run>) -> Saved {
-    match (run.checkpoint(Patience::Waited).await, run.stopped()) {
+    match (checkpoint::checkpoint(run, Patience::Waited).await, run.stopped()) {
         (_, Some(stopped)) => Saved::Stopped(stopped),
         (Ok(()), None) => Saved::All,
         (Err(error), None) => {

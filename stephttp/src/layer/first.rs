@@ -15,6 +15,7 @@ use http::StatusCode;
 use super::linger::Linger;
 use super::response_body::ReportingBody;
 use super::{answer, handing_over, panicked};
+use crate::checkpoint;
 use crate::middleware::Outcome;
 use crate::run::{Driven, Run};
 use crate::wire::ApiResult;
@@ -310,7 +311,7 @@ fn failed(run: &Arc<Run>, fault: &str, message: &str) -> Response {
     run.finish();
     // Also when it is the first step that is misused: people look for the run.
     let result = answer::own(StatusCode::INTERNAL_SERVER_ERROR, message);
-    run.clone().report_finished(message.len(), move || result);
+    checkpoint::report_finished(run, message.len(), move || result);
     answer::error(StatusCode::INTERNAL_SERVER_ERROR, message)
 }
 
@@ -338,7 +339,7 @@ fn report(run: &Arc<Run>, status: u16) {
 }
 
 fn report_status(run: &Arc<Run>, status: u16) {
-    run.clone().report_finished(0, move || ApiResult::new(status));
+    checkpoint::report_finished(run, 0, move || ApiResult::new(status));
 }
 
 impl<F, R, E> fmt::Debug for ResponseFuture<F, R, E>

@@ -15,18 +15,19 @@ use http::{HeaderValue, Method, Request, StatusCode};
 use tower_service::Service;
 
 use super::driving::drive;
-use super::request_head::restore_content_type;
-use super::unverified::{Proof, Refusal};
-use super::{CurrentRun, Dispatch, answer, ending, panicked, standing};
+use super::once::once;
+use super::{answer, ending, panicked, standing};
+use crate::app::App;
+use crate::exchange::{Dispatch, Proof, Refusal, restore_content_type};
+use crate::journal::Outstanding;
 use crate::middleware::Outcome;
-use crate::provider::Shared;
-use crate::run::{Driven, Outstanding, Run};
+use crate::run::{CurrentRun, Driven, Run};
 use crate::signature::Claim;
 use crate::untrusted::{Complaint, shown};
 use crate::wire::headers;
 
 /// Answers a request that has both `X-Run-ID` and `X-Inngest-Signature`.
-pub(super) async fn serve<S, R>(shared: Arc<Shared>, inner: S, request: Request<Body>) -> Response
+pub(super) async fn serve<S, R>(app: Arc<App>, inner: S, request: Request<Body>) -> Response
 where
     S: Service<Request<Body>, Response = http::Response<R>> + Send + 'static,
     S::Future: Send,
@@ -34,18 +35,18 @@ where
     R: HttpBody<Data = Bytes> + Send + 'static,
     R::Error: Into<axum::BoxError>,
 {
-    let Admitted { parts, body, dispatch, sure_retries } = match admit(&shared, request).await {
+    let Admitted { parts, body, dispatch, sure_retries } = match admit(&app, request).await {
         Ok(admitted) => admitted,
         Err(refusal) => return refusal,
     };
-    let (jobs, dispatched, provider) = (shared.jobs(), dispatch.clone(), shared.clone());
+    let (jobs, dispatched, provider) = (app.jobs(), dispatch.clone(), app.clone());
     let attempt = async move {
         match prepare(&provider, parts, body, dispatched, sure_retries).await {
             Ok((run, request)) => handle(run, inner, request).await,
             Err(answer) => answer,
         }
     };
-    jobs.once(&shared, &dispatch, attempt).await
+    once(jobs, &app, &dispatch, attempt).await
 }
 
 /// A request that is Inngest's.
@@ -58,20 +59,20 @@ struct Admitted {
 }
 
 /// Makes sure that it is Inngest who calls. What the headers show already is refused before any of the body is read.
-async fn admit(shared: &Shared, request: Request<Body>) -> Result<Admitted, Response> {
+async fn admit(app: &App, request: Request<Body>) -> Result<Admitted, Response> {
     let (parts, body) = request.into_parts();
-    let sure_retries = shared.routes().sure_retries(&parts.method, parts.extensions.get::<MatchedPath>());
+    let sure_retries = app.routes().sure_retries(&parts.method, parts.extensions.get::<MatchedPath>());
     let dispatch = Dispatch::read(&parts.headers);
-    let proof = proof(shared, &parts).ok_or_else(|| {
-        complain(shared, Complaint::Unsigned, &parts, "it has no signature that could hold now");
+    let proof = proof(app, &parts).ok_or_else(|| {
+        complain(app, Complaint::Unsigned, &parts, "it has no signature that could hold now");
         let (status, message) = (StatusCode::UNAUTHORIZED, "the signature does not match");
         refuse(dispatch.as_ref().ok(), sure_retries, status, message)
     })?;
     let dispatch = dispatch.map_err(|fault| {
-        complain(shared, Complaint::Unsigned, &parts, &fault);
+        complain(app, Complaint::Unsigned, &parts, &fault);
         answer::retry(StatusCode::BAD_REQUEST, &fault)
     })?;
-    match shared.unverified().read(body, &proof).await {
+    match app.unverified().read(body, &proof).await {
         Ok(body) => Ok(Admitted { parts, body, dispatch, sure_retries }),
         // Should it be Inngest's, with a key that is being rotated, say, then it may try again while an attempt is left.
         Err(refusal) => {
@@ -86,15 +87,15 @@ async fn admit(shared: &Shared, request: Request<Body>) -> Result<Admitted, Resp
                     (Complaint::RequestBody, StatusCode::SERVICE_UNAVAILABLE, refusal.to_string())
                 }
             };
-            complain(shared, complaint, &parts, &refusal.to_string());
+            complain(app, complaint, &parts, &refusal.to_string());
             Err(refuse(Some(&dispatch), sure_retries, status, &message))
         }
     }
 }
 
 /// What the request is to be verified by; `None` when its signature cannot hold, whatever the body is.
-fn proof<'a>(shared: &'a Shared, parts: &Parts) -> Option<Proof<'a>> {
-    let settings = shared.settings();
+fn proof<'a>(app: &'a App, parts: &Parts) -> Option<Proof<'a>> {
+    let settings = app.settings();
     let mut signatures = parts.headers.get_all(headers::SIGNATURE).iter();
     // Several are none of Inngest's, whatever the first of them is.
     let signature = match (signatures.next().map(HeaderValue::to_str), signatures.next()) {
@@ -110,8 +111,8 @@ fn proof<'a>(shared: &'a Shared, parts: &Parts) -> Option<Proof<'a>> {
 }
 
 /// Logs that a request is refused which claims to be Inngest's.
-fn complain(shared: &Shared, complaint: Complaint, parts: &Parts, why: &str) {
-    if let Some(left_out) = shared.admits_line(complaint) {
+fn complain(app: &App, complaint: Complaint, parts: &Parts, why: &str) {
+    if let Some(left_out) = app.admits_line(complaint) {
         let (path, why) = (shown(parts.uri.path()), shown(why));
         tracing::warn!(%path, left_out, "a request in Inngest's name is refused: {why}");
     }
@@ -127,18 +128,18 @@ fn refuse(dispatch: Option<&Dispatch>, sure_retries: u8, status: StatusCode, mes
 
 /// Fetches what Inngest remembers of the run, and restores its request. Nothing runs before that.
 async fn prepare(
-    shared: &Arc<Shared>,
+    app: &Arc<App>,
     mut parts: Parts,
     body: Bytes,
     dispatch: Dispatch,
     sure_retries: u8,
 ) -> Result<(Arc<Run>, Request<Body>), Response> {
-    let memo = standing::state(shared, &dispatch, sure_retries).await?;
+    let memo = standing::state(app, &dispatch, sure_retries).await?;
     if let Some(end) = Run::end_of(&memo) {
         // Another re-entry has come to it.
         return Err(answer::finished(dispatch.run_id, &end));
     }
-    let run = Arc::new(Run::reentry(shared.clone(), dispatch, sure_retries, memo, &parts.headers));
+    let run = Arc::new(Run::reentry(app.clone(), dispatch, sure_retries, memo, &parts.headers));
     let had = body.len();
     let body = match run.restore_request(body).await {
         Ok(body) => body,

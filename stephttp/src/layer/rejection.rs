@@ -24,8 +24,8 @@ pub(super) async fn answer(run: &Arc<Run>, response: Response) -> Response {
     // A request by GET has come this far before, so it was one by HEAD.
     let is_routers = status == StatusCode::METHOD_NOT_ALLOWED && !run.is_tracked();
     let route = run.route().filter(|_| is_routers);
-    if let (Some(shared), Some(path)) = (run.shared(), route) {
-        shared.routes().learn_head_alone(path);
+    if let (Some(app), Some(path)) = (run.app(), route) {
+        app.routes().learn_head_alone(path);
     }
     let message = if route.is_some() { HEAD_ALONE.to_owned() } else { message(status) };
     drop(response);

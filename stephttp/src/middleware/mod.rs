@@ -29,7 +29,7 @@ pub use traces::{TraceContext, Tracing};
 
 use crate::client::ApiError;
 use crate::error::{Failure, StepError};
-use crate::run::RunId;
+use crate::wire::RunId;
 
 /// Code around every execution of a handler and every step, and over all that is stored at Inngest.
 ///

@@ -3,10 +3,8 @@
 use std::panic::Location;
 
 use super::Run;
-use super::mode::Mode;
-use super::record::StepKey;
-use crate::function::StepKind;
-use crate::step::StepId;
+use crate::function::{StepId, StepKind};
+use crate::journal::{Mode, StepKey};
 use crate::untrusted::shown;
 use crate::wire::StepHash;
 

@@ -1,17 +1,12 @@
 //! Polling a handler until it answers or only Inngest can bring it forward.
 
-use std::cell::Cell;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::Run;
-use super::current::Current;
-use super::mode::Mode;
-use super::order::Turn;
-use super::record::Recorded;
-use super::state::{Held, Outstanding, State, Stopped};
-use super::stored_order::propose;
+use super::on_thread::PollingHandler;
+use crate::journal::{Held, Mode, Outstanding, Recorded, State, Stopped, Turn, propose};
 use crate::wire::limits::RUN_STEPS;
 
 /// How often in a row a handler that wakes itself is polled again before it is given the next result all the same.
@@ -66,7 +61,7 @@ impl Run {
         let mut handler_cx = Context::from_waker(&waker);
         loop {
             self.wakeup.reset();
-            let polling = (Polling::begin(self), Current::begin(self), self.enter_span());
+            let polling = PollingHandler::begin(self);
             let poll = handler.as_mut().poll(&mut handler_cx);
             drop(polling);
             self.wakeup.look();
@@ -190,38 +185,6 @@ impl Run {
             && state.target_dropped.is_none()
             && !state.answering
             && !state.memo.contains(step)
-    }
-
-    /// Whether this thread polls this run's handler: a step in a task of its own does not.
-    pub(super) fn is_being_polled(&self) -> bool {
-        POLLED.get() == std::ptr::from_ref(self).addr()
-    }
-}
-
-thread_local! {
-    /// The address of the run whose handler this thread polls.
-    static POLLED: Cell<usize> = const { Cell::new(0) };
-}
-
-/// Whether this thread polls some run's handler.
-pub(super) fn is_polling() -> bool {
-    POLLED.get() != 0
-}
-
-/// While a handler is polled.
-struct Polling {
-    outer: usize,
-}
-
-impl Polling {
-    fn begin(run: &Run) -> Self {
-        Self { outer: POLLED.replace(std::ptr::from_ref(run).addr()) }
-    }
-}
-
-impl Drop for Polling {
-    fn drop(&mut self) {
-        POLLED.set(self.outer);
     }
 }
 

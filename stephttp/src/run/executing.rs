@@ -1,13 +1,13 @@
 //! A step's future while it is under way.
 
-use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
 use super::Run;
-use super::state::State;
+use super::on_thread::PollingStep;
+use crate::journal::State;
 use crate::wire::Timing;
 
 /// After a step that took so long, a re-entry saves what has ended before it begins another step: that is how it learns of a
@@ -82,33 +82,10 @@ impl Executing {
     }
 }
 
-thread_local! {
-    /// The address of the run whose step this thread polls.
-    static POLLED: Cell<usize> = const { Cell::new(0) };
-}
-
-/// While a step's future is polled.
-pub(crate) struct InStep {
-    outer: usize,
-}
-
 impl Executing {
     /// Begins to poll the step's future.
-    pub(crate) fn enter(&self) -> InStep {
-        InStep { outer: POLLED.replace(Arc::as_ptr(&self.run).addr()) }
-    }
-}
-
-impl Drop for InStep {
-    fn drop(&mut self) {
-        POLLED.set(self.outer);
-    }
-}
-
-impl Run {
-    /// Whether this thread polls one of the run's steps.
-    pub(super) fn is_executing_here(&self) -> bool {
-        POLLED.get() == std::ptr::from_ref(self).addr()
+    pub(crate) fn enter(&self) -> PollingStep {
+        PollingStep::begin(&self.run)
     }
 }
 

@@ -2,19 +2,15 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::Run;
-use super::decision::Decision;
-use super::delayed::delay;
-use super::mode::{DISCOVER, END, FAILED, Mode, PLANS, START};
-use super::record::{Recorded, StepKey};
-use super::state::{Outstanding, OutstandingKind};
-use super::stored_order::{order_step, store_order};
-use crate::remember;
+use crate::journal::{
+    DISCOVER, Decision, END, FAILED, Mode, Outstanding, OutstandingKind, PLANS, Recorded, START, StepKey,
+    delay, hidden, missed, order_step, remembered_step, store_order,
+};
 use crate::wire::limits::{REENTRY_ANSWER_BYTES, RUN_STEPS, STEP_OUTPUT_BYTES};
-use crate::wire::{ApiResult, OpCode, OpOpts, StepHash};
+use crate::wire::{ApiResult, OpCode, OpOpts};
 
 /// Room in an answer for the step that says that the run plans.
 const PLANS_BYTES: usize = 1024;
@@ -46,7 +42,7 @@ impl Run {
         store_order(&mut self.lock());
         let mut context = Vec::new();
         if self.is_first() {
-            context.extend(remembered.map(|values| Recorded::ran(remember::hidden_step(), values, None)));
+            context.extend(remembered.map(|values| Recorded::ran(remembered_step(), values, None)));
         }
         let failed_before = self.count_failures();
         let (mut ops, mut retry_after) = choose(outstanding, failed_before);
@@ -199,21 +195,6 @@ pub(crate) enum Unfinished {
     Dropped(Decision),
     /// The handler did not come to it; with what says so to later requests.
     Missed(Recorded),
-}
-
-/// A hidden step that says that a planned step was not found when it was to run. Inngest does not name it again.
-fn missed(step: StepHash) -> Recorded {
-    hidden(missed_step(step), &true)
-}
-
-pub(super) fn missed_step(step: StepHash) -> StepKey {
-    StepKey::hidden(format!("stephttp:missed:{step}"))
-}
-
-/// A step that the SDK adds for itself.
-pub(super) fn hidden(key: StepKey, value: &impl Serialize) -> Recorded {
-    // A flag or texts: this cannot fail.
-    Recorded::ran(key, serde_json::value::to_raw_value(value).unwrap_or_default(), None)
 }
 
 /// Replaces what must not be told from the first request by the wish to be called back at once, to tell it then.

@@ -1,23 +1,14 @@
 //! A run, as far as this process knows it: one request's share of it.
 
 mod claims;
-mod current;
-mod decision;
-mod delayed;
 mod drive;
 mod executing;
 mod function;
 mod handover;
 mod hooks;
-mod ids;
-mod memo;
-mod mode;
-mod order;
-mod record;
-mod run_id;
-mod state;
+mod on_thread;
+mod remembered;
 mod steps;
-mod stored_order;
 mod unclaimed;
 mod virtual_time;
 mod wakeup;
@@ -32,30 +23,28 @@ use axum::extract::MatchedPath;
 use http::HeaderMap;
 use http::request::Parts;
 
-pub(crate) use current::enter_current;
-pub(crate) use decision::Decision;
 pub(crate) use drive::Driven;
 pub(crate) use executing::Executing;
 use function::Function;
 pub(crate) use handover::Unfinished;
 use hooks::Hooks;
 pub(crate) use hooks::{HookedCheckpoint, HookedStep};
-pub(crate) use memo::{Memo, Memoized};
-use mode::{END, Mode, START};
-pub(crate) use record::{Recorded, StepKey};
-pub use run_id::{InvalidRunId, RunId};
-pub(crate) use state::{Held, Outstanding, Stopped};
+pub(crate) use on_thread::enter_current;
 pub(crate) use steps::{Begin, Ended, Place};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::checkpoint::Ledger;
-use crate::layer::{Dispatch, KeptParts, RecordedMethod, RequestBody, RequestHead};
-use crate::provider::Shared;
-use crate::remember::Remembered;
+use crate::app::App;
+use crate::delivery::Ledger;
+use crate::exchange::{Dispatch, Keeps, KeptParts, RecordedMethod, RequestBody, RequestHead};
+use crate::journal::{
+    END, Held, Memo, Memoized, Mode, Outstanding, Recorded, START, State, StepKey, Stopped,
+};
 use crate::untrusted::Complaint;
+use crate::wire::RunId;
 use crate::wire::limits::RUN_STEPS;
 use crate::wire::{ApiResult, OpCode, StepHash};
-use state::State;
+use remembered::Remembered;
 use virtual_time::VirtualTime;
 use wakeup::Wakeup;
 
@@ -92,13 +81,20 @@ pub(crate) struct Run {
     route: OnceLock<MatchedPath>,
 }
 
+/// How long operations gather, at least, before they are sent again.
+const WAIT_AFTER_FAILURE: Duration = Duration::from_millis(500);
+
 /// For how long it is taken for granted that a run goes on which Inngest has shown to.
 const PROOF: Duration = Duration::from_secs(1);
+
+/// What the layer leaves in a request's extensions for the extractors.
+#[derive(Clone)]
+pub(crate) struct CurrentRun(pub(crate) Arc<Run>);
 
 /// How a run came into this process.
 enum Origin {
     /// A client's request.
-    First(Arc<Shared>),
+    First(Arc<App>),
     /// Inngest's call back.
     Reentry(Box<Reentry>),
     /// No layer: steps run inline.
@@ -107,7 +103,7 @@ enum Origin {
 
 /// What is known of a run when Inngest calls back.
 struct Reentry {
-    shared: Arc<Shared>,
+    app: Arc<App>,
     dispatch: Dispatch,
     /// Retries that the function has for sure, as long as its handler has not said how many.
     sure_retries: u8,
@@ -115,27 +111,27 @@ struct Reentry {
 }
 
 impl Run {
-    pub(crate) fn first(shared: Arc<Shared>, parts: &Parts) -> Self {
-        let early_method = if shared.wants().head { RecordedMethod::of(&parts.method) } else { None };
+    pub(crate) fn first(app: Arc<App>, parts: &Parts) -> Self {
+        let early_method = if app.wants().head { RecordedMethod::of(&parts.method) } else { None };
         let early_head = early_method.map(|method| Box::new(RequestHead::new(parts, method)));
-        shared.deliveries().take_off();
-        let mut run = Self::new(Origin::First(shared));
+        app.deliveries().take_off();
+        let mut run = Self::new(Origin::First(app));
         run.early_head = early_head;
         run.hooks = run.hooks_for(None, &parts.headers);
         run
     }
 
     pub(crate) fn reentry(
-        shared: Arc<Shared>,
+        app: Arc<App>,
         dispatch: Dispatch,
         sure_retries: u8,
         memo: Memo,
         headers: &HeaderMap,
     ) -> Self {
-        let mode = Mode::of(&dispatch, &memo);
+        let mode = Mode::of(dispatch.step, dispatch.generation(), &memo);
         let (run_id, generation) = (dispatch.run_id, dispatch.generation());
-        shared.deliveries().take_off();
-        let mut run = Self::new(Origin::Reentry(Box::new(Reentry { shared, dispatch, sure_retries, mode })));
+        app.deliveries().take_off();
+        let mut run = Self::new(Origin::Reentry(Box::new(Reentry { app, dispatch, sure_retries, mode })));
         run.id.get_or_init(|| run_id);
         run.hooks = run.hooks_for(Some(generation), headers);
         run.learn(memo);
@@ -184,22 +180,22 @@ impl Run {
     }
 
     /// The provider's parts; `None` without a layer.
-    pub(crate) fn shared(&self) -> Option<&Arc<Shared>> {
+    pub(crate) fn app(&self) -> Option<&Arc<App>> {
         match &self.origin {
-            Origin::First(shared) => Some(shared),
-            Origin::Reentry(reentry) => Some(&reentry.shared),
+            Origin::First(app) => Some(app),
+            Origin::Reentry(reentry) => Some(&reentry.app),
             Origin::Detached(_) => None,
         }
     }
 
     /// Whether a log line that strangers can cause may be written; with how many of its kind were left out before it.
     pub(crate) fn admits_line(&self, complaint: Complaint) -> Option<u64> {
-        self.shared().map_or(Some(0), |shared| shared.admits_line(complaint))
+        self.app().map_or(Some(0), |app| app.admits_line(complaint))
     }
 
     /// Whether whoever reads what a run comes to is a developer.
     pub(crate) fn is_dev(&self) -> bool {
-        self.shared().is_none_or(|shared| shared.settings().is_dev())
+        self.app().is_none_or(|app| app.settings().is_dev())
     }
 
     fn reentered(&self) -> Option<&Reentry> {
@@ -259,13 +255,20 @@ impl Run {
         let Some(method) = RecordedMethod::of(&parts.method) else { return false };
         self.head.get_or_init(|| RequestHead::new(parts, method));
         if self.wants_parts() {
-            self.parts.keep(parts);
+            self.keep_parts(parts.clone());
         }
         true
     }
 
+    /// Keeps the request's parts, in place of earlier ones.
+    fn keep_parts(&self, mut parts: Parts) {
+        // The extension holds the run, which holds these parts.
+        parts.extensions.remove::<CurrentRun>();
+        self.parts.keep(parts);
+    }
+
     fn wants_parts(&self) -> bool {
-        matches!(&self.origin, Origin::First(shared) if shared.wants().parts)
+        matches!(&self.origin, Origin::First(app) if app.wants().parts)
     }
 
     pub(crate) fn is_tracked(&self) -> bool {
@@ -307,15 +310,10 @@ impl Run {
         self.wakeup.notice();
     }
 
-    /// Whether the request may turn out to be recorded.
-    pub(crate) fn may_be_recorded(&self) -> bool {
-        self.is_tracked() || self.early_head.is_some()
-    }
-
     /// Notes where the function is, for re-entries that cannot get to their handler.
     pub(crate) fn learn_route(&self) {
-        if let (true, Some(shared), Some(head)) = (self.is_entered(), self.shared(), self.head()) {
-            shared.routes().learn(head, self.opts());
+        if let (true, Some(app), Some(head)) = (self.is_entered(), self.app(), self.head()) {
+            app.routes().learn(head, self.opts());
         }
     }
 
@@ -358,10 +356,10 @@ impl Run {
 
     /// The request is no longer in flight: its client has its answer, and what Inngest must know is on its way.
     pub(crate) fn land(&self) {
-        if let Some(shared) = self.shared()
+        if let Some(app) = self.app()
             && !self.landed.swap(true, Ordering::AcqRel)
         {
-            shared.deliveries().land();
+            app.deliveries().land();
         }
     }
 
@@ -455,6 +453,29 @@ impl Run {
         }
     }
 
+    /// Runs after the time in which operations gather.
+    pub(crate) fn linger(&self) -> tokio::time::Sleep {
+        let linger = self.app().map_or(Duration::ZERO, |app| app.settings().linger);
+        let failing = self.ledger.is_failing();
+        tokio::time::sleep(if failing { linger.max(WAIT_AFTER_FAILURE) } else { linger })
+    }
+
+    /// Runs a future in a task that [`Provider::wait`](crate::Provider::wait) waits for.
+    pub(crate) fn in_background<T: Send + 'static>(
+        self: Arc<Self>,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<JoinHandle<T>> {
+        let app = self.app()?.clone();
+        app.deliveries().spawn(self.id(), work)
+    }
+
+    /// The backlog holds nothing for this run any more.
+    pub(crate) fn release_backlog(&self) {
+        if let Some(app) = self.app() {
+            self.ledger.release(app.backlog(), usize::MAX);
+        }
+    }
+
     fn close(&self, mut state: MutexGuard<'_, State>) -> Vec<Outstanding> {
         let (outstanding, strays) = state.close();
         drop(state);
@@ -466,6 +487,16 @@ impl Run {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it holds the lock; a poisoned one is as good as any.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Keeps for Run {
+    fn body(&self) -> &RequestBody {
+        &self.body
+    }
+
+    fn may_be_recorded(&self) -> bool {
+        self.is_tracked() || self.early_head.is_some()
     }
 }
 

@@ -8,16 +8,12 @@ use serde_json::value::RawValue;
 
 use super::claims::used_too_late;
 use super::executing::Executing;
-use super::handover::missed_step;
-use super::memo::Memoized;
-use super::mode::Mode;
-use super::order::Slot;
-use super::record::{Recorded, StepKey, WRAPPER_BYTES};
-use super::state::{OutstandingKind, State};
-use super::stored_order::store_order;
 use super::virtual_time::Ticket;
 use super::{Origin, Run};
 use crate::error::Retry;
+use crate::journal::{
+    Memoized, Mode, OutstandingKind, Recorded, Slot, State, StepKey, WRAPPER_BYTES, missed_step, store_order,
+};
 use crate::untrusted::shown;
 use crate::wire::limits::{RUN_STATE_BYTES, RUN_STEPS, STEP_OUTPUT_BYTES};
 use crate::wire::{OpCode, OpError, StepHash};
@@ -158,7 +154,7 @@ impl Run {
         }
         if self.is_first()
             && !self.ledger.is_dropped()
-            && self.shared().is_some_and(|shared| shared.backlog().is_full())
+            && self.app().is_some_and(|app| app.backlog().is_full())
         {
             return Begin::Backpressure;
         }
@@ -323,14 +319,14 @@ impl Run {
             state.await_inngest(slot, OutstandingKind::Answer(None), op);
             return self.noticed(Ended::Outstanding);
         }
-        if let Some(shared) = self.shared().filter(|_| self.is_first()) {
+        if let Some(app) = self.app().filter(|_| self.is_first()) {
             if self.ledger.is_dropped() {
                 // Not kept, but its run's loss is reported.
                 state.count(&op);
                 state.order.resolve(slot);
                 return self.noticed(Ended::InTurn);
             }
-            self.ledger.charge(shared.backlog(), op.size());
+            self.ledger.charge(app.backlog(), op.size());
         } else {
             if state.order.depends_on_unstored(slot) {
                 // A later request must not find this step without what led to it.

@@ -3,13 +3,11 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
-use super::delayed;
-use super::mode::{DISCOVER, END, FAILED, Mode, PLANS, START};
-use super::record::StepKey;
-use super::stored_order::order_step;
-use super::{Run, RunId};
-use crate::remember;
-use crate::wire::StepHash;
+use super::Run;
+use crate::journal::{
+    DISCOVER, END, FAILED, Mode, PLANS, START, StepKey, hidden_steps, order_step, remembered_step,
+};
+use crate::wire::{RunId, StepHash};
 
 /// How many runs are remembered to be reported once only.
 const REMEMBERED: usize = 256;
@@ -49,9 +47,8 @@ impl Run {
         let state = self.lock();
         let hidden = [PLANS, FAILED, DISCOVER, START, END].map(|id| StepKey::hidden(id).hash);
         let orders = (0..state.orders).map(|n| order_step(n).hash);
-        let delays = state.ids.hashes().flat_map(delayed::hidden_steps);
-        let known: HashSet<_> =
-            orders.chain(hidden).chain(delays).chain([remember::hidden_step().hash]).collect();
+        let delays = state.ids.hashes().flat_map(hidden_steps);
+        let known: HashSet<_> = orders.chain(hidden).chain(delays).chain([remembered_step().hash]).collect();
         state.memo.hashes().filter(|hash| !state.ids.contains(*hash) && !known.contains(hash)).collect()
     }
 }

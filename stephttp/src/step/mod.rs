@@ -5,7 +5,6 @@ mod cel;
 mod configure;
 mod fetch;
 mod fetch_request;
-mod id;
 mod inference;
 mod invoke;
 mod outcome;
@@ -33,7 +32,6 @@ pub use ai_infer::AiInferStep;
 pub use configure::ConfigureError;
 pub use fetch::FetchStep;
 pub use fetch_request::FetchRequest;
-pub use id::StepId;
 pub use inference::Inference;
 pub use invoke::InvokeStep;
 pub use outcome::StepOutcome;
@@ -45,12 +43,11 @@ pub use storable::Storable;
 pub use wait_for_event::WaitForEventStep;
 
 use crate::error::{Failure, StepError};
-use crate::function::FnOpts;
-use crate::function::StepKind;
-use crate::layer::{ALLOW, CurrentRun};
-use crate::run::{Run, RunId};
+use crate::exchange::ALLOW;
+use crate::function::{FnOpts, StepId, StepKind};
+use crate::run::{CurrentRun, Run};
 use crate::untrusted::{Complaint, Complaints, shown};
-use crate::wire::OpError;
+use crate::wire::{OpError, RunId};
 use outcome::Outcomes;
 
 /// A handler's way to run steps: an extractor.

@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::Step;
-use crate::run::StepKey;
+use crate::journal::StepKey;
 use crate::wire::OpError;
 
 /// What a step that waits for Inngest comes to in a unit test; see [`Step::detached_with`].

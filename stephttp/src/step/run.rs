@@ -9,10 +9,12 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 use serde_json::value::RawValue;
 
-use super::{StepId, Storable};
+use super::Storable;
+use crate::checkpoint;
 use crate::error::{Failure, Retry, StepError};
-use crate::function::StepKind;
-use crate::run::{Begin, Ended, Executing, HookedStep, Memoized, Place, Run, StepKey};
+use crate::function::{StepId, StepKind};
+use crate::journal::{Memoized, StepKey};
+use crate::run::{Begin, Ended, Executing, HookedStep, Place, Run};
 use crate::untrusted::shown;
 use crate::wire::{OpError, exact};
 
@@ -155,7 +157,7 @@ where
                         };
                     }
                     Begin::Backpressure => {
-                        *this.stage = Stage::Backpressure(key, Box::pin(run.clone().make_room()));
+                        *this.stage = Stage::Backpressure(key, Box::pin(checkpoint::make_room(run.clone())));
                     }
                     Begin::Pending => {
                         *this.stage = Stage::New(key);

@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_recorded_answer_is_read() {
-        // recordings/js-sleep.json, the second GET …/actions
+        // As recorded: docs/protocol.md 6.2
         let json = concat!(
             r#"{"405906c9d5be6ae5393ca65fb0e7c38e0d585ecb":{"data":"B"},"40fa37ec00c761c7dbb6ebdee6d4a260b922f5f4":null,"#,
             r#""51de2b835bd35a67eb32dbcd3d77d4b96e5aa39d":{"data":"A"}}"#,

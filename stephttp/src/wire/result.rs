@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn go_s_results_of_today_are_read() {
-        // recordings/go-one-step.json
+        // As recorded of Go: docs/protocol.md 5.7 and 11
         let json = r#"{"status":200,"headers":{"Content-Type":"application/json"},"body":"{\"a\":{\"ok\":true}}\n","duration":11057}"#;
         let expected = ApiResult::new(200)
             .header("Content-Type", "application/json")

@@ -9,8 +9,7 @@ use serde_json::value::RawValue;
 
 use super::bound::Bound;
 use super::{Encryption, EncryptionError};
-use crate::run::RunId;
-use crate::wire::{SealedValue, text};
+use crate::wire::{RunId, SealedValue, text};
 
 /// A sealed body that is no UTF-8. What says so is sealed with it, so that nobody can change it.
 #[derive(Serialize, Deserialize)]

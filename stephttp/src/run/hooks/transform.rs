@@ -9,12 +9,9 @@ use super::{BoxFuture, Hooks};
 use crate::error::Failure;
 use crate::event;
 use crate::function::StepKind;
+use crate::journal::{Memoized, OutstandingKind, Recorded, Slot, State, StepKey};
 use crate::middleware::{Chain, StepContext};
 use crate::run::Run;
-use crate::run::memo::Memoized;
-use crate::run::order::Slot;
-use crate::run::record::{Recorded, StepKey};
-use crate::run::state::{OutstandingKind, State};
 use crate::untrusted::shown;
 use crate::wire::{StepHash, exact};
 

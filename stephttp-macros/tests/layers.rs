@@ -1,0 +1,41 @@
+//! The modules of this crate stand in one order, in which each names only those above it.
+
+use std::path::PathBuf;
+
+use stephttp_layers::{assert_folder_order, assert_order};
+
+fn src() -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "src"].iter().collect()
+}
+
+/// What the attribute reads, from the words to the code.
+const CRATE: &[&[&str]] = &[
+    &["cfgs", "errors", "manifest", "nearest", "tokens"],
+    &["args", "item"],
+    &["krate"],
+    &["steps"],
+    &["validate"],
+    &["expand"],
+];
+
+const ARGS: &[&[&str]] = &[&["duration"], &["given"], &["split"]];
+
+const STEPS: &[&[&str]] =
+    &[&["borrowed", "branches", "call", "closure", "future"], &["binding", "place", "volatile"], &["misuse"]];
+
+const VALIDATE: &[&[&str]] =
+    &[&["arguments", "function_id", "hand_over", "signature", "step_argument", "step_calls"]];
+
+const EXPAND: &[&[&str]] = &[&["checks", "doc_table", "opts"]];
+
+#[test]
+fn the_crates_modules_name_only_those_above_them() {
+    assert_order(&src(), CRATE);
+}
+
+#[test]
+fn the_files_of_each_folder_name_only_those_above_them() {
+    for (folder, order) in [("args", ARGS), ("steps", STEPS), ("validate", VALIDATE), ("expand", EXPAND)] {
+        assert_folder_order(&src(), folder, order);
+    }
+}

@@ -1,0 +1,8 @@
+//! The check, on small crates that are made up.
+
+mod impls;
+mod list;
+mod made_up;
+mod names;
+mod root;
+mod within;
