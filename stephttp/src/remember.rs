@@ -27,8 +27,8 @@ use crate::wire::limits::STEP_OUTPUT_BYTES;
 /// use axum::Json;
 /// use axum::extract::FromRequestParts;
 /// use axum::http::{StatusCode, request::Parts};
+/// use inngest::{Remember, Step, StepError};
 /// use serde::{Deserialize, Serialize};
-/// use stephttp::{Remember, Step, StepError};
 ///
 /// #[derive(Serialize, Deserialize)]
 /// struct AuthUser {
@@ -44,7 +44,7 @@ use crate::wire::limits::STEP_OUTPUT_BYTES;
 ///     }
 /// }
 ///
-/// #[stephttp::api_fn(id = "close-account")]
+/// #[inngest::api_fn(id = "close-account")]
 /// async fn close_account(Remember(user): Remember<AuthUser>, step: Step) -> Result<Json<String>, StepError> {
 ///     step.sleep("time-to-think-again", std::time::Duration::from_secs(7 * 86_400)).await;
 ///     Ok(Json(format!("good bye, {}", user.name)))

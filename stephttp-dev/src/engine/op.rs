@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use inngest::wire::StepHash;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use stephttp::wire::StepHash;
 
 use crate::json;
 

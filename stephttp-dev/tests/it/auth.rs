@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use http::Method;
+use inngest::signature::SigningKey;
 use serde_json::json;
-use stephttp::signature::SigningKey;
 use stephttp_dev::DevServer;
 
 use crate::support::*;

@@ -123,7 +123,7 @@ async fn retry_after_counts_for_a_failed_step_only() {
 }
 
 fn humantime_date(from_now: Duration) -> String {
-    stephttp::wire::duration::format_instant(SystemTime::now() + from_now)
+    inngest::wire::duration::format_instant(SystemTime::now() + from_now)
 }
 
 // docs/protocol.md 4.5

@@ -12,9 +12,9 @@ use crate::middleware::{Chain, Middleware};
 ///
 /// ```
 /// # use std::time::Duration;
-/// use stephttp::{Provider, SetupOpts};
+/// use inngest::{Provider, SetupOpts};
 ///
-/// # fn main() -> Result<(), stephttp::SetupError> {
+/// # fn main() -> Result<(), inngest::SetupError> {
 /// let inngest = Provider::setup(
 ///     SetupOpts::new("https://api.example.com")
 ///         .signing_key("signkey-prod-12345678")

@@ -38,8 +38,8 @@ impl ApiClient {
     ///
     /// ```
     /// # use std::time::SystemTime;
-    /// # use stephttp::{ApiClient, ApiError, RunId, wire::{CheckpointNewRunRequest, NewApiRunData, Op}};
     /// # use std::time::Duration;
+    /// # use inngest::{ApiClient, ApiError, RunId, wire::{CheckpointNewRunRequest, NewApiRunData, Op}};
     /// # async fn example(inngest: &ApiClient) -> Result<(), ApiError> {
     /// let data = NewApiRunData::new("https://api.example.com", "POST", "/orders").body(br#"{"cents":990}"#);
     /// let request = CheckpointNewRunRequest::new(RunId::new(SystemTime::now()), data)
@@ -91,7 +91,7 @@ impl ApiClient {
     /// is answered with an empty body. A step's value is kept as it was saved first.
     ///
     /// ```
-    /// # use stephttp::{ApiClient, wire::{CheckpointRun, Op}};
+    /// # use inngest::{ApiClient, wire::{CheckpointRun, Op}};
     /// # async fn example(inngest: &ApiClient, run: CheckpointRun) -> Result<(), Box<dyn std::error::Error>> {
     /// inngest.checkpoint_steps(&run, &[Op::step_run("charge-card", &"ch_1")?]).await?;
     /// # Ok(()) }
@@ -128,7 +128,7 @@ impl ApiClient {
     /// A status of 500 and above marks the run as failed.
     ///
     /// ```
-    /// # use stephttp::{ApiClient, ApiError, wire::{ApiResult, CheckpointRun}};
+    /// # use inngest::{ApiClient, ApiError, wire::{ApiResult, CheckpointRun}};
     /// # async fn example(inngest: &ApiClient, run: CheckpointRun) -> Result<(), ApiError> {
     /// let result = ApiResult::new(201).header("content-type", "text/plain").body("created");
     /// inngest.checkpoint_response(&run, &result).await?;
@@ -161,7 +161,7 @@ impl ApiClient {
     /// [`get_steps`](Self::get_steps) shows at once which it was.
     ///
     /// ```
-    /// # use stephttp::{ApiClient, wire::{CheckpointAsyncRequest, Op}};
+    /// # use inngest::{ApiClient, wire::{CheckpointAsyncRequest, Op}};
     /// # async fn example(inngest: &ApiClient, headers: &http::HeaderMap) -> Result<(), Box<dyn std::error::Error>> {
     /// let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     /// let generation = header("x-inngest-generation-id").parse()?;
@@ -193,7 +193,7 @@ impl ApiClient {
     /// ```
     ///
     /// ```
-    /// # use stephttp::{ApiClient, RunId, wire::StepHash};
+    /// # use inngest::{ApiClient, RunId, wire::StepHash};
     /// # async fn example(inngest: &ApiClient, run_id: RunId) -> Result<(), Box<dyn std::error::Error>> {
     /// let steps = inngest.get_steps(run_id).await?;
     /// if let Some(charge) = steps.get(StepHash::of("charge-card")) {

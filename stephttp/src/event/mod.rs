@@ -15,8 +15,8 @@ pub(crate) use received::read;
 /// An event, with data of type `T`.
 ///
 /// ```
+/// use inngest::Event;
 /// use serde::Serialize;
-/// use stephttp::Event;
 ///
 /// #[derive(Serialize)]
 /// struct Placed {

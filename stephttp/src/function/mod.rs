@@ -19,9 +19,9 @@ pub use step_meta::{StepKind, StepMeta};
 /// The attribute implements it on an empty enum that has the function's name:
 ///
 /// ```
-/// use stephttp::{ApiFn, Step, StepError};
+/// use inngest::{ApiFn, Step, StepError};
 ///
-/// #[stephttp::api_fn(id = "greet", retries = 5)]
+/// #[inngest::api_fn(id = "greet", retries = 5)]
 /// async fn greet(step: Step) -> Result<String, StepError> {
 ///     step.run("name", async { Ok("Ada".to_owned()) }).await
 /// }

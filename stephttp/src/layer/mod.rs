@@ -38,7 +38,7 @@ use crate::app::App;
 /// Add it once, after the routes:
 ///
 /// ```
-/// # use stephttp::{Provider, SetupOpts, SetupError};
+/// # use inngest::{Provider, SetupOpts, SetupError};
 /// # fn app() -> Result<axum::Router, SetupError> {
 /// let inngest = Provider::setup(SetupOpts::new("https://api.example.com").signing_key("signkey-prod-0123abcd"))?;
 /// let app = axum::Router::new()
@@ -74,13 +74,13 @@ use crate::app::App;
 /// # use std::convert::Infallible;
 /// # use axum::body::Body;
 /// # use http::{Request, Response};
-/// # use stephttp::{FnOpts, Provider, SetupError, SetupOpts, Step, StepError};
+/// # use inngest::{FnOpts, Provider, SetupError, SetupOpts, Step, StepError};
 /// # use tower_layer::Layer;
 /// async fn greet(request: Request<Body>) -> Result<String, StepError> {
 ///     let (parts, _) = request.into_parts();
 ///     let step = Step::from_parts(&parts)?;
 ///     step.configure(FnOpts::new("greet"))?;
-///     step.run("greeting", async { Ok::<_, stephttp::Failure>("hello".to_owned()) }).await
+///     step.run("greeting", async { Ok::<_, inngest::Failure>("hello".to_owned()) }).await
 /// }
 ///
 /// # fn service<S>(service_fn: S) -> Result<(), SetupError> {

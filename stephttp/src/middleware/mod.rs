@@ -38,8 +38,8 @@ use crate::wire::RunId;
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};
 ///
-/// use stephttp::middleware::{Middleware, StepContext};
-/// use stephttp::{Provider, SetupError, SetupOpts, StepError};
+/// use inngest::middleware::{Middleware, StepContext};
+/// use inngest::{Provider, SetupError, SetupOpts, StepError};
 ///
 /// #[derive(Default)]
 /// struct CountFailures {

@@ -17,8 +17,8 @@ impl Provider {
     ///
     /// ```
     /// # use axum::{Router, routing::post};
-    /// # use stephttp::{Provider, SetupError, SetupOpts, Step, StepError};
-    /// #[stephttp::api_fn(id = "night-report")]
+    /// # use inngest::{Provider, SetupError, SetupOpts, Step, StepError};
+    /// #[inngest::api_fn(id = "night-report")]
     /// async fn report(step: Step) -> Result<String, StepError> {
     ///     step.sleep("night", std::time::Duration::from_secs(8 * 3_600)).await;
     ///     step.run("print", async { Ok("7 rows".to_owned()) }).await

@@ -47,7 +47,7 @@ impl Provider {
     ///
     /// ```no_run
     /// # use std::time::Duration;
-    /// # async fn serve(app: axum::Router, listener: tokio::net::TcpListener, inngest: stephttp::Provider) -> std::io::Result<()> {
+    /// # async fn serve(app: axum::Router, listener: tokio::net::TcpListener, inngest: inngest::Provider) -> std::io::Result<()> {
     /// # async fn signal() {}
     /// let draining = inngest.clone();
     /// let ending = async move {

@@ -36,9 +36,9 @@ impl Step {
     /// `1`. A body with a number that would be rounded is refused.
     ///
     /// ```
+    /// use inngest::{Inference, Step, StepError};
     /// use serde::Deserialize;
     /// use serde_json::json;
-    /// use stephttp::{Inference, Step, StepError};
     ///
     /// #[derive(Deserialize)]
     /// struct Completion {
@@ -47,7 +47,7 @@ impl Step {
     /// # #[derive(Deserialize)] struct Choice { message: Message }
     /// # #[derive(Deserialize)] struct Message { content: String }
     ///
-    /// #[stephttp::api_fn(id = "summary")]
+    /// #[inngest::api_fn(id = "summary")]
     /// async fn summary(step: Step) -> Result<String, StepError> {
     ///     let key = std::env::var("OPENAI_API_KEY").unwrap_or_default();
     ///     let body = json!({ "model": "gpt-4o-mini", "messages": [{ "role": "user", "content": "Sum it up: …" }] });

@@ -39,9 +39,9 @@ impl Step {
     ///   with `,`.
     ///
     /// ```
-    /// use stephttp::{FetchRequest, Step, StepError};
+    /// use inngest::{FetchRequest, Step, StepError};
     ///
-    /// #[stephttp::api_fn(id = "render")]
+    /// #[inngest::api_fn(id = "render")]
     /// async fn render(step: Step) -> Result<String, StepError> {
     ///     let request = FetchRequest::post("https://render.example.com/jobs").json(&serde_json::json!({ "page": 1 }));
     ///     let response = step.fetch("render-page", request).await?;

@@ -53,15 +53,15 @@ impl Step {
     /// ```
     /// use std::time::Duration;
     ///
+    /// use inngest::{Step, StepError};
     /// use serde::Deserialize;
-    /// use stephttp::{Step, StepError};
     ///
     /// #[derive(Deserialize)]
     /// struct Score {
     ///     points: u32,
     /// }
     ///
-    /// #[stephttp::api_fn(id = "apply")]
+    /// #[inngest::api_fn(id = "apply")]
     /// async fn apply(step: Step) -> Result<String, StepError> {
     ///     let score = step
     ///         .invoke::<Score>("score", "risk-score-customer")

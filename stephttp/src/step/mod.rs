@@ -54,10 +54,10 @@ use outcome::Outcomes;
 ///
 /// ```
 /// # use std::time::Duration;
-/// # use stephttp::{Failure, Step, StepError};
+/// # use inngest::{Failure, Step, StepError};
 /// # async fn reserve() -> Result<u32, Failure> { Ok(7) }
 /// # async fn ship(reservation: u32) -> Result<(), Failure> { Ok(()) }
-/// #[stephttp::api_fn(id = "order")]
+/// #[inngest::api_fn(id = "order")]
 /// async fn order(step: Step) -> Result<String, StepError> {
 ///     let reservation = step.run("reserve", reserve()).await?;
 ///     step.sleep("cool-off", Duration::from_secs(3_600)).await;
@@ -111,9 +111,9 @@ impl Step {
     /// and the waits, their outcomes with [`detached_with`](Self::detached_with).
     ///
     /// ```
-    /// use stephttp::{Step, StepError};
+    /// use inngest::{Step, StepError};
     ///
-    /// #[stephttp::api_fn(id = "double")]
+    /// #[inngest::api_fn(id = "double")]
     /// async fn double(step: Step) -> Result<String, StepError> {
     ///     let n = step.run("fetch", async { Ok(21) }).await?;
     ///     step.sleep("pause", std::time::Duration::from_secs(3_600)).await;
@@ -161,7 +161,7 @@ impl Step {
     /// the step ran. The members of an object come back in the order of their names, and of several with one name the last.
     ///
     /// ```
-    /// # use stephttp::{Failure, Step, StepError};
+    /// # use inngest::{Failure, Step, StepError};
     /// # async fn handler(step: &Step) -> Result<(), StepError> {
     /// let order = step.run("order", async { Ok::<_, Failure>(1_234_567_890_123_456_789_u64) }).await?;
     /// assert_eq!(order, 1_234_567_890_123_456_789);
@@ -220,7 +220,7 @@ impl Step {
     /// ```
     /// use std::time::{Duration, SystemTime};
     ///
-    /// use stephttp::Step;
+    /// use inngest::Step;
     ///
     /// async fn remind(step: Step) {
     ///     step.sleep_until("tomorrow", SystemTime::now() + Duration::from_secs(86_400)).await;

@@ -81,8 +81,8 @@ impl Step {
     /// [`run`](Self::run) code, and those that send, do what they do in `detached`.
     ///
     /// ```
+    /// use inngest::{Step, StepError, StepOutcome};
     /// use serde_json::json;
-    /// use stephttp::{Step, StepError, StepOutcome};
     ///
     /// async fn approve(step: Step) -> Result<&'static str, StepError> {
     ///     let limit: u64 = step.invoke("limit", "shop-credit-limit").await?;

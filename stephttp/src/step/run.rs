@@ -117,7 +117,7 @@ impl<F, T> RunStep<F, T> {
     /// others, is not known again.
     ///
     /// ```
-    /// # use stephttp::{Failure, Step, StepError};
+    /// # use inngest::{Failure, Step, StepError};
     /// # async fn charge() -> Result<u32, Failure> { Ok(7) }
     /// # async fn handler(step: Step) -> Result<(), StepError> {
     /// let charge = step.run("charge-card", charge()).renamed_from("charge").await?;

@@ -45,15 +45,15 @@ impl Step {
     /// not sent again. A step that is tried again sends it under the same id, for which Inngest starts a function once.
     ///
     /// ```
+    /// use inngest::{Event, Step, StepError};
     /// use serde::Serialize;
-    /// use stephttp::{Event, Step, StepError};
     ///
     /// #[derive(Serialize)]
     /// struct Placed<'a> {
     ///     order_id: &'a str,
     /// }
     ///
-    /// #[stephttp::api_fn(id = "place-order")]
+    /// #[inngest::api_fn(id = "place-order")]
     /// async fn place_order(step: Step) -> Result<String, StepError> {
     ///     step.send_event("tell", Event::new("shop/order.placed", Placed { order_id: "o-7" })).await
     /// }
@@ -88,7 +88,7 @@ impl Step {
     /// from being sent.
     ///
     /// ```
-    /// # use stephttp::{Event, Step, StepError};
+    /// # use inngest::{Event, Step, StepError};
     /// async fn restock(step: &Step, articles: &[u32]) -> Result<Vec<String>, StepError> {
     ///     let event = |article| Event::new("shop/article.restocked", serde_json::json!({ "article": article }));
     ///     step.send_events("tell", articles.iter().map(event).collect()).await

@@ -68,9 +68,9 @@ impl Step {
     /// 64-bit floats: of what others send, integers beyond ±2^53 are rounded, and `1.0` comes as `1`.
     ///
     /// ```
-    /// use stephttp::{SignalConflict, Step, StepError};
+    /// use inngest::{SignalConflict, Step, StepError};
     ///
-    /// #[stephttp::api_fn(id = "approve")]
+    /// #[inngest::api_fn(id = "approve")]
     /// async fn approve(step: Step) -> Result<String, StepError> {
     ///     let by = step
     ///         .wait_for_signal::<String>("approval", "approval/o-7")
@@ -124,7 +124,7 @@ impl Step {
     /// again, and gives `None` although the first one had resumed a run.
     ///
     /// ```
-    /// # use stephttp::{Step, StepError};
+    /// # use inngest::{Step, StepError};
     /// async fn approve(step: &Step, order: &str, by: &str) -> Result<bool, StepError> {
     ///     let resumed = step.send_signal("approve", format!("approval/{order}"), by).await?;
     ///     Ok(resumed.is_some())

@@ -45,15 +45,15 @@ impl Step {
     /// ```
     /// use std::time::Duration;
     ///
+    /// use inngest::{Step, StepError};
     /// use serde::Deserialize;
-    /// use stephttp::{Step, StepError};
     ///
     /// #[derive(Deserialize)]
     /// struct Settled {
     ///     amount: u64,
     /// }
     ///
-    /// #[stephttp::api_fn(id = "settle")]
+    /// #[inngest::api_fn(id = "settle")]
     /// async fn settle(step: Step) -> Result<String, StepError> {
     ///     let settled = step
     ///         .wait_for_event::<Settled>("settlement", "bank/settled")

@@ -36,7 +36,7 @@ const MOST_STEPS: usize = 10_000;
 /// A step that has not ended is missing.
 ///
 /// ```
-/// use stephttp::wire::{MemoizedSteps, StepHash};
+/// use inngest::wire::{MemoizedSteps, StepHash};
 ///
 /// let steps: MemoizedSteps = r#"{"51de2b835bd35a67eb32dbcd3d77d4b96e5aa39d": {"data": "A"}}"#.parse()?;
 /// let before = steps.get(StepHash::of("before")).expect("it has ended");

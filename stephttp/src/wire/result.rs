@@ -30,7 +30,7 @@ pub const COMPLETE_HASH: StepHash = StepHash::from_bytes([
 ///
 /// ```
 /// use std::time::Duration;
-/// use stephttp::wire::ApiResult;
+/// use inngest::wire::ApiResult;
 ///
 /// let result = ApiResult::new(201)
 ///     .header("content-type", "application/json")
@@ -43,7 +43,7 @@ pub const COMPLETE_HASH: StepHash = StepHash::from_bytes([
 /// in base64. What says `status_code` and has a body that is no text in base64 keeps it as it is.
 ///
 /// ```
-/// # use stephttp::wire::ApiResult;
+/// # use inngest::wire::ApiResult;
 /// let earlier = r#"{"status_code": 200, "headers": {}, "body": "aGVsbG8="}"#;
 /// assert_eq!(serde_json::from_str::<ApiResult>(earlier)?, ApiResult::new(200).body("hello"));
 /// # Ok::<(), serde_json::Error>(())

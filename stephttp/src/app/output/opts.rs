@@ -9,9 +9,9 @@ use crate::connect::{bare, bare_if_set};
 ///
 /// ```
 /// # use std::time::Duration;
-/// use stephttp::{OutputOpts, Provider, SetupOpts};
+/// use inngest::{OutputOpts, Provider, SetupOpts};
 ///
-/// # fn main() -> Result<(), stephttp::SetupError> {
+/// # fn main() -> Result<(), inngest::SetupError> {
 /// let inngest = Provider::setup(
 ///     SetupOpts::new("https://api.example.com")
 ///         .signing_key("signkey-prod-12345678")
@@ -69,7 +69,7 @@ impl OutputOpts {
     ///
     /// ```
     /// # use axum::Router;
-    /// # use stephttp::{OutputOpts, Provider, SetupError, SetupOpts};
+    /// # use inngest::{OutputOpts, Provider, SetupError, SetupOpts};
     /// # fn app() -> Result<Router, SetupError> {
     /// let opts = SetupOpts::new("https://example.com").signing_key("signkey-prod-12345678");
     /// let inngest = Provider::setup(opts.output(OutputOpts::new().prefix("/api")))?;
@@ -129,7 +129,7 @@ impl OutputOpts {
     /// clients read.
     ///
     /// ```
-    /// # use stephttp::OutputOpts;
+    /// # use inngest::OutputOpts;
     /// let opts = OutputOpts::new().pass_headers(["signature", "signature-input"]);
     /// ```
     pub fn pass_headers<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {

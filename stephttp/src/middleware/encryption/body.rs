@@ -80,8 +80,8 @@ impl Encryption {
     /// `x-stephttp-own-answer`. Pass it on as JSON and nothing else.
     ///
     /// ```
-    /// # use stephttp::middleware::{Encryption, EncryptionError};
-    /// # use stephttp::RunId;
+    /// # use inngest::middleware::{Encryption, EncryptionError};
+    /// # use inngest::RunId;
     /// # fn pass_on(encryption: &Encryption, run_id: RunId, from_inngest: &[u8]) -> Result<Vec<u8>, EncryptionError> {
     /// let body = encryption.open_response(run_id, from_inngest)?.into_owned();
     /// # Ok(body) }
