@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::delivery::DeliveryError;
 use crate::exchange::{BodyFault, Dispatch};
-use crate::journal::{Recorded, start};
+use crate::journal::{Recorded, is_repeatable, start, takes_operations};
 use crate::run::Run;
 use crate::untrusted::{Complaint, shown};
 use crate::wire::duration::millis;
@@ -57,7 +57,7 @@ impl Unsent {
 
     /// Whether a call with the next `count` makes Inngest call back.
     pub(super) fn hands_over(&self, count: usize) -> bool {
-        !self.ends_with_run(count) && self.rest()[..count].iter().any(|op| op.op() != OpCode::StepRun)
+        !is_repeatable(&self.rest()[..count])
     }
 
     pub(super) fn into_rest(mut self) -> Vec<Recorded> {
@@ -153,7 +153,8 @@ pub(super) async fn create(
         retries: opts.retries(),
     };
     // A run that exists already may not take operations with its creation again; they follow in calls of their own.
-    let room = if run.ledger.may_exist() { 0 } else { FIRST_CALL_BYTES.saturating_sub(fixed) };
+    let takes_operations = takes_operations(run.ledger.may_exist());
+    let room = if takes_operations { FIRST_CALL_BYTES.saturating_sub(fixed) } else { 0 };
     let mut count = unsent.fitting(room);
     loop {
         request.steps = if count == 0 { vec![stand_in.to_wire()] } else { unsent.wire(count) };

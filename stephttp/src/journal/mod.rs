@@ -18,6 +18,7 @@
 //!
 //! [`Ending`] is what the request then answers.
 
+mod creation;
 mod decision;
 mod delayed;
 mod driving;
@@ -39,6 +40,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use creation::{is_repeatable, takes_operations};
 pub(crate) use decision::Decision;
 pub(crate) use delayed::hidden_steps;
 pub(crate) use driving::{Done, Held, Next};

@@ -1,1 +1,12 @@
-//! The rules of replay, played.
+//! The rules of replay, played: programs of steps against a model of the server, with every order of its discoveries, lost
+//! answers, repeated calls and deaths, without HTTP.
+
+mod endings;
+mod faults;
+mod interleavings;
+mod play;
+mod program;
+mod random;
+mod request;
+mod server;
+mod tables;

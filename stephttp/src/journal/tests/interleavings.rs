@@ -1,0 +1,108 @@
+//! Every order of what can happen to small programs.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::play::{Choices, Troubles, play};
+use super::program::Program::{self, Join, Race, Run, Seq, Sleep};
+
+/// The choices of one play: those that are given, then the first of each.
+#[derive(Debug, Clone, Default)]
+struct Script(Rc<RefCell<Choice>>);
+
+#[derive(Debug, Default)]
+struct Choice {
+    /// What was chosen, among how many.
+    made: Vec<(usize, usize)>,
+    next: usize,
+    switches: u8,
+}
+
+impl Choices for Script {
+    fn choose(&mut self, among: usize) -> usize {
+        let script = &mut *self.0.borrow_mut();
+        let at = script.next;
+        script.next += 1;
+        if at == script.made.len() {
+            script.made.push((0, among));
+        }
+        script.made[at].0
+    }
+
+    fn bound(&self) -> Option<u8> {
+        Some(self.0.borrow().switches)
+    }
+}
+
+impl Script {
+    /// The next one; `false` after the last.
+    fn advance(&self) -> bool {
+        let script = &mut *self.0.borrow_mut();
+        script.next = 0;
+        while let Some((chosen, among)) = script.made.pop() {
+            if chosen + 1 < among {
+                script.made.push((chosen + 1, among));
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// Plays a program in every order. Returns how many there are; `most` is where it gives up.
+fn every_order(program: Program, troubles: Troubles, switches: u8, most: usize) -> usize {
+    let program = Rc::new(program);
+    let script = Script::default();
+    script.0.borrow_mut().switches = switches;
+    for plays in 1.. {
+        let violations = play(&program, troubles, Box::new(script.clone()), false).violations;
+        if !violations.is_empty() {
+            script.0.borrow_mut().next = 0;
+            let trace = play(&program, troubles, Box::new(script), true).trace.join("\n");
+            panic!("{program:?}\n{trace}\n{violations:#?}");
+        }
+        if !script.advance() {
+            return plays;
+        }
+        assert!(plays < most, "{program:?} has more orders than that");
+    }
+    unreachable!("it counts without end")
+}
+
+/// Every order in which others come first as often as `switches` says, while a request could go on.
+fn hold(program: Program, troubles: Troubles, switches: u8) {
+    every_order(program, troubles, switches, 50_000);
+}
+
+fn run(id: &'static str) -> Program {
+    Run(id, 0, 0)
+}
+
+#[test]
+fn one_line_of_work_with_one_trouble_of_each_kind() {
+    hold(Seq(vec![run("a"), Sleep("s"), run("b")]), Troubles { states: 1, answers: 1, deaths: 1 }, 1);
+    hold(Seq(vec![Run("a", 0, 1), run("b"), Sleep("s")]), Troubles { answers: 1, ..Troubles::default() }, 2);
+}
+
+#[test]
+fn two_branches_that_wait() {
+    hold(Seq(vec![Join(vec![Sleep("s"), Sleep("t")]), run("a")]), Troubles::default(), 1);
+    hold(Join(vec![Seq(vec![Sleep("s"), run("a")]), Sleep("t")]), Troubles::default(), 1);
+    hold(Join(vec![Run("a", 0, 1), Sleep("s")]), Troubles::default(), 1);
+}
+
+#[test]
+fn races_of_two_waits() {
+    hold(Race("r", vec![Sleep("s"), Sleep("t")]), Troubles::default(), 2);
+    hold(Seq(vec![Race("r", vec![Sleep("s"), Sleep("t")]), run("a")]), Troubles::default(), 1);
+}
+
+#[test]
+fn three_branches() {
+    hold(Seq(vec![Join(vec![Sleep("s"), Sleep("t"), Sleep("u")]), run("a")]), Troubles::default(), 0);
+    hold(
+        Join(vec![Seq(vec![Sleep("s"), run("a")]), Seq(vec![Sleep("t"), run("b")]), run("c")]),
+        Troubles::default(),
+        0,
+    );
+}

@@ -1,0 +1,264 @@
+//! A run, played: requests come and go in any order, one point after another.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use super::program::{Effects, Program, Session};
+use super::request::{first, reentry};
+use super::server::{Event, Job, Server, State};
+use crate::journal::{Memo, Standing};
+
+/// Where a request gives way to others, or dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Point {
+    /// Before a call to Inngest.
+    Call,
+    /// Before its answer.
+    Answer,
+    /// While its steps run.
+    Rest,
+}
+
+/// What may go wrong in a play, and how often.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Troubles {
+    /// A state that is shown empty, or gone.
+    pub(super) states: u8,
+    /// A call that is carried out, and whose answer does not come.
+    pub(super) answers: u8,
+    /// A process that dies.
+    pub(super) deaths: u8,
+}
+
+/// Who decides what happens next.
+pub(super) trait Choices {
+    /// One of so many possibilities, of which the first is the plainest.
+    fn choose(&mut self, among: usize) -> usize;
+
+    /// If all possibilities are gone through: how often in a play others may come first while a request could go on. Then
+    /// what brings nothing new is left out: two requests are under way at once, and one comes after the run's end.
+    fn bound(&self) -> Option<u8> {
+        None
+    }
+}
+
+/// What all requests of the run share.
+pub(super) struct World {
+    pub(super) server: RefCell<Server>,
+    pub(super) effects: Rc<RefCell<Effects>>,
+    choices: RefCell<Box<dyn Choices>>,
+    is_exhaustive: bool,
+    /// How often others may still come first while a request could go on.
+    switches: Cell<u8>,
+    /// One more request may come after the run's end.
+    late: Cell<bool>,
+    troubles: Cell<Troubles>,
+    /// What has happened, if somebody wants to read it.
+    trace: Option<RefCell<Vec<String>>>,
+    /// Whether a request has died: what it had decided may not be known to others.
+    has_died: Cell<bool>,
+}
+
+impl World {
+    /// Notes what happens.
+    pub(super) fn note(&self, what: impl FnOnce() -> String) {
+        if let Some(trace) = &self.trace {
+            trace.borrow_mut().push(what());
+        }
+    }
+
+    fn choose(&self, among: usize) -> usize {
+        if among <= 1 { 0 } else { self.choices.borrow_mut().choose(among) }
+    }
+
+    /// Whether something happens that happens once in so many times.
+    fn happens(&self, once_in: usize) -> bool {
+        self.choose(if self.is_exhaustive { 2 } else { once_in }) == 1
+    }
+
+    /// Others may come first.
+    pub(super) async fn point(&self, point: Point) {
+        if point == Point::Rest && self.is_exhaustive {
+            return;
+        }
+        let mut gave_way = false;
+        std::future::poll_fn(|_| {
+            if std::mem::replace(&mut gave_way, true) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    /// What the server can do next, as indices of its queue, when so many requests are under way.
+    fn events(&self, under_way: usize) -> Vec<usize> {
+        let server = &mut *self.server.borrow_mut();
+        if !self.is_exhaustive {
+            return (0..server.queue.len()).collect();
+        }
+        if server.has_ended() {
+            server.queue.truncate(usize::from(self.late.get()));
+        }
+        let queue = &server.queue;
+        let is_new = |n: &usize| !queue[..*n].contains(&queue[*n]);
+        let is_possible = |n: &usize| under_way < 2 || matches!(queue[*n], Event::Fires(_));
+        (0..queue.len()).filter(is_new).filter(is_possible).collect()
+    }
+
+    /// Whether a call's answer does not come.
+    pub(super) fn loses_answer(&self) -> bool {
+        let mut troubles = self.troubles.get();
+        if troubles.answers == 0 || !self.happens(3) {
+            return false;
+        }
+        troubles.answers -= 1;
+        self.note(|| "its answer does not come".to_owned());
+        self.troubles.set(troubles);
+        true
+    }
+
+    /// The run's state, as it is shown now; `is_again`: to who has just looked.
+    pub(super) fn state(&self, is_again: bool) -> Result<Memo, Standing> {
+        let server = self.server.borrow();
+        let mut troubles = self.troubles.get();
+        let shown = if is_again && self.is_exhaustive {
+            if server.has_ended() { State::Gone } else { State::Whole }
+        } else if server.has_ended() {
+            // Its parts are deleted one after another.
+            [State::Gone, State::Empty, State::Whole][self.choose(3)]
+        } else if troubles.states > 0 {
+            [State::Whole, State::Empty, State::Gone][self.choose(3)]
+        } else {
+            State::Whole
+        };
+        if !server.has_ended() && shown != State::Whole {
+            troubles.states -= 1;
+            self.troubles.set(troubles);
+        }
+        self.note(|| format!("  a state is {shown:?}"));
+        server.state(shown)
+    }
+
+    /// A request has told of what it has come to: from now on others must come to the same.
+    pub(super) fn tells(&self, session: &Session) {
+        if self.has_died.get() {
+            return;
+        }
+        let effects = &mut *self.effects.borrow_mut();
+        for (race, winner) in session.winners.borrow().iter() {
+            let known = effects.winners.entry(race).or_insert(*winner);
+            if known != winner {
+                effects.violations.push(format!("the race {race} is won by {known} and by {winner}"));
+            }
+        }
+    }
+}
+
+struct Task {
+    job: Option<Job>,
+    future: Pin<Box<dyn Future<Output = ()>>>,
+}
+
+/// How a play has ended.
+pub(super) struct Played {
+    pub(super) violations: Vec<String>,
+    /// What has happened, if that was asked for.
+    pub(super) trace: Vec<String>,
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World").field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
+/// More turns than any play of these programs takes.
+const MOST_TURNS: usize = 20_000;
+
+/// Plays a program to the end of its run.
+pub(super) fn play(
+    program: &Rc<Program>,
+    troubles: Troubles,
+    choices: Box<dyn Choices>,
+    traced: bool,
+) -> Played {
+    let world = Rc::new(World {
+        server: RefCell::default(),
+        is_exhaustive: choices.bound().is_some(),
+        switches: Cell::new(choices.bound().unwrap_or(u8::MAX)),
+        late: Cell::new(true),
+        effects: Rc::default(),
+        choices: RefCell::new(choices),
+        troubles: Cell::new(troubles),
+        trace: traced.then(RefCell::default),
+        has_died: Cell::new(false),
+    });
+    let mut tasks = vec![Task { job: None, future: Box::pin(first(world.clone(), program.clone())) }];
+    // Whether the first of the tasks is the one that was polled last.
+    let mut goes_on = false;
+    for turn in 0.. {
+        let events = world.events(tasks.len());
+        let possible = tasks.len() + events.len();
+        if possible == 0 {
+            break;
+        }
+        if turn > MOST_TURNS {
+            world.effects.borrow_mut().violations.push("it does not end".to_owned());
+            break;
+        }
+        let chosen = if goes_on && world.switches.get() == 0 { 0 } else { world.choose(possible) };
+        if goes_on && chosen != 0 && world.is_exhaustive {
+            world.switches.set(world.switches.get() - 1);
+        }
+        goes_on = false;
+        if chosen < tasks.len() {
+            tasks.swap(0, chosen);
+            if dies(&world) {
+                let task = tasks.swap_remove(0);
+                world.note(|| format!("{:?} dies", task.job));
+                drop(task.future);
+                if let Some(job) = task.job {
+                    world.server.borrow_mut().retry(job);
+                }
+            } else if tasks[0].future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+                drop(tasks.swap_remove(0));
+            } else {
+                goes_on = true;
+            }
+            continue;
+        }
+        let event = world.server.borrow_mut().queue.remove(events[chosen - tasks.len()]);
+        match event {
+            Event::Fires(wait) => {
+                world.note(|| format!("{wait} is over"));
+                world.server.borrow_mut().fire(wait);
+            }
+            Event::Dispatch(job) => {
+                world.late.set(!world.server.borrow().has_ended());
+                let future = Box::pin(reentry(world.clone(), program.clone(), job));
+                tasks.push(Task { job: Some(job), future });
+            }
+        }
+    }
+    drop(tasks);
+    let server = world.server.borrow();
+    let mut violations = server.violations.clone();
+    violations.extend(world.effects.borrow().violations.iter().cloned());
+    if server.exists() && !server.has_ended() && violations.is_empty() {
+        violations.push("the run hangs".to_owned());
+    }
+    let trace = world.trace.as_ref().map(|trace| trace.borrow().clone()).unwrap_or_default();
+    Played { violations, trace }
+}
+
+fn dies(world: &World) -> bool {
+    let mut troubles = world.troubles.get();
+    if troubles.deaths == 0 || !world.happens(12) {
+        return false;
+    }
+    troubles.deaths -= 1;
+    world.troubles.set(troubles);
+    world.has_died.set(true);
+    true
+}

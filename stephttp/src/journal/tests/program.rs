@@ -1,0 +1,306 @@
+//! Small handlers: programs of steps, and their futures, which ask a journal as the SDK's own do.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::server::RETRIES;
+use crate::error::Retry;
+use crate::function::{StepId, StepKind};
+use crate::journal::{Begin, Ended, Failing, Journal, OutstandingKind, Place, Recorded, StepKey, Wait};
+use crate::wire::{OpCode, OpError, OpOpts, StepHash, Timing};
+
+/// What a handler does.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Program {
+    /// A step whose code takes so many polls, and fails so many times before it ends well.
+    Run(&'static str, u8, u32),
+    Sleep(&'static str),
+    /// One after another.
+    Seq(Vec<Program>),
+    /// `join!`.
+    Join(Vec<Program>),
+    /// `select!`; with a name by which requests agree on who wins.
+    Race(&'static str, Vec<Program>),
+    /// A step's future that is made and dropped, in re-entries alone.
+    Unpolled(&'static str),
+}
+
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |f: &mut fmt::Formatter<'_>, name: &str, all: &[Program]| {
+            let mut tuple = f.debug_tuple(name);
+            for one in all {
+                tuple.field(one);
+            }
+            tuple.finish()
+        };
+        match self {
+            Self::Run(id, polls, failures) => write!(f, "run({id}, {polls}, {failures})"),
+            Self::Sleep(id) => write!(f, "sleep({id})"),
+            Self::Unpolled(id) => write!(f, "drop({id})"),
+            Self::Seq(all) => list(f, "seq", all),
+            Self::Join(all) => list(f, "join", all),
+            Self::Race(name, all) => list(f, &format!("race {name}"), all),
+        }
+    }
+}
+
+/// What happens outside of the run: the effects of its steps.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
+    /// How often each step's code has begun.
+    pub(super) begun: BTreeMap<StepHash, u32>,
+    /// Who has won each race, in requests that have told of it.
+    pub(super) winners: BTreeMap<&'static str, usize>,
+    pub(super) violations: Vec<String>,
+}
+
+/// One request, as its steps see it.
+pub(super) struct Session {
+    pub(super) journal: RefCell<Journal>,
+    pub(super) effects: Rc<RefCell<Effects>>,
+    /// Whether a step has been saved by now.
+    pub(super) is_saved: Box<dyn Fn(StepHash) -> bool>,
+    /// The number of the dispatch; 0 in the first request.
+    pub(super) generation: u32,
+    /// Who has won in this request.
+    pub(super) winners: RefCell<Vec<(&'static str, usize)>>,
+}
+
+type Value = String;
+type Handler = Pin<Box<dyn Future<Output = Value>>>;
+
+/// A program's future.
+pub(super) fn handler(program: &Program, session: &Rc<Session>) -> Handler {
+    let session = session.clone();
+    match program.clone() {
+        Program::Run(id, polls, failures) => Box::pin(Run::new(session, id, polls, failures)),
+        Program::Sleep(id) => Box::pin(Sleep::new(session, id)),
+        Program::Unpolled(id) => Box::pin(async move {
+            if session.generation > 0 {
+                drop(Run::new(session, id, 0, 0));
+            }
+            String::new()
+        }),
+        Program::Seq(all) => Box::pin(async move {
+            let mut values = Vec::new();
+            for one in &all {
+                values.push(handler(one, &session).await);
+            }
+            values.join(";")
+        }),
+        Program::Join(all) => {
+            let mut branches: Vec<_> = all.iter().map(|one| (Some(handler(one, &session)), None)).collect();
+            Box::pin(std::future::poll_fn(move |cx| {
+                for (branch, value) in &mut branches {
+                    if let Some(future) = branch
+                        && let Poll::Ready(ready) = future.as_mut().poll(cx)
+                    {
+                        (*branch, *value) = (None, Some(ready));
+                    }
+                }
+                let values = branches.iter().map(|(_, value)| value.clone()).collect::<Option<Vec<_>>>();
+                values.map_or(Poll::Pending, |values| Poll::Ready(format!("[{}]", values.join(","))))
+            }))
+        }
+        Program::Race(name, all) => {
+            let branches: Vec<_> = all.iter().map(|one| handler(one, &session)).collect();
+            Box::pin(async move {
+                let mut branches = branches;
+                let (winner, value) = std::future::poll_fn(|cx| {
+                    let ready = branches.iter_mut().enumerate().find_map(|(n, branch)| {
+                        if let Poll::Ready(value) = branch.as_mut().poll(cx) {
+                            Some((n, value))
+                        } else {
+                            None
+                        }
+                    });
+                    ready.map_or(Poll::Pending, Poll::Ready)
+                })
+                .await;
+                drop(branches);
+                session.winners.borrow_mut().push((name, winner));
+                format!("{winner}:{value}")
+            })
+        }
+    }
+}
+
+/// `Step::run`.
+struct Run {
+    session: Rc<Session>,
+    key: StepKey,
+    place: Place,
+    reached: bool,
+    stage: Stage,
+    polls: u8,
+    failures: u32,
+}
+
+enum Stage {
+    New,
+    Executing(u8, u32),
+    Ended(Value),
+    Outstanding,
+    Done,
+}
+
+impl Run {
+    fn new(session: Rc<Session>, id: &'static str, polls: u8, failures: u32) -> Self {
+        let key = session.journal.borrow_mut().claim(StepId::from(id), StepKind::Run);
+        Self { session, key, place: Place::default(), reached: false, stage: Stage::New, polls, failures }
+    }
+
+    /// The step's code begins: an effect.
+    fn execute(&mut self) {
+        let session = &self.session;
+        let mut effects = session.effects.borrow_mut();
+        if (session.is_saved)(self.key.hash) {
+            effects
+                .violations
+                .push(format!("`{}` ({}) runs after it was saved", self.key.id, self.key.index));
+        }
+        let begun = effects.begun.entry(self.key.hash).or_default();
+        *begun += 1;
+        session.journal.borrow_mut().begin_executing(false);
+        self.stage = Stage::Executing(self.polls, *begun);
+    }
+
+    fn end(&mut self, nth: u32) -> Stage {
+        let session = self.session.clone();
+        let mut journal = session.journal.borrow_mut();
+        journal.end_executing(false);
+        let slot = self.place.slot().expect("it was polled");
+        let timing = Timing { start_ns: 0, duration_ns: 0 };
+        let value = format!("{}#{nth}", self.key.id);
+        let ended = if nth > self.failures {
+            let output = serde_json::value::to_raw_value(&value).expect("a text");
+            journal.ended_ok(&self.key, slot, output, timing, false)
+        } else {
+            let error = OpError::new("Error", "failed");
+            let failing =
+                Failing { error, retry: Retry::Backoff, retries: RETRIES, generation: session.generation };
+            journal.ended_err(&self.key, slot, failing, timing)
+        };
+        match ended {
+            Ended::InTurn(_) => Stage::Ended(value),
+            Ended::Outstanding => Stage::Outstanding,
+        }
+    }
+}
+
+impl Future for Run {
+    type Output = Value;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Value> {
+        let this = &mut *self;
+        loop {
+            match std::mem::replace(&mut this.stage, Stage::Done) {
+                Stage::New => {
+                    this.reached = true;
+                    let session = this.session.clone();
+                    let begin = session.journal.borrow_mut().begin(&this.key, &mut this.place);
+                    match begin {
+                        Begin::Given(value) => {
+                            let value = value.outcome::<String>().expect("what a step has stored");
+                            return Poll::Ready(value.unwrap_or_else(|_| format!("{} failed", this.key.id)));
+                        }
+                        Begin::May(_) => {
+                            this.execute();
+                            continue;
+                        }
+                        Begin::Stored(slot) => session.journal.borrow_mut().resolve(slot),
+                        Begin::Pending => {}
+                        Begin::Refused(error) => panic!("{}", error.message),
+                    }
+                    this.stage = Stage::New;
+                    return Poll::Pending;
+                }
+                Stage::Executing(0, nth) => this.stage = this.end(nth),
+                Stage::Executing(polls, nth) => {
+                    this.session.journal.borrow_mut().note_polled();
+                    this.stage = Stage::Executing(polls - 1, nth);
+                    return Poll::Pending;
+                }
+                Stage::Ended(value) => {
+                    if this.session.journal.borrow_mut().is_its_turn(&mut this.place) {
+                        return Poll::Ready(value);
+                    }
+                    this.stage = Stage::Ended(value);
+                    return Poll::Pending;
+                }
+                Stage::Outstanding => {
+                    this.stage = Stage::Outstanding;
+                    return Poll::Pending;
+                }
+                Stage::Done => panic!("polled after its end"),
+            }
+        }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let mut journal = self.session.journal.borrow_mut();
+        if matches!(self.stage, Stage::Executing(..)) {
+            journal.end_executing(false);
+        }
+        if let Some(slot) = self.place.slot() {
+            journal.forget(slot, || Duration::ZERO);
+        } else if !self.reached {
+            journal.unclaim(&self.key);
+        }
+    }
+}
+
+/// `Step::sleep`.
+struct Sleep {
+    session: Rc<Session>,
+    key: StepKey,
+    place: Place,
+    reached: bool,
+}
+
+impl Sleep {
+    fn new(session: Rc<Session>, id: &'static str) -> Self {
+        let key = session.journal.borrow_mut().claim(StepId::from(id), StepKind::Sleep);
+        Self { session, key, place: Place::default(), reached: false }
+    }
+}
+
+impl Future for Sleep {
+    type Output = Value;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Value> {
+        let this = &mut *self;
+        this.reached = true;
+        let mut journal = this.session.journal.borrow_mut();
+        let op = || Recorded::ask(this.key.clone(), OpCode::Sleep, OpOpts::sleep("1s"));
+        match journal.wait(&this.key, &mut this.place, || None, op) {
+            Wait::Given(_) => return Poll::Ready(this.key.id.to_string()),
+            Wait::Stored(slot) => journal.resolve(slot),
+            Wait::Ask(slot, kind, op) => {
+                assert!(matches!(kind, OutstandingKind::Wait | OutstandingKind::Answer(None)), "{kind:?}");
+                journal.await_inngest(slot, kind, op);
+            }
+            Wait::Pending => {}
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        let mut journal = self.session.journal.borrow_mut();
+        if let Some(slot) = self.place.slot() {
+            journal.forget(slot, || Duration::ZERO);
+        } else if !self.reached {
+            journal.unclaim(&self.key);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Random programs, and random orders of what happens to them.
+
+use std::rc::Rc;
+
+use super::play::{Choices, Played, Troubles, play};
+use super::program::Program;
+
+/// A small generator (SplitMix64): a seed is all that it takes to see a play again.
+pub(super) struct Random(u64);
+
+impl Random {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() >> 33).unwrap_or_default() % bound
+    }
+}
+
+impl Choices for Random {
+    fn choose(&mut self, among: usize) -> usize {
+        self.below(among)
+    }
+}
+
+/// Ids are used several times now and then.
+const RUNS: [&str; 6] = ["a", "b", "c", "d", "e", "a"];
+const SLEEPS: [&str; 4] = ["s", "t", "u", "v"];
+const RACES: [&str; 8] = ["r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7"];
+
+struct Maker {
+    random: Random,
+    races: usize,
+}
+
+impl Maker {
+    fn program(&mut self, depth: u8) -> Program {
+        let kind = self.random.below(if depth == 0 { 5 } else { 9 });
+        match kind {
+            0..=2 => {
+                let id = RUNS[self.random.below(RUNS.len())];
+                let polls = u8::try_from(self.random.below(3)).unwrap_or_default();
+                let fails = u32::from(self.random.below(8) == 0);
+                Program::Run(id, polls, fails)
+            }
+            3 => Program::Sleep(SLEEPS[self.random.below(SLEEPS.len())]),
+            4 => Program::Unpolled(RUNS[self.random.below(2)]),
+            5 | 6 => Program::Seq(self.several(depth, 3)),
+            7 => Program::Join(self.several(depth, 3)),
+            _ => {
+                let Some(name) = RACES.get(self.races) else { return Program::Sleep("w") };
+                self.races += 1;
+                Program::Race(name, self.several(depth, 2))
+            }
+        }
+    }
+
+    fn several(&mut self, depth: u8, most: usize) -> Vec<Program> {
+        let count = 2 + self.random.below(most - 1);
+        (0..count).map(|_| self.program(depth - 1)).collect()
+    }
+}
+
+/// The program of a seed. It ends after something that Inngest does, so that most are handed over.
+pub(super) fn program(seed: u64) -> Program {
+    let mut maker = Maker { random: Random::new(seed), races: 0 };
+    let before = maker.program(3);
+    let after = maker.program(2);
+    Program::Seq(vec![before, Program::Sleep("x"), after])
+}
+
+fn play_seed(seed: u64, troubles: Troubles) -> Result<(), String> {
+    let program = Rc::new(program(seed));
+    let again = |traced| play(&program, troubles, Box::new(Random::new(seed ^ 0x5eed)), traced);
+    if again(false).violations.is_empty() {
+        return Ok(());
+    }
+    let Played { violations, trace } = again(true);
+    Err(format!("seed {seed}: {program:?}\n{}\n{violations:#?}", trace.join("\n")))
+}
+
+/// How many plays there are in a test; `JOURNAL_PLAYS` says otherwise.
+fn plays() -> u64 {
+    std::env::var("JOURNAL_PLAYS").ok().and_then(|plays| plays.parse().ok()).unwrap_or(4_000)
+}
+
+fn all_hold(troubles: Troubles) {
+    for seed in 0..plays() {
+        if let Err(violations) = play_seed(seed, troubles) {
+            panic!("{violations}");
+        }
+    }
+}
+
+#[test]
+fn whatever_order_things_come_in_nothing_runs_twice_and_every_run_ends_once() {
+    all_hold(Troubles::default());
+}
+
+#[test]
+fn so_it_is_with_states_that_are_shown_empty_or_gone() {
+    all_hold(Troubles { states: 2, ..Troubles::default() });
+}
+
+#[test]
+fn so_it_is_when_answers_to_calls_are_lost() {
+    all_hold(Troubles { answers: 2, ..Troubles::default() });
+}
+
+#[test]
+fn so_it_is_when_processes_die() {
+    all_hold(Troubles { deaths: 2, ..Troubles::default() });
+}
+
+#[test]
+fn so_it_is_with_all_of_that_at_once() {
+    all_hold(Troubles { states: 1, answers: 1, deaths: 1 });
+}

@@ -1,0 +1,179 @@
+//! The Inngest server, as far as replay depends on it. Each rule is one of `docs/protocol.md`.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use crate::journal::{Memo, Recorded, Standing};
+use crate::wire::{ApiResult, OpCode, StepHash};
+
+/// A call back that the server makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Job {
+    pub(super) step: Option<StepHash>,
+    pub(super) generation: u32,
+}
+
+/// What the server does next, in whichever order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Event {
+    Dispatch(Job),
+    /// A wait is over.
+    Fires(StepHash),
+}
+
+/// What the server gives of a run's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Whole,
+    /// `200 {}`.
+    Empty,
+    /// 410.
+    Gone,
+}
+
+/// One run.
+#[derive(Debug, Default)]
+pub(super) struct Server {
+    /// How often the run was created.
+    creations: u32,
+    end: Option<String>,
+    /// What is stored, in the order in which it came: the first value of a step stays.
+    stored: Vec<(StepHash, String)>,
+    /// What it has been told of that calls back: a job has a name, which is used once.
+    told: BTreeSet<String>,
+    pub(super) queue: Vec<Event>,
+    pub(super) violations: Vec<String>,
+}
+
+/// A call back to find out what comes next.
+const DISCOVERY: Event = Event::Dispatch(Job { step: None, generation: 1 });
+
+/// Attempts of a job.
+pub(super) const RETRIES: u8 = 4;
+
+impl Server {
+    pub(super) fn has_ended(&self) -> bool {
+        self.end.is_some()
+    }
+
+    pub(super) fn exists(&self) -> bool {
+        self.creations > 0
+    }
+
+    pub(super) fn stored(&self, step: StepHash) -> Option<&str> {
+        self.stored.iter().find(|(hash, _)| *hash == step).map(|(_, json)| json.as_str())
+    }
+
+    /// The run's state, as a request sees it.
+    pub(super) fn state(&self, as_shown: State) -> Result<Memo, Standing> {
+        let json = match as_shown {
+            State::Gone => return Err(Standing::Gone),
+            State::Empty => "{}".to_owned(),
+            State::Whole => {
+                let mut json = String::from("{");
+                for (n, (hash, value)) in self.stored.iter().enumerate() {
+                    let comma = if n == 0 { "" } else { "," };
+                    let _ = write!(json, "{comma}\"{hash}\":{value}");
+                }
+                json + "}"
+            }
+        };
+        Ok(Memo::parse(json.into()).expect("the model's state is JSON"))
+    }
+
+    /// `POST /v1/checkpoint`. A call that is made again is carried out again: it makes names of its own for its jobs.
+    pub(super) fn create(&mut self, ops: &[Recorded]) {
+        let creation = self.creations;
+        self.creations += 1;
+        ops.iter().for_each(|op| self.take(op, None, creation));
+    }
+
+    /// `POST /v1/checkpoint/{run}/steps`: what it has been told before changes nothing.
+    pub(super) fn add(&mut self, ops: &[Recorded]) {
+        ops.iter().for_each(|op| self.take(op, None, 0));
+    }
+
+    /// `POST /v1/checkpoint/{run}/async`. Whether the run takes it.
+    pub(super) fn save(&mut self, ops: &[Recorded]) -> bool {
+        if self.has_ended() {
+            return false;
+        }
+        for op in ops {
+            assert_eq!(op.op(), OpCode::StepRun, "a re-entry saves what has ended, and nothing else");
+            self.store(op);
+        }
+        true
+    }
+
+    /// A re-entry's answer.
+    pub(super) fn answer(&mut self, job: Job, ops: &[Recorded]) {
+        if !self.has_ended() {
+            ops.iter().for_each(|op| self.take(op, Some(job), 0));
+        }
+    }
+
+    /// The run ends: also if it has ended before, which nobody notices if it ends as it did.
+    pub(super) fn finish(&mut self, result: &ApiResult<'_>) {
+        let result = serde_json::to_string(result).expect("a result is JSON");
+        if let Some(end) = self.end.as_ref().filter(|end| **end != result) {
+            self.violations.push(format!("the run has ended with {end}, and ends again with {result}"));
+        }
+        self.end = Some(result);
+    }
+
+    /// An attempt has failed: the connection broke off, or another one was asked for.
+    pub(super) fn retry(&mut self, job: Job) {
+        if self.has_ended() {
+            return;
+        }
+        if job.generation > u32::from(RETRIES) {
+            self.violations.push("the attempts of a job are used up: the run hangs".to_owned());
+            return;
+        }
+        self.queue.push(Event::Dispatch(Job { generation: job.generation + 1, ..job }));
+    }
+
+    pub(super) fn fire(&mut self, wait: StepHash) {
+        if !self.has_ended() {
+            self.keep(wait, "null".to_owned());
+            self.queue.push(DISCOVERY);
+        }
+    }
+
+    /// Does what an operation asks for. `job`: that of the re-entry that answers with it.
+    fn take(&mut self, op: &Recorded, job: Option<Job>, creation: u32) {
+        let calls_back = match (op.op(), job) {
+            (OpCode::RunComplete, _) => {
+                let result = serde_json::from_str(op.to_wire().data.expect("a result").get());
+                return self.finish(&result.expect("an ApiResult"));
+            }
+            (OpCode::StepError, Some(job)) if job.generation <= u32::from(RETRIES) => return self.retry(job),
+            (OpCode::StepRun, None) => return self.store(op),
+            (OpCode::StepRun | OpCode::StepFailed, _) | (OpCode::StepError, Some(_)) => {
+                self.store(op);
+                DISCOVERY
+            }
+            (OpCode::StepError | OpCode::DiscoveryRequest, _) => DISCOVERY,
+            (OpCode::StepPlanned, _) => Event::Dispatch(Job { step: Some(op.hash()), generation: 1 }),
+            _ => Event::Fires(op.hash()),
+        };
+        if self.told.insert(format!("{creation} {:?} {}", op.op(), op.hash())) {
+            self.queue.push(calls_back);
+        }
+    }
+
+    fn store(&mut self, op: &Recorded) {
+        let wire = op.to_wire();
+        let value = match (&wire.data, &wire.error) {
+            (Some(data), _) => format!("{{\"data\":{}}}", data.get()),
+            (None, error) => format!("{{\"error\":{}}}", serde_json::to_string(error).expect("JSON")),
+        };
+        self.keep(op.hash(), value);
+    }
+
+    fn keep(&mut self, step: StepHash, value: String) {
+        if self.stored(step).is_none() {
+            self.stored.push((step, value));
+        }
+    }
+}
