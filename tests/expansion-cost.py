@@ -45,8 +45,8 @@ serde = {{ version = "1", features = ["derive"] }}
 HEAD = """\
 use axum::extract::{Path, State};
 use axum::{Json, Router, routing::post};
+use inngest::{Failure, Step, StepError};
 use serde::{Deserialize, Serialize};
-use stephttp::{Failure, Step, StepError};
 
 #[derive(Clone)]
 pub struct Shop {
@@ -108,7 +108,7 @@ pub struct Receipt{n} {{
 
 
 def source(handlers, annotated):
-    attribute = '#[stephttp::api_fn(id = "order-{n}", retries = 3)]\n'
+    attribute = '#[inngest::api_fn(id = "order-{n}", retries = 3)]\n'
     parts = [HEAD]
     for n in range(handlers):
         line = attribute.format(n=n) if annotated else ""

@@ -54,11 +54,11 @@
 //! use std::time::Duration;
 //!
 //! use axum::{Router, routing::post};
+//! use inngest::{Provider, SetupOpts, Step, StepError};
 //! use serde_json::{Value, json};
-//! use stephttp::{Provider, SetupOpts, Step, StepError};
 //! use stephttp_dev::DevServer;
 //!
-//! #[stephttp::api_fn(id = "settle")]
+//! #[inngest::api_fn(id = "settle")]
 //! async fn settle(step: Step) -> Result<&'static str, StepError> {
 //!     let day = Duration::from_secs(86_400);
 //!     let settled = step.wait_for_event::<Value>("settlement", "bank/settled").timeout(day).await?;

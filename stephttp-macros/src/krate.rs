@@ -1,24 +1,27 @@
-//! By which name the annotated crate knows `stephttp`.
+//! By which name the annotated crate knows the library of `stephttp`.
 
 use proc_macro_crate::FoundCrate;
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident};
 use syn::{Path, parse_quote};
 
-use crate::{args::Value, errors::Errors};
+use crate::{args::Value, errors::Errors, manifest};
+
+/// The package, as `Cargo.toml` names it.
+const PACKAGE: &str = "stephttp";
 
 /// Looks `stephttp` up in the annotated crate's manifest; unit tests have none.
 pub(crate) type FindCrate = fn() -> Option<Path>;
 
 /// Absolute, so that nothing in the user's scope can stand in for it.
 pub(crate) fn from_manifest() -> Option<Path> {
-    match proc_macro_crate::crate_name("stephttp").ok()? {
-        // stephttp's own tests and examples; the library itself has `extern crate self as stephttp`.
-        FoundCrate::Itself => Some(parse_quote!(::stephttp)),
-        FoundCrate::Name(name) => {
-            let name = format_ident!("{name}");
+    match proc_macro_crate::crate_name(PACKAGE).ok()? {
+        FoundCrate::Name(key) if key != PACKAGE || manifest::has_package(PACKAGE) => {
+            let name = format_ident!("{key}");
             Some(parse_quote!(::#name))
         }
+        // Not renamed, or stephttp's own tests and examples: the library has its own name.
+        FoundCrate::Name(_) | FoundCrate::Itself => Some(parse_quote!(::inngest)),
     }
 }
 

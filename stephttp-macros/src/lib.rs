@@ -18,6 +18,7 @@ mod errors;
 mod expand;
 mod item;
 mod krate;
+mod manifest;
 mod nearest;
 mod steps;
 #[cfg(test)]

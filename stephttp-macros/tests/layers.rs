@@ -10,7 +10,7 @@ fn src() -> PathBuf {
 
 /// What the attribute reads, from the words to the code.
 const CRATE: &[&[&str]] = &[
-    &["cfgs", "errors", "nearest", "tokens"],
+    &["cfgs", "errors", "manifest", "nearest", "tokens"],
     &["args", "item"],
     &["krate"],
     &["steps"],

@@ -23,8 +23,8 @@ use axum::extract::State;
 use axum::routing::get;
 use axum::serve::ListenerExt;
 use axum::{Json, Router};
+use inngest::{Failure, Provider, SetupOpts, Step, StepError};
 use serde::{Deserialize, Serialize};
-use stephttp::{Failure, Provider, SetupOpts, Step, StepError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
@@ -71,7 +71,7 @@ async fn plain(State(n): State<u32>) -> Result<Json<Answer>, StepError> {
     Ok(Json(Answer { ok: true, n, last }))
 }
 
-#[stephttp::api_fn(id = "bench")]
+#[inngest::api_fn(id = "bench")]
 async fn durable(State(n): State<u32>, step: Step) -> Result<Json<Answer>, StepError> {
     let mut last = None;
     for i in 0..n {

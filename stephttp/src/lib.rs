@@ -10,8 +10,8 @@
 //! use std::time::Duration;
 //!
 //! use axum::{Json, Router, routing::post};
+//! use inngest::{Failure, Provider, SetupOpts, Step, StepError};
 //! use serde::{Deserialize, Serialize};
-//! use stephttp::{Failure, Provider, SetupOpts, Step, StepError};
 //!
 //! #[derive(Deserialize)]
 //! struct Order {
@@ -34,7 +34,7 @@
 //!     Ok(())
 //! }
 //!
-//! #[stephttp::api_fn(id = "checkout", retries = 3)]
+//! #[inngest::api_fn(id = "checkout", retries = 3)]
 //! async fn checkout(step: Step, Json(order): Json<Order>) -> Result<Json<Charge>, StepError> {
 //!     let key = step.idempotency_key("charge-card");
 //!     let charge = step.run("charge-card", charge_card(order.amount, key)).await?;
@@ -43,7 +43,7 @@
 //!     Ok(Json(charge))
 //! }
 //!
-//! # fn app() -> Result<Router, stephttp::SetupError> {
+//! # fn app() -> Result<Router, inngest::SetupError> {
 //! let inngest = Provider::setup(SetupOpts::new("https://api.example.com"))?;
 //! let app: Router = Router::new()
 //!     .route("/checkout", post(checkout))
@@ -79,10 +79,10 @@
 //!
 //! ```
 //! # use std::time::Duration;
-//! # use stephttp::{Event, Failure, Step, StepError};
+//! # use inngest::{Event, Failure, Step, StepError};
 //! # async fn rate(_: &str) -> Result<f64, Failure> { Ok(1.08) }
 //! # #[derive(serde::Deserialize)] struct Approval { by: String }
-//! #[stephttp::api_fn(id = "transfer")]
+//! #[inngest::api_fn(id = "transfer")]
 //! async fn transfer(step: Step) -> Result<String, StepError> {
 //!     // Both run in this process, at the same time.
 //!     let (buy, sell) = tokio::try_join!(step.run("buy", rate("EUR")), step.run("sell", rate("USD")))?;
@@ -190,13 +190,18 @@
 
 #[doc(hidden)]
 pub mod __private;
+mod app;
 mod checkpoint;
 mod client;
+mod connect;
+mod delivery;
 mod error;
 mod event;
+mod exchange;
 #[doc = include_str!("from_go.md")]
 pub mod from_go {}
 mod function;
+mod journal;
 mod layer;
 pub mod middleware;
 mod output;
@@ -210,24 +215,25 @@ pub mod steps_lock;
 mod untrusted;
 pub mod wire;
 
-pub use checkpoint::Undelivered;
+pub use app::{OutputOpts, SetupOpts};
 pub use client::{ApiClient, ApiClientBuilder, ApiError, ApiErrorKind};
+pub use connect::SetupError;
+pub use delivery::Undelivered;
 pub use error::{Failure, ResultExt, StepError};
 pub use event::Event;
 pub use function::{
-    ApiFn, AsyncResponse, FnOpts, Registration, RunOutput, StepKind, StepMeta, Track, registered,
+    ApiFn, AsyncResponse, FnOpts, Registration, RunOutput, StepId, StepKind, StepMeta, Track, registered,
 };
 pub use layer::{DurableLayer, DurableService, ResponseFuture};
-pub use output::OutputOpts;
-pub use provider::{Provider, SetupError, SetupOpts};
+pub use provider::Provider;
 pub use remember::{Fault, Remember, RememberRejection};
 pub use replayable::Replayable;
-pub use run::{InvalidRunId, RunId};
 pub use step::{
     AiInferStep, ConfigureError, FetchRequest, FetchStep, Inference, InvokeStep, RunStep, SendEventStep,
-    SendEventsStep, SendSignalStep, SignalConflict, SleepStep, Step, StepId, StepOutcome, StepRejection,
-    Storable, WaitForEventStep, WaitForSignalStep,
+    SendEventsStep, SendSignalStep, SignalConflict, SleepStep, Step, StepOutcome, StepRejection, Storable,
+    WaitForEventStep, WaitForSignalStep,
 };
+pub use wire::{InvalidRunId, RunId};
 
 #[doc = include_str!("api_fn.md")]
 pub use stephttp_macros::api_fn;

@@ -1,26 +1,20 @@
 //! Values that a re-entry cannot extract again.
 
 use std::any::type_name;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
-use crate::layer::CurrentRun;
-use crate::run::{Memoized, Run, StepKey};
+use crate::journal::{RememberedValues, remembered_step};
+use crate::run::{CurrentRun, Run};
 use crate::untrusted::shown;
 use crate::wire::limits::STEP_OUTPUT_BYTES;
-
-/// The hidden step that holds the values.
-const HIDDEN_STEP: &str = "stephttp:remember";
 
 /// Keeps an extractor's value over the whole run.
 ///
@@ -33,8 +27,8 @@ const HIDDEN_STEP: &str = "stephttp:remember";
 /// use axum::Json;
 /// use axum::extract::FromRequestParts;
 /// use axum::http::{StatusCode, request::Parts};
+/// use inngest::{Remember, Step, StepError};
 /// use serde::{Deserialize, Serialize};
-/// use stephttp::{Remember, Step, StepError};
 ///
 /// #[derive(Serialize, Deserialize)]
 /// struct AuthUser {
@@ -50,7 +44,7 @@ const HIDDEN_STEP: &str = "stephttp:remember";
 ///     }
 /// }
 ///
-/// #[stephttp::api_fn(id = "close-account")]
+/// #[inngest::api_fn(id = "close-account")]
 /// async fn close_account(Remember(user): Remember<AuthUser>, step: Step) -> Result<Json<String>, StepError> {
 ///     step.sleep("time-to-think-again", std::time::Duration::from_secs(7 * 86_400)).await;
 ///     Ok(Json(format!("good bye, {}", user.name)))
@@ -133,84 +127,16 @@ fn restore<T: DeserializeOwned, R>(run: &Run) -> Result<T, RememberRejection<R>>
         tracing::error!(run_id = %run.id(), value, reason, "a `Remember` value cannot be restored");
         RememberRejection::Restore(Fault { value, reason })
     };
-    let stored = run.memoized(hidden_step().hash);
+    let stored = run.memoized(remembered_step().hash);
     let stored = stored
         .ok_or_else(|| refuse("the run has none stored: it began before the handler asked for it".into()))?;
-    let stored: Result<Stored, _> = stored.outcome().map_err(|error| refuse(error.to_string()))?;
+    let stored: Result<RememberedValues, _> = stored.outcome().map_err(|error| refuse(error.to_string()))?;
     let mut stored = stored.map_err(|error| refuse(error.message))?;
     let index = run.remembered.next_index::<T>();
     let json =
         stored.0.get_mut(value).filter(|values| index < values.len()).map(|values| values.swap_remove(index));
     let json = json.ok_or_else(|| refuse("the run has none of this type stored".into()))?;
     serde_json::from_str(json.get()).map_err(|error| refuse(error.to_string()))
-}
-
-/// As JSON: from a type's name to its values, in the order of the handler's arguments.
-#[derive(Serialize, Deserialize)]
-#[serde(transparent)]
-struct Stored(BTreeMap<String, Vec<Box<RawValue>>>);
-
-type TypeName = &'static str;
-
-/// The values of the request at hand.
-#[derive(Default)]
-pub(crate) struct Remembered {
-    /// In the first request: what was extracted. In a re-entry: the types asked for so far.
-    values: Mutex<Vec<(TypeName, Option<Box<RawValue>>)>>,
-}
-
-impl Remembered {
-    fn push<T>(&self, json: Box<RawValue>) {
-        self.lock().push((type_name::<T>(), Some(json)));
-    }
-
-    /// How many of this type were asked for before; counts this one.
-    fn next_index<T>(&self) -> usize {
-        let mut values = self.lock();
-        let index = values.iter().filter(|(name, _)| *name == type_name::<T>()).count();
-        values.push((type_name::<T>(), None));
-        index
-    }
-
-    /// The hidden step's output, if there is anything to remember.
-    ///
-    /// `texts` are what middlewares keep.
-    pub(crate) fn take(&self, texts: BTreeMap<String, String>) -> Option<Box<RawValue>> {
-        let mut stored = BTreeMap::<String, Vec<Box<RawValue>>>::new();
-        for (name, text) in texts {
-            let json = serde_json::value::to_raw_value(&text);
-            stored.insert(format!("{TEXT}{name}"), json.into_iter().collect());
-        }
-        for (name, json) in self.lock().drain(..) {
-            stored.entry(name.to_owned()).or_default().extend(json);
-        }
-        if stored.is_empty() {
-            return None;
-        }
-        // Texts and raw JSON: this cannot fail.
-        serde_json::value::to_raw_value(&Stored(stored)).ok()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<(TypeName, Option<Box<RawValue>>)>> {
-        self.values.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Before the names of the texts that middlewares keep; no type's name begins with it.
-const TEXT: &str = "middleware:";
-
-/// The texts of middlewares in the hidden step's output.
-pub(crate) fn texts(stored: &Memoized) -> BTreeMap<String, String> {
-    let Ok(Ok(Stored(values))) = stored.outcome::<Stored>() else { return BTreeMap::new() };
-    let text = |(name, values): (String, Vec<Box<RawValue>>)| {
-        let name = name.strip_prefix(TEXT)?.to_owned();
-        Some((name, serde_json::from_str(values.first()?.get()).ok()?))
-    };
-    values.into_iter().filter_map(text).collect()
-}
-
-pub(crate) fn hidden_step() -> StepKey {
-    StepKey::hidden(HIDDEN_STEP)
 }
 
 /// Why [`Remember`] gave no value.

@@ -23,7 +23,7 @@ use crate::step::Step;
 /// ```
 /// use axum::extract::{FromRequestParts, Path};
 /// use axum::http::request::Parts;
-/// use stephttp::{Replayable, Step, StepError};
+/// use inngest::{Replayable, Step, StepError};
 ///
 /// struct OrderId(u64);
 ///
@@ -38,7 +38,7 @@ use crate::step::Step;
 /// // It reads the path, and a re-entry has that.
 /// impl Replayable for OrderId {}
 ///
-/// #[stephttp::api_fn(id = "ship")]
+/// #[inngest::api_fn(id = "ship")]
 /// async fn ship(OrderId(id): OrderId, step: Step) -> Result<String, StepError> {
 ///     step.run("ship", async move { Ok(format!("shipped {id}")) }).await
 /// }
@@ -50,9 +50,9 @@ use crate::step::Step;
 ///
 /// ```
 /// use axum::http::HeaderMap;
-/// use stephttp::{Step, StepError};
+/// use inngest::{Step, StepError};
 ///
-/// #[stephttp::api_fn(id = "log-agent")]
+/// #[inngest::api_fn(id = "log-agent")]
 /// async fn log_agent(#[not_replayed] headers: HeaderMap, step: Step) -> Result<String, StepError> {
 ///     let agent = headers.get("user-agent").cloned();
 ///     step.run("greet", async move { Ok(format!("hello, {agent:?}")) }).await
@@ -62,7 +62,7 @@ use crate::step::Step;
     message = "`{Self}` is not the same when Inngest calls this handler again",
     label = "write `Remember<{Self}>`, which keeps the first request's value",
     note = "a re-entry has the method, path, query, content type and body of the first request, and nothing else of it",
-    note = "an extractor of your own that reads only what a re-entry has says so: `impl stephttp::Replayable for ..`; for \
+    note = "an extractor of your own that reads only what a re-entry has says so: `impl inngest::Replayable for ..`; for \
             another crate's, write `#[replayable]` before the argument",
     note = "if another value does no harm, write `#[not_replayed]` before the argument"
 )]

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use crate::run::RunId;
+use crate::wire::RunId;
 
 /// How far a signature's time may be from ours, in either direction.
 const TOLERANCE: Duration = Duration::from_secs(5 * 60);

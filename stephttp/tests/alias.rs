@@ -1,9 +1,9 @@
 //! The attribute finds the crate under its own name when a program calls it otherwise.
 
-use stephttp as inngest;
-use stephttp::{ApiFn, Step, StepError};
+use durable::{ApiFn, Step, StepError};
+use inngest as durable;
 
-#[inngest::api_fn(id = "alias", retries = 1)]
+#[durable::api_fn(id = "alias", retries = 1)]
 async fn aliased(step: Step) -> Result<String, StepError> {
     let one = step.run("one", async { Ok("1".parse::<u32>()?) }).await?;
     let two = step.run("two", async { if one == 1 { double(one).await } else { double(0).await } }).await?;

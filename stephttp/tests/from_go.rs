@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 const PAGE: &str = include_str!("../src/from_go.md");
 
-/// What Go's package `stephttp` exports, at the version of the recordings, from its source.
+/// What Go's package `stephttp` exports, at the version of docs/protocol.md 11, from its source.
 const EXPORTED: &str = "
     Setup SetupOpts SetupOpts.Domain SetupOpts.Optional OptionalSetupOpts OptionalSetupOpts.TrackAllEndpoints
     OptionalSetupOpts.DefaultAsyncResponse OptionalSetupOpts.SigningKey OptionalSetupOpts.SigningKeyFallback

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use stephttp::{Failure, Step, StepError};
+use inngest::{Failure, Step, StepError};
 
 async fn ship(item: &str) -> Result<String, io::Error> {
     Ok(format!("a {item}"))
@@ -13,7 +13,7 @@ async fn count(text: &str) -> Result<u32, std::num::ParseIntError> {
     text.parse()
 }
 
-#[stephttp::api_fn(id = "open-errors")]
+#[inngest::api_fn(id = "open-errors")]
 async fn open(step: Step) -> Result<String, StepError> {
     let one: u32 = step.run("value", async { Ok("1".parse()?) }).await?;
     let two =
@@ -39,7 +39,7 @@ async fn open(step: Step) -> Result<String, StepError> {
     Ok(format!("{one} {two} {three} {four} {five} {six}"))
 }
 
-#[stephttp::api_fn(id = "known-errors")]
+#[inngest::api_fn(id = "known-errors")]
 async fn known(step: Step) -> Result<String, StepError> {
     let one = step.run("named", async { Ok::<_, io::Error>(ship("book").await?.to_uppercase()) }).await?;
     let two = step.run("called", async { ship("book").await }).await?;

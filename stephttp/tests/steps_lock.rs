@@ -10,10 +10,10 @@ use std::process::Command;
 use std::time::Duration;
 use std::{env, fs};
 
-use stephttp::steps_lock::{StepsLockError, check};
-use stephttp::{Event, Step, StepError};
+use inngest::steps_lock::{StepsLockError, check};
+use inngest::{Event, Step, StepError};
 
-#[stephttp::api_fn(id = "orders")]
+#[inngest::api_fn(id = "orders")]
 async fn orders(step: Step) -> Result<(), StepError> {
     let charge = step.run("charge-card", async { Ok(7) }).await?;
     step.sleep("cool-off", Duration::from_secs(60)).await;
@@ -26,20 +26,20 @@ async fn orders(step: Step) -> Result<(), StepError> {
     Ok(())
 }
 
-#[stephttp::api_fn(id = "health", retries = 0)]
+#[inngest::api_fn(id = "health", retries = 0)]
 async fn health() -> &'static str {
     "ok"
 }
 
 /// Its runs are never in flight, so that it is not in the file.
-#[stephttp::api_fn(id = "quote", sync_only)]
+#[inngest::api_fn(id = "quote", sync_only)]
 async fn quote(step: Step) -> Result<String, StepError> {
     step.run("price", async { Ok("7".to_owned()) }).await
 }
 
 /// The file as this program should have it.
 const GOOD: &str = r#"{
-  "about": "The endpoints, and the steps by which their runs in flight find results again. Written by stephttp::assert_steps_lock!(): STEPS_LOCK=accept cargo test",
+  "about": "The endpoints, and the steps by which their runs in flight find results again. Written by inngest::assert_steps_lock!(): STEPS_LOCK=accept cargo test",
   "version": 1,
   "endpoints": {
     "health": {
@@ -75,7 +75,7 @@ fn file(name: &str, text: &str) -> PathBuf {
 #[ignore = "the other tests run it"]
 fn users_test() {
     if let Some(path) = env::var_os("STEPS_LOCK_FILE") {
-        stephttp::assert_steps_lock!(path);
+        inngest::assert_steps_lock!(path);
     }
 }
 

@@ -14,9 +14,9 @@ use bytes::Bytes;
 use http::StatusCode;
 use http_body_util::{BodyExt, Full};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use inngest::wire::StepHash;
+use inngest::{Event, FetchRequest, Provider, SetupOpts, Step, StepError};
 use serde_json::{Value, json};
-use stephttp::wire::StepHash;
-use stephttp::{Event, FetchRequest, Provider, SetupOpts, Step, StepError};
 
 const RUN: &str = "01M817QNM483A695QHA1TT2D4T";
 
@@ -101,7 +101,7 @@ async fn call(url: &str, reentry: bool) -> (StatusCode, Value) {
     )
 }
 
-#[stephttp::api_fn(id = "sends")]
+#[inngest::api_fn(id = "sends")]
 async fn sends(step: Step) -> Result<Json<Value>, StepError> {
     let one = step.send_event("tell", Event::new("a/b", json!({"n": 1}))).await?;
     let two =
@@ -152,7 +152,7 @@ async fn a_step_that_runs_again_sends_under_the_same_ids() {
     assert!(seeds[0].starts_with(&format!("{started},")), "{seeds:?}");
 }
 
-#[stephttp::api_fn(id = "waits")]
+#[inngest::api_fn(id = "waits")]
 async fn waits(step: Step) -> Result<Json<Value>, StepError> {
     let event = step.wait_for_event::<Value>("event", "bank/settled").matching("data.id", "o-7").await?;
     let late = step.wait_for_event::<Value>("late", "bank/settled").timeout(Duration::from_secs(1)).await?;
@@ -202,7 +202,7 @@ async fn a_wait_is_handed_over_and_what_came_is_found_again() {
     assert_eq!(body, json!([{"id": "o-7"}, true, 9, "fn bad", "<html>"]));
 }
 
-#[stephttp::api_fn(id = "refused")]
+#[inngest::api_fn(id = "refused")]
 async fn refused(step: Step) -> Result<&'static str, StepError> {
     let error = step.wait_for_event::<Value>("event", "a").filter("async.data.id = 1").await.unwrap_err();
     assert_eq!(error.name(), "InvalidExpression");
@@ -238,9 +238,6 @@ async fn without_a_server_waits_are_over_in_the_order_in_which_they_would_be() {
     for _ in 0..50 {
         assert_eq!(first(Step::detached()).await, "sleep");
         assert_eq!(first(Step::detached_with([("event", json!({}))])).await, "event");
-        assert_eq!(
-            first(Step::detached_with([("event", stephttp::StepOutcome::timed_out())])).await,
-            "sleep"
-        );
+        assert_eq!(first(Step::detached_with([("event", inngest::StepOutcome::timed_out())])).await, "sleep");
     }
 }

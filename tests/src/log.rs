@@ -24,7 +24,7 @@ impl Logs {
         let logs = LOGS.get_or_init(|| {
             let logs = Self::default();
             let subscriber = tracing_subscriber::fmt()
-                .with_env_filter(EnvFilter::new("stephttp=debug,inngest=debug"))
+                .with_env_filter(EnvFilter::new("inngest=debug"))
                 .with_ansi(false)
                 .with_writer(logs.clone())
                 .finish();

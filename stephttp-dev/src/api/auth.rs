@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::middleware::Next;
 use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
-use stephttp::signature::SigningKey;
+use inngest::signature::SigningKey;
 
 use super::respond;
 use crate::engine::Engine;

@@ -16,7 +16,7 @@ use http::header::{HeaderValue, ORIGIN, RETRY_AFTER};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use stephttp::wire::headers;
+use inngest::wire::headers;
 use tower_service::Service;
 
 use crate::engine::Engine;

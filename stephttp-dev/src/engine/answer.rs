@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use inngest::wire::{headers, limits};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use stephttp::wire::{headers, limits};
 
 use super::delay::RetryAfter;
 use super::op::{self, IncomingOp, Unreadable};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use stephttp::wire::limits;
+use inngest::wire::limits;
 
 /// Waits of retries, by the number of retries before.
 const BACKOFF_SECONDS: [u64; 10] = [15, 30, 60, 120, 300, 600, 1_200, 2_400, 3_600, 7_200];
@@ -170,7 +170,7 @@ fn duration(value: &str) -> Option<Duration> {
 mod tests {
     use super::*;
 
-    // raw-sleep-forms
+    // docs/protocol.md 5.3
     #[test]
     fn sleeps_are_read_in_all_recorded_forms() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);

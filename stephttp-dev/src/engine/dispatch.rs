@@ -6,9 +6,9 @@ use std::time::SystemTime;
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use inngest::signature::SigningKey;
+use inngest::wire::{headers, limits};
 use reqwest::Url;
-use stephttp::signature::SigningKey;
-use stephttp::wire::{headers, limits};
 
 use super::answer::{Answer, Verdict};
 use super::apply::Applied;

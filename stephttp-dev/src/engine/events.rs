@@ -131,7 +131,7 @@ fn seeded(seed: &str, n: usize) -> Option<String> {
 mod tests {
     use super::*;
 
-    // js-send-event
+    // As recorded: docs/protocol.md 5.4
     #[test]
     fn a_seed_gives_the_id_that_the_real_server_gave() {
         let id = seeded("1795337949663,aBJrnGvfYoYx0A==", 1);

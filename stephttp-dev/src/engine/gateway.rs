@@ -7,10 +7,10 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use inngest::wire::limits;
 use reqwest::Url;
 use serde::Deserialize;
 use serde_json::Value;
-use stephttp::wire::limits;
 
 /// A request to a third party.
 #[derive(Clone)]

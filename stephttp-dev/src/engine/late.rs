@@ -102,7 +102,7 @@ impl State {
              that answer's. Only `[]`, `[None]`, an empty body or a failure with `{}: false` leave such a run as it is",
             known.status.as_str(),
             ending.status.as_str(),
-            stephttp::wire::headers::NO_RETRY
+            inngest::wire::headers::NO_RETRY
         );
         run.ending = Some(ending);
         self.log.violation(ViolationKind::FinalizedAgain, Some(run_id), message);

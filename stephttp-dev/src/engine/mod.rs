@@ -39,7 +39,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use stephttp::signature::SigningKey;
+use inngest::signature::SigningKey;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 

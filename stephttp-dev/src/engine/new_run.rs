@@ -4,10 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::Method;
+use inngest::wire::{StepHash, event, limits};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use stephttp::wire::{StepHash, event, limits};
 
 use super::invoke::Endpoint;
 use super::op::{self, IncomingOp};

@@ -109,7 +109,7 @@ fn round(number: &Number) -> (Number, bool) {
 mod tests {
     use super::*;
 
-    // PROTOCOL 14.1
+    // docs/protocol.md 6.3
     #[test]
     fn numbers_come_back_as_floats_and_texts_as_they_were() {
         for (sent, read) in [

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use inngest::wire::StepHash;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use stephttp::wire::StepHash;
 
 use crate::json;
 
@@ -294,7 +294,7 @@ mod tests {
         IncomingOp::parse(&RawValue::from_string(text.to_owned()).unwrap())
     }
 
-    // raw-api-errors-dev-server
+    // docs/protocol.md 2.1
     #[test]
     fn what_the_real_server_reads_is_read_and_what_it_refuses_is_refused() {
         assert_eq!(op("{}").unwrap().code, Code::None);

@@ -1,7 +1,7 @@
 //! Operations about steps that the app runs, and sleeps.
 
+use inngest::wire::limits;
 use serde_json::Value;
-use stephttp::wire::limits;
 
 use super::State;
 use super::apply::Applied;

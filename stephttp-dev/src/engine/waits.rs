@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use inngest::wire::limits;
 use serde_json::{Value, json};
-use stephttp::wire::limits;
 
 use super::State;
 use super::apply::Applied;

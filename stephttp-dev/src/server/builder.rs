@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
+use inngest::signature::SigningKey;
 use serde_json::Value;
-use stephttp::signature::SigningKey;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::DevServer;

@@ -1,4 +1,4 @@
-//! The API's answers: raw-api-errors-dev-server and PROTOCOL 3.
+//! The API's answers: docs/protocol.md 1 and 2.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -225,7 +225,7 @@ async fn runs_are_listed_the_latest_first() {
     assert_eq!(client.get("/api/v2/runs").await.json()["data"].as_array().unwrap().len(), 2);
 }
 
-// js-sleep
+// docs/protocol.md 1.1
 #[tokio::test]
 async fn any_origin_is_allowed() {
     let (_server, client) = server().await;

@@ -1,10 +1,10 @@
-//! With a signing key: raw-api-auth-signed-server and PROTOCOL 1.3.
+//! With a signing key: docs/protocol.md 1.2 and 1.3.
 
 use std::time::SystemTime;
 
 use http::Method;
+use inngest::signature::SigningKey;
 use serde_json::json;
-use stephttp::signature::SigningKey;
 use stephttp_dev::DevServer;
 
 use crate::support::*;
@@ -51,7 +51,7 @@ async fn calls_need_the_key_in_one_of_its_forms() {
     assert!(client.get("/v1/http/runs/x/output").await.text.contains("auth token"));
 }
 
-// raw-signed-event-body-binary
+// docs/protocol.md 1.3
 #[tokio::test]
 async fn re_entries_are_signed_over_the_raw_body() {
     let server = DevServer::builder().signing_key(format!("signkey-test-{KEY}")).start().await.unwrap();

@@ -217,7 +217,7 @@ fn instant(after: std::time::SystemTime, by: Duration) -> String {
     humantime::format_rfc3339_millis(after + by).to_string()
 }
 
-// PROTOCOL 14.9
+// docs/protocol.md 5.3
 #[tokio::test]
 async fn a_sleep_until_an_instant_can_end_half_a_second_early() {
     for (wanted, slept) in [(10_499, 10), (10_500, 11), (400, 0)] {
@@ -233,7 +233,7 @@ async fn a_sleep_until_an_instant_can_end_half_a_second_early() {
     }
 }
 
-// PROTOCOL 14.13
+// docs/protocol.md 7.3
 #[tokio::test]
 async fn retry_after_counts_from_the_beginning_of_the_second() {
     let server = DevServer::builder().clock(Clock::Manual).start().await.unwrap();

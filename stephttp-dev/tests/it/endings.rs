@@ -1,4 +1,4 @@
-//! Every way in which a run ends, or does not: PROTOCOL 2.4, 4.3 and 9.1.
+//! Every way in which a run ends, or does not: docs/protocol.md 4.1, 5.7 and 9.2.
 
 use serde_json::{Value, json};
 use stephttp_dev::{RunStatus, ViolationKind};
@@ -7,7 +7,8 @@ use crate::support::*;
 
 /// One answer to the re-entry after a sleep, and what comes of it.
 struct Row {
-    recording: &'static str,
+    /// For whoever reads a failure.
+    name: &'static str,
     answer: Answer,
     status: RunStatus,
     /// What the waiting client gets: status, content type and body.
@@ -18,11 +19,11 @@ struct Row {
 async fn check(row: Row) {
     let scene = Scene::new([sleep("s", "1s")], [row.answer]).await;
     let run = scene.server.wait_for_end(&scene.run_id).await;
-    assert_eq!(run.status, row.status, "{}", row.recording);
-    assert_eq!(scene.violations(), row.violations, "{}", row.recording);
+    assert_eq!(run.status, row.status, "{}", row.name);
+    assert_eq!(scene.violations(), row.violations, "{}", row.name);
     let got = scene.client.output(&scene.token).await;
     let client = (got.status, got.header("content-type"), got.text.clone());
-    assert_eq!(client, row.client, "{}", row.recording);
+    assert_eq!(client, row.client, "{}", row.name);
 }
 
 const JSON: &str = "application/json";
@@ -37,42 +38,42 @@ async fn a_bare_result_reaches_the_client_as_it_is() {
         .to_string();
     for row in [
         Row {
-            recording: "raw-reentry-runcomplete-object",
+            name: "reentry-runcomplete-object",
             answer: result(201, "plain body"),
             status: COMPLETED,
             client: (201, "text/plain", "plain body".to_owned()),
             violations: &[],
         },
         Row {
-            recording: "raw-reentry-object-runcomplete-500",
+            name: "reentry-object-runcomplete-500",
             answer: result(500, "oops"),
             status: COMPLETED,
             client: (500, "text/plain", "oops".to_owned()),
             violations: &[],
         },
         Row {
-            recording: "raw-reentry-object-runcomplete-status200-resp",
+            name: "reentry-object-runcomplete-status200-resp",
             answer: Answer::new(200, complete(404, "not there").to_string()),
             status: COMPLETED,
             client: (404, "text/plain", "not there".to_owned()),
             violations: &[],
         },
         Row {
-            recording: "raw-reentry-object-runcomplete-302",
+            name: "reentry-object-runcomplete-302",
             answer: result(302, ""),
             status: COMPLETED,
             client: (302, "text/plain", String::new()),
             violations: &[],
         },
         Row {
-            recording: "raw-reentry-object-plain-data-wrapper",
+            name: "reentry-object-plain-data-wrapper",
             answer: Answer::new(200, bare),
             status: COMPLETED,
             client: (418, "text/plain", "tea".to_owned()),
             violations: &[],
         },
         Row {
-            recording: "raw-reentry-500-noretry-object-output",
+            name: "reentry-500-noretry-object-output",
             answer: Answer::new(500, failed).no_retry(),
             status: FAILED,
             client: (503, "text/plain", "down".to_owned()),
@@ -92,35 +93,35 @@ async fn a_result_in_an_array_is_null_to_the_client() {
     let null = || (200, JSON, "null".to_owned());
     for row in [
         Row {
-            recording: "raw-reentry-runcomplete-array",
+            name: "reentry-runcomplete-array",
             answer: ops([complete(200, "x")]),
             status: COMPLETED,
             client: null(),
             violations: &[ViolationKind::ResultInArray],
         },
         Row {
-            recording: "raw-reentry-runcomplete-500",
+            name: "reentry-runcomplete-500",
             answer: ops([complete(500, "x")]),
             status: COMPLETED,
             client: null(),
             violations: &[ViolationKind::ResultInArray],
         },
         Row {
-            recording: "raw-reentry-syncruncomplete-404",
+            name: "reentry-syncruncomplete-404",
             answer: Answer::new(206, sync(404).to_string()),
             status: COMPLETED,
             client: null(),
             violations: &[ViolationKind::ResultInArray],
         },
         Row {
-            recording: "raw-reentry-syncruncomplete-500",
+            name: "reentry-syncruncomplete-500",
             answer: Answer::new(206, sync(500).to_string()),
             status: FAILED,
             client: null(),
             violations: &[ViolationKind::ResultInArray],
         },
         Row {
-            recording: "raw-reentry-step-then-complete-one-response",
+            name: "reentry-step-then-complete-one-response",
             answer: ops([step_run("b", 1), complete(200, "x")]),
             status: COMPLETED,
             client: null(),
@@ -136,56 +137,56 @@ async fn anything_else_ends_the_run_with_its_body_as_the_output() {
     let step = step_run("b", "B").to_string();
     for row in [
         Row {
-            recording: "raw-reentry-plain-200 (201)",
+            name: "reentry-plain-200 (201)",
             answer: Answer::new(201, "plain").with("content-type", "text/plain"),
             status: COMPLETED,
             client: (200, JSON, "plain".to_owned()),
             violations: &[ViolationKind::PlainAnswer],
         },
         Row {
-            recording: "raw-reentry-plain-200-json-array",
+            name: "reentry-plain-200-json-array",
             answer: Answer::new(200, "[1,2,3]"),
             status: COMPLETED,
             client: (200, JSON, "[1,2,3]".to_owned()),
             violations: &[ViolationKind::PlainAnswer],
         },
         Row {
-            recording: "raw-reentry-plain-empty-200",
+            name: "reentry-plain-empty-200",
             answer: Answer::new(200, ""),
             status: COMPLETED,
             client: (200, JSON, String::new()),
             violations: &[ViolationKind::PlainAnswer],
         },
         Row {
-            recording: "raw-reentry-object-steprun",
+            name: "reentry-object-steprun",
             answer: Answer::new(206, step.clone()),
             status: COMPLETED,
             client: (200, JSON, step),
             violations: &[ViolationKind::PlainAnswer],
         },
         Row {
-            recording: "raw-reentry-400-noretry-true",
+            name: "reentry-400-noretry-true",
             answer: Answer::new(400, r#"{"message":"bad"}"#).no_retry(),
             status: FAILED,
             client: (200, JSON, r#"{"message":"bad"}"#.to_owned()),
             violations: &[ViolationKind::PlainAnswer],
         },
         Row {
-            recording: "raw-reentry-no-sdk-header-200",
+            name: "reentry-no-sdk-header-200",
             answer: result(200, "x").without("x-inngest-sdk"),
             status: COMPLETED,
             client: (200, JSON, complete(200, "x").to_string()),
             violations: &[ViolationKind::MissingSdkHeader],
         },
         Row {
-            recording: "an unknown operation",
+            name: "an unknown operation",
             answer: Answer::new(206, r#"[{"id":"x","op":"Bogus"}]"#),
             status: COMPLETED,
             client: (200, JSON, r#"[{"id":"x","op":"Bogus"}]"#.to_owned()),
             violations: &[ViolationKind::UnknownOp],
         },
         Row {
-            recording: "an operation that is not supported",
+            name: "an operation that is not supported",
             answer: Answer::new(206, r#"[{"id":"x","op":"DeferAdd"}]"#),
             status: COMPLETED,
             client: (200, JSON, r#"[{"id":"x","op":"DeferAdd"}]"#.to_owned()),
@@ -196,7 +197,7 @@ async fn anything_else_ends_the_run_with_its_body_as_the_output() {
     }
 }
 
-// raw-reentry-no-sdk-header-502
+// docs/protocol.md 4.1
 #[tokio::test]
 async fn a_proxys_error_completes_the_run() {
     let answer =
@@ -228,7 +229,7 @@ async fn a_result_that_cannot_be_read_is_sent_raw() {
     }
 }
 
-// raw-sync-complete-*: the status decides, and the client gets the body alone
+// docs/protocol.md 5.2 and 9.2: the status decides, and the client gets the body alone
 #[tokio::test]
 async fn a_run_ends_with_a_checkpoint() {
     use ViolationKind::{BodyNotString, HeaderNotString, MissingResult, MissingStatus};
@@ -259,7 +260,7 @@ async fn a_run_ends_with_a_checkpoint() {
     }
 }
 
-// raw-api-errors-dev-server: RunComplete via /steps; raw-checkpoint-syncruncomplete
+// docs/protocol.md 5.2: RunComplete by /steps, and SyncRunComplete
 #[tokio::test]
 async fn a_run_ends_with_a_later_checkpoint() {
     let scene = Scene::new([step_run("a", 1)], [result(200, "")]).await;
@@ -277,7 +278,7 @@ async fn a_run_ends_with_a_later_checkpoint() {
     assert_eq!((run.status, run.output.as_str()), (COMPLETED, ""));
 }
 
-// raw-checkpoint-steperror-and-complete, raw-checkpoint-stepfailed-and-complete
+// docs/protocol.md 5.2
 #[tokio::test]
 async fn a_failed_step_and_the_result_in_one_call_end_the_run() {
     for failed in [step_error("e"), step_failed("e")] {
@@ -290,7 +291,7 @@ async fn a_failed_step_and_the_result_in_one_call_end_the_run() {
     }
 }
 
-// raw-reentry-empty-array
+// docs/protocol.md 4.5
 #[tokio::test]
 async fn an_empty_array_leaves_the_run_hanging() {
     let none = json!([{"id": hash("x"), "op": "None"}]).to_string();
@@ -302,7 +303,7 @@ async fn an_empty_array_leaves_the_run_hanging() {
     }
 }
 
-// raw-reentry-array-leading-space
+// docs/protocol.md 4.1
 #[tokio::test]
 async fn white_space_before_an_array_does_not_matter() {
     let answer = Answer::new(206, format!(" \n{}", json!([step_run("b", 1)])));
@@ -312,7 +313,7 @@ async fn white_space_before_an_array_does_not_matter() {
     scene.server.assert_no_violations();
 }
 
-// raw-request-version-absent
+// docs/protocol.md 3.6
 #[tokio::test]
 async fn the_answers_version_replaces_the_runs() {
     let app = App::answering([

@@ -17,7 +17,7 @@ async fn waiting(opts: Value) -> Scene {
     Scene::held([wait_op("wait", opts)], [result(200, "x")]).await
 }
 
-// js-wait-event-received
+// docs/protocol.md 5.4
 #[tokio::test]
 async fn an_event_that_matches_is_the_steps_value() {
     let scene = Scene::held(
@@ -49,7 +49,7 @@ async fn an_event_that_matches_is_the_steps_value() {
     scene.server.assert_no_violations();
 }
 
-// js-wait-event-received: the value in `/actions` is bare, with its keys sorted
+// docs/protocol.md 6.2: the value in `/actions` is bare, with its keys sorted
 #[tokio::test]
 async fn the_state_shows_the_bare_event() {
     let scene = Scene::held(
@@ -65,7 +65,7 @@ async fn the_state_shows_the_bare_event() {
     assert_eq!(state.text, format!("{{\"{}\":{event}}}\n", hash("wait")));
 }
 
-// raw-wait-event-opts-event, js-wait-event-timeout
+// docs/protocol.md 5.4 and 6.2
 #[tokio::test]
 async fn a_wait_times_out_to_null() {
     let scene = waiting(json!({"event": "test/never", "timeout": "2s"})).await;
@@ -123,7 +123,7 @@ async fn comparing_with_the_runs_own_event_in_a_checkpoint_crashes_the_server() 
     assert_eq!(kinds(&server), [ViolationKind::EventInExpression]);
 }
 
-// raw-wait-event-bad-expression
+// docs/protocol.md 5.4
 #[tokio::test]
 async fn a_bad_expression_in_a_checkpoint_is_lost() {
     let scene = waiting(json!({"event": "e", "timeout": "2s", "if": "this is not cel ((("})).await;
@@ -195,7 +195,7 @@ async fn a_cancelled_run_waits_no_more() {
     assert_eq!(scene.client.actions(&scene.run_id).await.status, 410);
 }
 
-// js-send-event: an array; a seed makes the ids, and the same ids are not delivered again
+// docs/protocol.md 5.4: an array; a seed makes the ids, and the same ids are not delivered again
 #[tokio::test]
 async fn a_seed_makes_ids_and_what_has_come_is_not_delivered_again() {
     let scene = waiting(json!({"event": "test/sent", "timeout": "1h"})).await;
@@ -258,7 +258,7 @@ async fn what_is_no_event_is_refused() {
     assert_eq!((got.status, got.json()["ids"].as_array().unwrap().len()), (400, 5_000));
 }
 
-// js-signed-send-event
+// docs/protocol.md 1.2
 #[tokio::test]
 async fn an_event_key_is_asked_for_when_there_is_one() {
     let server = DevServer::builder().event_key("right").signing_key("00ff").start().await.unwrap();

@@ -31,7 +31,7 @@ async fn asks(op: Value, retries: u32) -> (Scene, Value) {
     Scene::until_there_is(server, &id, retries, [planned_discovery()], vec![op]).await
 }
 
-// js-async-step-fetch
+// docs/protocol.md 5.5
 #[tokio::test]
 async fn the_server_makes_the_request_and_keeps_what_comes() {
     for status in [200, 503] {
@@ -83,7 +83,7 @@ async fn a_call_that_fails_is_tried_again_and_then_an_error() {
     scene.server.assert_no_violations();
 }
 
-// js-async-ai-infer
+// docs/protocol.md 5.5
 #[tokio::test]
 async fn an_ai_call_gives_the_providers_json() {
     let other = third_party(200, r#"{"choices":[{"message":{"content":"hello"}}]}"#).await;
@@ -116,7 +116,7 @@ async fn an_ai_call_that_is_refused_gives_the_providers_answer_as_an_error() {
     }
 }
 
-// js-step-fetch
+// docs/protocol.md 5.8
 #[tokio::test]
 async fn at_a_checkpoint_this_machine_is_refused_and_the_run_hangs() {
     let other = third_party(200, "{}").await;
@@ -128,7 +128,7 @@ async fn at_a_checkpoint_this_machine_is_refused_and_the_run_hangs() {
     assert_eq!(scene.violations(), [ViolationKind::LostOperation]);
 }
 
-// js-step-fetch-error, go-ai-infer: without retries the error is kept
+// docs/protocol.md 5.5: without retries the error is kept
 #[tokio::test]
 async fn at_a_checkpoint_without_retries_the_error_is_kept() {
     let other = third_party(200, "{}").await;

@@ -20,7 +20,7 @@ async fn state_after(server: DevServer, op: Value) -> (Scene, Value) {
     Scene::until_there_is(server, "inv", 3, [op], Vec::new()).await
 }
 
-// js-invoke-ref
+// docs/protocol.md 5.6
 #[tokio::test]
 async fn a_stand_in_function_gives_its_result() {
     let server = DevServer::start().await.unwrap();
@@ -32,7 +32,7 @@ async fn a_stand_in_function_gives_its_result() {
     scene.server.assert_no_violations();
 }
 
-// js-invoke-ref-error
+// docs/protocol.md 5.6
 #[tokio::test]
 async fn a_function_that_fails_gives_its_error() {
     let builder = DevServer::builder()
@@ -51,7 +51,7 @@ async fn a_function_that_fails_gives_its_error() {
     }
 }
 
-// js-invoke-missing, raw-invoke-op
+// docs/protocol.md 5.6
 #[tokio::test]
 async fn a_function_that_nobody_knows_is_an_error() {
     let (scene, value) =

@@ -1,4 +1,4 @@
-//! What comes when a run is over, and what comes twice: PROTOCOL 14.2, 14.4, 14.12 and 14.14.
+//! What comes when a run is over, and what comes twice: docs/protocol.md 2.3, 2.6, 3.4 and 4.3.
 
 use std::sync::Arc;
 
@@ -253,7 +253,7 @@ async fn a_re_entry_can_come_once_more_after_its_answer() {
     scene.server.assert_no_violations();
 }
 
-// PROTOCOL 14.8
+// docs/protocol.md 3.1
 #[tokio::test]
 async fn a_request_without_a_content_type_comes_back_as_json() {
     for body in ["", "eA=="] {

@@ -6,7 +6,7 @@ use stephttp_dev::{Call, DevServer, RunStatus, StepStatus};
 
 use crate::support::*;
 
-// raw-reentry-runcomplete-object, js-sleep
+// docs/protocol.md 4.2
 #[tokio::test]
 async fn a_run_sleeps_is_re_entered_and_ends() {
     let steps = [step_run("before", "A"), sleep("zzz", "2h")];
@@ -33,7 +33,7 @@ async fn a_run_sleeps_is_re_entered_and_ends() {
     scene.server.assert_no_violations();
 }
 
-// js-sleep: every header of a re-entry, and no other
+// docs/protocol.md 3.2: every header of a re-entry, and no other
 #[tokio::test]
 async fn a_re_entry_carries_exactly_the_headers_of_the_protocol() {
     let scene = Scene::new([sleep("s", "1s")], [result(200, "")]).await;
@@ -66,7 +66,7 @@ async fn a_re_entry_carries_exactly_the_headers_of_the_protocol() {
     assert!(ulid::Ulid::from_string(seen[0].header("x-request-id").unwrap()).is_ok());
 }
 
-// raw-event-body-binary, raw-event-method-get-query
+// docs/protocol.md 3.1
 #[tokio::test]
 async fn method_query_content_type_and_body_are_restored() {
     let app = App::answering([result(200, "")]).await;
@@ -89,7 +89,7 @@ async fn method_query_content_type_and_body_are_restored() {
     scene.server.assert_no_violations();
 }
 
-// raw-event-body-base64-other-event-name
+// docs/protocol.md 3.1
 #[tokio::test]
 async fn nothing_is_restored_for_an_event_of_another_name() {
     let app = App::answering([result(200, "")]).await;
@@ -121,7 +121,7 @@ async fn an_unsaid_content_type_becomes_json() {
     assert_eq!(scene.app.seen()[0].header("content-type"), Some("application/json"));
 }
 
-// raw-reentry-http-redirect-303
+// docs/protocol.md 3.2
 #[tokio::test]
 async fn redirects_are_followed_with_the_same_method_and_body() {
     let moved = Answer::new(303, "").with("location", "/moved?x=1");
@@ -143,7 +143,7 @@ async fn redirects_are_followed_with_the_same_method_and_body() {
     scene.server.assert_no_violations();
 }
 
-// raw-sleep-forms; PROTOCOL 5.2
+// docs/protocol.md 5.3 and 6.2
 #[tokio::test]
 async fn state_is_there_while_the_run_goes_on_and_gone_afterwards() {
     let server = DevServer::builder().clock(stephttp_dev::Clock::Manual).start().await.unwrap();
@@ -174,7 +174,7 @@ async fn state_is_there_while_the_run_goes_on_and_gone_afterwards() {
     assert_eq!(client.get(&format!("/v0/runs/{run_id}/batch")).await.status, 410);
 }
 
-// PROTOCOL 2.7: several steps in one re-entry
+// docs/protocol.md 2.6: several steps in one re-entry
 #[tokio::test]
 async fn a_re_entry_saves_steps_while_it_goes_on() {
     let server = DevServer::start().await.unwrap();
@@ -202,7 +202,7 @@ async fn a_re_entry_saves_steps_while_it_goes_on() {
     server.assert_no_violations();
 }
 
-// raw-checkpoint-discovery-request
+// docs/protocol.md 5.2
 #[tokio::test]
 async fn a_discovery_request_hands_over_at_once() {
     let request = json!({"id": hash("discover"), "op": "DiscoveryRequest"});
@@ -213,7 +213,7 @@ async fn a_discovery_request_hands_over_at_once() {
     scene.server.assert_no_violations();
 }
 
-// raw-cancel-run
+// docs/protocol.md 9.4
 #[tokio::test]
 async fn a_cancelled_run_does_nothing_more() {
     let server = DevServer::builder().clock(stephttp_dev::Clock::Manual).start().await.unwrap();

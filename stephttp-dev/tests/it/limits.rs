@@ -1,4 +1,4 @@
-//! What the server drops silently: PROTOCOL 10.
+//! What the server drops silently: docs/protocol.md 10.
 
 use serde_json::{Value, json};
 use stephttp_dev::{RunStatus, ViolationKind};
@@ -11,7 +11,7 @@ fn big(id: &str, bytes: usize) -> Value {
     step_run(id, "x".repeat(bytes))
 }
 
-// raw-api-errors-dev-server: new run body >4MiB
+// docs/protocol.md 2.1
 #[tokio::test]
 async fn a_first_call_over_4_mib_is_refused() {
     let scene = Scene::new([], [result(200, "")]).await;
@@ -55,7 +55,7 @@ async fn state_over_32_mib_is_dropped() {
     assert_eq!(scene.violations(), [ViolationKind::TooLarge]);
 }
 
-// js-big-response, js-big-async-step
+// docs/protocol.md 4.1
 #[tokio::test]
 async fn an_answer_that_is_too_large_completes_the_run_with_nothing() {
     let too_large = [result(200, &"x".repeat(8 * MIB)), ops([big("a", 4 * MIB)])];

@@ -1,4 +1,4 @@
-//! Numbers, which the server keeps as floats: PROTOCOL 14.1.
+//! Numbers, which the server keeps as floats: docs/protocol.md 6.3.
 
 use serde_json::value::RawValue;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Several things outstanding at once: PROTOCOL 7 and 2.7.
+//! Several things outstanding at once: docs/protocol.md 8.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ fn targets(app: &App) -> Vec<Option<String>> {
     app.seen().iter().map(|reentry| reentry.step().map(str::to_owned)).collect()
 }
 
-// raw-parallel-planned-v2: planned by a checkpoint, so a discovery after each
+// docs/protocol.md 8.1: planned by a checkpoint, so a discovery after each
 #[tokio::test]
 async fn steps_planned_by_a_checkpoint_are_not_known_to_belong_together() {
     let server = DevServer::start().await.unwrap();
@@ -66,7 +66,7 @@ async fn steps_planned_by_a_checkpoint_are_not_known_to_belong_together() {
     server.assert_no_violations();
 }
 
-// raw-reentry-stepplanned-array-two: planned in a re-entry, so one discovery after both
+// docs/protocol.md 8.1: planned in a re-entry, so one discovery after both
 #[tokio::test]
 async fn steps_planned_in_a_re_entry_are_waited_for_together() {
     let app = planner(&["p1", "p2"], |reentry| match reentry.n {
@@ -83,7 +83,7 @@ async fn steps_planned_in_a_re_entry_are_waited_for_together() {
     scene.server.assert_no_violations();
 }
 
-// js-parallel-slow-one: reporting what is open again makes the rest belong together
+// docs/protocol.md 8.1: reporting what is open again makes the rest belong together
 #[tokio::test]
 async fn what_a_discovery_reports_again_is_waited_for_together() {
     let server = Arc::new(DevServer::start().await.unwrap());
@@ -113,7 +113,7 @@ async fn what_a_discovery_reports_again_is_waited_for_together() {
     server.assert_no_violations();
 }
 
-// raw-reentry-stepplanned-single, raw-checkpoint-stepplanned-single
+// docs/protocol.md 8.2
 #[tokio::test]
 async fn a_single_step_can_be_planned() {
     for first in [sleep("s", "1s"), planned("b")] {
@@ -129,7 +129,7 @@ async fn a_single_step_can_be_planned() {
     }
 }
 
-// raw-reentry-two-stepruns: two finished steps, two re-entries, and planning forced
+// docs/protocol.md 8.1: two finished steps, two re-entries, and planning forced
 #[tokio::test]
 async fn two_finished_steps_in_one_answer_are_two_re_entries() {
     let both = Arc::new(Barrier::new(2));
@@ -153,7 +153,7 @@ async fn two_finished_steps_in_one_answer_are_two_re_entries() {
     scene.server.assert_no_violations();
 }
 
-// raw-reentry-steprun-and-sleep: one re-entry, after the sleep
+// docs/protocol.md 8.1: one re-entry, after the sleep
 #[tokio::test]
 async fn a_step_beside_a_sleep_waits_for_it() {
     let scene =
@@ -165,7 +165,7 @@ async fn a_step_beside_a_sleep_waits_for_it() {
     scene.server.assert_no_violations();
 }
 
-// PROTOCOL 2.7: two waits planned together
+// docs/protocol.md 8.1: two waits planned together
 #[tokio::test]
 async fn each_of_two_waits_is_re_entered_for() {
     for open in ["[]".to_owned(), json!([sleep("late", "6s")]).to_string()] {
@@ -189,7 +189,7 @@ async fn a_result_at_the_first_of_two_waits_drops_the_second() {
     scene.server.assert_no_violations();
 }
 
-// PROTOCOL 2.7: "two sleeps ending in the same instant": both re-entries are under way at once, and both sleeps are over
+// docs/protocol.md 8.1: two sleeps end in one instant. Both re-entries are under way at once, and both sleeps are over
 #[tokio::test]
 async fn sleeps_that_end_in_one_instant_are_dispatched_at_once() {
     let server = DevServer::start().await.unwrap();
@@ -224,7 +224,7 @@ async fn sleeps_that_end_in_one_instant_are_dispatched_at_once() {
     server.assert_no_violations();
 }
 
-// raw-parallel-planned-slow: a result while a sibling is executing
+// docs/protocol.md 8.1: a result while a sibling is executing
 #[tokio::test]
 async fn a_result_while_a_sibling_runs_ends_the_run_and_is_nobodys_mistake() {
     let slow = Arc::new(tokio::sync::Notify::new());
@@ -255,7 +255,7 @@ async fn a_result_while_a_sibling_runs_ends_the_run_and_is_nobodys_mistake() {
     server.assert_no_violations();
 }
 
-// js-parallel-slow-two: a discovery runs what its planned re-entry is running
+// docs/protocol.md 8.2: a discovery runs what its planned re-entry is running
 #[tokio::test]
 async fn a_step_that_runs_twice_is_noted() {
     let app = planner(&["p1", "p2"], |reentry| match reentry.n {

@@ -48,7 +48,7 @@ async fn a_racing_sleep_calls_the_app_at_once() {
     scene.server.assert_no_violations();
 }
 
-// The first request's operations are not known to belong together: PROTOCOL 2.7
+// The first request's operations are not known to belong together: docs/protocol.md 8.1
 #[tokio::test]
 async fn sleeps_of_a_checkpoint_each_call_the_app() {
     let app = App::answering([ops([sleep("b", "2h")]), result(200, "x")]).await;
@@ -134,7 +134,7 @@ async fn the_reported_step_decides_after_success_and_its_plan_after_failure() {
     }
 }
 
-// Read in the server's source, and against js-parallel-in-async: one discovery for a group, without the force flag
+// Read in the server's source, and as recorded (docs/protocol.md 8.1): one discovery for a group, without the force flag
 #[tokio::test]
 async fn planning_is_forced_until_the_group_has_ended() {
     let app = App::start(|reentry: Reentry| async move {

@@ -1,4 +1,4 @@
-//! How often what fails is tried, and when: PROTOCOL 6.
+//! How often what fails is tried, and when: docs/protocol.md 7.
 
 use std::time::{Duration, SystemTime};
 
@@ -33,7 +33,7 @@ fn waits(server: &DevServer) -> Vec<u64> {
     server.dispatches().iter().map(|dispatch| since(dispatch.at)).collect()
 }
 
-// raw-retries-0, -1, -3, --1 and -absent: the first attempt was in the first request
+// docs/protocol.md 7.1: the first attempt was in the first request
 #[tokio::test]
 async fn a_step_that_failed_in_the_first_request_has_its_retries_and_then_its_error() {
     for (retries, expected) in [(json!(0), 0), (json!(1), 1), (json!(3), 3), (json!(-1), 4), (json!(null), 0)]
@@ -52,7 +52,7 @@ async fn a_step_that_failed_in_the_first_request_has_its_retries_and_then_its_er
     }
 }
 
-// raw-retries-1: one job for the retries, a new one after the error was stored
+// docs/protocol.md 7.1: one job for the retries, a new one after the error was stored
 #[tokio::test]
 async fn retries_are_one_job() {
     let answers = vec![ops([step_error("e")]), ops([step_error("e")]), result(200, "")];
@@ -67,7 +67,7 @@ async fn retries_are_one_job() {
     assert_eq!(generations(&scene), [1, 2, 1]);
 }
 
-// raw-reentry-steperror-retry, with retries 3
+// docs/protocol.md 7.1
 #[tokio::test]
 async fn a_step_that_fails_in_a_re_entry_has_one_attempt_more_than_retries() {
     let mut answers = vec![ops([step_error("e")]); 4];
@@ -89,7 +89,7 @@ async fn the_first_retry_of_a_first_request_comes_after_five_seconds() {
     scene.server.assert_no_violations();
 }
 
-// raw-reentry-stepfailed, raw-reentry-steperror-noretry-header, raw-checkpoint-stepfailed
+// docs/protocol.md 7.4
 #[tokio::test]
 async fn a_final_failure_is_not_retried() {
     for answer in [ops([step_failed("e")]), ops([step_error("e")]).no_retry()] {
@@ -104,7 +104,7 @@ async fn a_final_failure_is_not_retried() {
     assert_eq!((generations(&scene), waits(&scene.server)), (vec![1], vec![0]));
 }
 
-// raw-reentry-steperror-retry-after-header, -date; raw-reentry-500-retry-after. Up to a second early: PROTOCOL 14.13
+// docs/protocol.md 7.3: up to a second early
 #[tokio::test]
 async fn retry_after_counts_for_a_failed_step_only() {
     let later = humantime_date(Duration::from_secs(3_600));
@@ -123,10 +123,10 @@ async fn retry_after_counts_for_a_failed_step_only() {
 }
 
 fn humantime_date(from_now: Duration) -> String {
-    stephttp::wire::duration::format_instant(SystemTime::now() + from_now)
+    inngest::wire::duration::format_instant(SystemTime::now() + from_now)
 }
 
-// raw-reentry-500-no-header, raw-reentry-404-plain
+// docs/protocol.md 4.5
 #[tokio::test]
 async fn a_failure_without_no_retry_at_the_last_attempt_hangs_the_run() {
     for (retries, expected) in [(0, 1), (1, 2), (3, 4)] {
@@ -140,7 +140,7 @@ async fn a_failure_without_no_retry_at_the_last_attempt_hangs_the_run() {
     }
 }
 
-// raw-reentry-500-give-up-by-generation
+// docs/protocol.md 3.3
 #[tokio::test]
 async fn an_sdk_can_give_up_by_the_generation() {
     let body = json!({"data": {"status": 500, "headers": {}, "body": "gave up"}}).to_string();
@@ -163,7 +163,7 @@ async fn an_sdk_can_give_up_by_the_generation() {
     scene.server.assert_no_violations();
 }
 
-// raw-reentry-direct-connection-refused
+// docs/protocol.md 4.1
 #[tokio::test]
 async fn an_app_that_is_not_there_is_tried_again() {
     let server = DevServer::builder().retry_interval(Duration::from_secs(2)).start().await.unwrap();
@@ -180,7 +180,7 @@ async fn an_app_that_is_not_there_is_tried_again() {
     assert_eq!(kinds(&server), [ViolationKind::RunHangs]);
 }
 
-// PROTOCOL 4.2: an unreadable duration in an answer is an error that is retried
+// docs/protocol.md 4.1: an unreadable duration in an answer is an error that is retried
 #[tokio::test]
 async fn a_sleep_that_cannot_be_read_is_an_error() {
     let scene = run(json!(3), sleep("s", "1s"), vec![ops([sleep("t", "soon")]), result(200, "")]).await;
@@ -194,7 +194,7 @@ async fn a_sleep_that_cannot_be_read_is_an_error() {
     assert_eq!(scene.violations(), [ViolationKind::BadSleep]);
 }
 
-// raw-reentry-runfn-steperror-complete-id: never ends
+// docs/protocol.md 7.4: never ends
 #[tokio::test]
 async fn a_failure_under_the_results_id_is_noted() {
     let scene = run(json!(0), sleep("s", "1s"), vec![ops([step_failed("complete")]), result(200, "")]).await;
@@ -202,7 +202,7 @@ async fn a_failure_under_the_results_id_is_noted() {
     assert_eq!(scene.violations(), [ViolationKind::ReservedStepId]);
 }
 
-// PROTOCOL 2.7: saved steps stay while the job is retried
+// docs/protocol.md 2.6: saved steps stay while the job is retried
 #[tokio::test]
 async fn steps_saved_before_a_failure_stay() {
     let server = DevServer::start().await.unwrap();

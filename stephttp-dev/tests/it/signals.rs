@@ -12,7 +12,7 @@ fn wait_op(id: &str, signal: &str, conflict: &str) -> Value {
     op_with("WaitForSignal", id, json!({"signal": signal, "timeout": "30s", "conflict": conflict}))
 }
 
-// js-wait-signal-received
+// docs/protocol.md 5.4 and 6.2
 #[tokio::test]
 async fn a_signal_is_the_steps_value() {
     let answers = [ops([sleep("long", "9h")]), result(200, "x")];
@@ -36,7 +36,7 @@ async fn a_signal_is_the_steps_value() {
     scene.server.assert_no_violations();
 }
 
-// js-send-signal, raw-waitforsignal-op-timeout
+// docs/protocol.md 5.4
 #[tokio::test]
 async fn a_wait_for_a_signal_times_out_to_null() {
     let scene = Scene::new([wait_op("ws", "sig-raw", "fail")], [result(200, "x")]).await;

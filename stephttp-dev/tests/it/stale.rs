@@ -1,4 +1,4 @@
-//! Dispatches that are superseded or come twice: PROTOCOL 2.7.
+//! Dispatches that are superseded or come twice: docs/protocol.md 2.6.
 
 use std::sync::Arc;
 

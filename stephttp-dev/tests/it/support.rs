@@ -7,8 +7,8 @@ use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::response::Response;
 use http::{HeaderMap, Method};
+use inngest::wire::StepHash;
 use serde_json::{Value, json};
-use stephttp::wire::StepHash;
 use stephttp_dev::{DevServer, ViolationKind};
 
 /// A re-entry as the app sees it.

@@ -1,6 +1,6 @@
 //! What only the compiler knows: whether types are extractors, answers, and the same in a re-entry.
 //!
-//! Each check is a call of a function in `stephttp::__private` with the user's type, in a closure that is never
+//! Each check is a call of a function in `inngest::__private` with the user's type, in a closure that is never
 //! called. Its bound fails with words of ours, at the type.
 
 use proc_macro2::{Span, TokenStream};

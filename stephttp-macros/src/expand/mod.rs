@@ -101,7 +101,7 @@ fn api_fn_impl(endpoint: &Endpoint) -> TokenStream {
     }
 }
 
-/// Hands the function to `stephttp::registered()`, with the place to name when two functions have one id.
+/// Hands the function to `inngest::registered()`, with the place to name when two functions have one id.
 fn registration(endpoint: &Endpoint) -> TokenStream {
     let Endpoint { krate, cfgs, sig, .. } = endpoint;
     let name = &sig.ident;

@@ -9,9 +9,9 @@ pub use inventory;
 
 pub use self::async_response::{custom_response, redirect_url};
 pub use self::probe::Probe;
-use crate::function::{ApiFn, Registration, StepKind, StepMeta};
+use crate::function::{ApiFn, Registration, StepId, StepKind, StepMeta};
 use crate::run;
-use crate::step::{Step, StepId};
+use crate::step::Step;
 use crate::wire::StepHash;
 
 /// Tells the request's run which function it is in.

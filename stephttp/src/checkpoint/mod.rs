@@ -1,95 +1,27 @@
-//! Delivering operations to Inngest, apart from the handler that they came from.
-//!
-//! - [`Ledger`] is a run's account with Inngest: what it was told, one call at a time;
-//! - [`Backlog`] bounds what the whole process holds;
-//! - [`Deliveries`] counts what is under way and remembers what was lost.
+//! Sending one run's operations to Inngest: which of them when, and in which call.
 
-mod backlog;
-mod deliveries;
-mod error;
-mod in_flight;
-mod kept_responses;
 mod payload;
 
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::StatusCode;
 use serde::de::IgnoredAny;
-use tokio::task::JoinHandle;
-
-pub(crate) use backlog::Backlog;
-pub(crate) use deliveries::Deliveries;
-pub use deliveries::Undelivered;
-pub(crate) use error::DeliveryError;
-pub(crate) use kept_responses::KeptResponse;
 
 use crate::client::{NoState, Patience};
+use crate::delivery::{DeliveryError, Report};
 use crate::function::RunOutput;
+use crate::journal::{Outstanding, Stale};
 use crate::middleware::CheckpointCall;
-use crate::run::{HookedCheckpoint, Outstanding, Run, Stopped};
-use crate::wire::duration::millis;
-use crate::wire::{ApiResult, CheckpointRun, OpCode};
+use crate::run::{HookedCheckpoint, Run};
+use crate::wire::{ApiResult, CheckpointRun, OpCode, RunId};
 
 /// How long a handler waits for room in the backlog before what its own run has gathered is sent to make room, rather than with the run's end.
 const WAIT_BEFORE_SENDING: Duration = Duration::from_millis(100);
 
-/// How long operations gather, at least, before they are sent again.
-const WAIT_AFTER_FAILURE: Duration = Duration::from_millis(500);
-
 /// What a finished run takes besides its steps' operations while it waits to be reported, about.
 const FINISHED_RUN_BYTES: usize = 4 * 1024;
-
-/// A run's account with Inngest.
-#[derive(Debug, Default)]
-pub(crate) struct Ledger {
-    /// What the run's creation was answered with. Locked during calls: one is in flight at a time.
-    created: tokio::sync::Mutex<Option<CheckpointRun>>,
-    /// A task is sending what gathers.
-    sending: AtomicBool,
-    /// The last call that nobody waited for has failed.
-    failing: AtomicBool,
-    /// Bytes that the backlog holds for this run.
-    charged: AtomicUsize,
-    /// The run's operations were dropped.
-    dropped: AtomicBool,
-    /// Creating the run has failed, and may have succeeded for all that.
-    may_exist: AtomicBool,
-    /// When the run may have been handed over by a call whose answer did not come. In milliseconds since the epoch; 0: it
-    /// was not.
-    handed_over_at: AtomicU64,
-}
-
-impl Ledger {
-    pub(crate) fn charge(&self, backlog: &Backlog, bytes: usize) {
-        self.charged.fetch_add(bytes, Ordering::Relaxed);
-        backlog.add(bytes);
-    }
-
-    /// Gives back up to a number of bytes: not all that is sent was charged.
-    pub(crate) fn release(&self, backlog: &Backlog, most: usize) {
-        let left = |charged: usize| Some(charged.saturating_sub(most));
-        let charged =
-            self.charged.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).unwrap_or_default();
-        match charged.min(most) {
-            0 => {}
-            bytes => backlog.remove(bytes),
-        }
-    }
-
-    fn may_exist(&self) -> bool {
-        self.may_exist.load(Ordering::Relaxed)
-    }
-
-    fn handed_over_at(&self) -> Option<u64> {
-        Some(self.handed_over_at.load(Ordering::Relaxed)).filter(|at| *at > 0)
-    }
-
-    pub(crate) fn is_dropped(&self) -> bool {
-        self.dropped.load(Ordering::Relaxed)
-    }
-}
 
 /// Which operations a call takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,258 +32,252 @@ enum Batch {
     All,
 }
 
-impl Run {
-    /// Runs after the time in which operations gather.
-    pub(crate) fn linger(&self) -> tokio::time::Sleep {
-        let linger = self.shared().map_or(Duration::ZERO, |shared| shared.settings().linger);
-        let failing = self.ledger.failing.load(Ordering::Relaxed);
-        tokio::time::sleep(if failing { linger.max(WAIT_AFTER_FAILURE) } else { linger })
+/// Begins to send what has gathered, if nobody does.
+pub(crate) fn checkpoint_in_background(run: &Arc<Run>) {
+    if !run.ledger.begin_to_send() {
+        return;
     }
-
-    /// Runs a future in a task that [`Provider::wait`](crate::Provider::wait) waits for.
-    pub(crate) fn in_background<T: Send + 'static>(
-        self: Arc<Self>,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> Option<JoinHandle<T>> {
-        let shared = self.shared()?.clone();
-        shared.deliveries().spawn(self.id(), work)
-    }
-
-    /// Begins to send what has gathered, if nobody does.
-    pub(crate) fn checkpoint_in_background(self: &Arc<Self>) {
-        if self.ledger.sending.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let run = self.clone();
-        self.clone().in_background(async move {
-            let mut outcome = Ok(());
-            while outcome.is_ok() && run.has_unsent_finished() {
-                outcome = run.send(Batch::Finished, Patience::Once).await;
-            }
-            run.ledger.sending.store(false, Ordering::Release);
-            run.ledger.failing.store(outcome.is_err(), Ordering::Relaxed);
-            match outcome {
-                // Something may have gathered just before the flag was lowered.
-                Ok(()) if run.has_unsent_finished() => run.checkpoint_in_background(),
-                Ok(()) => {}
-                // Tried again after a while, and at the latest when the handler ends.
-                Err(error) => {
-                    // A step may have ended meanwhile that found this task at work still.
-                    run.saved(true);
-                    run.notice_failed_checkpoint();
-                    tracing::debug!(run_id = %run.id(), error = error.report(), "a checkpoint failed");
-                }
-            }
-        });
-    }
-
-    /// Sends everything that has not been sent.
-    pub(crate) async fn checkpoint(&self, patience: Patience) -> Result<(), DeliveryError> {
-        self.send(Batch::All, patience).await
-    }
-
-    /// Waits until the process holds less that Inngest has not taken. When that takes too long, this run's operations
-    /// are dropped, so that its client is answered; the loss is reported.
-    pub(crate) async fn make_room(self: Arc<Self>) {
-        let Some(shared) = self.shared() else { return };
-        let most = shared.settings().backlog_wait;
-        let room = |patience| tokio::time::timeout(patience, shared.backlog().has_room());
-        // When others have waited in vain for as long, so would this run.
-        if shared.backlog().is_stuck(most) {
-            return self.drop_operations();
-        }
-        if room(WAIT_BEFORE_SENDING.min(most)).await.is_ok() {
-            return;
-        }
-        // What holds the room may be the operations of runs that wait for it themselves.
-        self.checkpoint_in_background();
-        if room(most).await.is_err() {
-            self.drop_operations();
-        }
-    }
-
-    fn drop_operations(&self) {
-        self.ledger.dropped.store(true, Ordering::Relaxed);
-        drop(self.take_unsent());
-        self.release_backlog();
-    }
-
-    /// The backlog holds nothing for this run any more.
-    pub(crate) fn release_backlog(&self) {
-        if let Some(shared) = self.shared() {
-            self.ledger.release(shared.backlog(), usize::MAX);
-        }
-    }
-
-    /// Reports the run's end, when its client has had its answer. `held` is how many bytes `result` holds.
-    pub(crate) fn report_finished(
-        self: Arc<Self>,
-        held: usize,
-        result: impl FnOnce() -> ApiResult<'static> + Send + 'static,
-    ) {
-        let Some(shared) = self.shared().cloned() else { return };
-        // Steps wait for room before they begin. What has run none must not wait, since its client does, nor pile up.
-        if self.ledger.is_dropped() || (shared.backlog().is_full() && !self.has_executed()) {
-            self.ledger.dropped.store(true, Ordering::Relaxed);
-            shared.deliveries().lost(self.id(), &DeliveryError::Dropped);
-        } else {
-            self.ledger.charge(shared.backlog(), FINISHED_RUN_BYTES + held + self.body.kept_length());
-            shared.deliveries().report(self.clone(), Box::new(result));
-        }
-        // After it is under way as a delivery: whoever waits for both must not see neither.
-        self.land();
-    }
-
-    /// Delivers the run's end and all that has not been sent.
-    async fn report(&self, result: ApiResult<'static>) {
-        let outcome = match payload::complete(self, self.stored_result(result).await) {
-            Ok(complete) => {
-                self.record(complete);
-                self.checkpoint(Patience::Background).await
-            }
-            Err(error) => Err(DeliveryError::Unfit(error.to_string())),
-        };
-        self.release_backlog();
-        if let (Err(error), Some(shared)) = (outcome, self.shared()) {
-            shared.deliveries().lost(self.id(), &error);
-        }
-    }
-
-    /// Tells Inngest of everything, what is outstanding included. Returns where the run's output will be.
-    pub(crate) async fn hand_over_to_inngest(
-        self: Arc<Self>,
-        outstanding: Vec<Outstanding>,
-    ) -> Result<RunOutput, DeliveryError> {
-        let remembered = self.stored_remembered().await.map_err(DeliveryError::Middleware)?;
-        let handover = self.hand_over(outstanding, remembered);
-        if let Some(reason) = self.over_limit(&handover) {
-            return Err(DeliveryError::OverLimit(reason));
-        }
-        let waits = handover.ops.len();
-        self.put_back(handover.context);
-        handover.ops.into_iter().for_each(|op| self.record(op));
-        let sent = self.checkpoint(Patience::Waited).await;
-        let Some(shared) = self.shared() else { return Err(DeliveryError::NoToken) };
-        if let Err(error) = sent {
-            // The waits must not be told later: the client will have been told to try again.
-            self.forget_last(waits);
-            return Err(error);
-        }
-        self.release_backlog();
-        let created = self.ledger.created.lock().await;
-        let token =
-            created.as_ref().and_then(|created| created.token.as_deref()).filter(|token| !token.is_empty());
-        let token = token.ok_or(DeliveryError::NoToken)?;
-        let url = shared.client().output_url(self.id(), token);
-        let own_url = shared.own_output_url(self.id(), token);
-        Ok(RunOutput::new(self.id(), token.to_owned(), url, own_url))
-    }
-
-    /// Sends a batch: in the first request by creating the run or adding to it, in a re-entry by saving steps.
-    async fn send(&self, batch: Batch, patience: Patience) -> Result<(), DeliveryError> {
-        let Some(shared) = self.shared() else { return Ok(()) };
-        let mut created = self.ledger.created.lock().await;
-        if self.ledger.dropped.load(Ordering::Relaxed) {
-            return Err(DeliveryError::Dropped);
-        }
-        let mut ops = self.take_unsent();
-        // Inngest calls back at once for a step that failed for good, unless it comes with the run's end.
-        let held_back = match batch {
-            Batch::Finished => ops.extract_if(.., |op| op.op() != OpCode::StepRun).collect(),
-            Batch::All => Vec::new(),
-        };
-        // What has an effect goes last: in a call of its own it might have it before the rest is stored.
-        ops.sort_by_key(|op| op.op() != OpCode::StepRun);
-        let mut unsent = payload::Unsent::new(ops);
-        let has_calls = !unsent.is_empty();
+    let work = run.clone();
+    run.clone().in_background(async move {
+        let run = work;
         let mut outcome = Ok(());
-        while outcome.is_ok() && !unsent.is_empty() {
-            let was_repeated = self.ledger.handed_over_at().is_some();
-            outcome = self.send_next(&mut created, batch, patience, &unsent).await.map(|count| {
-                self.ledger.release(shared.backlog(), unsent.sent(count));
-            });
-            // It may have been handed over: from here on it is told what does no harm to be told twice.
-            if !was_repeated && self.ledger.handed_over_at().is_some() {
-                outcome = Ok(());
+        while outcome.is_ok() && run.has_unsent_finished() {
+            outcome = send(&run, Batch::Finished, Patience::Once).await;
+        }
+        run.ledger.end_sending(outcome.is_err());
+        match outcome {
+            // Something may have gathered just before the flag was lowered.
+            Ok(()) if run.has_unsent_finished() => checkpoint_in_background(&run),
+            Ok(()) => {}
+            // Tried again after a while, and at the latest when the handler ends.
+            Err(error) => {
+                // A step may have ended meanwhile that found this task at work still.
+                run.saved(true);
+                run.notice_failed_checkpoint();
+                tracing::debug!(run_id = %run.id(), error = error.report(), "a checkpoint failed");
             }
         }
-        self.put_back(unsent.into_rest());
-        self.put_back(held_back);
-        if let (Err(error), true) = (&outcome, self.dispatch().is_some()) {
-            if error.is(StatusCode::CONFLICT) {
-                self.stop(Stopped::Superseded);
-            } else if error.is(StatusCode::BAD_REQUEST) && self.is_gone().await {
-                self.stop(Stopped::Over);
-            }
-        } else if outcome.is_ok() && has_calls {
-            self.prove();
-        }
-        self.saved(outcome.is_err());
-        outcome
-    }
+    });
+}
 
-    /// Whether Inngest has no state of the run any more: it has ended, or was cancelled.
-    async fn is_gone(&self) -> bool {
-        let Some(shared) = self.shared() else { return false };
-        matches!(shared.client().state_of(self.id(), self.known_steps()).await, Err(NoState::Gone))
-    }
+/// Sends everything that has not been sent.
+pub(crate) async fn checkpoint(run: &Run, patience: Patience) -> Result<(), DeliveryError> {
+    send(run, Batch::All, patience).await
+}
 
-    /// One call. Returns how many operations it took.
-    async fn send_next(
-        &self,
-        created: &mut Option<CheckpointRun>,
-        batch: Batch,
-        patience: Patience,
-        unsent: &payload::Unsent,
-    ) -> Result<usize, DeliveryError> {
-        let Some(shared) = self.shared() else { return Ok(0) };
-        let client = shared.client();
-        if let Some(dispatch) = self.dispatch() {
-            let (body, count) = payload::save(self.id(), dispatch, unsent)?;
-            let hooked = self.hooked_checkpoint(CheckpointCall::Async, count).await;
-            let extras = hooked.as_deref().map(HookedCheckpoint::extras);
-            let generation = dispatch.generation();
-            let call = client.send_async(self.id(), body, patience, extras);
-            return match HookedCheckpoint::observe(hooked.as_deref(), call).await {
-                // A later dispatch has come for the same job: what is saved is saved in its name.
-                Err(error) if error.is(StatusCode::CONFLICT) && dispatch.generation() > generation => Ok(0),
-                outcome => outcome.map(|()| count).map_err(DeliveryError::from),
-            };
+/// Waits until the process holds less that Inngest has not taken. When that takes too long, this run's operations
+/// are dropped, so that its client is answered; the loss is reported.
+pub(crate) async fn make_room(run: Arc<Run>) {
+    let Some(app) = run.app() else { return };
+    let most = app.settings().backlog_wait;
+    let room = |patience| tokio::time::timeout(patience, app.backlog().has_room());
+    // When others have waited in vain for as long, so would this run.
+    if app.backlog().is_stuck(most) {
+        return drop_operations(&run);
+    }
+    if room(WAIT_BEFORE_SENDING.min(most)).await.is_ok() {
+        return;
+    }
+    // What holds the room may be the operations of runs that wait for it themselves.
+    checkpoint_in_background(&run);
+    if room(most).await.is_err() {
+        drop_operations(&run);
+    }
+}
+
+fn drop_operations(run: &Run) {
+    run.ledger.drop_operations();
+    drop(run.take_unsent());
+    run.release_backlog();
+}
+
+/// Reports the run's end, when its client has had its answer. `held` is how many bytes `result` holds.
+pub(crate) fn report_finished(
+    run: &Arc<Run>,
+    held: usize,
+    result: impl FnOnce() -> ApiResult<'static> + Send + 'static,
+) {
+    let Some(app) = run.app().cloned() else { return };
+    // Steps wait for room before they begin. What has run none must not wait, since its client does, nor pile up.
+    if run.ledger.is_dropped() || (app.backlog().is_full() && !run.has_executed()) {
+        run.ledger.drop_operations();
+        app.deliveries().lost(run.id(), &DeliveryError::Dropped);
+    } else {
+        run.ledger.charge(app.backlog(), FINISHED_RUN_BYTES + held + run.body.kept_length());
+        let report = Box::new(RunReport { run: run.clone(), result });
+        app.deliveries().report(report);
+    }
+    // After it is under way as a delivery: whoever waits for both must not see neither.
+    run.land();
+}
+
+/// Delivers the run's end and all that has not been sent.
+async fn report(run: &Run, result: ApiResult<'static>) {
+    let outcome = match payload::complete(run, run.stored_result(result).await) {
+        Ok(complete) => {
+            run.record(complete);
+            checkpoint(run, Patience::Background).await
         }
-        if let Some(known) = created {
-            let (body, count) = payload::add(self.id(), known, unsent)?;
-            let hooked = self.hooked_checkpoint(CheckpointCall::Steps, count).await;
-            let extras = hooked.as_deref().map(HookedCheckpoint::extras);
-            let call = client.send_steps(self.id(), body, patience, extras);
-            HookedCheckpoint::observe(hooked.as_deref(), call).await?;
-            return Ok(count);
+        Err(error) => Err(DeliveryError::Unfit(error.to_string())),
+    };
+    run.release_backlog();
+    if let (Err(error), Some(app)) = (outcome, run.app()) {
+        app.deliveries().lost(run.id(), &error);
+    }
+}
+
+/// Tells Inngest of everything, what is outstanding included. Returns where the run's output will be.
+pub(crate) async fn hand_over(
+    run: &Arc<Run>,
+    outstanding: Vec<Outstanding>,
+) -> Result<RunOutput, DeliveryError> {
+    let remembered = run.stored_remembered().await.map_err(DeliveryError::Middleware)?;
+    let handover = run.hand_over(outstanding, remembered);
+    if let Some(reason) = run.over_limit(&handover) {
+        return Err(DeliveryError::OverLimit(reason));
+    }
+    let waits = handover.ops.len();
+    run.put_back(handover.context);
+    handover.ops.into_iter().for_each(|op| run.record(op));
+    let sent = checkpoint(run, Patience::Waited).await;
+    let Some(app) = run.app() else { return Err(DeliveryError::NoToken) };
+    if let Err(error) = sent {
+        // The waits must not be told later: the client will have been told to try again.
+        run.forget_last(waits);
+        return Err(error);
+    }
+    run.release_backlog();
+    let created = run.ledger.created().await;
+    let token =
+        created.as_ref().and_then(|created| created.token.as_deref()).filter(|token| !token.is_empty());
+    let token = token.ok_or(DeliveryError::NoToken)?;
+    let url = app.client().output_url(run.id(), token);
+    let own_url = app.own_output_url(run.id(), token);
+    Ok(RunOutput::new(run.id(), token.to_owned(), url, own_url))
+}
+
+/// Sends a batch: in the first request by creating the run or adding to it, in a re-entry by saving steps.
+async fn send(run: &Run, batch: Batch, patience: Patience) -> Result<(), DeliveryError> {
+    let Some(app) = run.app() else { return Ok(()) };
+    let mut created = run.ledger.created().await;
+    if run.ledger.is_dropped() {
+        return Err(DeliveryError::Dropped);
+    }
+    let mut ops = run.take_unsent();
+    // Inngest calls back at once for a step that failed for good, unless it comes with the run's end.
+    let held_back = match batch {
+        Batch::Finished => ops.extract_if(.., |op| op.op() != OpCode::StepRun).collect(),
+        Batch::All => Vec::new(),
+    };
+    // What has an effect goes last: in a call of its own it might have it before the rest is stored.
+    ops.sort_by_key(|op| op.op() != OpCode::StepRun);
+    let mut unsent = payload::Unsent::new(ops);
+    let has_calls = !unsent.is_empty();
+    let mut outcome = Ok(());
+    while outcome.is_ok() && !unsent.is_empty() {
+        let was_repeated = run.ledger.handed_over_at().is_some();
+        outcome = send_next(run, &mut created, batch, patience, &unsent).await.map(|count| {
+            run.ledger.release(app.backlog(), unsent.sent(count));
+        });
+        // It may have been handed over: from here on it is told what does no harm to be told twice.
+        if !was_repeated && run.ledger.handed_over_at().is_some() {
+            outcome = Ok(());
         }
-        let Some((body, count)) = payload::create(self, shared, batch == Batch::All, unsent).await? else {
-            // Too early.
-            return Err(DeliveryError::Unfit("the handler still reads the request's body".to_owned()));
-        };
-        let hooked = self.hooked_checkpoint(CheckpointCall::NewRun, count).await;
+    }
+    run.put_back(unsent.into_rest());
+    run.put_back(held_back);
+    if let (Err(error), true) = (&outcome, run.dispatch().is_some()) {
+        if error.is(StatusCode::CONFLICT) {
+            run.stop(Stale::Superseded);
+        } else if error.is(StatusCode::BAD_REQUEST) && is_gone(run).await {
+            run.stop(Stale::Over);
+        }
+    } else if outcome.is_ok() && has_calls {
+        run.prove();
+    }
+    run.saved(outcome.is_err());
+    outcome
+}
+
+/// Whether Inngest has no state of the run any more: it has ended, or was cancelled.
+async fn is_gone(run: &Run) -> bool {
+    let Some(app) = run.app() else { return false };
+    matches!(app.client().state_of(run.id(), run.known_steps()).await, Err(NoState::Gone))
+}
+
+/// One call. Returns how many operations it took.
+async fn send_next(
+    run: &Run,
+    created: &mut Option<CheckpointRun>,
+    batch: Batch,
+    patience: Patience,
+    unsent: &payload::Unsent,
+) -> Result<usize, DeliveryError> {
+    let Some(app) = run.app() else { return Ok(0) };
+    let client = app.client();
+    if let Some(dispatch) = run.dispatch() {
+        let (body, count) = payload::save(run.id(), dispatch, unsent)?;
+        let hooked = run.hooked_checkpoint(CheckpointCall::Async, count).await;
         let extras = hooked.as_deref().map(HookedCheckpoint::extras);
-        // A wait or a failure is carried out each time that it comes with the run's creation.
-        let hands_over = unsent.hands_over(count);
-        let repeatable = !hands_over;
-        let call = async {
-            if unsent.ends_with_run(count) {
-                // Nothing will follow that would need the answer.
-                client.send_new_run(body, repeatable, patience, extras).await.map(|IgnoredAny| ())
-            } else {
-                let sent = client.send_new_run(body, repeatable, patience, extras);
-                sent.await.map(|answer| *created = Some(answer))
-            }
+        let generation = dispatch.generation();
+        let call = client.send_async(run.id(), body, patience, extras);
+        return match HookedCheckpoint::observe(hooked.as_deref(), call).await {
+            // A later dispatch has come for the same job: what is saved is saved in its name.
+            Err(error) if error.is(StatusCode::CONFLICT) && dispatch.generation() > generation => Ok(0),
+            outcome => outcome.map(|()| count).map_err(DeliveryError::from),
         };
-        let outcome = HookedCheckpoint::observe(hooked.as_deref(), call).await;
-        let outcome = outcome.map_err(DeliveryError::from);
-        let unclear = outcome.as_ref().is_err_and(DeliveryError::leaves_unclear);
-        self.ledger.may_exist.fetch_or(unclear, Ordering::Relaxed);
-        if unclear && hands_over {
-            self.ledger.handed_over_at.store(millis(SystemTime::now()), Ordering::Relaxed);
+    }
+    if let Some(known) = created {
+        let (body, count) = payload::add(run.id(), known, unsent)?;
+        let hooked = run.hooked_checkpoint(CheckpointCall::Steps, count).await;
+        let extras = hooked.as_deref().map(HookedCheckpoint::extras);
+        let call = client.send_steps(run.id(), body, patience, extras);
+        HookedCheckpoint::observe(hooked.as_deref(), call).await?;
+        return Ok(count);
+    }
+    let Some((body, count)) = payload::create(run, app, batch == Batch::All, unsent).await? else {
+        // Too early.
+        return Err(DeliveryError::Unfit("the handler still reads the request's body".to_owned()));
+    };
+    let hooked = run.hooked_checkpoint(CheckpointCall::NewRun, count).await;
+    let extras = hooked.as_deref().map(HookedCheckpoint::extras);
+    // A wait or a failure is carried out each time that it comes with the run's creation.
+    let hands_over = unsent.hands_over(count);
+    let repeatable = !hands_over;
+    let call = async {
+        if unsent.ends_with_run(count) {
+            // Nothing will follow that would need the answer.
+            client.send_new_run(body, repeatable, patience, extras).await.map(|IgnoredAny| ())
+        } else {
+            let sent = client.send_new_run(body, repeatable, patience, extras);
+            sent.await.map(|answer| *created = Some(answer))
         }
-        outcome?;
-        Ok(count)
+    };
+    let outcome = HookedCheckpoint::observe(hooked.as_deref(), call).await;
+    let outcome = outcome.map_err(DeliveryError::from);
+    let unclear = outcome.as_ref().is_err_and(DeliveryError::leaves_unclear);
+    if unclear {
+        run.ledger.note_unclear_creation(hands_over);
+    }
+    outcome?;
+    Ok(count)
+}
+
+/// A finished run that is to be reported.
+struct RunReport<F> {
+    run: Arc<Run>,
+    result: F,
+}
+
+impl<F: FnOnce() -> ApiResult<'static> + Send + 'static> Report for RunReport<F> {
+    fn run_id(&self) -> RunId {
+        self.run.id()
+    }
+
+    fn deliver(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move {
+            let Self { run, result } = *self;
+            report(&run, result()).await;
+        })
     }
 }

@@ -9,16 +9,17 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::DeliveryError;
-use crate::layer::{BodyFault, Dispatch};
-use crate::provider::Shared;
-use crate::run::{Recorded, Run, RunId};
+use crate::app::App;
+use crate::delivery::DeliveryError;
+use crate::exchange::{BodyFault, Dispatch};
+use crate::journal::{Recorded, start};
+use crate::run::Run;
 use crate::untrusted::{Complaint, shown};
 use crate::wire::duration::millis;
 use crate::wire::limits::{FIRST_CALL_BYTES, REQUEST_BODY_BYTES, STEP_OUTPUT_BYTES};
 use crate::wire::{
     ApiResult, CheckpointAsyncRequest, CheckpointNewRunRequest, CheckpointRun, CheckpointStepsRequest,
-    HttpRequestEvent, NewApiRunData, Op, OpCode, event, headers,
+    HttpRequestEvent, NewApiRunData, Op, OpCode, RunId, event, headers,
 };
 
 /// What a call's body holds besides its operations and the request's own data, at most.
@@ -93,7 +94,7 @@ impl Unsent {
 /// At the run's end a body that was not read, or cannot be kept, is left out: nobody will replay it.
 pub(super) async fn create(
     run: &Run,
-    shared: &Shared,
+    app: &App,
     at_end: bool,
     unsent: &Unsent,
 ) -> Result<Option<(Bytes, usize)>, DeliveryError> {
@@ -107,7 +108,7 @@ pub(super) async fn create(
         Err(BodyFault::Incomplete) if at_end => Bytes::new(),
         Err(BodyFault::Incomplete) => return Ok(None),
         Err(BodyFault::TooLong(reason) | BodyFault::Lost(reason)) => {
-            if let Some(left_out) = shared.admits_line(Complaint::RequestBody) {
+            if let Some(left_out) = app.admits_line(Complaint::RequestBody) {
                 let reason = shown(&reason);
                 tracing::warn!(run_id = %run.id(), %reason, left_out, "the run is recorded without its request's body");
             }
@@ -124,7 +125,7 @@ pub(super) async fn create(
     }
     let opts = run.opts();
     let data = NewApiRunData {
-        domain: shared.origin(head.host()),
+        domain: app.origin(head.host()),
         method: head.recorded_method().as_str().into(),
         path: head.path().into(),
         function: match (opts.id(), head.matched_path()) {
@@ -141,7 +142,7 @@ pub(super) async fn create(
         ENVELOPE_BYTES + data.body.len() + data.path.len() + data.query_params.len() + data.domain.len();
     let run_id = run.id().to_string();
     // An answer without operations has no token; when not even the first fits, something small stands in for it.
-    let stand_in = LazyCell::new(|| run.start(run.ledger.handed_over_at()));
+    let stand_in = LazyCell::new(|| start(run.ledger.handed_over_at()));
     let mut request = CheckpointNewRunRequest {
         run_id: run_id.into(),
         idempotency: None,
@@ -217,7 +218,7 @@ pub(super) fn complete(run: &Run, result: ApiResult<'static>) -> Result<Recorded
         return Ok(complete);
     }
     let why = "as JSON it is over 4 MiB";
-    if let Some(left_out) = run.shared().and_then(|shared| shared.admits_line(Complaint::ResponseBody)) {
+    if let Some(left_out) = run.app().and_then(|app| app.admits_line(Complaint::ResponseBody)) {
         tracing::info!(
             run_id = %run.id(),
             status = result.status,

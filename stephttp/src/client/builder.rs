@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use super::{ApiClient, Configuration};
-use crate::provider::{Connection, Dev, Given, SetupError, Source, invalid};
+use crate::connect::{Connection, Dev, Given, SetupError, Source, invalid};
 
 /// How to set up an [`ApiClient`].
 ///
@@ -16,14 +16,14 @@ use crate::provider::{Connection, Dev, Given, SetupError, Source, invalid};
 ///
 /// ```
 /// use std::time::Duration;
-/// use stephttp::ApiClient;
+/// use inngest::ApiClient;
 ///
 /// let inngest = ApiClient::builder()
 ///     .dev_server("http://127.0.0.1:8288")
 ///     .attempt_timeout(Duration::from_secs(2))
 ///     .retries(2)
 ///     .build()?;
-/// # Ok::<(), stephttp::SetupError>(())
+/// # Ok::<(), inngest::SetupError>(())
 /// ```
 #[derive(Default)]
 #[must_use = "a builder does nothing until `build`"]

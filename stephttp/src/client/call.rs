@@ -15,7 +15,7 @@ use super::error::{BoxError, Credential};
 use super::extras::Extras;
 use super::retry::{self, Attempts};
 use super::{ApiClient, ApiError, Patience};
-use crate::provider::bare;
+use crate::connect::bare;
 use crate::untrusted::{Joined, shown};
 use crate::wire::{ApiErrorBody, headers};
 

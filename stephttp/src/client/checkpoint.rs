@@ -8,12 +8,11 @@ use serde::de::DeserializeOwned;
 use super::call::Call;
 use super::extras::Extras;
 use super::{ApiClient, ApiError, Patience, at, uri};
-use crate::run::RunId;
 use crate::untrusted::shown;
 use crate::wire::limits::{FIRST_CALL_BYTES, STEP_OUTPUT_BYTES};
 use crate::wire::{
     ApiResult, CheckpointAsyncRequest, CheckpointNewRunRequest, CheckpointRun, CheckpointStepsRequest,
-    Envelope, MemoizedSteps, Op, OpCode,
+    Envelope, MemoizedSteps, Op, OpCode, RunId,
 };
 
 /// What the server stores around a step's output: `{"data":}`.
@@ -21,7 +20,7 @@ const WRAPPER_BYTES: usize = 9;
 
 /// As users make them.
 impl ApiClient {
-    /// Creates a run, with the operations so far: `POST /v1/checkpoint` (PROTOCOL 3.1 and 3.2).
+    /// Creates a run, with the operations so far: `POST /v1/checkpoint` (docs/protocol.md 2.1 and 2.2).
     ///
     /// ```json
     /// {"run_id": "01M8…", "event": {"name": "inngest/http.request", "data": {"domain": "https://api.example.com", "method":
@@ -39,8 +38,8 @@ impl ApiClient {
     ///
     /// ```
     /// # use std::time::SystemTime;
-    /// # use stephttp::{ApiClient, ApiError, RunId, wire::{CheckpointNewRunRequest, NewApiRunData, Op}};
     /// # use std::time::Duration;
+    /// # use inngest::{ApiClient, ApiError, RunId, wire::{CheckpointNewRunRequest, NewApiRunData, Op}};
     /// # async fn example(inngest: &ApiClient) -> Result<(), ApiError> {
     /// let data = NewApiRunData::new("https://api.example.com", "POST", "/orders").body(br#"{"cents":990}"#);
     /// let request = CheckpointNewRunRequest::new(RunId::new(SystemTime::now()), data)
@@ -82,8 +81,8 @@ impl ApiClient {
         self.read::<Envelope<_>>(call, Patience::AsSetUp).await.map(|envelope| envelope.data)
     }
 
-    /// Adds operations to a run while its first request goes on: `POST /v1/checkpoint/{run_id}/steps` (PROTOCOL 3.3
-    /// and 4).
+    /// Adds operations to a run while its first request goes on: `POST /v1/checkpoint/{run_id}/steps`
+    /// (docs/protocol.md 2.5 and 5).
     ///
     /// ```json
     /// {"run_id": "01M8…", "fn_id": "98819a18-…", "app_id": "bec6ee9c-…", "steps": [{"id": "51de2b…", "op": "StepRun", …}]}
@@ -92,7 +91,7 @@ impl ApiClient {
     /// is answered with an empty body. A step's value is kept as it was saved first.
     ///
     /// ```
-    /// # use stephttp::{ApiClient, wire::{CheckpointRun, Op}};
+    /// # use inngest::{ApiClient, wire::{CheckpointRun, Op}};
     /// # async fn example(inngest: &ApiClient, run: CheckpointRun) -> Result<(), Box<dyn std::error::Error>> {
     /// inngest.checkpoint_steps(&run, &[Op::step_run("charge-card", &"ch_1")?]).await?;
     /// # Ok(()) }
@@ -116,8 +115,8 @@ impl ApiClient {
         self.post(run_id, "steps", body, is_repeatable(steps)).await
     }
 
-    /// Ends a run with its response: a `RunComplete` operation in `POST /v1/checkpoint/{run_id}/steps` (PROTOCOL 4.3
-    /// and 11).
+    /// Ends a run with its response: a `RunComplete` operation in `POST /v1/checkpoint/{run_id}/steps`
+    /// (docs/protocol.md 5.7 and 11).
     ///
     /// The call that was documented for it earlier, `POST …/{run_id}/response`, does not exist on today's server.
     ///
@@ -129,7 +128,7 @@ impl ApiClient {
     /// A status of 500 and above marks the run as failed.
     ///
     /// ```
-    /// # use stephttp::{ApiClient, ApiError, wire::{ApiResult, CheckpointRun}};
+    /// # use inngest::{ApiClient, ApiError, wire::{ApiResult, CheckpointRun}};
     /// # async fn example(inngest: &ApiClient, run: CheckpointRun) -> Result<(), ApiError> {
     /// let result = ApiResult::new(201).header("content-type", "text/plain").body("created");
     /// inngest.checkpoint_response(&run, &result).await?;
@@ -151,7 +150,7 @@ impl ApiClient {
         self.checkpoint_steps(run, &[complete]).await
     }
 
-    /// Saves finished steps while a re-entry goes on: `POST /v1/checkpoint/{run_id}/async` (PROTOCOL 2.7).
+    /// Saves finished steps while a re-entry goes on: `POST /v1/checkpoint/{run_id}/async` (docs/protocol.md 2.6).
     ///
     /// ```json
     /// {"run_id": "01M8…", "qi_id": "<X-Inngest-Job-Id>", "request_id": "<X-Request-Id>", "generation_id": 1,
@@ -162,7 +161,7 @@ impl ApiClient {
     /// [`get_steps`](Self::get_steps) shows at once which it was.
     ///
     /// ```
-    /// # use stephttp::{ApiClient, wire::{CheckpointAsyncRequest, Op}};
+    /// # use inngest::{ApiClient, wire::{CheckpointAsyncRequest, Op}};
     /// # async fn example(inngest: &ApiClient, headers: &http::HeaderMap) -> Result<(), Box<dyn std::error::Error>> {
     /// let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     /// let generation = header("x-inngest-generation-id").parse()?;
@@ -187,14 +186,14 @@ impl ApiClient {
         self.post(run_id, "async", encode(request)?, is_repeatable(&request.steps)).await
     }
 
-    /// Fetches the memoized steps of a run: `GET /v0/runs/{run_id}/actions` (PROTOCOL 5.2).
+    /// Fetches the memoized steps of a run: `GET /v0/runs/{run_id}/actions` (docs/protocol.md 6.2).
     ///
     /// ```json
     /// {"51de2b835bd35a67eb32dbcd3d77d4b96e5aa39d": {"data": "A"}, "40fa37ec00c761c7dbb6ebdee6d4a260b922f5f4": null}
     /// ```
     ///
     /// ```
-    /// # use stephttp::{ApiClient, RunId, wire::StepHash};
+    /// # use inngest::{ApiClient, RunId, wire::StepHash};
     /// # async fn example(inngest: &ApiClient, run_id: RunId) -> Result<(), Box<dyn std::error::Error>> {
     /// let steps = inngest.get_steps(run_id).await?;
     /// if let Some(charge) = steps.get(StepHash::of("charge-card")) {
@@ -322,8 +321,8 @@ fn is_repeatable(ops: &[Op<'_>]) -> bool {
     !ops.iter().any(|op| matches!(op.op, OpCode::Gateway | OpCode::AiGateway))
 }
 
-/// Whether creating a run with these twice is creating it once. What makes the server call back does so each time (PROTOCOL
-/// 14.4), unless the run ends in the same call.
+/// Whether creating a run with these twice is creating it once. What makes the server call back does so each time
+/// (docs/protocol.md 2.3), unless the run ends in the same call.
 fn is_repeatable_at_creation(ops: &[Op<'_>]) -> bool {
     ops.iter().any(|op| op.op == OpCode::RunComplete) || ops.iter().all(|op| op.op == OpCode::StepRun)
 }
@@ -332,7 +331,7 @@ fn is_repeatable_at_creation(ops: &[Op<'_>]) -> bool {
 mod tests {
     use super::*;
     use crate::client::{ApiErrorKind, Configuration};
-    use crate::provider::Connection;
+    use crate::connect::Connection;
 
     fn client(base: &str) -> ApiClient {
         ApiClient::connect(&Connection::to(base.parse().unwrap()), Configuration::default()).unwrap()

@@ -94,7 +94,7 @@ mod tests {
 
     use super::*;
     use crate::client::Configuration;
-    use crate::provider::Connection;
+    use crate::connect::Connection;
     use crate::signature::SigningKey;
 
     const SEED: EventIdSeed = EventIdSeed { millis: 7, entropy: [0; 10] };
@@ -178,7 +178,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_signal_that_nobody_waits_for_is_none() {
-        // recordings/js-send-signal.json and js-wait-signal-received.json
+        // As recorded: docs/protocol.md 5.4 and 6.2
         let (client, seen) = server(&[
             (StatusCode::NOT_FOUND, r#"{"error":"No signal found","data":null,"status":404}"#),
             (StatusCode::OK, r#"{"data":{"run_id":"01M817QNM483A695QHA1TT2D4T"},"metadata":{}}"#),

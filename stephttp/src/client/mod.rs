@@ -41,7 +41,7 @@ pub(crate) use standing::{NoState, STATUS_LAG};
 
 use self::keys::Keys;
 use self::retry::Limits;
-use crate::provider::{Connection, SetupError, bare};
+use crate::connect::{Connection, SetupError, bare};
 
 /// Connections kept open to the API when nothing is sent.
 const IDLE_CONNECTIONS: usize = 64;
@@ -67,8 +67,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// ```
 /// use std::time::SystemTime;
 ///
-/// use stephttp::wire::{ApiResult, CheckpointNewRunRequest, NewApiRunData, Op};
-/// use stephttp::{ApiClient, RunId};
+/// use inngest::wire::{ApiResult, CheckpointNewRunRequest, NewApiRunData, Op};
+/// use inngest::{ApiClient, RunId};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let inngest = ApiClient::from_env()?;
@@ -155,8 +155,8 @@ impl ApiClient {
     /// As [`builder`](Self::builder) with these two options, outside of dev mode.
     ///
     /// ```
-    /// let inngest = stephttp::ApiClient::new("https://api.inngest.com", "signkey-prod-12345678")?;
-    /// # Ok::<(), stephttp::SetupError>(())
+    /// let inngest = inngest::ApiClient::new("https://api.inngest.com", "signkey-prod-12345678")?;
+    /// # Ok::<(), inngest::SetupError>(())
     /// ```
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! `GET /v1/http/runs/{run_id}/output`: waiting for a run's output, as its client does (PROTOCOL 9.1).
+//! `GET /v1/http/runs/{run_id}/output`: waiting for a run's output, as its client does (docs/protocol.md 9.1).
 
 use std::time::Duration;
 
@@ -10,8 +10,7 @@ use http_body_util::{BodyExt, Full};
 use super::call::SDK;
 use super::error::Credential;
 use super::{ApiClient, ApiError};
-use crate::run::RunId;
-use crate::wire::headers;
+use crate::wire::{RunId, headers};
 
 /// Inngest answers after five minutes at the latest, so a connection that says nothing for longer is dead.
 const LONGEST_ANSWER: Duration = Duration::from_secs(5 * 60 + 30);

@@ -11,8 +11,7 @@ use serde::Deserialize;
 
 use super::call::Call;
 use super::{ApiClient, ApiError, Patience, at, uri};
-use crate::run::RunId;
-use crate::wire::MemoizedSteps;
+use crate::wire::{MemoizedSteps, RunId};
 
 /// The waits between looking for a state that should be there.
 const LOOK_AGAIN: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(300)];
@@ -32,8 +31,7 @@ pub(crate) enum NoState {
 impl ApiClient {
     /// The state of a run that was handed over, in which at least `known` steps have ended.
     ///
-    /// Each hand-over leaves a step, so a state without any is one that is being deleted, and one with fewer steps than before
-    /// too: it is asked for again. By then its deletion is over.
+    /// One that is not [whole](MemoizedSteps::is_whole) is asked for again. By then its deletion is over.
     pub(crate) async fn state_of(&self, run_id: RunId, known: usize) -> Result<MemoizedSteps, NoState> {
         let mut state = self.look_at(run_id, known).await;
         for wait in LOOK_AGAIN {
@@ -49,7 +47,7 @@ impl ApiClient {
     /// The same, asked for once.
     pub(crate) async fn look_at(&self, run_id: RunId, known: usize) -> Result<MemoizedSteps, NoState> {
         match self.memoized_steps(run_id, Patience::Waited).await {
-            Ok(steps) if steps.len() >= known.max(1) => Ok(steps),
+            Ok(steps) if steps.is_whole(known) => Ok(steps),
             Ok(_) => Err(NoState::Gone),
             Err(error) if error.is(StatusCode::GONE) => Err(NoState::Gone),
             Err(error) => Err(NoState::Failed(error)),

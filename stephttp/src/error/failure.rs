@@ -24,7 +24,7 @@ const MESSAGE_CHARS: usize = 16 * 1024;
 ///
 /// ```
 /// # use std::time::Duration;
-/// # use stephttp::Failure;
+/// # use inngest::Failure;
 /// # enum Declined { ForGood, TooManyRequests }
 /// # fn charge() -> Result<u32, Declined> { Ok(1) }
 /// async fn charge_card() -> Result<u32, Failure> {

@@ -11,7 +11,7 @@ use super::failure::Retry;
 ///
 /// ```
 /// # use std::time::Duration;
-/// use stephttp::{Failure, ResultExt};
+/// use inngest::{Failure, ResultExt};
 ///
 /// # #[derive(Debug, thiserror::Error)] #[error("the card was declined")] struct CardDeclined;
 /// # fn charge() -> Result<u32, CardDeclined> { Ok(1) }

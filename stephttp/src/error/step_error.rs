@@ -18,7 +18,7 @@ use crate::wire::OpError;
 /// A handler may catch it and go on, to compensate for what was done before:
 ///
 /// ```
-/// # use stephttp::{Failure, Step, StepError};
+/// # use inngest::{Failure, Step, StepError};
 /// # async fn book_flight() -> Result<u32, Failure> { Ok(1) }
 /// # async fn cancel_hotel() -> Result<(), Failure> { Ok(()) }
 /// async fn book(step: Step) -> Result<(), StepError> {

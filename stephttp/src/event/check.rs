@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_good_event_is_written_as_recorded() {
-        // recordings/js-send-event.json
+        // As recorded: docs/protocol.md 5.4
         let ts = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_337_949_663);
         let event = Event::new("test/sent", json!({"a": 1})).with_ts(ts);
         assert_eq!(to_wire(&event).unwrap(), r#"{"name":"test/sent","data":{"a":1},"ts":1795337949663}"#);

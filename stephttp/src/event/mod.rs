@@ -15,8 +15,8 @@ pub(crate) use received::read;
 /// An event, with data of type `T`.
 ///
 /// ```
+/// use inngest::Event;
 /// use serde::Serialize;
-/// use stephttp::Event;
 ///
 /// #[derive(Serialize)]
 /// struct Placed {
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_recorded_event_is_read_and_written_back() {
-        // recordings/js-wait-event-received.json
+        // As recorded: docs/protocol.md 6.2
         let json = json!({"data": {"id": "abc", "n": 1}, "id": "01M817P1Q0E2B2BNEMM2F57GWT", "name": "test/ev-js",
             "ts": 1_795_337_946_848_u64, "user": {}});
         let event: Event<Value> = serde_json::from_value(json.clone()).unwrap();

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use axum::response::Response;
 use http::request::Parts;
 
-use crate::run::RunId;
+use crate::wire::RunId;
 
 /// What a client gets when its run is handed over to Inngest: its request is answered before the handler has ended.
 ///

@@ -2,6 +2,7 @@
 
 mod async_response;
 mod opts;
+mod step_id;
 mod step_meta;
 
 use std::collections::HashSet;
@@ -10,6 +11,7 @@ use std::fmt;
 pub(crate) use async_response::CustomResponse;
 pub use async_response::{AsyncResponse, RunOutput};
 pub use opts::{FnOpts, Track};
+pub use step_id::StepId;
 pub use step_meta::{StepKind, StepMeta};
 
 /// An endpoint annotated with [`#[api_fn]`](macro@crate::api_fn).
@@ -17,9 +19,9 @@ pub use step_meta::{StepKind, StepMeta};
 /// The attribute implements it on an empty enum that has the function's name:
 ///
 /// ```
-/// use stephttp::{ApiFn, Step, StepError};
+/// use inngest::{ApiFn, Step, StepError};
 ///
-/// #[stephttp::api_fn(id = "greet", retries = 5)]
+/// #[inngest::api_fn(id = "greet", retries = 5)]
 /// async fn greet(step: Step) -> Result<String, StepError> {
 ///     step.run("name", async { Ok("Ada".to_owned()) }).await
 /// }

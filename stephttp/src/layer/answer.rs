@@ -9,10 +9,10 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, VARY};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
-use super::jobs::Effect;
+use crate::exchange::{Effect, Superseded};
 use crate::function::RunOutput;
-use crate::run::{Recorded, RunId};
-use crate::wire::{ApiResult, Op, OpCode, headers};
+use crate::journal::{Ending, Recorded, Why, failure};
+use crate::wire::{ApiResult, Op, OpCode, RunId, headers};
 
 const NO_RETRY: HeaderName = HeaderName::from_static(headers::NO_RETRY);
 
@@ -76,8 +76,25 @@ pub(super) fn unavailable(message: &str) -> Response {
     response
 }
 
+/// To Inngest: how a re-entry ends.
+pub(super) fn ending(run_id: RunId, ending: Ending) -> Response {
+    match ending {
+        Ending::Operations(ops, retry_after) => operations(&ops, retry_after),
+        Ending::Finished(result) => finished(run_id, &result),
+        Ending::TryAgain(Why::App, message) => retry(StatusCode::INTERNAL_SERVER_ERROR, &message),
+        Ending::TryAgain(Why::Inngest, message) => retry(StatusCode::SERVICE_UNAVAILABLE, &message),
+        // One that goes on would hang, unless another of its jobs is open.
+        Ending::Over => operations(&[], None),
+        Ending::Superseded => {
+            let mut response = operations(&[], None);
+            response.extensions_mut().insert(Superseded);
+            response
+        }
+    }
+}
+
 /// To Inngest: operations. Always an array.
-pub(super) fn operations(ops: &[Recorded], retry_after: Option<Duration>) -> Response {
+fn operations(ops: &[Recorded], retry_after: Option<Duration>) -> Response {
     let ops: Vec<Op<'_>> = ops.iter().map(Recorded::to_wire).collect();
     let mut response = to_inngest(StatusCode::PARTIAL_CONTENT, &ops);
     if ops.iter().any(|op| op.op == OpCode::StepError) {
@@ -91,7 +108,7 @@ pub(super) fn operations(ops: &[Recorded], retry_after: Option<Duration>) -> Res
     }
     if let Some(delay) = retry_after {
         let delay = delay.min(LONGEST_RETRY_DELAY);
-        // Counted from a clock without fractions of a second (PROTOCOL 14.13): one second more is never too early.
+        // Counted from a clock without fractions of a second (docs/protocol.md 7.3): one second more is never too early.
         let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0) + 1;
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -104,13 +121,15 @@ pub(super) fn operations(ops: &[Recorded], retry_after: Option<Duration>) -> Res
 ///
 /// A bare object, not an array: of an array the client would get the body `null`. A status of 500 and above fails the
 /// run, which takes an answer of its own.
-pub(super) fn finished(run_id: RunId, result: &ApiResult<'_>) -> Response {
+fn finished(run_id: RunId, result: &ApiResult<'_>) -> Response {
     let mut result = result.clone();
     result.headers.insert(Cow::Borrowed(headers::RUN_ID), run_id.into());
     if result.status < 500 {
         match Recorded::complete(&result) {
             Ok(complete) => to_inngest(StatusCode::PARTIAL_CONTENT, &complete.to_wire()),
-            Err(cause) => failed(run_id, &format!("the response cannot be written as JSON: {cause}")),
+            Err(cause) => {
+                finished(run_id, &failure(&format!("the response cannot be written as JSON: {cause}")))
+            }
         }
     } else {
         let mut response =
@@ -118,26 +137,6 @@ pub(super) fn finished(run_id: RunId, result: &ApiResult<'_>) -> Response {
         response.headers_mut().insert(NO_RETRY, HeaderValue::from_static("true"));
         response
     }
-}
-
-/// To Inngest: the run has failed, and its client gets a 500 with this message. Only when it is sure that the run goes on:
-/// of one that is over this changes the end.
-pub(super) fn failed(run_id: RunId, message: &str) -> Response {
-    finished(run_id, &own(StatusCode::INTERNAL_SERVER_ERROR, message))
-}
-
-/// A result that is not of the handler's making, as a run's page and its client get it.
-pub(super) fn own(status: StatusCode, message: &str) -> ApiResult<'static> {
-    let body = serde_json::json!({ "error": message }).to_string();
-    ApiResult::new(status.as_u16())
-        .header("content-type", "application/json")
-        .header(headers::OWN_ANSWER, "true")
-        .body(body)
-}
-
-/// To Inngest: nothing. Of a run that is over it changes nothing. One that goes on hangs, unless another of its jobs is open.
-pub(super) fn nothing() -> Response {
-    operations(&[], None)
 }
 
 /// To Inngest: call again. Only while an attempt is left, or the run hangs. Of a run that is over it changes nothing.
@@ -151,7 +150,7 @@ pub(super) fn retry(status: StatusCode, message: &str) -> Response {
 /// To whoever has not proven to be Inngest: do not call again. Should it be Inngest, then the run fails, and its client gets
 /// this status.
 pub(super) fn refused(run_id: Option<RunId>, status: StatusCode, message: &str) -> Response {
-    let mut result = own(status, message);
+    let mut result = ApiResult::own(status.as_u16(), message);
     if let Some(run_id) = run_id {
         result.headers.insert(Cow::Borrowed(headers::RUN_ID), run_id.into());
     }

@@ -7,7 +7,8 @@ use axum::response::Response;
 use http::request::Parts;
 use url::Url;
 
-use super::{RequestHead, answer};
+use super::answer;
+use crate::exchange::RequestHead;
 use crate::function::{AsyncResponse, RunOutput};
 use crate::run::Run;
 
@@ -17,8 +18,8 @@ pub(super) async fn answer(run: &Run, parts: Option<Parts>, output: RunOutput) -
     match run.async_response() {
         AsyncResponse::Redirect => Ok(answer::see_other(output.url())),
         AsyncResponse::Proxy => {
-            if let (None, Some(shared)) = (output.own_url(), run.shared()) {
-                shared.complain_of_no_output_route();
+            if let (None, Some(app)) = (output.own_url(), run.app()) {
+                app.complain_of_no_output_route();
             }
             Ok(answer::see_other(output.nearest_url()))
         }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use tokio::time::Sleep;
 
-use crate::run::{Driven, Held, Run};
+use crate::checkpoint;
+use crate::journal::{Done, Held};
+use crate::run::{Driven, Run};
 
 /// Drives the handler, and saves its steps as they end.
 pub(super) async fn drive<F: Future>(run: &Arc<Run>, mut handler: Pin<&mut F>) -> Driven<F::Output> {
@@ -16,7 +18,7 @@ pub(super) async fn drive<F: Future>(run: &Arc<Run>, mut handler: Pin<&mut F>) -
         let driven = run.poll_handler(handler.as_mut(), cx);
         if driven.is_pending() {
             if run.has_unsent() {
-                run.checkpoint_in_background();
+                checkpoint::checkpoint_in_background(run);
             }
             let held = run.held();
             if held != patience.as_ref().map(|(held, _)| *held) {
@@ -26,7 +28,9 @@ pub(super) async fn drive<F: Future>(run: &Arc<Run>, mut handler: Pin<&mut F>) -
                 && sleep.as_mut().poll(cx).is_ready()
             {
                 match held {
-                    Held::UntilDropped(_) => return Poll::Ready(Driven::Misused(HELD.to_owned())),
+                    Held::UntilDropped(_) => {
+                        return Poll::Ready(Driven::Done(Done::Misused(HELD.to_owned())));
+                    }
                     Held::UntilReached(_) => {
                         tracing::warn!(run_id = %run.id(), "{UNREACHED}");
                         run.pass_over();
@@ -43,7 +47,7 @@ pub(super) async fn drive<F: Future>(run: &Arc<Run>, mut handler: Pin<&mut F>) -
 
 /// How long a handler may take to do by itself what it did before.
 fn patience_with(run: &Run, held: Held) -> Sleep {
-    let patience = run.shared().map_or(Duration::ZERO, |shared| shared.settings().replay_patience);
+    let patience = run.app().map_or(Duration::ZERO, |app| app.settings().replay_patience);
     tokio::time::sleep(match held {
         Held::UntilDropped(after) => after.saturating_mul(2) + patience,
         Held::UntilReached(_) => patience,

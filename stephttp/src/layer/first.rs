@@ -15,6 +15,8 @@ use http::StatusCode;
 use super::linger::Linger;
 use super::response_body::ReportingBody;
 use super::{answer, handing_over, panicked};
+use crate::checkpoint;
+use crate::journal::{Done, failure};
 use crate::middleware::Outcome;
 use crate::run::{Driven, Run};
 use crate::wire::ApiResult;
@@ -144,7 +146,7 @@ where
             };
             // Its destructors run before anything else is told of it.
             drop(handler);
-            if let End::Driven(Driven::Suspended(outstanding)) = end {
+            if let End::Driven(Driven::Done(Done::Suspended(outstanding))) = end {
                 self.stage = Stage::Answering(Box::pin(handing_over::from_first(run, outstanding)));
             } else if run.has_execution() {
                 let (outcome, panic) = outcome(&end);
@@ -170,9 +172,9 @@ where
             report(run, FAILED);
             Err(error)
         }
-        End::Driven(Driven::Misused(fault)) => Ok(failed(run, &fault, &fault)),
-        End::Driven(Driven::Broken(fault)) => Ok(failed(run, &fault, &broken(run, &fault))),
-        End::Driven(Driven::Suspended(_) | Driven::Stopped(..) | Driven::Undecided(_)) => {
+        End::Driven(Driven::Done(Done::Misused(fault))) => Ok(failed(run, &fault, &fault)),
+        End::Driven(Driven::Done(Done::Broken(fault))) => Ok(failed(run, &fault, &broken(run, &fault))),
+        End::Driven(Driven::Done(Done::Suspended(_) | Done::Stale(..) | Done::Undecided(_))) => {
             unreachable!("a first request is no dispatch, and is handed over elsewhere")
         }
         End::Panicked(panic) => {
@@ -189,8 +191,10 @@ fn outcome<R, E>(end: &End<Result<http::Response<R>, E>>) -> (Outcome, Option<St
         End::Driven(Driven::Answered(Err(_))) => {
             (Outcome::Failed("the service gave an error in place of a response".to_owned()), None)
         }
-        End::Driven(Driven::Misused(fault) | Driven::Broken(fault)) => (Outcome::Failed(fault.clone()), None),
-        End::Driven(Driven::Suspended(_) | Driven::Stopped(..) | Driven::Undecided(_)) => {
+        End::Driven(Driven::Done(Done::Misused(fault) | Done::Broken(fault))) => {
+            (Outcome::Failed(fault.clone()), None)
+        }
+        End::Driven(Driven::Done(Done::Suspended(_) | Done::Stale(..) | Done::Undecided(_))) => {
             (Outcome::HandedOver, None)
         }
         End::Panicked(panic) => (Outcome::Panicked, Some(panicked::text(&**panic))),
@@ -242,7 +246,7 @@ where
     R: HttpBody<Data = Bytes> + Send + 'static,
     R::Error: Into<axum::BoxError>,
 {
-    if !matches!(end, End::Driven(Driven::Suspended(_))) {
+    if !matches!(end, End::Driven(Driven::Done(Done::Suspended(_)))) {
         let (outcome, panic) = outcome(&end);
         run.end_execution(outcome, panic).await;
     }
@@ -270,10 +274,12 @@ where
             })
             .await;
         }
-        End::Driven(Driven::Suspended(outstanding)) => drop(handing_over::from_first(run, outstanding).await),
-        End::Driven(Driven::Misused(fault)) => drop(failed(&run, &fault, &fault)),
-        End::Driven(Driven::Broken(fault)) => drop(failed(&run, &fault, &broken(&run, &fault))),
-        End::Driven(Driven::Answered(Err(_)) | Driven::Stopped(..) | Driven::Undecided(_))
+        End::Driven(Driven::Done(Done::Suspended(outstanding))) => {
+            drop(handing_over::from_first(run, outstanding).await);
+        }
+        End::Driven(Driven::Done(Done::Misused(fault))) => drop(failed(&run, &fault, &fault)),
+        End::Driven(Driven::Done(Done::Broken(fault))) => drop(failed(&run, &fault, &broken(&run, &fault))),
+        End::Driven(Driven::Answered(Err(_)) | Driven::Done(Done::Stale(..) | Done::Undecided(_)))
         | End::Panicked(_) => {
             report(&run, FAILED);
         }
@@ -309,8 +315,8 @@ fn failed(run: &Arc<Run>, fault: &str, message: &str) -> Response {
     tracing::error!(run_id = %run.id(), "{fault}");
     run.finish();
     // Also when it is the first step that is misused: people look for the run.
-    let result = answer::own(StatusCode::INTERNAL_SERVER_ERROR, message);
-    run.clone().report_finished(message.len(), move || result);
+    let result = failure(message);
+    checkpoint::report_finished(run, message.len(), move || result);
     answer::error(StatusCode::INTERNAL_SERVER_ERROR, message)
 }
 
@@ -338,7 +344,7 @@ fn report(run: &Arc<Run>, status: u16) {
 }
 
 fn report_status(run: &Arc<Run>, status: u16) {
-    run.clone().report_finished(0, move || ApiResult::new(status));
+    checkpoint::report_finished(run, 0, move || ApiResult::new(status));
 }
 
 impl<F, R, E> fmt::Debug for ResponseFuture<F, R, E>

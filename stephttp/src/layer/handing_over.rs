@@ -6,12 +6,14 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::rejection::HEAD_ALONE;
-use super::request_body::BodyFault;
 use super::{answer, async_answer};
-use crate::checkpoint::DeliveryError;
+use crate::checkpoint;
 use crate::client::ApiErrorKind;
+use crate::delivery::DeliveryError;
+use crate::exchange::BodyFault;
+use crate::journal::Outstanding;
 use crate::middleware::Outcome;
-use crate::run::{Outstanding, Run};
+use crate::run::Run;
 use crate::untrusted::{Complaint, shown};
 use crate::wire::ApiResult;
 
@@ -40,8 +42,8 @@ pub(super) async fn from_first(run: Arc<Run>, outstanding: Vec<Outstanding>) -> 
 /// The error is the answer to give when the run was given up.
 async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Result<Response, Response> {
     let parts = run.parts.take();
-    if let (Some(shared), Some(head)) = (run.shared(), run.head())
-        && shared.routes().takes_head_alone(head)
+    if let (Some(app), Some(head)) = (run.app(), run.head())
+        && app.routes().takes_head_alone(head)
     {
         if let Some(left_out) = run.admits_line(Complaint::Method) {
             tracing::error!(run_id = %run.id(), left_out, "{HEAD_ALONE}");
@@ -65,7 +67,7 @@ async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Result<Respo
         return Err(give_up(&run, answer::error(status, &message)));
     }
     run.learn_route();
-    match run.clone().hand_over_to_inngest(outstanding).await {
+    match checkpoint::hand_over(&run, outstanding).await {
         Ok(output) => {
             tracing::debug!(run_id = %run.id(), "the run goes on at Inngest");
             match async_answer::answer(&run, parts, output).await {
@@ -117,6 +119,6 @@ fn unanswered(run: &Arc<Run>, fault: &str) -> Response {
 /// tries again begins another one.
 fn give_up(run: &Arc<Run>, response: Response) -> Response {
     let status = response.status().as_u16();
-    run.clone().report_finished(0, move || ApiResult::new(status));
+    checkpoint::report_finished(run, 0, move || ApiResult::new(status));
     response
 }

@@ -6,6 +6,7 @@ use std::task::Context;
 
 use tokio::time::Sleep;
 
+use crate::checkpoint;
 use crate::run::Run;
 
 /// Runs while a first request is not over and has operations that Inngest does not know.
@@ -21,7 +22,7 @@ impl Linger {
         let linger = self.0.get_or_insert_with(|| Box::pin(run.linger()));
         if linger.as_mut().poll(cx).is_ready() {
             self.0 = None;
-            run.checkpoint_in_background();
+            checkpoint::checkpoint_in_background(run);
         }
     }
 }

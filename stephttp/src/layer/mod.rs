@@ -5,61 +5,40 @@
 //!   [`async_answer`];
 //! - [`reentry`] does the same for Inngest's call back, whose handler [`driving`] takes as far as it goes, and [`ending`]
 //!   answers with what it came to, once [`standing`] has made sure that the run still goes on;
-//! - [`rejection`] is the answer when no handler was entered, [`jobs`] keeps two dispatches of one job apart;
-//! - [`request_body`] and [`response_body`] keep what passes through.
+//! - [`rejection`] is the answer when no handler was entered, [`once`] keeps two dispatches of one job apart;
+//! - [`response_body`] keeps what passes through.
 
 mod answer;
 mod async_answer;
-mod dispatch;
 mod driving;
 mod ending;
 mod first;
 mod handing_over;
-mod jobs;
-mod kept_parts;
 mod linger;
+mod once;
 mod panicked;
-mod recorded_method;
 mod reentry;
 mod rejection;
-mod request_body;
-mod request_head;
 mod response_body;
-mod result;
-mod routes;
+mod result_of;
 mod service;
 mod standing;
-mod unverified;
 
 use std::sync::Arc;
 
 use tower_layer::Layer;
 
-pub(crate) use dispatch::Dispatch;
 pub use first::ResponseFuture;
-pub(crate) use jobs::Jobs;
-pub(crate) use kept_parts::KeptParts;
-pub(crate) use recorded_method::{ALLOW, RecordedMethod};
-pub(crate) use request_body::{BodyFault, RequestBody};
-pub(crate) use request_head::RequestHead;
-pub(crate) use result::is_hop_by_hop;
-pub(crate) use routes::Routes;
 pub use service::DurableService;
-pub(crate) use unverified::Unverified;
 
-use crate::provider::Shared;
-use crate::run::Run;
-
-/// What the layer leaves in a request's extensions for the extractors.
-#[derive(Clone)]
-pub(crate) struct CurrentRun(pub(crate) Arc<Run>);
+use crate::app::App;
 
 /// The layer that makes the routes under it durable: [`Provider::layer`](crate::Provider::layer).
 ///
 /// Add it once, after the routes:
 ///
 /// ```
-/// # use stephttp::{Provider, SetupOpts, SetupError};
+/// # use inngest::{Provider, SetupOpts, SetupError};
 /// # fn app() -> Result<axum::Router, SetupError> {
 /// let inngest = Provider::setup(SetupOpts::new("https://api.example.com").signing_key("signkey-prod-0123abcd"))?;
 /// let app = axum::Router::new()
@@ -95,13 +74,13 @@ pub(crate) struct CurrentRun(pub(crate) Arc<Run>);
 /// # use std::convert::Infallible;
 /// # use axum::body::Body;
 /// # use http::{Request, Response};
-/// # use stephttp::{FnOpts, Provider, SetupError, SetupOpts, Step, StepError};
+/// # use inngest::{FnOpts, Provider, SetupError, SetupOpts, Step, StepError};
 /// # use tower_layer::Layer;
 /// async fn greet(request: Request<Body>) -> Result<String, StepError> {
 ///     let (parts, _) = request.into_parts();
 ///     let step = Step::from_parts(&parts)?;
 ///     step.configure(FnOpts::new("greet"))?;
-///     step.run("greeting", async { Ok::<_, stephttp::Failure>("hello".to_owned()) }).await
+///     step.run("greeting", async { Ok::<_, inngest::Failure>("hello".to_owned()) }).await
 /// }
 ///
 /// # fn service<S>(service_fn: S) -> Result<(), SetupError> {
@@ -113,12 +92,12 @@ pub(crate) struct CurrentRun(pub(crate) Arc<Run>);
 /// [`Bytes`]: bytes::Bytes
 #[derive(Debug, Clone)]
 pub struct DurableLayer {
-    shared: Arc<Shared>,
+    app: Arc<App>,
 }
 
 impl DurableLayer {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+    pub(crate) fn new(app: Arc<App>) -> Self {
+        Self { app }
     }
 }
 
@@ -126,6 +105,6 @@ impl<S> Layer<S> for DurableLayer {
     type Service = DurableService<S>;
 
     fn layer(&self, inner: S) -> DurableService<S> {
-        DurableService::new(inner, self.shared.clone())
+        DurableService::new(inner, self.app.clone())
     }
 }

@@ -15,18 +15,19 @@ use http::{HeaderValue, Method, Request, StatusCode};
 use tower_service::Service;
 
 use super::driving::drive;
-use super::request_head::restore_content_type;
-use super::unverified::{Proof, Refusal};
-use super::{CurrentRun, Dispatch, answer, ending, panicked, standing};
+use super::once::once;
+use super::{answer, ending, panicked, rejection, standing};
+use crate::app::App;
+use crate::exchange::{Dispatch, Proof, Refusal, restore_content_type};
+use crate::journal::{self, Done, Ending};
 use crate::middleware::Outcome;
-use crate::provider::Shared;
-use crate::run::{Driven, Outstanding, Run};
+use crate::run::{CurrentRun, Driven, Run};
 use crate::signature::Claim;
 use crate::untrusted::{Complaint, shown};
 use crate::wire::headers;
 
 /// Answers a request that has both `X-Run-ID` and `X-Inngest-Signature`.
-pub(super) async fn serve<S, R>(shared: Arc<Shared>, inner: S, request: Request<Body>) -> Response
+pub(super) async fn serve<S, R>(app: Arc<App>, inner: S, request: Request<Body>) -> Response
 where
     S: Service<Request<Body>, Response = http::Response<R>> + Send + 'static,
     S::Future: Send,
@@ -34,18 +35,19 @@ where
     R: HttpBody<Data = Bytes> + Send + 'static,
     R::Error: Into<axum::BoxError>,
 {
-    let Admitted { parts, body, dispatch, sure_retries } = match admit(&shared, request).await {
+    let Admitted { parts, body, dispatch, sure_retries } = match admit(&app, request).await {
         Ok(admitted) => admitted,
         Err(refusal) => return refusal,
     };
-    let (jobs, dispatched, provider) = (shared.jobs(), dispatch.clone(), shared.clone());
+    let (jobs, dispatched, provider) = (app.jobs(), dispatch.clone(), app.clone());
     let attempt = async move {
+        let run_id = dispatched.run_id;
         match prepare(&provider, parts, body, dispatched, sure_retries).await {
             Ok((run, request)) => handle(run, inner, request).await,
-            Err(answer) => answer,
+            Err(ending) => answer::ending(run_id, ending),
         }
     };
-    jobs.once(&shared, &dispatch, attempt).await
+    once(jobs, &app, &dispatch, attempt).await
 }
 
 /// A request that is Inngest's.
@@ -58,20 +60,20 @@ struct Admitted {
 }
 
 /// Makes sure that it is Inngest who calls. What the headers show already is refused before any of the body is read.
-async fn admit(shared: &Shared, request: Request<Body>) -> Result<Admitted, Response> {
+async fn admit(app: &App, request: Request<Body>) -> Result<Admitted, Response> {
     let (parts, body) = request.into_parts();
-    let sure_retries = shared.routes().sure_retries(&parts.method, parts.extensions.get::<MatchedPath>());
+    let sure_retries = app.routes().sure_retries(&parts.method, parts.extensions.get::<MatchedPath>());
     let dispatch = Dispatch::read(&parts.headers);
-    let proof = proof(shared, &parts).ok_or_else(|| {
-        complain(shared, Complaint::Unsigned, &parts, "it has no signature that could hold now");
+    let proof = proof(app, &parts).ok_or_else(|| {
+        complain(app, Complaint::Unsigned, &parts, "it has no signature that could hold now");
         let (status, message) = (StatusCode::UNAUTHORIZED, "the signature does not match");
         refuse(dispatch.as_ref().ok(), sure_retries, status, message)
     })?;
     let dispatch = dispatch.map_err(|fault| {
-        complain(shared, Complaint::Unsigned, &parts, &fault);
+        complain(app, Complaint::Unsigned, &parts, &fault);
         answer::retry(StatusCode::BAD_REQUEST, &fault)
     })?;
-    match shared.unverified().read(body, &proof).await {
+    match app.unverified().read(body, &proof).await {
         Ok(body) => Ok(Admitted { parts, body, dispatch, sure_retries }),
         // Should it be Inngest's, with a key that is being rotated, say, then it may try again while an attempt is left.
         Err(refusal) => {
@@ -86,15 +88,15 @@ async fn admit(shared: &Shared, request: Request<Body>) -> Result<Admitted, Resp
                     (Complaint::RequestBody, StatusCode::SERVICE_UNAVAILABLE, refusal.to_string())
                 }
             };
-            complain(shared, complaint, &parts, &refusal.to_string());
+            complain(app, complaint, &parts, &refusal.to_string());
             Err(refuse(Some(&dispatch), sure_retries, status, &message))
         }
     }
 }
 
 /// What the request is to be verified by; `None` when its signature cannot hold, whatever the body is.
-fn proof<'a>(shared: &'a Shared, parts: &Parts) -> Option<Proof<'a>> {
-    let settings = shared.settings();
+fn proof<'a>(app: &'a App, parts: &Parts) -> Option<Proof<'a>> {
+    let settings = app.settings();
     let mut signatures = parts.headers.get_all(headers::SIGNATURE).iter();
     // Several are none of Inngest's, whatever the first of them is.
     let signature = match (signatures.next().map(HeaderValue::to_str), signatures.next()) {
@@ -110,8 +112,8 @@ fn proof<'a>(shared: &'a Shared, parts: &Parts) -> Option<Proof<'a>> {
 }
 
 /// Logs that a request is refused which claims to be Inngest's.
-fn complain(shared: &Shared, complaint: Complaint, parts: &Parts, why: &str) {
-    if let Some(left_out) = shared.admits_line(complaint) {
+fn complain(app: &App, complaint: Complaint, parts: &Parts, why: &str) {
+    if let Some(left_out) = app.admits_line(complaint) {
         let (path, why) = (shown(parts.uri.path()), shown(why));
         tracing::warn!(%path, left_out, "a request in Inngest's name is refused: {why}");
     }
@@ -125,27 +127,24 @@ fn refuse(dispatch: Option<&Dispatch>, sure_retries: u8, status: StatusCode, mes
     }
 }
 
-/// Fetches what Inngest remembers of the run, and restores its request. Nothing runs before that.
+/// Fetches what Inngest remembers of the run, and restores its request. Nothing runs before that. The error is how the request
+/// ends instead.
 async fn prepare(
-    shared: &Arc<Shared>,
+    app: &Arc<App>,
     mut parts: Parts,
     body: Bytes,
     dispatch: Dispatch,
     sure_retries: u8,
-) -> Result<(Arc<Run>, Request<Body>), Response> {
-    let memo = standing::state(shared, &dispatch, sure_retries).await?;
-    if let Some(end) = Run::end_of(&memo) {
-        // Another re-entry has come to it.
-        return Err(answer::finished(dispatch.run_id, &end));
-    }
-    let run = Arc::new(Run::reentry(shared.clone(), dispatch, sure_retries, memo, &parts.headers));
+) -> Result<(Arc<Run>, Request<Body>), Ending> {
+    let memo = standing::state(app, &dispatch, sure_retries).await?;
+    let run = Arc::new(Run::reentry(app.clone(), dispatch, sure_retries, memo, &parts.headers));
     let had = body.len();
     let body = match run.restore_request(body).await {
         Ok(body) => body,
         Err(fault) => {
             tracing::error!(run_id = %run.id(), "what is stored of the request cannot be restored: {fault}");
-            let message = "what is stored of the request cannot be restored; its log says why";
-            return Err(ending::retry_or_fail(&run, message).await);
+            let message = "what is stored of the request cannot be restored; its log says why".to_owned();
+            return Err(ending::conclude(&run, journal::Outcome::Fails(message)).await);
         }
     };
     if body.len() != had {
@@ -161,6 +160,9 @@ async fn prepare(
     Ok((run, Request::from_parts(parts, Body::from(body))))
 }
 
+/// How a re-entry has ended, and with what a layer or an extractor has answered in its handler's place, if so.
+type Ended = (Ending, Option<StatusCode>);
+
 /// Runs the handler, and answers with what it came to. Inngest must be told of a panic too, so it ends here.
 async fn handle<S, R>(run: Arc<Run>, inner: S, request: Request<Body>) -> Response
 where
@@ -175,22 +177,26 @@ where
         catch_unwind(AssertUnwindSafe(|| attempt.as_mut().poll(cx)))
             .map_or_else(|panic| Poll::Ready(Err(panicked::text(&*panic))), |poll| poll.map(Ok))
     });
-    let message = match outcome.await {
-        Ok(Ok(response)) => return response,
+    let (ending, rejection) = match outcome.await {
+        Ok(Ok(ended)) => ended,
         Ok(Err(_)) => {
-            let message = "the service gave an error in place of a response";
-            run.end_execution(Outcome::Failed(message.to_owned()), None).await;
-            message
+            let message = "the service gave an error in place of a response".to_owned();
+            run.end_execution(Outcome::Failed(message.clone()), None).await;
+            (ending::without_response(&run, message).await, None)
         }
         Err(panic) => {
             run.end_execution(Outcome::Panicked, Some(panic)).await;
-            "the handler panicked"
+            (ending::without_response(&run, "the handler panicked".to_owned()).await, None)
         }
     };
-    ending::without_response(&run, message).await
+    let response = answer::ending(run.id(), ending);
+    match rejection {
+        Some(status) => answer::with_rejection(response, status),
+        None => response,
+    }
 }
 
-async fn attempt<S, R>(run: &Arc<Run>, mut inner: S, request: Request<Body>) -> Result<Response, S::Error>
+async fn attempt<S, R>(run: &Arc<Run>, mut inner: S, request: Request<Body>) -> Result<Ended, S::Error>
 where
     S: Service<Request<Body>, Response = http::Response<R>>,
     R: HttpBody<Data = Bytes> + Send + 'static,
@@ -199,11 +205,11 @@ where
     let mut handler = Box::pin(inner.call(request));
     let driven = loop {
         match drive(run, handler.as_mut()).await {
-            Driven::Undecided(proposal) => {
-                if let Err(answer) = ending::decide(run, proposal).await {
+            Driven::Done(Done::Undecided(proposal)) => {
+                if let Err(ending) = ending::decide(run, proposal).await {
                     let fault = "the order of its steps could not be stored".to_owned();
                     run.end_execution(Outcome::Failed(fault), None).await;
-                    return Ok(answer);
+                    return Ok((ending, None));
                 }
             }
             driven => break driven,
@@ -212,37 +218,33 @@ where
     // Its destructors run before anything else is told of it.
     drop(handler);
     run.learn_route();
-    Ok(match driven {
+    let done = match driven {
         Driven::Answered(response) => {
             let response = response?.map(Body::new);
             run.end_execution(Outcome::Responded(response.status()), None).await;
-            ending::finish(run, response).await
+            run.finish();
+            if run.is_untouched() && rejection::is_likely(run, &response) {
+                let status = response.status();
+                return Ok((rejection::ending(run, response).await, Some(status)));
+            }
+            return Ok((ending::finish(run, response).await, None));
         }
-        Driven::Suspended(outstanding) => {
-            let answer = ending::suspend(run, outstanding).await;
-            run.end_execution(Outcome::HandedOver, None).await;
-            answer
-        }
-        Driven::Misused(fault) => {
-            run.end_execution(Outcome::Failed(fault.clone()), None).await;
-            ending::misused(run, &fault).await
-        }
-        Driven::Broken(fault) => {
-            tracing::error!(run_id = %run.id(), "{fault}");
-            let message = if run.is_dev() {
-                format!("a middleware failed: {fault}")
-            } else {
-                "a middleware failed".to_owned()
-            };
-            run.end_execution(Outcome::Failed(fault), None).await;
-            ending::without_response(run, &message).await
-        }
-        Driven::Stopped(by, outstanding) => {
-            run.end_execution(Outcome::Canceled, None).await;
-            ending::stopped(run, by, Outstanding::answers(outstanding)).await
-        }
-        Driven::Undecided(_) => unreachable!("it is decided above"),
-    })
+        Driven::Done(done) => done,
+    };
+    if matches!(done, Done::Suspended(_)) {
+        let ending = ending::of(run, done).await;
+        run.end_execution(Outcome::HandedOver, None).await;
+        return Ok((ending, None));
+    }
+    run.end_execution(
+        match &done {
+            Done::Misused(fault) | Done::Broken(fault) => Outcome::Failed(fault.clone()),
+            Done::Stale(..) | Done::Suspended(_) | Done::Undecided(_) => Outcome::Canceled,
+        },
+        None,
+    )
+    .await;
+    Ok((ending::of(run, done).await, None))
 }
 
 /// Ends the use of steps also when Inngest's connection breaks off and the re-entry is dropped: the run holds wakers

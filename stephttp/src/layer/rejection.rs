@@ -8,7 +8,8 @@ use std::sync::Arc;
 use axum::response::Response;
 use http::StatusCode;
 
-use super::{answer, ending};
+use super::ending::conclude;
+use crate::journal::{Ending, Outcome};
 use crate::run::Run;
 
 /// Whether a response that came without any step is not the handler's. With the attribute that is sure. A handler without it
@@ -19,23 +20,18 @@ pub(super) fn is_likely(run: &Run, response: &Response) -> bool {
 }
 
 /// Asks for another attempt; then the run fails, and says why.
-pub(super) async fn answer(run: &Arc<Run>, response: Response) -> Response {
+pub(super) async fn ending(run: &Arc<Run>, response: Response) -> Ending {
     let status = response.status();
     // A request by GET has come this far before, so it was one by HEAD.
     let is_routers = status == StatusCode::METHOD_NOT_ALLOWED && !run.is_tracked();
     let route = run.route().filter(|_| is_routers);
-    if let (Some(shared), Some(path)) = (run.shared(), route) {
-        shared.routes().learn_head_alone(path);
+    if let (Some(app), Some(path)) = (run.app(), route) {
+        app.routes().learn_head_alone(path);
     }
     let message = if route.is_some() { HEAD_ALONE.to_owned() } else { message(status) };
     drop(response);
     tracing::error!(run_id = %run.id(), status = status.as_u16(), "{message}");
-    let answer = if run.may_retry() {
-        answer::retry(StatusCode::INTERNAL_SERVER_ERROR, &message)
-    } else {
-        ending::end_with(run, answer::own(StatusCode::INTERNAL_SERVER_ERROR, &message)).await
-    };
-    answer::with_rejection(answer, status)
+    conclude(run, Outcome::Fails(message)).await
 }
 
 /// Why a run that began with HEAD cannot go on at Inngest.

@@ -13,8 +13,10 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use super::linger::Linger;
-use super::result::{self, Audience};
-use crate::checkpoint::KeptResponse;
+use crate::checkpoint;
+use crate::delivery::KeptResponse;
+use crate::exchange::result;
+use crate::exchange::result::Audience;
 use crate::run::Run;
 use crate::untrusted::{Complaint, shown};
 use crate::wire::ApiResult;
@@ -173,8 +175,8 @@ impl Pending {
     }
 
     fn push(&mut self, data: &Bytes) -> bool {
-        let Some(shared) = self.run.shared() else { return false };
-        let responses = shared.backlog().responses();
+        let Some(app) = self.run.app() else { return false };
+        let responses = app.backlog().responses();
         if matches!(self.kept, Kept::Nothing) {
             self.kept = Kept::Parts(responses.begin());
         }
@@ -192,7 +194,7 @@ impl Pending {
             Kept::Nothing => Some(Bytes::new()),
             Kept::Whole(bytes) => Some(bytes),
             Kept::Parts(response) => {
-                let mut joined = self.run.shared()?.backlog().responses().take(&response)?;
+                let mut joined = self.run.app()?.backlog().responses().take(&response)?;
                 Some(joined.join())
             }
         }
@@ -232,7 +234,7 @@ impl Pending {
         let (run_id, elapsed) = (run.id(), run.elapsed());
         let line = run.clone();
         let held = kept.len();
-        run.report_finished(held, move || {
+        checkpoint::report_finished(&run, held, move || {
             let body = match seen {
                 Seen::Omitted => Err(None),
                 Seen::Nothing if !is_expected => Ok(String::new()),

@@ -10,21 +10,21 @@ use http::Request;
 use tower_service::Service;
 
 use super::first::ResponseFuture;
-use super::request_head::is_reentry;
-use super::{CurrentRun, reentry, request_body};
-use crate::provider::Shared;
-use crate::run::Run;
+use super::reentry;
+use crate::app::App;
+use crate::exchange::{is_reentry, keep};
+use crate::run::{CurrentRun, Run};
 
 /// A service whose requests may be runs; made by [`DurableLayer`](super::DurableLayer).
 #[derive(Debug, Clone)]
 pub struct DurableService<S> {
     inner: S,
-    shared: Arc<Shared>,
+    app: Arc<App>,
 }
 
 impl<S> DurableService<S> {
-    pub(super) fn new(inner: S, shared: Arc<Shared>) -> Self {
-        Self { inner, shared }
+    pub(super) fn new(inner: S, app: Arc<App>) -> Self {
+        Self { inner, app }
     }
 }
 
@@ -50,7 +50,7 @@ where
         let request = request.map(Body::new);
         if request.extensions().get::<CurrentRun>().is_some() {
             // A layer further out has it in hand.
-            self.shared.warn_of_second_layer();
+            self.app.warn_of_second_layer();
             let response = self.inner.call(request);
             return ResponseFuture::passing(async { Ok(response.await?.map(Body::new)) });
         }
@@ -58,12 +58,12 @@ where
             // The service that is ready must be the one that is called.
             let other = self.inner.clone();
             let inner = std::mem::replace(&mut self.inner, other);
-            return ResponseFuture::answering(reentry::serve(self.shared.clone(), inner, request));
+            return ResponseFuture::answering(reentry::serve(self.app.clone(), inner, request));
         }
         let (mut parts, body) = request.into_parts();
-        let run = Arc::new(Run::first(self.shared.clone(), &parts));
+        let run = Arc::new(Run::first(self.app.clone(), &parts));
         parts.extensions.insert(CurrentRun(run.clone()));
-        let body = request_body::keep(&run, body);
+        let body = keep(run.clone(), body);
         ResponseFuture::first(self.inner.call(Request::from_parts(parts, body)), run)
     }
 }

@@ -12,7 +12,7 @@ use super::erased::{Erased, Hook, Json};
 use super::{CheckpointContext, Execution, Middleware, Outcome, StepContext, StoredResponse};
 use crate::client::ApiError;
 use crate::error::{Failure, StepError};
-use crate::run::RunId;
+use crate::wire::RunId;
 
 /// Clones are cheap.
 #[derive(Clone, Default)]

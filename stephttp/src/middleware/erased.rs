@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::{CheckpointContext, Execution, Middleware, Outcome, StepContext, StoredResponse};
 use crate::client::ApiError;
 use crate::error::{Failure, StepError};
-use crate::run::RunId;
+use crate::wire::RunId;
 
 pub(super) type Hook<'a, T = ()> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub(super) type Transform<'a, T> = Hook<'a, Result<T, Failure>>;

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use http::{Extensions, HeaderMap};
 
-use crate::run::RunId;
+use crate::wire::RunId;
 
 /// One request's share of a run, as a [`Middleware`](super::Middleware) sees it.
 #[doc(alias = "CallContext")]

@@ -29,7 +29,7 @@ pub use traces::{TraceContext, Tracing};
 
 use crate::client::ApiError;
 use crate::error::{Failure, StepError};
-use crate::run::RunId;
+use crate::wire::RunId;
 
 /// Code around every execution of a handler and every step, and over all that is stored at Inngest.
 ///
@@ -38,8 +38,8 @@ use crate::run::RunId;
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};
 ///
-/// use stephttp::middleware::{Middleware, StepContext};
-/// use stephttp::{Provider, SetupError, SetupOpts, StepError};
+/// use inngest::middleware::{Middleware, StepContext};
+/// use inngest::{Provider, SetupError, SetupOpts, StepError};
 ///
 /// #[derive(Default)]
 /// struct CountFailures {

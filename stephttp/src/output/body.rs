@@ -11,11 +11,10 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::time::{Sleep, sleep};
 
-use super::room::{FRAME, Full, Room, SMALL, Taken};
+use crate::app::{App, FRAME, Full, Room, SMALL, Taken};
 use crate::client::{ApiError, OutputBody};
-use crate::provider::Shared;
-use crate::run::RunId;
 use crate::untrusted::Complaint;
+use crate::wire::RunId;
 use crate::wire::limits::REENTRY_ANSWER_BYTES;
 
 /// Bytes of a body that is read or passed on. An output has at most what a re-entry can answer with; twice that, since it is
@@ -104,10 +103,10 @@ impl Content {
     }
 
     /// What a run's client is given.
-    pub(super) fn into_body(self, shared: &Arc<Shared>, run_id: RunId) -> Body {
+    pub(super) fn into_body(self, app: &Arc<App>, run_id: RunId) -> Body {
         match self {
-            Self::Whole(bytes, taken) => shared.room().body(run_id, bytes, taken),
-            Self::Passing(passing) => Body::new(Passing { of: Some((shared.clone(), run_id)), ..*passing }),
+            Self::Whole(bytes, taken) => app.room().body(run_id, bytes, taken),
+            Self::Passing(passing) => Body::new(Passing { of: Some((app.clone(), run_id)), ..*passing }),
             Self::Unread(length) => Body::new(Unread(length)),
         }
     }
@@ -144,7 +143,7 @@ pub(super) struct Passing {
     /// Runs while Inngest is waited for.
     silence: Option<Pin<Box<Sleep>>>,
     /// Whose it is, for the log.
-    of: Option<(Arc<Shared>, RunId)>,
+    of: Option<(Arc<App>, RunId)>,
 }
 
 impl Passing {
@@ -172,8 +171,8 @@ impl Passing {
     }
 
     fn say_broken_off(&self, error: &ApiError) {
-        if let Some((shared, run_id)) = &self.of
-            && let Some(left_out) = shared.admits_line(Complaint::Output)
+        if let Some((app, run_id)) = &self.of
+            && let Some(left_out) = app.admits_line(Complaint::Output)
         {
             let error = error.report();
             tracing::warn!(%run_id, error, left_out, "a run's output broke off while it was passed on: its client's connection is closed");

@@ -9,23 +9,23 @@ use bytes::Bytes;
 use http::Extensions;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
-use crate::layer::CurrentRun;
-use crate::provider::Shared;
+use crate::app::App;
+use crate::run::CurrentRun;
 
 /// A request that is under way, until this is dropped.
-pub(super) struct Flight(Arc<Shared>);
+pub(super) struct Flight(Arc<App>);
 
 impl Flight {
     /// A request begins. Where a layer is around the route, it has counted it already, and would only until there is a response.
-    pub(super) fn begin(shared: &Arc<Shared>, request: &Extensions) -> Self {
-        shared.deliveries().take_off();
+    pub(super) fn begin(app: &Arc<App>, request: &Extensions) -> Self {
+        app.deliveries().take_off();
         if let Some(CurrentRun(run)) = request.get()
-            && run.shared().is_some_and(|its| Arc::ptr_eq(its, shared))
+            && run.app().is_some_and(|its| Arc::ptr_eq(its, app))
             && run.dispatch().is_none()
         {
             run.land();
         }
-        Self(shared.clone())
+        Self(app.clone())
     }
 
     /// A body with which the request ends: when the client has had it, or is gone.

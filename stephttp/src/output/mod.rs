@@ -1,23 +1,14 @@
 //! The app's own route for its runs' outputs: [`Provider::output_route`](crate::Provider::output_route).
 //!
-//! - [`OutputOpts`], and `settings`, which are those checked: where the route is, and the redirect that leads to it;
 //! - `wait`: asks Inngest until the run has ended, and `read` says what its answers mean;
-//! - `body`: how their bodies come; `room`: how much of them the process holds, `held`: for whom, and `pace`: who is too slow;
-//! - `respond`: what the client gets, with which `headers`; `cors`: whether a script may see it;
+//! - `body`: how their bodies come;
+//! - `respond`: what the client gets;
 //! - `flight`: requests as they are counted.
 
 mod body;
-mod cors;
 mod flight;
-mod headers;
-mod held;
-mod left_out;
-mod opts;
-mod pace;
 mod read;
 mod respond;
-mod room;
-mod settings;
 mod wait;
 
 use std::sync::Arc;
@@ -29,36 +20,28 @@ use axum::routing::get;
 use http::request::Parts;
 use http::{Method, Version};
 
-pub(crate) use left_out::LeftOut;
-pub use opts::OutputOpts;
-pub(crate) use room::Room;
-pub(crate) use settings::Settings;
-
-use crate::provider::Shared;
-use crate::run::RunId;
+use crate::app::{App, Full, SIGNATURE, TOKEN, query};
 use crate::untrusted::{Complaint, shown};
+use crate::wire::RunId;
 use crate::wire::headers::OWN_ANSWER;
 use crate::wire::limits::TOKEN_BYTES;
 use body::Content;
 use flight::Flight;
 use read::{Failure, Output, Wanted};
-use room::Full;
 use wait::Waited;
 
-/// The query's parameters.
-const TOKEN: &str = "token";
-const SIGNATURE: &str = "signature";
+/// The query's parameter that says how often a client has been sent round.
 const REDIRECTS: &str = "redirects";
 
 /// A SHA-256 in hex.
 const SIGNATURE_BYTES: usize = 64;
 
 /// A router with the route.
-pub(crate) fn route<S: Clone + Send + Sync + 'static>(shared: &Arc<Shared>) -> Router<S> {
-    let (getting, asking) = (shared.clone(), shared.clone());
+pub(crate) fn route<S: Clone + Send + Sync + 'static>(app: &Arc<App>) -> Router<S> {
+    let (getting, asking) = (app.clone(), app.clone());
     let get_output = async move |request: Request| output(&getting, request.into_parts().0).await;
     let options = async move |request: Request| options(&asking, &request.into_parts().0);
-    Router::new().route(shared.settings().output.path(), get(get_output).options(options))
+    Router::new().route(app.settings().output.path(), get(get_output).options(options))
 }
 
 /// What a request asks for.
@@ -75,32 +58,32 @@ struct Asked {
 }
 
 /// `GET` and `HEAD`.
-async fn output(shared: &Arc<Shared>, mut parts: Parts) -> Response {
-    let flight = Flight::begin(shared, &parts.extensions);
+async fn output(app: &Arc<App>, mut parts: Parts) -> Response {
+    let flight = Flight::begin(app, &parts.extensions);
     let mut response = match ask(&mut parts).await {
-        Ok(asked) if asked.is_signed(shared) => answer(shared, &asked).await,
+        Ok(asked) if asked.is_signed(app) => answer(app, &asked).await,
         Ok(_) => respond::forbidden(),
         Err(problem) => respond::bad_request(&problem),
     };
-    if let Some(cors) = &shared.settings().output.cors {
+    if let Some(cors) = &app.settings().output.cors {
         cors.mark(&parts.headers, &mut response);
     }
     response.map(|body| flight.with(body))
 }
 
-async fn answer(shared: &Arc<Shared>, asked: &Asked) -> Response {
-    match wait::wait(shared, asked).await {
-        Waited::Ended(output) => match restore(shared, asked.run_id, output).await {
-            Ok(output) => respond::ended(shared, asked.run_id, output),
+async fn answer(app: &Arc<App>, asked: &Asked) -> Response {
+    match wait::wait(app, asked).await {
+        Waited::Ended(output) => match restore(app, asked.run_id, output).await {
+            Ok(output) => respond::ended(app, asked.run_id, output),
             Err(Unrestored::Fault(fault)) => {
-                if let Some(left_out) = shared.admits_line(Complaint::Output) {
+                if let Some(left_out) = app.admits_line(Complaint::Output) {
                     let (run_id, fault) = (asked.run_id, shown(&fault));
                     tracing::error!(%run_id, left_out, "what is stored of a response cannot be restored: {fault}");
                 }
                 respond::failed(Failure::Unrestorable)
             }
             Err(Unrestored::NoRoom) => {
-                wait::say_full(shared, asked.run_id);
+                wait::say_full(app, asked.run_id);
                 respond::unavailable(None)
             }
         },
@@ -109,9 +92,9 @@ async fn answer(shared: &Arc<Shared>, asked: &Asked) -> Response {
         Waited::Running => {
             // Relative to the URL that the client knows, whatever that has before this. A query alone would be enough, but for
             // clients that follow an older rule (RFC 2396), Java's among them.
-            let query = settings::query(&asked.token, asked.signature.as_deref());
+            let query = query(&asked.token, asked.signature.as_deref());
             let here = format!("./{}?{query}", asked.place);
-            if asked.redirects < shared.settings().output.max_redirects {
+            if asked.redirects < app.settings().output.max_redirects {
                 // Each has a URL of its own: clients take a redirect to the very same for a circle.
                 respond::come_back(&format!("{here}&{REDIRECTS}={}", asked.redirects + 1))
             } else {
@@ -129,23 +112,23 @@ enum Unrestored {
 }
 
 /// The response as it was before middlewares had it stored.
-async fn restore(shared: &Shared, run_id: RunId, mut output: Output) -> Result<Output, Unrestored> {
+async fn restore(app: &App, run_id: RunId, mut output: Output) -> Result<Output, Unrestored> {
     let is_transformed = output.is_response && !output.headers.contains_key(OWN_ANSWER);
     if let Content::Whole(body, taken) = &mut output.content
         && is_transformed
         && !body.is_empty()
     {
         let stored = std::mem::take(body);
-        *body = shared.middleware().stored_response_body(run_id, stored).await.map_err(Unrestored::Fault)?;
-        shared.room().adjust(run_id, taken, body.len()).map_err(|Full| Unrestored::NoRoom)?;
+        *body = app.middleware().stored_response_body(run_id, stored).await.map_err(Unrestored::Fault)?;
+        app.room().adjust(run_id, taken, body.len()).map_err(|Full| Unrestored::NoRoom)?;
     }
     Ok(output)
 }
 
 /// `OPTIONS`.
-fn options(shared: &Shared, parts: &Parts) -> Response {
+fn options(app: &App, parts: &Parts) -> Response {
     let mut response = respond::options();
-    if let Some(cors) = &shared.settings().output.cors {
+    if let Some(cors) = &app.settings().output.cors {
         cors.preflight(&parts.headers, &mut response);
     }
     response
@@ -182,7 +165,7 @@ async fn ask(parts: &mut Parts) -> Result<Asked, String> {
 
 impl Asked {
     /// Whether the app has made the URL.
-    fn is_signed(&self, shared: &Shared) -> bool {
-        shared.admits_output(self.run_id, &self.token, self.signature.as_deref())
+    fn is_signed(&self, app: &App) -> bool {
+        app.admits_output(self.run_id, &self.token, self.signature.as_deref())
     }
 }

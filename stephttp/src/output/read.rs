@@ -8,11 +8,10 @@ use http_body::Body as _;
 use serde::Deserialize;
 
 use super::body::{Content, Fault};
+use crate::app::App;
 use crate::client::{OutputBody, is_worth_retrying, parse_retry_after};
-use crate::provider::Shared;
-use crate::run::RunId;
 use crate::untrusted::{Complaint, shown};
-use crate::wire::headers;
+use crate::wire::{RunId, headers};
 
 /// The longest that a client is told to wait, whatever Inngest says.
 const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
@@ -130,12 +129,7 @@ pub(super) enum Wanted {
 }
 
 /// What an answer means. Of its body no more is read than that takes.
-pub(super) async fn read(
-    shared: &Shared,
-    run_id: RunId,
-    answer: Response<OutputBody>,
-    wanted: Wanted,
-) -> Answer {
+pub(super) async fn read(app: &App, run_id: RunId, answer: Response<OutputBody>, wanted: Wanted) -> Answer {
     let (head, body) = answer.into_parts();
     let (status, headers) = (head.status, head.headers);
     match read_head(run_id, status, &headers) {
@@ -144,45 +138,45 @@ pub(super) async fn read(
             Answer::Unavailable(Unavailable { why: format!("Inngest answered {status}"), after })
         }
         Head::Senseless => {
-            if let Some(left_out) = shared.admits_line(Complaint::Output) {
+            if let Some(left_out) = app.admits_line(Complaint::Output) {
                 tracing::error!(%run_id, %status, left_out, "Inngest's answer in place of the run's output makes no sense");
             }
             Answer::Failed(Failure::Unusable)
         }
         Head::Response => {
             let is_changed =
-                !headers.contains_key(headers::OWN_ANSWER) && shared.middleware().restores_responses();
+                !headers.contains_key(headers::OWN_ANSWER) && app.middleware().restores_responses();
             let length = body.size_hint().exact();
             let content = match wanted {
                 // What it is restored to is not known without it.
                 Wanted::Nothing => Ok(Content::Unread(length.filter(|_| !is_changed))),
-                Wanted::WithLength if length.is_none() => Content::whole(shared.room(), run_id, body).await,
-                _ if is_changed => Content::whole(shared.room(), run_id, body).await,
+                Wanted::WithLength if length.is_none() => Content::whole(app.room(), run_id, body).await,
+                _ if is_changed => Content::whole(app.room(), run_id, body).await,
                 _ => Content::begun(body).await,
             };
             match content {
                 Ok(content) => Answer::Ended(Output { status, headers, content, is_response: true }),
-                Err(fault) => unread(shared, run_id, fault),
+                Err(fault) => unread(app, run_id, fault),
             }
         }
-        Head::Statement => match Content::whole(shared.room(), run_id, body).await {
+        Head::Statement => match Content::whole(app.room(), run_id, body).await {
             Ok(Content::Whole(bytes, _)) if bytes.is_empty() => Answer::Empty,
             Ok(content) => {
                 let output = Output { status, headers, content, is_response: false };
-                read_statement(shared, run_id, output)
+                read_statement(app, run_id, output)
             }
-            Err(fault) => unread(shared, run_id, fault),
+            Err(fault) => unread(app, run_id, fault),
         },
     }
 }
 
 /// The body of an answer could not be read.
-fn unread(shared: &Shared, run_id: RunId, fault: Fault) -> Answer {
+fn unread(app: &App, run_id: RunId, fault: Fault) -> Answer {
     match fault {
         Fault::Broken(error) => Answer::Unavailable(Unavailable { why: error.report(), after: None }),
         Fault::NoRoom => Answer::Busy,
         Fault::TooLong => {
-            if let Some(left_out) = shared.admits_line(Complaint::Output) {
+            if let Some(left_out) = app.admits_line(Complaint::Output) {
                 tracing::error!(%run_id, left_out, "a run's output cannot be read: it is longer than any output");
             }
             Answer::Failed(Failure::Unusable)
@@ -190,11 +184,11 @@ fn unread(shared: &Shared, run_id: RunId, fault: Fault) -> Answer {
     }
 }
 
-fn read_statement(shared: &Shared, run_id: RunId, output: Output) -> Answer {
+fn read_statement(app: &App, run_id: RunId, output: Output) -> Answer {
     let Content::Whole(bytes, _) = &output.content else { return Answer::Ended(output) };
     match serde_json::from_slice(bytes) {
         Ok(Statement { error: Some(error), .. }) => {
-            if let Some(left_out) = shared.admits_line(Complaint::Output) {
+            if let Some(left_out) = app.admits_line(Complaint::Output) {
                 let shown = shown(&error);
                 if error.ends_with(NOT_REACHED) {
                     tracing::warn!(%run_id, error = %shown, left_out, "the run has ended without a response of its handler: {OUTERMOST}");
@@ -211,7 +205,7 @@ fn read_statement(shared: &Shared, run_id: RunId, output: Output) -> Answer {
             Answer::Unavailable(Unavailable { why, after: None })
         }
         _ => {
-            if let Some(left_out) = shared.admits_line(Complaint::Output) {
+            if let Some(left_out) = app.admits_line(Complaint::Output) {
                 // What it says may be secret.
                 let bytes = bytes.len();
                 tracing::warn!(%run_id, bytes, left_out, "the run's output is not its handler's response, and is passed on: {OUTERMOST}");
@@ -271,7 +265,7 @@ mod tests {
         let provider = Provider::setup(opts).unwrap();
         let said = async |body: &'static str| {
             let body = Full::from(body).map_err(|never| match never {}).boxed_unsync();
-            read(provider.shared(), RUN_ID.parse().unwrap(), Response::new(body), Wanted::Anything).await
+            read(provider.app(), RUN_ID.parse().unwrap(), Response::new(body), Wanted::Anything).await
         };
         let running = r#"{"status":"running","message":"run did not end within 5 minutes"}"#;
         assert!(matches!(said(running).await, Answer::Running));

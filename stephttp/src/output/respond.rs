@@ -8,10 +8,10 @@ use axum::response::Response;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, REFERRER_POLICY, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::headers;
 use super::read::{Failure, Output};
-use crate::provider::Shared;
-use crate::run::RunId;
+use crate::app::App;
+use crate::exchange::passed_headers;
+use crate::wire::RunId;
 use crate::wire::headers::OWN_ANSWER;
 
 /// What a client is told to wait before it asks again, if Inngest says nothing of it.
@@ -20,16 +20,16 @@ const TRY_AGAIN: Duration = Duration::from_secs(5);
 const POLL_AGAIN: Duration = Duration::from_secs(1);
 
 /// The run has ended. Every output goes through here once, before any of it is sent.
-pub(super) fn ended(shared: &Arc<Shared>, run_id: RunId, output: Output) -> Response {
+pub(super) fn ended(app: &Arc<App>, run_id: RunId, output: Output) -> Response {
     let Output { status, headers: mut fields, content, is_response } = output;
     if fields.contains_key(OWN_ANSWER) || !is_response {
-        headers::of_other(&mut fields);
+        passed_headers::of_other(&mut fields);
     } else {
-        let left_out = headers::of_response(&mut fields, &shared.settings().output.pass_headers);
-        shared.left_out().say(shared, run_id, &left_out);
+        let left_out = passed_headers::of_response(&mut fields, &app.settings().output.pass_headers);
+        app.left_out().say(app, run_id, &left_out);
     }
     // The server that sends the response says how long it is.
-    let mut response = Response::new(content.into_body(shared, run_id));
+    let mut response = Response::new(content.into_body(app, run_id));
     *response.status_mut() = status;
     *response.headers_mut() = fields;
     sealed(response)

@@ -7,9 +7,9 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::Asked;
 use super::read::{Answer, Failure, Output, Unavailable, read};
-use crate::provider::Shared;
-use crate::run::RunId;
+use crate::app::App;
 use crate::untrusted::Complaint;
+use crate::wire::RunId;
 
 /// How long a request that comes while the process drains is kept: longer than not at all, since the client may be back at
 /// once.
@@ -45,21 +45,21 @@ pub(super) enum Waited {
 }
 
 /// Waits until the run has ended, as long as one request may, and the process does not drain.
-pub(super) async fn wait(shared: &Shared, asked: &Asked) -> Waited {
-    let most = shared.settings().output.max_wait;
-    if shared.is_draining() {
-        return Waiting::new(most.min(DRAINING_WAIT)).wait(shared, asked).await;
+pub(super) async fn wait(app: &App, asked: &Asked) -> Waited {
+    let most = app.settings().output.max_wait;
+    if app.is_draining() {
+        return Waiting::new(most.min(DRAINING_WAIT)).wait(app, asked).await;
     }
     tokio::select! {
         biased;
-        waited = Waiting::new(most).wait(shared, asked) => waited,
-        () = shared.drained() => Waited::Running,
+        waited = Waiting::new(most).wait(app, asked) => waited,
+        () = app.drained() => Waited::Running,
     }
 }
 
 /// Logs that there was no room for an output.
-pub(super) fn say_full(shared: &Shared, run_id: RunId) {
-    if let Some(left_out) = shared.admits_line(Complaint::Output) {
+pub(super) fn say_full(app: &App, run_id: RunId) {
+    if let Some(left_out) = app.admits_line(Complaint::Output) {
         tracing::warn!(
             %run_id,
             left_out,
@@ -83,13 +83,13 @@ impl Waiting {
         Self { deadline: later(Instant::now(), most), delays: delays(), failing: None, empty: 0 }
     }
 
-    async fn wait(mut self, shared: &Shared, asked: &Asked) -> Waited {
+    async fn wait(mut self, app: &App, asked: &Asked) -> Waited {
         let Asked { run_id, token, wanted, .. } = asked;
         let run_id = *run_id;
-        let complain = || shared.admits_line(Complaint::Output);
+        let complain = || app.admits_line(Complaint::Output);
         loop {
             let began = Instant::now();
-            let asking = shared.client().ask_for_output(run_id, token);
+            let asking = app.client().ask_for_output(run_id, token);
             let answer = timeout_at(self.deadline, asking).await;
             if began.elapsed() >= LONG {
                 (self.failing, self.delays) = (None, delays());
@@ -101,7 +101,7 @@ impl Waiting {
             };
             let answer = match answer {
                 Ok(answer) => {
-                    let reading = read(shared, run_id, answer, *wanted);
+                    let reading = read(app, run_id, answer, *wanted);
                     match timeout_at(later(self.deadline, READING), reading).await {
                         Ok(answer) => answer,
                         Err(_) => {
@@ -136,7 +136,7 @@ impl Waiting {
                 },
                 Answer::Running => self.after_running(began),
                 Answer::Busy => {
-                    say_full(shared, run_id);
+                    say_full(app, run_id);
                     return Waited::Unavailable(None);
                 }
                 Answer::Unavailable(Unavailable { why, after }) => match self.after_failure(after) {

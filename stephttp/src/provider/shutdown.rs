@@ -1,10 +1,9 @@
 //! What is under way, and how a process ends without losing it.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::{Provider, Shared};
-use crate::checkpoint::Undelivered;
+use super::Provider;
+use crate::delivery::Undelivered;
 
 impl Provider {
     /// How much is under way: requests whose handlers have not answered, Inngest's calls back among them; recorded
@@ -16,14 +15,14 @@ impl Provider {
     /// their beginning until their clients have had all of the output, or are gone.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.shared.deliveries().in_flight()
+        self.app.deliveries().in_flight()
     }
 
     /// How many bytes wait to be delivered to Inngest: see [`SetupOpts::backlog_bytes`](super::SetupOpts::backlog_bytes),
     /// at which steps begin to wait.
     #[must_use]
     pub fn backlog_bytes(&self) -> usize {
-        self.shared.backlog().bytes()
+        self.app.backlog().bytes()
     }
 
     /// Says that this process is to end, so that a deploy does not cut off what is under way. From now on
@@ -48,7 +47,7 @@ impl Provider {
     ///
     /// ```no_run
     /// # use std::time::Duration;
-    /// # async fn serve(app: axum::Router, listener: tokio::net::TcpListener, inngest: stephttp::Provider) -> std::io::Result<()> {
+    /// # async fn serve(app: axum::Router, listener: tokio::net::TcpListener, inngest: inngest::Provider) -> std::io::Result<()> {
     /// # async fn signal() {}
     /// let draining = inngest.clone();
     /// let ending = async move {
@@ -64,8 +63,7 @@ impl Provider {
     ///
     /// It cannot be taken back.
     pub fn drain(&self) {
-        if !self.shared.draining.swap(true, Ordering::SeqCst) {
-            self.shared.drained.notify_waiters();
+        if self.app.begin_to_drain() {
             tracing::info!(
                 in_flight = self.in_flight(),
                 "draining: runs go on elsewhere from their next step"
@@ -80,7 +78,7 @@ impl Provider {
     /// the same, so that a probe that fails for it takes the whole service down with Inngest.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        !self.shared.is_draining()
+        !self.app.is_draining()
     }
 
     /// Waits until nothing is [in flight](Self::in_flight): every request answered, every checkpoint delivered, every run
@@ -97,7 +95,7 @@ impl Provider {
     /// Waiting has no effect on what is under way; it can be called again.
     #[doc(alias = "Wait")]
     pub async fn wait(&self, timeout: Duration) -> Result<(), Undelivered> {
-        self.shared.deliveries().wait(timeout).await
+        self.app.deliveries().wait(timeout).await
     }
 
     /// [`drain`](Self::drain), and then [`wait`](Self::wait): for servers that stop by themselves, and tests.
@@ -110,16 +108,5 @@ impl Provider {
     pub async fn shutdown(&self, timeout: Duration) -> Result<(), Undelivered> {
         self.drain();
         self.wait(timeout).await
-    }
-}
-
-impl Shared {
-    /// Waits until the process is to end.
-    pub(crate) async fn drained(&self) {
-        // From here on it is told: what the flag does not say yet is going to be.
-        let told = self.drained.notified();
-        if !self.is_draining() {
-            told.await;
-        }
     }
 }

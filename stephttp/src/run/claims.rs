@@ -3,12 +3,9 @@
 use std::panic::Location;
 
 use super::Run;
-use super::mode::Mode;
-use super::record::StepKey;
-use crate::function::StepKind;
-use crate::step::StepId;
+use crate::function::{StepId, StepKind};
+use crate::journal::{StepKey, Stop};
 use crate::untrusted::shown;
-use crate::wire::StepHash;
 
 impl Run {
     /// One more use of a step id.
@@ -17,7 +14,7 @@ impl Run {
     /// When the handler's time is over.
     pub(crate) fn claim(&self, id: StepId, kind: StepKind, caller: &Location<'_>) -> StepKey {
         let mut state = self.lock();
-        if state.closed {
+        if state.journal.is_closed() {
             drop(state);
             used_too_late(id.as_str(), Some(caller));
         }
@@ -31,28 +28,28 @@ impl Run {
                 drop(state);
                 panic!("{fault}");
             }
-            state.fault.get_or_insert(fault);
+            state.journal.stop(Stop::Misused(fault));
         }
-        let was_released = state.ids.was_released(&id);
-        let (hash, index) = state.claim(&id);
+        let was_released = state.journal.was_released(&id);
+        let key = state.journal.claim(id, kind);
         drop(state);
         if was_released {
             tracing::warn!(
                 run_id = %self.id(),
-                step = %shown(id.as_str()),
+                step = %shown(&key.id),
                 at = %caller,
                 "a step's future with the same id was dropped before it was polled, and does not count. In a request that polls \
                  it, this would be another step: give them ids of their own, or make a step's future where it is awaited"
             );
         }
-        StepKey::new(id, index, hash, kind)
+        key
     }
 
     /// A step's future is dropped before it was ever polled: the handler has not come to that step, so the use does not
     /// count. Otherwise a `drop(step.run("x", …))` would make the next use of `x` another step than it was before.
     pub(crate) fn unclaim(&self, key: &StepKey) {
         let mut state = self.lock();
-        if !state.closed && !state.ids.release(&key.id, key.index, key.hash) {
+        if !state.journal.unclaim(key) {
             drop(state);
             tracing::warn!(
                 run_id = %self.id(),
@@ -65,13 +62,7 @@ impl Run {
 
     /// Lets a step take the outcome that is stored under an id that it had before.
     pub(crate) fn rename(&self, key: &mut StepKey, old: &StepId) {
-        let mut state = self.lock();
-        let old = StepHash::of_repeated(old.as_str(), key.index);
-        let is_stored = |hash| state.memo.contains(hash) || self.mode() == Some(Mode::Runs(hash));
-        if is_stored(old) && !is_stored(key.hash) && !state.ids.contains(old) {
-            key.hash = old;
-            state.ids.note(old);
-        }
+        self.lock().journal.rename(key, old);
     }
 }
 

@@ -1,49 +1,20 @@
 //! Polling a handler until it answers or only Inngest can bring it forward.
 
-use std::cell::Cell;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::Run;
-use super::current::Current;
-use super::mode::Mode;
-use super::order::Turn;
-use super::record::Recorded;
-use super::state::{Held, Outstanding, State, Stopped};
-use super::stored_order::propose;
-use crate::wire::limits::RUN_STEPS;
-
-/// How often in a row a handler that wakes itself is polled again before it is given the next result all the same.
-///
-/// Combinators wake themselves once or twice to be fair; a step that is busy does it without end.
-const PATIENCE: u8 = 16;
+use super::on_thread::PollingHandler;
+use crate::journal::{Done, Next};
 
 /// How a handler's time in this request ended.
 #[derive(Debug)]
 pub(crate) enum Driven<T> {
     /// It answered.
     Answered(T),
-    /// It waits for what only Inngest can bring about.
-    Suspended(Vec<Outstanding>),
-    /// It must be decided which step's result comes first, so that other requests of the run agree: this step holds
-    /// the proposal. Once what is stored has been [learnt](Run::learn), the handler goes on.
-    Undecided(Recorded),
-    /// A step was misused; the text is for the developer.
-    Misused(String),
-    /// A middleware failed; the text is for the developer. Trying again may help.
-    Broken(String),
-    /// Inngest does not want this request to go on; with what the handler waited for.
-    Stopped(Stopped, Vec<Outstanding>),
-}
-
-/// What the driver does next.
-enum Next<T> {
-    Poll,
-    Rest,
-    /// Rest, but not for long: whoever gives way to others comes first.
-    GiveWay,
-    End(Driven<T>),
+    /// It goes no further; but for [`Undecided`](Done::Undecided), the caller drops it.
+    Done(Done),
 }
 
 impl Run {
@@ -66,7 +37,7 @@ impl Run {
         let mut handler_cx = Context::from_waker(&waker);
         loop {
             self.wakeup.reset();
-            let polling = (Polling::begin(self), Current::begin(self), self.enter_span());
+            let polling = PollingHandler::begin(self);
             let poll = handler.as_mut().poll(&mut handler_cx);
             drop(polling);
             self.wakeup.look();
@@ -76,15 +47,22 @@ impl Run {
             // Until they are done, nothing is to be concluded from what the handler waits for.
             let next = if self.poll_hooks(cx).is_pending() {
                 // The time that they take is not the handler's.
-                self.lock().held = None;
+                self.lock().journal.let_go();
                 Next::Rest
             } else if self.is_tracked() {
-                self.after_poll()
+                self.lock().journal.after_poll(self.wakeup.is_woken(), self.is_transforming())
             } else {
                 Next::Rest
             };
             match next {
-                Next::Poll => {}
+                Next::Give(slot) => {
+                    let waker = self.lock().wakers.take(slot);
+                    waker.into_iter().for_each(Waker::wake);
+                }
+                Next::Wake(slots) => {
+                    let wakers = self.lock().wakers.of(slots);
+                    wakers.into_iter().for_each(Waker::wake);
+                }
                 Next::Rest => {
                     self.wakeup.rest();
                     return Poll::Pending;
@@ -95,133 +73,14 @@ impl Run {
                     self.wakeup.rest();
                     return Poll::Pending;
                 }
-                Next::End(end) => return Poll::Ready(end),
+                Next::Done(done, strays) => {
+                    if !matches!(done, Done::Undecided(_)) {
+                        self.wake_strays(self.lock(), strays);
+                    }
+                    return Poll::Ready(Driven::Done(done));
+                }
             }
         }
-    }
-
-    /// The handler has returned pending.
-    fn after_poll<T>(&self) -> Next<T> {
-        let mut state = self.lock();
-        if let Some(fault) = state.fault.take() {
-            self.close(state);
-            return Next::End(Driven::Misused(fault));
-        }
-        if let Some(stopped) = state.stopped {
-            return Next::End(Driven::Stopped(stopped, self.close(state)));
-        }
-        if let Some(fault) = state.broken.take() {
-            self.close(state);
-            return Next::End(Driven::Broken(fault));
-        }
-        if self.is_transforming() {
-            // A step in a task of its own has just come to it.
-            return Next::Rest;
-        }
-        let polled = std::mem::take(&mut state.polled);
-        let probing = std::mem::take(&mut state.probing);
-        let is_woken = self.wakeup.is_woken();
-        if is_woken && state.restless < PATIENCE {
-            state.restless += 1;
-            return Next::Rest;
-        }
-        state.restless = 0;
-        state.gave = false;
-        state.held = None;
-        // With the step that this request was made for the handler has come far enough.
-        let has_target = state.target.is_some();
-        let decides = state.decides;
-        if !has_target && !decides && state.order.goes_beyond_log() && state.settles() {
-            return Next::GiveWay;
-        }
-        match if has_target { Turn::Nobody } else { state.order.turn(decides) } {
-            Turn::Give(waker) => {
-                state.gave = true;
-                drop(state);
-                waker.wake();
-                return Next::Poll;
-            }
-            Turn::Undecided if state.steps() >= RUN_STEPS => {
-                let fault =
-                    format!("a run has at most {RUN_STEPS} steps, and the order of its steps needs one more");
-                self.close(state);
-                return Next::End(Driven::Misused(fault));
-            }
-            Turn::Undecided => return Next::End(Driven::Undecided(propose(&state))),
-            Turn::Handler(after) => state.held = Some(Held::UntilDropped(after)),
-            Turn::Unreached if state.order.withholds() || !state.outstanding.is_empty() => {
-                state.held = Some(Held::UntilReached(state.order.progress()));
-            }
-            Turn::Unreached | Turn::Nobody => {}
-        }
-        if state.saves_first && !state.gated.is_empty() {
-            return Next::Rest;
-        }
-        let gated = state.open_gate();
-        if !gated.is_empty() {
-            drop(state);
-            gated.into_iter().for_each(Waker::wake);
-            return Next::Poll;
-        }
-        let waits = state.outstanding.is_empty() || state.held.is_some();
-        if waits || is_woken || polled > 0 || state.executing_elsewhere > 0 {
-            return Next::Rest;
-        }
-        if state.executing > 0 && !probing {
-            // Is the handler still interested in the steps that execute, or does it hold them while it waits for
-            // something else? Then they will never end: what has begun is given up, and runs again.
-            state.probing = true;
-            let waiting = state.order.wakers();
-            drop(state);
-            waiting.into_iter().for_each(Waker::wake);
-            return Next::Poll;
-        }
-        if self.misses_its_step(&state) && !state.gave_up {
-            state.held = Some(Held::UntilReached(state.order.progress()));
-            return Next::Rest;
-        }
-        Next::End(Driven::Suspended(self.close(state)))
-    }
-
-    /// Whether the handler has not come to the step that this request was made for.
-    pub(super) fn misses_its_step(&self, state: &State) -> bool {
-        let Some(Mode::Runs(step)) = self.mode() else { return false };
-        state.target.is_none()
-            && state.target_dropped.is_none()
-            && !state.answering
-            && !state.memo.contains(step)
-    }
-
-    /// Whether this thread polls this run's handler: a step in a task of its own does not.
-    pub(super) fn is_being_polled(&self) -> bool {
-        POLLED.get() == std::ptr::from_ref(self).addr()
-    }
-}
-
-thread_local! {
-    /// The address of the run whose handler this thread polls.
-    static POLLED: Cell<usize> = const { Cell::new(0) };
-}
-
-/// Whether this thread polls some run's handler.
-pub(super) fn is_polling() -> bool {
-    POLLED.get() != 0
-}
-
-/// While a handler is polled.
-struct Polling {
-    outer: usize,
-}
-
-impl Polling {
-    fn begin(run: &Run) -> Self {
-        Self { outer: POLLED.replace(std::ptr::from_ref(run).addr()) }
-    }
-}
-
-impl Drop for Polling {
-    fn drop(&mut self) {
-        POLLED.set(self.outer);
     }
 }
 

@@ -1,13 +1,12 @@
 //! A step's future while it is under way.
 
-use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use super::Run;
-use super::state::State;
+use super::on_thread::PollingStep;
+use super::{Run, State};
 use crate::wire::Timing;
 
 /// After a step that took so long, a re-entry saves what has ended before it begins another step: that is how it learns of a
@@ -33,8 +32,7 @@ enum Counted {
 impl Counted {
     fn begin(run: &Run, state: &mut State) -> Self {
         let counted = if run.is_being_polled() { Self::Here } else { Self::Elsewhere };
-        state.executing += 1;
-        state.executing_elsewhere += usize::from(counted == Self::Elsewhere);
+        state.journal.begin_executing(counted == Self::Elsewhere);
         counted
     }
 }
@@ -47,7 +45,6 @@ impl Executing {
 
     /// It begins, in the handler's own task or in another.
     pub(super) fn begin(run: Arc<Run>, state: &mut State) -> Self {
-        state.has_executed = true;
         let counted = Some(Counted::begin(&run, state));
         Self { run, started: Instant::now(), counted }
     }
@@ -75,40 +72,17 @@ impl Executing {
         self.started.elapsed() >= LONG
     }
 
-    pub(super) fn end(&mut self, state: &mut State) {
-        let counted = self.counted.take();
-        state.executing -= usize::from(counted.is_some());
-        state.executing_elsewhere -= usize::from(counted == Some(Counted::Elsewhere));
+    /// Whether the handler may go no further now.
+    pub(super) fn end(&mut self, state: &mut State) -> bool {
+        let Some(counted) = self.counted.take() else { return false };
+        state.journal.end_executing(counted == Counted::Elsewhere)
     }
-}
-
-thread_local! {
-    /// The address of the run whose step this thread polls.
-    static POLLED: Cell<usize> = const { Cell::new(0) };
-}
-
-/// While a step's future is polled.
-pub(crate) struct InStep {
-    outer: usize,
 }
 
 impl Executing {
     /// Begins to poll the step's future.
-    pub(crate) fn enter(&self) -> InStep {
-        InStep { outer: POLLED.replace(Arc::as_ptr(&self.run).addr()) }
-    }
-}
-
-impl Drop for InStep {
-    fn drop(&mut self) {
-        POLLED.set(self.outer);
-    }
-}
-
-impl Run {
-    /// Whether this thread polls one of the run's steps.
-    pub(super) fn is_executing_here(&self) -> bool {
-        POLLED.get() == std::ptr::from_ref(self).addr()
+    pub(crate) fn enter(&self) -> PollingStep {
+        PollingStep::begin(&self.run)
     }
 }
 
@@ -119,8 +93,7 @@ impl Drop for Executing {
         }
         let run = self.run.clone();
         let mut state = run.lock();
-        self.end(&mut state);
-        let may_suspend = !state.outstanding.is_empty();
+        let may_suspend = self.end(&mut state);
         drop(state);
         if may_suspend {
             run.wakeup.notice();

@@ -8,8 +8,9 @@ use http::StatusCode;
 use http::request::Parts;
 
 use super::Run;
+use crate::exchange::{RecordedMethod, RequestHead};
 use crate::function::{self, AsyncResponse, FnOpts, Registration, Track};
-use crate::layer::{RecordedMethod, RequestHead};
+use crate::journal::Mode;
 use crate::untrusted::shown;
 use crate::wire::limits::FUNCTION_ID_BYTES;
 
@@ -53,7 +54,7 @@ impl Run {
     /// A handler without the attribute says its options. The error says why they have no effect.
     pub(crate) fn configure(&self, opts: FnOpts, parts: Option<Parts>) -> Result<(), String> {
         let state = self.lock();
-        let (closed, is_unused) = (state.closed, state.is_unused());
+        let (closed, is_unused) = (state.journal.is_closed(), state.journal.is_unused());
         drop(state);
         if closed {
             return Err("its handler has ended, or has been handed over to Inngest".to_owned());
@@ -67,10 +68,10 @@ impl Run {
         }
         self.heed(&opts);
         self.entered.store(true, Ordering::Relaxed);
-        if let Some(shared) = self.shared() {
-            shared.routes().learn_retries(opts.retries());
+        if let Some(app) = self.app() {
+            app.routes().learn_retries(opts.retries());
             if let (Some(parts), true) = (parts, self.is_first()) {
-                self.parts.keep(&parts);
+                self.keep_parts(parts);
             }
         }
         Ok(())
@@ -114,14 +115,14 @@ impl Run {
     /// What a client gets whose run is handed over: as the function says, else as the provider does.
     pub(crate) fn async_response(&self) -> AsyncResponse {
         let own = self.opts().async_response();
-        let otherwise = || self.shared().map(|shared| shared.async_response());
+        let otherwise = || self.app().map(|app| app.async_response());
         own.or_else(otherwise).unwrap_or(AsyncResponse::Redirect)
     }
 
     /// Whether the run's client, should the run be handed over, reads its output at this app's own route.
     pub(crate) fn is_read_at_home(&self) -> bool {
         matches!(self.async_response(), AsyncResponse::Proxy | AsyncResponse::Negotiate)
-            && self.shared().is_some_and(|shared| shared.has_own_output())
+            && self.app().is_some_and(|app| app.has_own_output())
     }
 
     /// Whether Inngest is not given the response's body, as far as the handler has said by now.
@@ -140,13 +141,13 @@ impl Run {
     /// Whether steps that have not begun are left to another request of the run: this one has lasted too long, or the
     /// process is to end.
     pub(super) fn leaves_steps(&self) -> bool {
-        let Some(shared) = self.shared() else { return false };
+        let Some(app) = self.app() else { return false };
         // What cannot be told to Inngest is done here.
-        let drains = || shared.is_draining() && !shared.client().is_failing();
+        let drains = || app.is_draining() && !app.client().is_failing();
         if self.is_first() {
             !self.ledger.is_dropped() && (self.is_over_time() || (drains() && self.may_leave()))
         } else {
-            self.runs_on() && drains() && !self.opts().is_sync_only()
+            self.mode() == Mode::RunsOn && drains() && !self.opts().is_sync_only()
         }
     }
 
@@ -155,7 +156,7 @@ impl Run {
     fn is_over_time(&self) -> bool {
         let function = self.function.get().filter(|function| !function.opts.is_sync_only());
         let own = function.and_then(|function| function.opts.max_request_time());
-        let otherwise = || self.shared()?.settings().max_request_time.filter(|_| self.may_leave());
+        let otherwise = || self.app()?.settings().max_request_time.filter(|_| self.may_leave());
         own.or_else(otherwise).is_some_and(|most| self.elapsed() >= most)
     }
 
@@ -180,10 +181,27 @@ impl Run {
         self.head.get_or_init(|| (**head).clone());
         // An extractor may have rejected it, and then its function has not said what it keeps to itself.
         let is_rejected = !self.is_entered() && !status.is_success();
-        if is_rejected && self.shared().is_some_and(|shared| shared.wants().discretion) {
+        if is_rejected && self.app().is_some_and(|app| app.wants().discretion) {
             self.body.omit();
             self.omit_response_body(true);
         }
+    }
+
+    /// Notes where the function is, for re-entries that cannot get to their handler.
+    pub(crate) fn learn_route(&self) {
+        if let (true, Some(app), Some(head)) = (self.is_entered(), self.app(), self.head()) {
+            app.routes().learn(head, self.opts());
+        }
+    }
+
+    /// Notes which route Inngest has called back by GET.
+    pub(crate) fn note_route(&self, path: MatchedPath) {
+        self.route.get_or_init(|| path);
+    }
+
+    /// The route that Inngest has called back by GET.
+    pub(crate) fn route(&self) -> Option<&MatchedPath> {
+        self.route.get()
     }
 
     /// Whether Inngest is to know of the request.
@@ -199,11 +217,11 @@ impl Run {
     /// work, and its query is a token.
     fn tracks_all(&self) -> bool {
         let head = self.head.get().or(self.early_head.as_deref());
-        let Some(shared) = self.shared().filter(|shared| shared.settings().track_all_endpoints) else {
+        let Some(app) = self.app().filter(|app| app.settings().track_all_endpoints) else {
             return false;
         };
         let path = head.and_then(|head| head.matched_path());
-        path.is_some_and(|path| !shared.is_output_route(path.as_str()))
+        path.is_some_and(|path| !app.is_output_route(path.as_str()))
     }
 }
 

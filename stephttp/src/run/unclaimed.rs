@@ -1,15 +1,11 @@
 //! Finished steps that a handler does not come to any more.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use super::delayed;
-use super::mode::{DISCOVER, END, FAILED, Mode, PLANS, START};
-use super::record::StepKey;
-use super::stored_order::order_step;
-use super::{Run, RunId};
-use crate::remember;
-use crate::wire::StepHash;
+use super::Run;
+use crate::journal::Mode;
+use crate::wire::RunId;
 
 /// How many runs are remembered to be reported once only.
 const REMEMBERED: usize = 256;
@@ -21,10 +17,10 @@ impl Run {
     /// that the run has finished.
     pub(crate) fn report_unclaimed(&self) {
         // A request for one step goes no further than that.
-        if matches!(self.mode(), None | Some(Mode::Runs(_))) {
+        if matches!(self.mode(), Mode::First | Mode::Runs(_)) {
             return;
         }
-        let unclaimed = self.unclaimed();
+        let unclaimed = self.lock().journal.unclaimed();
         let Some(first) = unclaimed.first() else { return };
         let mut reported = REPORTED.lock().unwrap_or_else(PoisonError::into_inner);
         if reported.contains(&self.id()) {
@@ -43,15 +39,5 @@ impl Run {
              flight (`renamed_from` keeps a step whose id has changed), or an id is not the same in each request, so \
              that its step runs anew each time"
         );
-    }
-
-    fn unclaimed(&self) -> Vec<StepHash> {
-        let state = self.lock();
-        let hidden = [PLANS, FAILED, DISCOVER, START, END].map(|id| StepKey::hidden(id).hash);
-        let orders = (0..state.orders).map(|n| order_step(n).hash);
-        let delays = state.ids.hashes().flat_map(delayed::hidden_steps);
-        let known: HashSet<_> =
-            orders.chain(hidden).chain(delays).chain([remember::hidden_step().hash]).collect();
-        state.memo.hashes().filter(|hash| !state.ids.contains(*hash) && !known.contains(hash)).collect()
     }
 }

@@ -9,10 +9,10 @@ use std::task::{Context, Poll, ready};
 use serde::de::DeserializeOwned;
 
 use super::wait::Wait;
-use super::{Inference, Step, StepId};
+use super::{Inference, Step};
 use crate::error::StepError;
-use crate::function::StepKind;
-use crate::run::Recorded;
+use crate::function::{StepId, StepKind};
+use crate::journal::Recorded;
 use crate::wire::OpCode;
 
 /// The future of [`Step::ai_infer`].
@@ -36,9 +36,9 @@ impl Step {
     /// `1`. A body with a number that would be rounded is refused.
     ///
     /// ```
+    /// use inngest::{Inference, Step, StepError};
     /// use serde::Deserialize;
     /// use serde_json::json;
-    /// use stephttp::{Inference, Step, StepError};
     ///
     /// #[derive(Deserialize)]
     /// struct Completion {
@@ -47,7 +47,7 @@ impl Step {
     /// # #[derive(Deserialize)] struct Choice { message: Message }
     /// # #[derive(Deserialize)] struct Message { content: String }
     ///
-    /// #[stephttp::api_fn(id = "summary")]
+    /// #[inngest::api_fn(id = "summary")]
     /// async fn summary(step: Step) -> Result<String, StepError> {
     ///     let key = std::env::var("OPENAI_API_KEY").unwrap_or_default();
     ///     let body = json!({ "model": "gpt-4o-mini", "messages": [{ "role": "user", "content": "Sum it up: …" }] });
@@ -107,11 +107,11 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::run::StepKey;
+    use crate::journal::StepKey;
 
     #[test]
     fn the_operation_is_the_recorded_one() {
-        // recordings/js-async-ai-infer.json
+        // As recorded: docs/protocol.md 5.5
         let body = json!({"messages": [{"role": "user", "content": "hi"}], "model": "gpt-x"});
         let inference =
             Inference::openai_chat("sk-test", &body).url("http://127.0.0.1:20315/v1/chat/completions");

@@ -17,11 +17,11 @@ impl Step {
     /// handler. Before the first step; in re-entries too, so do it at the top.
     ///
     /// ```
-    /// use stephttp::{AsyncResponse, FnOpts, Step, StepError};
+    /// use inngest::{AsyncResponse, FnOpts, Step, StepError};
     ///
     /// async fn export(step: Step) -> Result<String, StepError> {
     ///     step.configure(FnOpts::new("export").with_retries(5).with_async_response(AsyncResponse::Token))?;
-    ///     step.run("collect", async { Ok::<_, stephttp::Failure>("a,b,c".to_owned()) }).await
+    ///     step.run("collect", async { Ok::<_, inngest::Failure>("a,b,c".to_owned()) }).await
     /// }
     /// ```
     ///
@@ -59,10 +59,10 @@ impl Step {
     ///
     /// ```
     /// use axum::response::{IntoResponse, Response};
-    /// use stephttp::{Step, StepError};
-    /// # async fn statement() -> Result<String, stephttp::Failure> { Ok("42".to_owned()) }
+    /// use inngest::{Step, StepError};
+    /// # async fn statement() -> Result<String, inngest::Failure> { Ok("42".to_owned()) }
     ///
-    /// #[stephttp::api_fn(id = "statement")]
+    /// #[inngest::api_fn(id = "statement")]
     /// async fn show(step: Step) -> Result<Response, StepError> {
     ///     let statement = step.run("statement", statement()).await?;
     ///     step.omit_response_body(true);

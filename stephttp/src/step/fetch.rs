@@ -8,10 +8,10 @@ use std::task::{Context, Poll, ready};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
 use super::wait::Wait;
-use super::{FetchRequest, Step, StepId};
+use super::{FetchRequest, Step};
 use crate::error::StepError;
-use crate::function::StepKind;
-use crate::run::{Recorded, StepKey};
+use crate::function::{StepId, StepKind};
+use crate::journal::{Recorded, StepKey};
 use crate::wire::{GatewayResponse, OpCode, OpError, OpOpts};
 
 /// The future of [`Step::fetch`].
@@ -39,9 +39,9 @@ impl Step {
     ///   with `,`.
     ///
     /// ```
-    /// use stephttp::{FetchRequest, Step, StepError};
+    /// use inngest::{FetchRequest, Step, StepError};
     ///
-    /// #[stephttp::api_fn(id = "render")]
+    /// #[inngest::api_fn(id = "render")]
     /// async fn render(step: Step) -> Result<String, StepError> {
     ///     let request = FetchRequest::post("https://render.example.com/jobs").json(&serde_json::json!({ "page": 1 }));
     ///     let response = step.fetch("render-page", request).await?;
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn the_operation_is_the_recorded_one() {
-        // recordings/js-async-step-fetch.json
+        // As recorded: docs/protocol.md 5.5
         let request =
             FetchRequest::post("http://127.0.0.1:20311/hello").header("x-a", "b").body(r#"{"in":1}"#);
         let op =

@@ -20,8 +20,8 @@ const GEMINI: &str = "https://generativelanguage.googleapis.com/v1beta/models";
 /// The body is the provider's own, so that all its options can be used.
 ///
 /// ```
+/// use inngest::Inference;
 /// use serde_json::json;
-/// use stephttp::Inference;
 ///
 /// let body = json!({ "model": "gpt-4o-mini", "messages": [{ "role": "user", "content": "Hello" }] });
 /// let inference = Inference::openai_chat("sk-secret", &body);

@@ -13,12 +13,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use super::Step;
 use super::wait::Wait;
-use super::{Step, StepId};
 use crate::error::StepError;
 use crate::event;
-use crate::function::StepKind;
-use crate::run::{Recorded, StepKey};
+use crate::function::{StepId, StepKind};
+use crate::journal::{Recorded, StepKey};
 use crate::untrusted::shown;
 use crate::wire::limits::EVENT_BYTES;
 use crate::wire::{OpCode, OpOpts, duration};
@@ -53,15 +53,15 @@ impl Step {
     /// ```
     /// use std::time::Duration;
     ///
+    /// use inngest::{Step, StepError};
     /// use serde::Deserialize;
-    /// use stephttp::{Step, StepError};
     ///
     /// #[derive(Deserialize)]
     /// struct Score {
     ///     points: u32,
     /// }
     ///
-    /// #[stephttp::api_fn(id = "apply")]
+    /// #[inngest::api_fn(id = "apply")]
     /// async fn apply(step: Step) -> Result<String, StepError> {
     ///     let score = step
     ///         .invoke::<Score>("score", "risk-score-customer")
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn the_operation_is_the_recorded_one() {
-        // recordings/js-invoke-ref.json and, for the timeout, recordings/js-invoke-ref-error.json
+        // As recorded: docs/protocol.md 5.6
         let op = op(&invoke().data(json!({"in": 1})).timeout(Duration::from_secs(20)));
         assert_eq!(op["id"], "a22c81f9e58d3e183314100cda7df50c66582b16");
         assert_eq!(op["op"], "InvokeFunction");

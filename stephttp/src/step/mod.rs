@@ -5,7 +5,6 @@ mod cel;
 mod configure;
 mod fetch;
 mod fetch_request;
-mod id;
 mod inference;
 mod invoke;
 mod outcome;
@@ -33,7 +32,6 @@ pub use ai_infer::AiInferStep;
 pub use configure::ConfigureError;
 pub use fetch::FetchStep;
 pub use fetch_request::FetchRequest;
-pub use id::StepId;
 pub use inference::Inference;
 pub use invoke::InvokeStep;
 pub use outcome::StepOutcome;
@@ -45,22 +43,21 @@ pub use storable::Storable;
 pub use wait_for_event::WaitForEventStep;
 
 use crate::error::{Failure, StepError};
-use crate::function::FnOpts;
-use crate::function::StepKind;
-use crate::layer::{ALLOW, CurrentRun};
-use crate::run::{Run, RunId};
+use crate::exchange::ALLOW;
+use crate::function::{FnOpts, StepId, StepKind};
+use crate::run::{CurrentRun, Run};
 use crate::untrusted::{Complaint, Complaints, shown};
-use crate::wire::OpError;
+use crate::wire::{OpError, RunId};
 use outcome::Outcomes;
 
 /// A handler's way to run steps: an extractor.
 ///
 /// ```
 /// # use std::time::Duration;
-/// # use stephttp::{Failure, Step, StepError};
+/// # use inngest::{Failure, Step, StepError};
 /// # async fn reserve() -> Result<u32, Failure> { Ok(7) }
 /// # async fn ship(reservation: u32) -> Result<(), Failure> { Ok(()) }
-/// #[stephttp::api_fn(id = "order")]
+/// #[inngest::api_fn(id = "order")]
 /// async fn order(step: Step) -> Result<String, StepError> {
 ///     let reservation = step.run("reserve", reserve()).await?;
 ///     step.sleep("cool-off", Duration::from_secs(3_600)).await;
@@ -114,9 +111,9 @@ impl Step {
     /// and the waits, their outcomes with [`detached_with`](Self::detached_with).
     ///
     /// ```
-    /// use stephttp::{Step, StepError};
+    /// use inngest::{Step, StepError};
     ///
-    /// #[stephttp::api_fn(id = "double")]
+    /// #[inngest::api_fn(id = "double")]
     /// async fn double(step: Step) -> Result<String, StepError> {
     ///     let n = step.run("fetch", async { Ok(21) }).await?;
     ///     step.sleep("pause", std::time::Duration::from_secs(3_600)).await;
@@ -164,7 +161,7 @@ impl Step {
     /// the step ran. The members of an object come back in the order of their names, and of several with one name the last.
     ///
     /// ```
-    /// # use stephttp::{Failure, Step, StepError};
+    /// # use inngest::{Failure, Step, StepError};
     /// # async fn handler(step: &Step) -> Result<(), StepError> {
     /// let order = step.run("order", async { Ok::<_, Failure>(1_234_567_890_123_456_789_u64) }).await?;
     /// assert_eq!(order, 1_234_567_890_123_456_789);
@@ -223,7 +220,7 @@ impl Step {
     /// ```
     /// use std::time::{Duration, SystemTime};
     ///
-    /// use stephttp::Step;
+    /// use inngest::Step;
     ///
     /// async fn remind(step: Step) {
     ///     step.sleep_until("tomorrow", SystemTime::now() + Duration::from_secs(86_400)).await;

@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::Step;
-use crate::run::StepKey;
+use crate::journal::StepKey;
 use crate::wire::OpError;
 
 /// What a step that waits for Inngest comes to in a unit test; see [`Step::detached_with`].
@@ -81,8 +81,8 @@ impl Step {
     /// [`run`](Self::run) code, and those that send, do what they do in `detached`.
     ///
     /// ```
+    /// use inngest::{Step, StepError, StepOutcome};
     /// use serde_json::json;
-    /// use stephttp::{Step, StepError, StepOutcome};
     ///
     /// async fn approve(step: Step) -> Result<&'static str, StepError> {
     ///     let limit: u64 = step.invoke("limit", "shop-credit-limit").await?;

@@ -9,10 +9,12 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 use serde_json::value::RawValue;
 
-use super::{StepId, Storable};
+use super::Storable;
+use crate::checkpoint;
 use crate::error::{Failure, Retry, StepError};
-use crate::function::StepKind;
-use crate::run::{Begin, Ended, Executing, HookedStep, Memoized, Place, Run, StepKey};
+use crate::function::{StepId, StepKind};
+use crate::journal::{Memoized, StepKey};
+use crate::run::{Begin, Ended, Executing, HookedStep, Place, Run};
 use crate::untrusted::shown;
 use crate::wire::{OpError, exact};
 
@@ -115,7 +117,7 @@ impl<F, T> RunStep<F, T> {
     /// others, is not known again.
     ///
     /// ```
-    /// # use stephttp::{Failure, Step, StepError};
+    /// # use inngest::{Failure, Step, StepError};
     /// # async fn charge() -> Result<u32, Failure> { Ok(7) }
     /// # async fn handler(step: Step) -> Result<(), StepError> {
     /// let charge = step.run("charge-card", charge()).renamed_from("charge").await?;
@@ -155,7 +157,7 @@ where
                         };
                     }
                     Begin::Backpressure => {
-                        *this.stage = Stage::Backpressure(key, Box::pin(run.clone().make_room()));
+                        *this.stage = Stage::Backpressure(key, Box::pin(checkpoint::make_room(run.clone())));
                     }
                     Begin::Pending => {
                         *this.stage = Stage::New(key);

@@ -12,14 +12,14 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use ulid::Ulid;
 
+use super::Step;
 use super::sending::{BoxFuture, Sending, extras, failure};
-use super::{Step, StepId};
+use crate::app::App;
 use crate::client::{Extras, Patience, SendEventsError};
 use crate::error::{Failure, StepError};
 use crate::event::{self, Event};
-use crate::function::StepKind;
+use crate::function::{StepId, StepKind};
 use crate::middleware::{Chain, StepContext};
-use crate::provider::Shared;
 use crate::untrusted::shown;
 use crate::wire::limits::EVENTS;
 use crate::wire::{EventIdSeed, SentEvents};
@@ -45,15 +45,15 @@ impl Step {
     /// not sent again. A step that is tried again sends it under the same id, for which Inngest starts a function once.
     ///
     /// ```
+    /// use inngest::{Event, Step, StepError};
     /// use serde::Serialize;
-    /// use stephttp::{Event, Step, StepError};
     ///
     /// #[derive(Serialize)]
     /// struct Placed<'a> {
     ///     order_id: &'a str,
     /// }
     ///
-    /// #[stephttp::api_fn(id = "place-order")]
+    /// #[inngest::api_fn(id = "place-order")]
     /// async fn place_order(step: Step) -> Result<String, StepError> {
     ///     step.send_event("tell", Event::new("shop/order.placed", Placed { order_id: "o-7" })).await
     /// }
@@ -88,7 +88,7 @@ impl Step {
     /// from being sent.
     ///
     /// ```
-    /// # use stephttp::{Event, Step, StepError};
+    /// # use inngest::{Event, Step, StepError};
     /// async fn restock(step: &Step, articles: &[u32]) -> Result<Vec<String>, StepError> {
     ///     let event = |article| Event::new("shop/article.restocked", serde_json::json!({ "article": article }));
     ///     step.send_events("tell", articles.iter().map(event).collect()).await
@@ -120,7 +120,7 @@ impl Step {
         let (run, text) = (self.run.clone(), id.as_str().to_owned());
         let call = |index: u32, hooked: Option<(Chain, Arc<StepContext>)>| -> BoxFuture<_> {
             let seed = Self::event_id_seed(&run, &text, index);
-            let call = Call { shared: run.shared().cloned(), count, seed };
+            let call = Call { app: run.app().cloned(), count, seed };
             Box::pin(async move {
                 let mut events = events.map_err(|fault| Failure::from(InvalidEvent(fault)).no_retry())?;
                 if let Some((chain, step)) = &hooked {
@@ -145,17 +145,17 @@ struct InvalidEvent(String);
 
 struct Call {
     /// `None` without any server.
-    shared: Option<Arc<Shared>>,
+    app: Option<Arc<App>>,
     count: usize,
     seed: EventIdSeed,
 }
 
 impl Call {
     async fn make(self, body: Bytes, extras: Option<Extras>) -> Result<Vec<String>, Failure> {
-        let Some(shared) = self.shared else {
+        let Some(app) = self.app else {
             return Ok((0..self.count).map(|_| Ulid::generate().to_string()).collect());
         };
-        let client = shared.client();
+        let client = app.client();
         let sent = client.send_events(body, self.count, &self.seed, Patience::Waited, extras.as_ref()).await;
         sent.map_err(|error| match error {
             SendEventsError::NoKey => Failure::from(error).no_retry(),
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn the_body_is_the_recorded_array() {
-        // recordings/js-send-event.json, without its time
+        // As recorded, without its time: docs/protocol.md 5.4
         let events = vec![Event::new("test/sent", json!({"a": 1})), Event::new("b", Value::Null)];
         let body = batch(&to_wire(events).unwrap());
         assert_eq!(body, r#"[{"name":"test/sent","data":{"a":1}},{"name":"b","data":null}]"#);

@@ -8,12 +8,13 @@ use http::HeaderMap;
 use sha1::{Digest, Sha1};
 use ulid::Ulid;
 
-use super::{RunStep, Step, StepId, Storable};
+use super::{RunStep, Step, Storable};
 use crate::client::{ApiError, Extras};
 use crate::error::{Failure, Retry};
-use crate::function::StepKind;
+use crate::function::{StepId, StepKind};
+use crate::journal::StepKey;
 use crate::middleware::{Chain, StepContext};
-use crate::run::{Run, StepKey};
+use crate::run::Run;
 use crate::wire::{EventIdSeed, StepHash};
 
 /// A step's future, by a name of its own.

@@ -13,17 +13,17 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::Step;
 use super::sending::{BoxFuture, Sending, extras, failure};
 use super::wait::Wait;
-use super::{Step, StepId};
 use crate::client::{ApiError, Patience};
 use crate::error::{Failure, StepError};
 use crate::event::check_depth;
-use crate::function::StepKind;
+use crate::function::{StepId, StepKind};
+use crate::journal::{Recorded, StepKey};
 use crate::middleware::{Chain, StepContext};
-use crate::run::{Recorded, RunId, StepKey};
 use crate::untrusted::shown;
-use crate::wire::{OpCode, OpOpts, ReceivedSignal, SignalRequest, duration, exact, limits};
+use crate::wire::{OpCode, OpOpts, ReceivedSignal, RunId, SignalRequest, duration, exact, limits};
 
 /// What becomes of two waits for the same signal, in two runs or in one: a wait that lost a `select!` still counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -68,9 +68,9 @@ impl Step {
     /// 64-bit floats: of what others send, integers beyond ±2^53 are rounded, and `1.0` comes as `1`.
     ///
     /// ```
-    /// use stephttp::{SignalConflict, Step, StepError};
+    /// use inngest::{SignalConflict, Step, StepError};
     ///
-    /// #[stephttp::api_fn(id = "approve")]
+    /// #[inngest::api_fn(id = "approve")]
     /// async fn approve(step: Step) -> Result<String, StepError> {
     ///     let by = step
     ///         .wait_for_signal::<String>("approval", "approval/o-7")
@@ -124,7 +124,7 @@ impl Step {
     /// again, and gives `None` although the first one had resumed a run.
     ///
     /// ```
-    /// # use stephttp::{Step, StepError};
+    /// # use inngest::{Step, StepError};
     /// async fn approve(step: &Step, order: &str, by: &str) -> Result<bool, StepError> {
     ///     let resumed = step.send_signal("approve", format!("approval/{order}"), by).await?;
     ///     Ok(resumed.is_some())
@@ -149,13 +149,13 @@ impl Step {
         data: impl Serialize,
     ) -> SendSignalStep {
         let body = request(&signal.into(), &data);
-        let shared = self.run.shared().cloned();
+        let app = self.run.app().cloned();
         let call = |_: u32, hooked: Option<(Chain, Arc<StepContext>)>| -> BoxFuture<_> {
             Box::pin(async move {
                 let body = body.map_err(|fault| Failure::from(InvalidSignal(fault)).no_retry())?;
-                let Some(shared) = shared else { return Ok(Sent { run_id: None }) };
+                let Some(app) = app else { return Ok(Sent { run_id: None }) };
                 let extras = hooked.as_ref().map(extras);
-                let sent = shared.client().send_signal(body, Patience::Waited, extras.as_ref()).await;
+                let sent = app.client().send_signal(body, Patience::Waited, extras.as_ref()).await;
                 let sent = sent.map_err(failure)?;
                 let run_id = sent.map(|sent| sent.run_id);
                 if run_id.as_ref().is_some_and(|run_id| run_id.parse::<RunId>().is_err()) {
@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn the_operation_is_the_recorded_one() {
-        // recordings/js-wait-signal-received.json and js-wait-signal-timeout.json
+        // As recorded: docs/protocol.md 5.4
         let op = op(&wait().timeout(Duration::from_secs(30)).on_conflict(SignalConflict::Replace));
         assert_eq!(op["id"], "b3ed2cf313e7546085c3c50622143ff31e467d23");
         assert_eq!(op["op"], "WaitForSignal");
@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn the_request_and_the_stored_value_are_the_recorded_ones() {
         assert_eq!(request("sig-js", &json!({"s": 1})).unwrap(), r#"{"signal":"sig-js","data":{"s":1}}"#);
-        // recordings/js-send-signal.json
+        // As recorded: docs/protocol.md 5.4
         assert_eq!(serde_json::to_string(&Sent { run_id: None }).unwrap(), "{}");
         let received: ReceivedSignal<Value> =
             serde_json::from_value(json!({"data": {"s": 1}, "signal": "sig-js"})).unwrap();

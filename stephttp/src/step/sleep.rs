@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
-use super::StepId;
-use crate::function::StepKind;
-use crate::run::{Place, Recorded, Run, StepKey};
+use crate::function::{StepId, StepKind};
+use crate::journal::{Recorded, StepKey};
+use crate::run::{Place, Run};
 use crate::untrusted::shown;
 use crate::wire::{OpCode, OpOpts, duration, limits};
 
@@ -50,7 +50,7 @@ impl SleepStep {
         caller: &'static Location<'static>,
     ) -> Self {
         let length = instant.duration_since(SystemTime::now()).unwrap_or_default();
-        // Inngest rounds what is left until an instant to whole seconds (PROTOCOL 14.9): never down to less than this.
+        // Inngest rounds what is left until an instant to whole seconds (docs/protocol.md 5.3): never down to less than this.
         let until = instant.checked_add(ROUNDED_OFF).unwrap_or(instant);
         Self::new(run, id, length, duration::format_instant(until), caller)
     }

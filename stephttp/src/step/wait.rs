@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
+use super::Step;
 use super::outcome::{Outcomes, StepOutcome};
-use super::{Step, StepId};
 use crate::error::StepError;
-use crate::function::StepKind;
-use crate::run::{Memoized, Place, Recorded, Run, StepKey};
+use crate::function::{StepId, StepKind};
+use crate::journal::{Memoized, Recorded, StepKey};
+use crate::run::{Place, Run};
 use crate::untrusted::shown;
 use crate::wire::{OpError, exact, limits};
 
@@ -191,7 +192,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::run::Memo;
+    use crate::journal::Memo;
     use crate::{Event, FetchRequest, Inference};
 
     /// A value as a re-entry finds it.
@@ -223,7 +224,7 @@ mod tests {
     fn results_and_errors_are_unwrapped() {
         assert_eq!(stored(&json!({"data": {"out": 1}})).result::<Value>().unwrap(), json!({"out": 1}));
         assert_eq!(stored(&json!({"data": null})).result::<Option<u8>>().unwrap(), None);
-        // recordings/js-invoke-ref-error.json, js-invoke-missing.json, js-step-fetch-error.json
+        // As recorded: docs/protocol.md 5.5 and 5.6
         for (error, name, message) in [
             (
                 json!({"error": "NonRetriableError", "message": "fn bad", "name": "Error", "stack": "s"}),

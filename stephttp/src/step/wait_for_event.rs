@@ -12,11 +12,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::wait::{Wait, Waited, given};
-use super::{Step, StepId, cel};
+use super::{Step, cel};
 use crate::error::StepError;
 use crate::event::{self, Event};
-use crate::function::StepKind;
-use crate::run::{Recorded, StepKey};
+use crate::function::{StepId, StepKind};
+use crate::journal::{Recorded, StepKey};
 use crate::wire::{OpCode, OpOpts, duration, limits};
 
 /// What a wait cannot be begun with.
@@ -45,15 +45,15 @@ impl Step {
     /// ```
     /// use std::time::Duration;
     ///
+    /// use inngest::{Step, StepError};
     /// use serde::Deserialize;
-    /// use stephttp::{Step, StepError};
     ///
     /// #[derive(Deserialize)]
     /// struct Settled {
     ///     amount: u64,
     /// }
     ///
-    /// #[stephttp::api_fn(id = "settle")]
+    /// #[inngest::api_fn(id = "settle")]
     /// async fn settle(step: Step) -> Result<String, StepError> {
     ///     let settled = step
     ///         .wait_for_event::<Settled>("settlement", "bank/settled")
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn the_operation_is_the_recorded_one() {
-        // recordings/js-wait-event-received.json; the name is where recordings/raw-wait-event-opts-event.json has it.
+        // As recorded: docs/protocol.md 5.4. JS has the name elsewhere.
         let step = wait().timeout(Duration::from_secs(30)).matching("data.id", "abc");
         assert_eq!(
             op(&step),

@@ -96,10 +96,10 @@ impl<'a> Comparison<'a> {
 }
 
 fn alike<'a>(locked: &LockedEndpoint, new: &[&'a Registration]) -> Option<&'a Registration> {
-    let shared = |endpoint: &Registration| {
+    let app = |endpoint: &Registration| {
         endpoint.steps().iter().filter(|step| locked.steps.contains_key(step.id())).count()
     };
-    new.iter().copied().filter(|endpoint| shared(endpoint) > 0).max_by_key(|endpoint| shared(endpoint))
+    new.iter().copied().filter(|endpoint| app(endpoint) > 0).max_by_key(|endpoint| app(endpoint))
 }
 
 impl<'a> ChangedEndpoint<'a> {

@@ -16,7 +16,7 @@ const VERSION: u32 = 1;
 
 /// What the file says of itself: whoever meets it in a review should not have to ask.
 const ABOUT: &str = "The endpoints, and the steps by which their runs in flight find results again. Written by \
-                     stephttp::assert_steps_lock!(): STEPS_LOCK=accept cargo test";
+                     inngest::assert_steps_lock!(): STEPS_LOCK=accept cargo test";
 
 /// What the file holds. Sorted, so that it depends on the program alone, and on nothing that runs do not depend on:
 /// no places in the source, no order of steps, no retries.

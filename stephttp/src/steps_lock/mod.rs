@@ -6,13 +6,13 @@
 //! program that is deployed, which are checked in beside the code:
 //!
 //! ```
-//! # extern crate stephttp as my_app;
+//! # extern crate inngest as my_app;
 //! // tests/steps_lock.rs
 //! use my_app as _; // links the endpoints
 //!
 //! #[test]
 //! fn runs_in_flight_survive_this_change() {
-//!     stephttp::assert_steps_lock!();
+//!     inngest::assert_steps_lock!();
 //! }
 //! ```
 //!
@@ -96,6 +96,7 @@ use std::path::{Path, PathBuf};
 
 pub use error::StepsLockError;
 
+use crate::function::registered;
 use compare::Comparison;
 use file::Lock;
 use program::Program;
@@ -104,8 +105,8 @@ use program::Program;
 /// steps, with the file `steps.lock` of the package, or another one.
 ///
 /// ```no_run
-/// stephttp::assert_steps_lock!();
-/// stephttp::assert_steps_lock!("deploy/steps.lock"); // relative to the package's Cargo.toml
+/// inngest::assert_steps_lock!();
+/// inngest::assert_steps_lock!("deploy/steps.lock"); // relative to the package's Cargo.toml
 /// ```
 ///
 /// With the environment variable `STEPS_LOCK=accept` it writes the file instead. See [`steps_lock`](crate::steps_lock) for
@@ -133,10 +134,10 @@ macro_rules! assert_steps_lock {
 /// linked can check itself before it is deployed:
 ///
 /// ```no_run
-/// # #[stephttp::api_fn(id = "guarded-checkout")] async fn checkout(_step: stephttp::Step) {}
-/// fn main() -> Result<(), stephttp::steps_lock::StepsLockError> {
+/// # #[inngest::api_fn(id = "guarded-checkout")] async fn checkout(_step: inngest::Step) {}
+/// fn main() -> Result<(), inngest::steps_lock::StepsLockError> {
 ///     if std::env::args().any(|arg| arg == "--check-steps") {
-///         return stephttp::steps_lock::check("steps.lock");
+///         return inngest::steps_lock::check("steps.lock");
 ///     }
 ///     // …
 ///     Ok(())
@@ -148,7 +149,7 @@ macro_rules! assert_steps_lock {
 /// When the two differ, when the file is not there or cannot be understood, when no endpoint is linked, and when two have
 /// one id.
 pub fn check(path: impl AsRef<Path>) -> Result<(), StepsLockError> {
-    check_program(path.as_ref(), &Program::of(crate::registered())?)
+    check_program(path.as_ref(), &Program::of(registered())?)
 }
 
 /// For [`assert_steps_lock!`](crate::assert_steps_lock).
@@ -157,7 +158,7 @@ pub fn check(path: impl AsRef<Path>) -> Result<(), StepsLockError> {
 pub fn assert_in(package: &str, path: impl AsRef<Path>) {
     let path = package_dir(package.into(), env::var_os("CARGO_MANIFEST_DIR").map(Into::into)).join(path);
     let outcome = Mode::read().and_then(|mode| {
-        let program = Program::of(crate::registered())?;
+        let program = Program::of(registered())?;
         match mode {
             Mode::Check => check_program(&path, &program),
             Mode::Accept => accept(&path, &program),

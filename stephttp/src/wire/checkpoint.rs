@@ -16,8 +16,8 @@ use super::{HttpRequestEvent, NewApiRunData, Op, answers};
 ///
 /// ```
 /// use std::time::SystemTime;
-/// use stephttp::RunId;
-/// use stephttp::wire::{CheckpointNewRunRequest, NewApiRunData, Op};
+/// use inngest::RunId;
+/// use inngest::wire::{CheckpointNewRunRequest, NewApiRunData, Op};
 ///
 /// let data = NewApiRunData::new("https://api.example.com", "POST", "/orders");
 /// let request = CheckpointNewRunRequest::new(RunId::new(SystemTime::now()), data)
@@ -168,7 +168,7 @@ impl<'a> CheckpointStepsRequest<'a> {
 /// 409 means that this dispatch has been superseded.
 ///
 /// ```
-/// use stephttp::wire::{CheckpointAsyncRequest, Op};
+/// use inngest::wire::{CheckpointAsyncRequest, Op};
 ///
 /// // The values of the re-entry's headers.
 /// let request = CheckpointAsyncRequest::new("01M817NZCZ3BTTPY1FEX7T2M4B")

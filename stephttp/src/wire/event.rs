@@ -30,7 +30,7 @@ pub struct HttpRequestEvent<'a> {
 /// nothing else.
 ///
 /// ```
-/// use stephttp::wire::NewApiRunData;
+/// use inngest::wire::NewApiRunData;
 ///
 /// let data = NewApiRunData::new("https://api.example.com", "POST", "/orders")
 ///     .function("create-order")

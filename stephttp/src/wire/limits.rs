@@ -42,3 +42,5 @@ pub const EVENTS: usize = 5_000;
 pub const JSON_LEVELS: usize = 127;
 /// The largest integer, either way, that an event's data can hold: the server keeps numbers as 64-bit floats.
 pub const EVENT_INTEGER: u64 = (1 << 53) - 1;
+/// `{"data":}`, which the server stores around an output, and counts.
+pub(crate) const WRAPPER_BYTES: usize = 9;

@@ -36,7 +36,7 @@ const MOST_STEPS: usize = 10_000;
 /// A step that has not ended is missing.
 ///
 /// ```
-/// use stephttp::wire::{MemoizedSteps, StepHash};
+/// use inngest::wire::{MemoizedSteps, StepHash};
 ///
 /// let steps: MemoizedSteps = r#"{"51de2b835bd35a67eb32dbcd3d77d4b96e5aa39d": {"data": "A"}}"#.parse()?;
 /// let before = steps.get(StepHash::of("before")).expect("it has ended");
@@ -93,6 +93,14 @@ impl MemoizedSteps {
     #[must_use]
     pub fn len(&self) -> usize {
         self.values.len()
+    }
+
+    /// Whether this can be the whole state of a run that was handed over, in which at least `known` steps have ended.
+    ///
+    /// Each hand-over leaves a step, so a state without any is one that is being deleted, and so is one with fewer steps than
+    /// before (docs/protocol.md 6.4). No state says that nothing has run.
+    pub(crate) fn is_whole(&self, known: usize) -> bool {
+        self.len() >= known.max(1)
     }
 
     /// Whether no step has ended.
@@ -249,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_recorded_answer_is_read() {
-        // recordings/js-sleep.json, the second GET …/actions
+        // As recorded: docs/protocol.md 6.2
         let json = concat!(
             r#"{"405906c9d5be6ae5393ca65fb0e7c38e0d585ecb":{"data":"B"},"40fa37ec00c761c7dbb6ebdee6d4a260b922f5f4":null,"#,
             r#""51de2b835bd35a67eb32dbcd3d77d4b96e5aa39d":{"data":"A"}}"#,

@@ -30,6 +30,7 @@ mod op_error;
 mod op_new;
 mod op_opts;
 pub mod result;
+mod run_id;
 #[cfg(feature = "encryption")]
 mod sealed;
 pub mod signal;
@@ -46,6 +47,7 @@ pub use op::{Op, OpCode, StepHash, Timing, Userland};
 pub use op_error::OpError;
 pub use op_opts::{OpOpts, ParallelMode, Secret};
 pub use result::ApiResult;
+pub use run_id::{InvalidRunId, RunId};
 #[cfg(feature = "encryption")]
 pub(crate) use sealed::{SealedValue, each_member, text};
 pub use signal::{ReceivedSignal, SignalRequest, SignalledRun};

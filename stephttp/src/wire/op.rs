@@ -126,7 +126,7 @@ impl StepHash {
     /// The hash of a step id.
     ///
     /// ```
-    /// let hash = stephttp::wire::StepHash::of("before");
+    /// let hash = inngest::wire::StepHash::of("before");
     /// assert_eq!(hash.to_string(), "51de2b835bd35a67eb32dbcd3d77d4b96e5aa39d");
     /// ```
     #[must_use]

@@ -31,7 +31,7 @@ impl<'a> Op<'a> {
     /// A step that ran, and its output.
     ///
     /// ```
-    /// let op = stephttp::wire::Op::step_run("before", &"A")?;
+    /// let op = inngest::wire::Op::step_run("before", &"A")?;
     /// assert_eq!(op.id.to_string(), "51de2b835bd35a67eb32dbcd3d77d4b96e5aa39d");
     /// # Ok::<(), serde_json::Error>(())
     /// ```
@@ -86,9 +86,9 @@ impl<'a> Op<'a> {
     /// Makes it about a later use of the same step id in the run: 1 is the second. 0 is the first, as without this.
     ///
     /// ```
-    /// # use stephttp::wire::Op;
+    /// # use inngest::wire::Op;
     /// let third = Op::step_run("dup", &3)?.repeated(2);
-    /// assert_eq!(third.id, stephttp::wire::StepHash::of("dup:2"));
+    /// assert_eq!(third.id, inngest::wire::StepHash::of("dup:2"));
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     #[must_use]

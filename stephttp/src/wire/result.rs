@@ -30,7 +30,7 @@ pub const COMPLETE_HASH: StepHash = StepHash::from_bytes([
 ///
 /// ```
 /// use std::time::Duration;
-/// use stephttp::wire::ApiResult;
+/// use inngest::wire::ApiResult;
 ///
 /// let result = ApiResult::new(201)
 ///     .header("content-type", "application/json")
@@ -43,7 +43,7 @@ pub const COMPLETE_HASH: StepHash = StepHash::from_bytes([
 /// in base64. What says `status_code` and has a body that is no text in base64 keeps it as it is.
 ///
 /// ```
-/// # use stephttp::wire::ApiResult;
+/// # use inngest::wire::ApiResult;
 /// let earlier = r#"{"status_code": 200, "headers": {}, "body": "aGVsbG8="}"#;
 /// assert_eq!(serde_json::from_str::<ApiResult>(earlier)?, ApiResult::new(200).body("hello"));
 /// # Ok::<(), serde_json::Error>(())
@@ -93,6 +93,17 @@ impl<'a> ApiResult<'a> {
     pub fn duration(mut self, duration: Duration) -> Self {
         self.duration = Some(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
         self
+    }
+}
+
+impl ApiResult<'static> {
+    /// A result that is not of the handler's making, as a run's page and its client get it.
+    pub(crate) fn own(status: u16, message: &str) -> Self {
+        let body = serde_json::json!({ "error": message }).to_string();
+        Self::new(status)
+            .header("content-type", "application/json")
+            .header(super::headers::OWN_ANSWER, "true")
+            .body(body)
     }
 }
 
@@ -151,7 +162,7 @@ mod tests {
 
     #[test]
     fn go_s_results_of_today_are_read() {
-        // recordings/go-one-step.json
+        // As recorded of Go: docs/protocol.md 5.7 and 11
         let json = r#"{"status":200,"headers":{"Content-Type":"application/json"},"body":"{\"a\":{\"ok\":true}}\n","duration":11057}"#;
         let expected = ApiResult::new(200)
             .header("Content-Type", "application/json")

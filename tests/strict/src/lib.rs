@@ -81,8 +81,8 @@ use axum::http::request::Parts;
 use axum::Json;
 use axum::{routing::post, Router};
 use core::{future::ready, time::Duration};
+use inngest::{RunOutput, Step, StepError};
 use serde::{Deserialize, Serialize};
-use stephttp::{RunOutput, Step, StepError};
 
 /// What is bought.
 #[derive(Debug, Deserialize)]
@@ -124,7 +124,7 @@ impl Shop {
 /// # Errors
 /// When it cannot.
 #[inline]
-#[stephttp::api_fn(id = "strict-buy", retries = 2, async_response = custom(accepted), max_request_time = "30s")]
+#[inngest::api_fn(id = "strict-buy", retries = 2, async_response = custom(accepted), max_request_time = "30s")]
 pub async fn buy(
     State(shop): State<Shop>,
     step: Step,
@@ -142,14 +142,14 @@ async fn accepted(parts: Parts, output: RunOutput) -> String {
 
 /// Is recorded always, and has no step.
 #[inline]
-#[stephttp::api_fn(id = "strict-tracked", track = always)]
+#[inngest::api_fn(id = "strict-tracked", track = always)]
 pub async fn tracked() -> &'static str {
     ready("tracked").await
 }
 
 /// Does nothing with its step.
 #[inline]
-#[stephttp::api_fn(id = "strict-unused")]
+#[inngest::api_fn(id = "strict-unused")]
 pub async fn unused(_: Step) -> &'static str {
     ready("unused").await
 }
@@ -159,7 +159,7 @@ pub async fn unused(_: Step) -> &'static str {
 /// # Errors
 /// When its step fails.
 #[inline]
-#[stephttp::api_fn(id = "strict-item")]
+#[inngest::api_fn(id = "strict-item")]
 pub async fn item(step: Step) -> Result<String, StepError> {
     /// What it says.
     const WORD: &str = "item";
@@ -168,14 +168,14 @@ pub async fn item(step: Step) -> Result<String, StepError> {
 
 /// In a module.
 pub mod inner {
-    use stephttp::{Step, StepError};
+    use inngest::{Step, StepError};
 
     /// Begins with a `use`.
     ///
     /// # Errors
     /// When its step fails.
     #[inline]
-    #[stephttp::api_fn(id = "strict-with-use", omit_request_body, omit_response_body)]
+    #[inngest::api_fn(id = "strict-with-use", omit_request_body, omit_response_body)]
     pub async fn with_use(step: Step) -> Result<String, StepError> {
         use core::fmt::Write as _;
         step.run("say", async {
@@ -187,7 +187,7 @@ pub mod inner {
     }
 
     /// Is seen by this crate alone.
-    #[stephttp::api_fn(id = "strict-private", sync_only)]
+    #[inngest::api_fn(id = "strict-private", sync_only)]
     pub(crate) async fn private(step: Step) -> Result<String, StepError> {
         step.run("say", async { Ok("private".to_owned()) }).await
     }

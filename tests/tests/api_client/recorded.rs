@@ -1,5 +1,5 @@
-//! Each call's request and answer, compared with recordings of the real server (`recordings/`, each named after the
-//! recording it was taken from).
+//! Each call's request and answer, compared with what was recorded of the real server: in
+//! `tests/tests/it/recordings`, or here as `docs/protocol.md` has it.
 
 use std::time::{Duration, SystemTime};
 
@@ -42,7 +42,7 @@ async fn a_new_run_is_as_recorded() {
 
 #[tokio::test]
 async fn an_answer_without_a_token_is_read() {
-    // recordings/raw-api-errors-dev-server.json: a call without operations
+    // A call without operations: docs/protocol.md 2.2
     let server = Server::answers(&[(200, r#"{"data":{"fn_id":"c447f140-a0d7-5ed6-b4bc-b34597dc8a7e","app_id":"38628d2f-3dcc-5cc3-9130-381291504e64","run_id":"01M818EPG43SEGGNNE10JGMV2N","realtime_token":"REALTIME_TOKEN"},"metadata":{"fetched_at":"2026-11-22T09:12:34.537717862Z"}}"#)]).await;
     let request = CheckpointNewRunRequest::new(RunId::new(SystemTime::now()), NewApiRunData::default());
     assert_eq!(server.client().checkpoint_new_run(&request).await.unwrap().token, None);
@@ -50,7 +50,7 @@ async fn an_answer_without_a_token_is_read() {
 
 #[tokio::test]
 async fn operations_are_added_as_recorded() {
-    // recordings/js-sleep.json and raw-checkpoint-stepfailed.json, without what only JS sends
+    // As tests/tests/it/recordings/steps-call.json, without what only JS sends, and docs/protocol.md 5.1
     let server = Server::answers(&[(200, "")]).await;
     let start = SystemTime::UNIX_EPOCH + Duration::from_nanos(1_795_337_944_526_000_000);
     let ops = [
@@ -95,7 +95,7 @@ async fn a_response_ends_its_run_by_an_operation() {
 
     let seen = server.seen().remove(0);
     assert_eq!((seen.method.as_str(), seen.path.clone()), ("POST", format!("/v1/checkpoint/{RUN_ID}/steps")));
-    // recordings/go-one-step.json, without the fields that Go always sends
+    // As recorded of Go, without the fields that it always sends: docs/protocol.md 5.7 and 11
     let expected = json!([{"op":"RunComplete","id":"0737c22d3bfae812339732d14d8c7dbd6dc4e09c",
         "data":{"status":200,"headers":{"Content-Type":"application/json"},"body":"{\"a\":{\"ok\":true}}\n","duration":11057}}]);
     assert_eq!(seen.json()["steps"], expected);
@@ -104,7 +104,7 @@ async fn a_response_ends_its_run_by_an_operation() {
 #[tokio::test]
 async fn finished_steps_are_saved_as_recorded() {
     let server = Server::answers(&[(200, "")]).await;
-    // recordings/raw-api-errors-dev-server.json, "async endpoint on sync run", and PROTOCOL 2.7
+    // docs/protocol.md 2.6
     let started = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_338_754_450);
     let mut request = CheckpointAsyncRequest::new(RUN_ID)
         .function("4865a3f7-b85c-5b70-845b-db8a9723078e", "35003b56-1d5e-5343-a015-f53cec20d18d")
@@ -133,7 +133,7 @@ async fn finished_steps_are_saved_as_recorded() {
 
 #[tokio::test]
 async fn memoized_steps_are_read_by_their_kind() {
-    // recordings/js-sleep.json, the second GET …/actions, with others of PROTOCOL 5.2
+    // As recorded: docs/protocol.md 6.2
     let server = Server::answers(&[(
         200,
         concat!(
@@ -162,7 +162,7 @@ async fn memoized_steps_are_read_by_their_kind() {
 
 #[tokio::test]
 async fn what_go_sends_is_read() {
-    // recordings/go-one-step.json
+    // docs/protocol.md 11
     let json = r#"{"run_id":"01M817TVTZQVWSCYGDM2QP9EA9","idempotency":"","event":{"name":"http/run.started","data":{"domain":"http://127.0.0.1:22009","method":"POST","path":"/one-step","fn":"","ip":"127.0.0.1","content_type":"","query_params":"","body":""}},"steps":[{"op":"StepRun","id":"fe05bcdcdc4928012781a5f1a2a77cbb5398e106","name":"one","opts":null,"data":{"ok":true},"error":null,"displayName":null,"timing":{"a":1795338104671791115,"b":110},"userland":{"id":"one"}},{"op":"RunComplete","id":"0737c22d3bfae812339732d14d8c7dbd6dc4e09c","name":"","opts":null,"data":{"status":200,"headers":{"Content-Type":"application/json"},"body":"{}","duration":11057},"error":null,"displayName":null,"timing":{"a":0,"b":0},"userland":{"id":"complete"}}]}"#;
     let request: CheckpointNewRunRequest<'_> = serde_json::from_str(json).unwrap();
     assert_eq!((&*request.event.name, &*request.event.data.path), ("http/run.started", "/one-step"));

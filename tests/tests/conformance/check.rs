@@ -31,7 +31,7 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// Whether a status is not the run's, but what is left of a trace whose spans were lost (14.7).
+    /// Whether a status is not the run's, but what is left of a trace whose spans were lost (docs/protocol.md 9.5).
     pub(crate) fn excuses(&self, expected: Option<&str>, seen: &Seen) -> bool {
         let ended = ENDED.contains(&seen.status.as_str());
         let same = expected.is_none_or(|expected| expected == self.status);
@@ -157,7 +157,7 @@ pub(crate) fn view(expected: &RunEnd, seen: &Seen, known: &Known) -> Result<Vec<
         Some(status) if seen.status == status => {}
         status if known.excuses(status, seen) => {
             let what = format!(
-                "shows `{}` of a run that the server knows to have ended as it must (14.7)",
+                "shows `{}` of a run that the server knows to have ended as it must (docs/protocol.md 9.5)",
                 seen.status
             );
             lags.push(Lag { what, declared: false });
@@ -189,7 +189,10 @@ pub(crate) fn view(expected: &RunEnd, seen: &Seen, known: &Known) -> Result<Vec<
         })
         .collect();
     if !undeclared.is_empty() {
-        lags.push(Lag { what: format!("does not show {undeclared:?} (14.7)"), declared: false });
+        lags.push(Lag {
+            what: format!("does not show {undeclared:?} (docs/protocol.md 9.5)"),
+            declared: false,
+        });
     }
     Ok(lags)
 }

@@ -124,7 +124,8 @@ async fn own_output(mut location: Url, visit: &Visit, repeats: usize) -> Result<
 async fn output(location: Url, visit: &Visit) -> Result<Response, String> {
     loop {
         let response = HTTP.get(location.clone()).send().await.map_err(|error| explain(&error))?;
-        // A real server stores a run's status before its output: for a moment there is an end without an output (14.5).
+        // A real server stores a run's status before its output: for a moment there is an end without an output
+        // (docs/protocol.md 9.3).
         let premature = response.status() == StatusCode::OK && response.content_length() == Some(0);
         if !premature || visit.answer.body.is_empty() {
             return Ok(response);

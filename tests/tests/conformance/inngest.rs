@@ -108,7 +108,7 @@ impl Inngest {
     /// Makes the functions of an app known.
     ///
     /// A real server notes a function in the background of its first run; should that fail, as it does under load, then
-    /// runs of it are never called back. So every function has a run before the one that counts (PROTOCOL 3.3).
+    /// runs of it are never called back. So every function has a run before the one that counts (docs/protocol.md 2.4).
     pub(crate) async fn warm_up(&self, scenario: &Scenario, origin: &str) -> Result<(), String> {
         if matches!(self, Self::Dev(_)) {
             return Ok(());
@@ -152,7 +152,7 @@ impl Inngest {
                     sleep(PAUSE).await;
                 }
                 // Should the run not wait at all, then what is done is done in vain, and the scenario does not end.
-                real.note(format!("does not show that the run waits at `{step}` (14.7)"));
+                real.note(format!("does not show that the run waits at `{step}` (docs/protocol.md 9.5)"));
                 Ok(())
             }
         }
@@ -231,7 +231,7 @@ impl Inngest {
                 engine.cancel(run);
                 Ok(())
             }
-            // Of all ways the one that both kinds of server know (14.14).
+            // Of all ways the one that both kinds of server know (docs/protocol.md 9.4).
             Self::Real(real) => {
                 let query = "mutation($run: ULID!) { cancelRun(runID: $run) { id } }";
                 let request =

@@ -38,7 +38,7 @@ use crate::scenario::{Need, Scenario};
 use crate::server::Server;
 use crate::soak::Soak;
 
-/// What a real server can take at once (PROTOCOL 3.3).
+/// What a real server can take at once (docs/protocol.md 2.4).
 const REAL_AT_ONCE: usize = 2;
 
 /// Most of the time is waiting, for the SDK's pauses between two attempts of a call.

@@ -78,7 +78,7 @@ struct Tally {
     never: usize,
     answers: usize,
     statuses: usize,
-    /// The server has ended the run, and does not show it (14.7).
+    /// The server has ended the run, and does not show it (docs/protocol.md 9.5).
     lagging: usize,
     /// How often each mistake was made.
     mistakes: BTreeMap<String, usize>,

@@ -1,5 +1,4 @@
-//! What the SDK sends and reads, compared with recordings of the real server and its SDKs (`recordings/`, each named
-//! after the recording it was taken from).
+//! What the SDK sends and reads, compared with recordings of the real server and its SDKs, in `tests/tests/it/recordings`.
 //!
 //! The handlers here have no attribute, so that function id and retries are those of the recordings.
 
@@ -203,7 +202,7 @@ async fn planned_steps_are_reported_as_recorded() {
     world.ended().await;
     let answers = world.inngest.dispatches();
     let planned = answers.iter().find(|answer| answer.step_id.is_none()).unwrap().response_json();
-    // recordings/raw-parallel-mode-race.json, without the optional timing
+    // As recorded, without the optional timing: docs/protocol.md 5.1 and 8.1
     let race = json!({"parallelMode": "race"});
     let expected = json!([
         {"id":"b78f576611ec06f96af3ca654c22172a5d746c40","op":"StepPlanned","name":"p1","displayName":"p1","userland":{"id":"p1"},"opts":race},
@@ -247,7 +246,7 @@ fn recorded_answers_are_read() {
     let run: Envelope<CheckpointRun> = serde_json::from_value(answer).unwrap();
     assert_eq!(run.data.run_id, "01M818949KQQCEZ4GNZY2N6Z3W");
     assert_eq!(run.data.token.as_deref(), Some("RUN_TOKEN"));
-    // recordings/raw-api-errors-dev-server.json
+    // docs/protocol.md 2.2
     let without_token = r#"{"data":{"fn_id":"c447f140-a0d7-5ed6-b4bc-b34597dc8a7e","app_id":"38628d2f-3dcc-5cc3-9130-381291504e64","run_id":"00000000000000000000000000","realtime_token":"REALTIME_TOKEN"},"metadata":{"fetched_at":"2026-11-22T09:12:34.537717862Z"}}"#;
     let run: Envelope<CheckpointRun> = serde_json::from_str(without_token).unwrap();
     assert_eq!(run.data.token, None);

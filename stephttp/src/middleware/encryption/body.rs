@@ -9,8 +9,7 @@ use serde_json::value::RawValue;
 
 use super::bound::Bound;
 use super::{Encryption, EncryptionError};
-use crate::run::RunId;
-use crate::wire::{SealedValue, text};
+use crate::wire::{RunId, SealedValue, text};
 
 /// A sealed body that is no UTF-8. What says so is sealed with it, so that nobody can change it.
 #[derive(Serialize, Deserialize)]
@@ -81,8 +80,8 @@ impl Encryption {
     /// `x-stephttp-own-answer`. Pass it on as JSON and nothing else.
     ///
     /// ```
-    /// # use stephttp::middleware::{Encryption, EncryptionError};
-    /// # use stephttp::RunId;
+    /// # use inngest::middleware::{Encryption, EncryptionError};
+    /// # use inngest::RunId;
     /// # fn pass_on(encryption: &Encryption, run_id: RunId, from_inngest: &[u8]) -> Result<Vec<u8>, EncryptionError> {
     /// let body = encryption.open_response(run_id, from_inngest)?.into_owned();
     /// # Ok(body) }

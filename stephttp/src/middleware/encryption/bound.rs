@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::run::RunId;
+use crate::wire::RunId;
 
 /// `{"stephttp:response":"01J…","body":"…"}`, before it is sealed.
 #[derive(Deserialize)]

@@ -24,8 +24,8 @@ use key::{Key, Keys};
 /// `crypto_secretbox`. With the feature `encryption-legacy`, values of its version 0 are opened, too.
 ///
 /// ```
-/// use stephttp::middleware::Encryption;
-/// use stephttp::{Provider, SetupOpts};
+/// use inngest::middleware::Encryption;
+/// use inngest::{Provider, SetupOpts};
 ///
 /// # fn provider() -> Result<Provider, Box<dyn std::error::Error>> {
 /// let encryption = Encryption::new(std::env::var("ENCRYPTION_KEY")?)?;
@@ -110,8 +110,8 @@ impl Encryption {
     /// Seals with a key, and opens with it.
     ///
     /// ```
+    /// use inngest::middleware::Encryption;
     /// use serde_json::value::to_raw_value;
-    /// use stephttp::middleware::Encryption;
     ///
     /// let encryption = Encryption::new("MqzjN5lT2kT0wz1cWb8o9d3y3yqQ5hXk3Q0m9Zt8iJA=")?;
     /// let sealed = encryption.seal_value(&to_raw_value(&["4242 4242 4242 4242"])?)?.into_owned();
@@ -132,10 +132,10 @@ impl Encryption {
     /// Opens with another key also. Keys are tried in the order in which they are given; none of these seals.
     ///
     /// ```
-    /// use stephttp::middleware::Encryption;
+    /// use inngest::middleware::Encryption;
     ///
     /// let encryption = Encryption::new("the current key")?.fallback_decryption_key("the former key")?;
-    /// # Ok::<(), stephttp::middleware::EncryptionKeyError>(())
+    /// # Ok::<(), inngest::middleware::EncryptionKeyError>(())
     /// ```
     ///
     /// # Errors

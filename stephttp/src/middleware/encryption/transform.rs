@@ -9,7 +9,7 @@ use super::{Encryption, EncryptionError, EncryptionErrorKind};
 use crate::error::Failure;
 use crate::function::StepKind;
 use crate::middleware::{Execution, Middleware, StepContext, StoredResponse};
-use crate::run::RunId;
+use crate::wire::RunId;
 
 impl Middleware for Encryption {
     async fn transform_step_output(

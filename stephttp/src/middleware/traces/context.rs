@@ -25,7 +25,7 @@ const FLAGS: u8 = 0b11;
 /// [`Execution::get::<TraceContext>()`](super::Execution::get).
 ///
 /// ```
-/// use stephttp::middleware::TraceContext;
+/// use inngest::middleware::TraceContext;
 ///
 /// let context = TraceContext::parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", None);
 /// let context = context.ok_or("no such context")?;

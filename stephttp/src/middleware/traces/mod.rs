@@ -25,10 +25,10 @@ const TRACESTATE: &str = "stephttp/tracestate";
 /// Spans of the crate `tracing` for executions, steps and checkpoints, and one trace for all requests of a run.
 ///
 /// ```
+/// use inngest::middleware::Tracing;
+/// use inngest::{Provider, SetupOpts};
 /// use opentelemetry::trace::TracerProvider;
 /// use opentelemetry_sdk::trace::SdkTracerProvider;
-/// use stephttp::middleware::Tracing;
-/// use stephttp::{Provider, SetupOpts};
 /// use tracing_subscriber::prelude::*;
 ///
 /// # fn provider() -> Result<Provider, Box<dyn std::error::Error>> {
@@ -47,7 +47,7 @@ const TRACESTATE: &str = "stephttp/tracestate";
 ///
 /// # Spans
 ///
-/// All have the level `INFO` and a target below `stephttp`.
+/// All have the level `INFO` and a target below `inngest`.
 ///
 /// | Span | Is | Fields |
 /// |---|---|---|
@@ -118,8 +118,8 @@ impl Tracing {
     /// with most samplers, what is recorded.
     ///
     /// ```
-    /// # use stephttp::SetupOpts;
-    /// use stephttp::middleware::Tracing;
+    /// # use inngest::SetupOpts;
+    /// use inngest::middleware::Tracing;
     ///
     /// let opts = SetupOpts::new("https://api.example.com").middleware(Tracing::new().ignore_request_headers());
     /// ```

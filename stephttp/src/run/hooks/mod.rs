@@ -4,7 +4,6 @@
 //! poll. While one is under way, nothing is decided about the run.
 
 mod checkpoint;
-mod span;
 mod stored;
 mod transform;
 
@@ -19,7 +18,8 @@ use tracing::Span;
 pub(crate) use checkpoint::HookedCheckpoint;
 
 use super::Run;
-use super::record::StepKey;
+use super::on_thread::enter_span_within_poll;
+use crate::journal::{StepKey, Stop};
 use crate::middleware::{Chain, Execution, Outcome, StepContext, contained};
 use crate::untrusted::shown;
 use transform::Pending;
@@ -78,10 +78,20 @@ impl Hooks {
 
 impl Run {
     pub(super) fn hooks_for(&self, generation: Option<u32>, headers: &HeaderMap) -> Option<Box<Hooks>> {
-        let chain = self.shared()?.middleware();
+        let chain = self.app()?.middleware();
         (!chain.is_empty()).then(|| {
             Box::new(Hooks::new(chain.clone(), Execution::new(self.id(), generation, headers.clone())))
         })
+    }
+
+    pub(super) fn has_hooks(&self) -> bool {
+        self.hooks.is_some()
+    }
+
+    /// The span that the handler is polled in, once the execution has begun.
+    pub(super) fn execution_span(&self) -> Option<Span> {
+        let span = self.hooks.as_ref()?.span.get()?;
+        Some(span.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     /// The handler has begun, as far as can be told.
@@ -96,7 +106,7 @@ impl Run {
         });
         if self.is_being_polled() {
             let span = span.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            span::enter_within_poll(span);
+            enter_span_within_poll(span);
         }
         let mut progress = hooks.lock();
         if progress.phase != Phase::Before {
@@ -116,9 +126,8 @@ impl Run {
             }
             Err(panic) => {
                 // It may be a task of a step's own that panics now: the handler does not wait for a begin that never comes.
-                self.lock()
-                    .broken
-                    .get_or_insert_with(|| "a middleware panicked as the execution began".to_owned());
+                let fault = "a middleware panicked as the execution began".to_owned();
+                self.lock().journal.stop(Stop::Broken(fault));
                 self.wakeup.notice();
                 resume_unwind(panic)
             }

@@ -7,8 +7,8 @@ use http::StatusCode;
 use serde_json::value::RawValue;
 
 use super::transform::restore;
+use crate::journal::{remembered_step, remembered_texts};
 use crate::middleware::{StoredResponse, contained};
-use crate::remember;
 use crate::run::Run;
 use crate::untrusted::shown;
 use crate::wire::{ApiResult, exact, headers};
@@ -62,20 +62,20 @@ impl Run {
             return Ok(self.remembered.take(BTreeMap::new()).map(exact::stored));
         };
         let Some(values) = self.remembered.take(hooks.execution.all_remembered()) else { return Ok(None) };
-        let step = hooks.context(&remember::hidden_step());
+        let step = hooks.context(&remembered_step());
         contained(hooks.chain.step_output(&step, values)).await.map(|values| Some(exact::stored(values)))
     }
 
     /// Restores what a re-entry needs before its handler is called; returns the request's body.
     pub(crate) async fn restore_request(&self, body: Bytes) -> Result<Bytes, String> {
         let Some(hooks) = &self.hooks else { return Ok(body) };
-        let key = remember::hidden_step();
+        let key = remembered_step();
         let stored = self.memoized(key.hash);
         let restored = async {
             if let Some(stored) = stored {
                 let restored = restore(&hooks.chain, &hooks.context(&key), stored).await?;
-                hooks.execution.set_remembered(remember::texts(&restored));
-                self.lock().restored.insert(key.hash, restored);
+                hooks.execution.set_remembered(remembered_texts(&restored));
+                self.lock().journal.restore(key.hash, restored);
             }
             if body.is_empty() {
                 return Ok(body);

@@ -9,12 +9,9 @@ use super::{BoxFuture, Hooks};
 use crate::error::Failure;
 use crate::event;
 use crate::function::StepKind;
+use crate::journal::{Memoized, OutstandingKind, Recorded, Slot, StepKey, Stop};
 use crate::middleware::{Chain, StepContext};
-use crate::run::Run;
-use crate::run::memo::Memoized;
-use crate::run::order::Slot;
-use crate::run::record::{Recorded, StepKey};
-use crate::run::state::{OutstandingKind, State};
+use crate::run::{Run, State};
 use crate::untrusted::shown;
 use crate::wire::{StepHash, exact};
 
@@ -40,21 +37,19 @@ impl Hooks {
 
 impl Run {
     pub(super) fn transformed(&self, slot: Slot, transformed: Transformed) {
-        let mut state = self.lock();
+        let journal = &mut self.lock().journal;
         let outcome = match transformed {
             Transformed::Restored(hash, restored) => restored.map(|value| {
-                state.restored.insert(hash, value);
-                state.order.resolve(slot);
+                journal.restore(hash, value);
+                journal.resolve(slot);
             }),
-            Transformed::Prepared(kind, prepared) => prepared.map(|op| {
-                // It may have been dropped just now, in a task of its own.
-                if state.order.is_waiting(slot) {
-                    state.await_inngest(slot, kind, op);
-                }
-            }),
+            // It may have been dropped just now, in a task of its own.
+            Transformed::Prepared(kind, prepared) => {
+                prepared.map(|op| journal.await_inngest_if_there(slot, kind, op))
+            }
         };
         if let Err(fault) = outcome {
-            state.broken.get_or_insert(fault);
+            journal.stop(Stop::Broken(fault));
         }
     }
 
@@ -67,13 +62,9 @@ impl Run {
 
     /// A step's stored result can be given, once it is what it was before it was stored.
     pub(in crate::run) fn resolve_stored(&self, state: &mut State, slot: Slot, key: &StepKey) {
-        let stored = match &self.hooks {
-            Some(hooks) if !state.restored.contains_key(&key.hash) => {
-                state.memo.get(key.hash).map(|stored| (hooks, stored))
-            }
-            _ => None,
-        };
-        let Some((hooks, stored)) = stored else { return state.order.resolve(slot) };
+        let hooks = self.hooks.as_ref();
+        let stored = hooks.and_then(|hooks| Some((hooks, state.journal.unrestored(key.hash)?)));
+        let Some((hooks, stored)) = stored else { return state.journal.resolve(slot) };
         let (chain, step, hash) = (hooks.chain.clone(), hooks.context(key), key.hash);
         hooks.transform(slot, async move {
             let restored = restore(&chain, &step, stored).await;
@@ -98,7 +89,7 @@ impl Run {
         op: Recorded,
     ) {
         let data = self.hooks.as_ref().and_then(|hooks| Some((hooks, op.payload_data()?)));
-        let Some((hooks, data)) = data else { return state.await_inngest(slot, kind, op) };
+        let Some((hooks, data)) = data else { return state.journal.await_inngest(slot, kind, op) };
         let (chain, step) = (hooks.chain.clone(), hooks.context(op.key()));
         hooks.transform(slot, async move {
             let data = chain.event_data(&step, data).await;

@@ -19,7 +19,7 @@ pub(super) const FAILS_LATER: &str = "a step that fails in a re-entry is shown t
 
 pub(super) fn all() -> Vec<Scenario> {
     let unsure = Lenient::Status(
-        "the call that ends the run at once carries a failed step or a status of 500 and above: a server shows either (14.6)",
+        "the call that ends the run at once carries a failed step or a status of 500 and above: a server shows either (docs/protocol.md 5.2)",
     );
     let begins_early = Lenient::Order(FAILS_LATER);
     let exhausts = "a crash uses up an attempt, and this is about how many there are";

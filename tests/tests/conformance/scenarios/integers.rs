@@ -1,4 +1,4 @@
-//! Numbers that a double does not hold: a real server makes doubles of all that it stores (PROTOCOL 14.1).
+//! Numbers that a double does not hold: a real server makes doubles of all that it stores (docs/protocol.md 6.3).
 
 use std::convert::Infallible;
 use std::time::Duration;

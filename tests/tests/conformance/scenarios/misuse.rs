@@ -10,7 +10,9 @@ use crate::stage::Effects;
 const NO_RUN: &str = "what a misused step does is not to be relied on, with a death or without";
 
 pub(super) fn all() -> Vec<Scenario> {
-    let unsure = Lenient::Status("the call that ends the run at once has a status of 500 and above (14.6)");
+    let unsure = Lenient::Status(
+        "the call that ends the run at once has a status of 500 and above (docs/protocol.md 5.2)",
+    );
     let count = |steps: usize| (0..steps).map(|n| format!("n-{n}"));
     vec![
         scenario::<nests>(post(nests))

@@ -9,13 +9,13 @@ use super::NAP;
 use crate::scenario::{Deed, Expect, Need, Scenario, scenario};
 use crate::stage::Effects;
 
-/// A server that rounds wakes up nearly half a second early (PROTOCOL 14.9).
+/// A server that rounds wakes up nearly half a second early (docs/protocol.md 5.3).
 const NOT_EVEN: Duration = Duration::from_millis(1_450);
 
 /// More than what a server waits of its own before it tries again.
 const LATER: Duration = Duration::from_secs(4);
 
-/// A retried step that takes longer than about 15 s is dispatched again (PROTOCOL 14.12).
+/// A retried step that takes longer than about 15 s is dispatched again (docs/protocol.md 3.4).
 const VERY_LONG: Duration = Duration::from_secs(25);
 
 pub(super) fn all() -> Vec<Scenario> {

@@ -37,7 +37,7 @@ impl Traces {
     fn spans(&self) -> Vec<Ended> {
         let mut spans: Vec<_> =
             self.exporter.get_finished_spans().unwrap().into_iter().map(Ended::new).collect();
-        spans.retain(|span| span.target.starts_with("stephttp"));
+        spans.retain(|span| span.target.starts_with("inngest::"));
         spans.sort_by_key(|span| span.data.start_time);
         spans
     }

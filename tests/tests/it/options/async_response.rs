@@ -130,7 +130,7 @@ async fn a_token_is_given_as_json() {
     assert_eq!(response.headers()["content-type"], "application/json");
     assert_eq!(response.headers()["cache-control"], "no-store");
     let answer: Value = response.json().await.unwrap();
-    // As recordings/go-token-mode.json has it, and where the output is.
+    // As Go's has it (docs/protocol.md 11), and where the output is.
     let keys: Vec<_> = answer.as_object().unwrap().keys().collect();
     assert_eq!(keys, ["run_id", "token", "url"]);
     let (run_id, token) = (answer["run_id"].as_str().unwrap(), answer["token"].as_str().unwrap());

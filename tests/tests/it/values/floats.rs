@@ -117,7 +117,7 @@ fn go(double: f64) -> Option<String> {
 
 #[test]
 fn doubles_are_those_of_the_server() {
-    // PROTOCOL, 14.1.
+    // docs/protocol.md 6.3
     for (stored, returned) in [
         ("9007199254740993", "9007199254740992"),
         ("18446744073709551615", "18446744073709552000"),

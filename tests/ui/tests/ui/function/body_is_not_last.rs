@@ -1,7 +1,7 @@
 use axum::Json;
-use stephttp::{Step, StepError};
+use inngest::{Step, StepError};
 
-#[stephttp::api_fn(id = "handler")]
+#[inngest::api_fn(id = "handler")]
 async fn handler(Json(name): Json<String>, step: Step) -> Result<String, StepError> {
     step.run("greet", async move { Ok(format!("hello, {name}")) }).await
 }

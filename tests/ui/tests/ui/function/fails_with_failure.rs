@@ -1,6 +1,6 @@
-use stephttp::{Failure, Step};
+use inngest::{Failure, Step};
 
-#[stephttp::api_fn(id = "handler")]
+#[inngest::api_fn(id = "handler")]
 async fn handler(step: Step) -> Result<(), Failure> {
     step.run("charge-card", async { Ok(()) }).await?;
     Ok(())

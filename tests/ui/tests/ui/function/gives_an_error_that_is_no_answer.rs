@@ -1,8 +1,8 @@
 use std::num::ParseIntError;
 
-use stephttp::Step;
+use inngest::Step;
 
-#[stephttp::api_fn(id = "handler")]
+#[inngest::api_fn(id = "handler")]
 async fn handler(step: Step) -> Result<String, ParseIntError> {
     let _ = step.run("greet", async { Ok(()) }).await;
     "1".parse::<u8>().map(|n| n.to_string())

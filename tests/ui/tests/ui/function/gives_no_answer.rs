@@ -1,10 +1,10 @@
-use stephttp::Step;
+use inngest::Step;
 
 struct Cart {
     items: u32,
 }
 
-#[stephttp::api_fn(id = "handler")]
+#[inngest::api_fn(id = "handler")]
 async fn handler(_: Step) -> Cart {
     Cart { items: 1 }
 }

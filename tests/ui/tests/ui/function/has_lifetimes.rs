@@ -1,6 +1,6 @@
-use stephttp::Step;
+use inngest::Step;
 
-#[stephttp::api_fn(id = "handler")]
+#[inngest::api_fn(id = "handler")]
 async fn handler<'a>(_: Step) {}
 
 fn main() {

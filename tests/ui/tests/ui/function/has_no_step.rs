@@ -1,7 +1,7 @@
 use axum::Json;
-use stephttp::StepError;
+use inngest::StepError;
 
-#[stephttp::api_fn(id = "handler")]
+#[inngest::api_fn(id = "handler")]
 async fn handler(Json(name): Json<String>) -> Result<String, StepError> {
     let greeting = step.run("greet", async move { Ok(format!("hello, {name}")) }).await?;
     step.run("log", async { Ok(()) }).await?;

@@ -1,9 +1,9 @@
-use stephttp::Step;
+use inngest::Step;
 
 struct Shop;
 
 impl Shop {
-    #[stephttp::api_fn(id = "handler")]
+    #[inngest::api_fn(id = "handler")]
     async fn handler(&self, _: Step) {}
 }
 

@@ -1,7 +1,7 @@
 use axum::http::Method;
-use stephttp::Step;
+use inngest::Step;
 
-#[stephttp::api_fn(id = "handler")]
+#[inngest::api_fn(id = "handler")]
 #[rustfmt::skip]
 async fn handler(_: Method, _: Method, _: Method, _: Method, _: Method, _: Method, _: Method, _: Method, _: Method, _: Method, _: Method, _: Method, _: Method, _: Method, _: Method, _: Method, _: Step) {}
 

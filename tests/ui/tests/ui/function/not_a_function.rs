@@ -1,4 +1,4 @@
-#[stephttp::api_fn(id = "create-order")]
+#[inngest::api_fn(id = "create-order")]
 struct CreateOrder;
 
 fn main() {}

@@ -1,8 +1,8 @@
 use axum::Json;
 use axum::body::Bytes;
-use stephttp::{Step, StepError};
+use inngest::{Step, StepError};
 
-#[stephttp::api_fn(id = "handler")]
+#[inngest::api_fn(id = "handler")]
 async fn handler(step: Step, raw: Bytes, Json(name): Json<String>) -> Result<String, StepError> {
     step.run("greet", async move { Ok(format!("hello, {name}, {} bytes", raw.len())) }).await
 }

@@ -1,11 +1,11 @@
 use axum::Json;
-use stephttp::{Step, StepError};
+use inngest::{Step, StepError};
 
 struct Cart {
     items: u32,
 }
 
-#[stephttp::api_fn(id = "handler")]
+#[inngest::api_fn(id = "handler")]
 async fn handler(step: Step, Json(cart): Json<Cart>) -> Result<String, StepError> {
     step.run("count", async move { Ok(cart.items.to_string()) }).await
 }

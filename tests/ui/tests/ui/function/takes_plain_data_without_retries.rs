@@ -1,12 +1,12 @@
 use serde::Deserialize;
-use stephttp::{Step, StepError};
+use inngest::{Step, StepError};
 
 #[derive(Deserialize)]
 struct Cart {
     items: u32,
 }
 
-#[stephttp::api_fn(id = "handler", retries = 0)]
+#[inngest::api_fn(id = "handler", retries = 0)]
 async fn handler(cart: Cart, step: Step) -> Result<String, StepError> {
     step.run("count", async move { Ok(cart.items.to_string()) }).await
 }

@@ -1,6 +1,6 @@
-use stephttp::Step;
+use inngest::Step;
 
-#[stephttp::api_fn(id = "create-order")]
+#[inngest::api_fn(id = "create-order")]
 async fn create_order(_first: Step, _second: Step) {}
 
 fn main() {}

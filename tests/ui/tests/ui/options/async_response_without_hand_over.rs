@@ -1,6 +1,6 @@
-use stephttp::{Step, StepError};
+use inngest::{Step, StepError};
 
-#[stephttp::api_fn(id = "create-order", retries = 0, async_response = token)]
+#[inngest::api_fn(id = "create-order", retries = 0, async_response = token)]
 async fn create_order(step: Step) -> Result<String, StepError> {
     step.run("charge-card", async { Ok("paid".to_owned()) }).await
 }

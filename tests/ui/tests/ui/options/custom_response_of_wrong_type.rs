@@ -1,12 +1,12 @@
-use stephttp::{Step, StepError};
+use inngest::{Step, StepError};
 
-use stephttp::RunOutput;
+use inngest::RunOutput;
 
 async fn accepted(output: RunOutput) -> String {
     output.run_id().to_string()
 }
 
-#[stephttp::api_fn(id = "create-order", async_response = custom(accepted))]
+#[inngest::api_fn(id = "create-order", async_response = custom(accepted))]
 async fn create_order(step: Step) -> Result<String, StepError> {
     step.run("charge-card", async { Ok("paid".to_owned()) }).await
 }

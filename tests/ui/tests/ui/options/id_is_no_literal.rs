@@ -1,8 +1,8 @@
-use stephttp::{Step, StepError};
+use inngest::{Step, StepError};
 
 const ID: &str = "create-order";
 
-#[stephttp::api_fn(id = ID)]
+#[inngest::api_fn(id = ID)]
 async fn create_order(step: Step) -> Result<String, StepError> {
     step.run("charge-card", async { Ok("paid".to_owned()) }).await
 }

@@ -1,6 +1,6 @@
-use stephttp::{Step, StepError};
+use inngest::{Step, StepError};
 
-#[stephttp::api_fn(
+#[inngest::api_fn(
     id = "create-order-create-order-create-order-create-order-create-order-create-order-create-order-create-order-create-order-create-order-create-order-create-order-create-order-create-order-create-order-create-order-create-order-create-order-create-order-create-order-"
 )]
 async fn create_order(step: Step) -> Result<String, StepError> {

@@ -1,6 +1,6 @@
-use stephttp::Step;
+use inngest::Step;
 
-#[stephttp::api_fn(id = "health", max_request_time = "30s")]
+#[inngest::api_fn(id = "health", max_request_time = "30s")]
 async fn health(_: Step) -> &'static str {
     "well"
 }

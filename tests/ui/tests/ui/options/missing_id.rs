@@ -1,6 +1,6 @@
-use stephttp::{Step, StepError};
+use inngest::{Step, StepError};
 
-#[stephttp::api_fn]
+#[inngest::api_fn]
 async fn create_order(_step: Step) -> Result<(), StepError> {
     Ok(())
 }

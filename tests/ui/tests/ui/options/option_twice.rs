@@ -1,6 +1,6 @@
-use stephttp::Step;
+use inngest::Step;
 
-#[stephttp::api_fn(id = "create-order", id = "order")]
+#[inngest::api_fn(id = "create-order", id = "order")]
 async fn create_order(_step: Step) {}
 
 fn main() {}

@@ -1,12 +1,12 @@
-use stephttp::{Step, StepError};
+use inngest::{Step, StepError};
 
-use stephttp::RunOutput;
+use inngest::RunOutput;
 
 fn page_of(output: &RunOutput) -> Option<String> {
     Some(format!("/runs/{}", output.run_id()))
 }
 
-#[stephttp::api_fn(id = "create-order", async_response = redirect(page_of))]
+#[inngest::api_fn(id = "create-order", async_response = redirect(page_of))]
 async fn create_order(step: Step) -> Result<String, StepError> {
     step.run("charge-card", async { Ok("paid".to_owned()) }).await
 }

@@ -1,6 +1,6 @@
-use stephttp::Step;
+use inngest::Step;
 
-#[stephttp::api_fn(id = "", retries = "three")]
+#[inngest::api_fn(id = "", retries = "three")]
 fn create_order(_step: Step) {}
 
 fn main() {

@@ -1,6 +1,6 @@
-use stephttp::{Step, StepError};
+use inngest::{Step, StepError};
 
-#[stephttp::api_fn(id = "create-order", sync_only, retries = 3)]
+#[inngest::api_fn(id = "create-order", sync_only, retries = 3)]
 async fn create_order(step: Step) -> Result<String, StepError> {
     step.run("charge-card", async { Ok("paid".to_owned()) }).await
 }

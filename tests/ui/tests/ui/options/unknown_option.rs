@@ -1,6 +1,6 @@
-use stephttp::Step;
+use inngest::Step;
 
-#[stephttp::api_fn(id = "create-order", retry = 3)]
+#[inngest::api_fn(id = "create-order", retry = 3)]
 async fn create_order(_step: Step) {}
 
 fn main() {}

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use stephttp::Step;
+use inngest::Step;
 
-#[stephttp::api_fn(id = "greet", sync_only)]
+#[inngest::api_fn(id = "greet", sync_only)]
 async fn greet(step: Step) -> &'static str {
     step.sleep("a-while", Duration::from_secs(60)).await;
     "hello"

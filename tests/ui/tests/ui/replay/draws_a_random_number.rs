@@ -1,7 +1,7 @@
 // A warning, which is an error here to be seen.
 #![deny(warnings)]
 
-use stephttp::{Step, StepError};
+use inngest::{Step, StepError};
 
 struct Uuid(u128);
 
@@ -11,7 +11,7 @@ impl Uuid {
     }
 }
 
-#[stephttp::api_fn(id = "handler")]
+#[inngest::api_fn(id = "handler")]
 async fn handler(step: Step) -> Result<String, StepError> {
     let order = Uuid::new_v4();
     step.run("create", async move { Ok(format!("created {}", order.0)) }).await

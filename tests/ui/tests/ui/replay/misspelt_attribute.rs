@@ -1,7 +1,7 @@
 use axum::http::HeaderMap;
-use stephttp::{Step, StepError};
+use inngest::{Step, StepError};
 
-#[stephttp::api_fn(id = "handler")]
+#[inngest::api_fn(id = "handler")]
 async fn handler(#[not_replayd] headers: HeaderMap, step: Step) -> Result<String, StepError> {
     let agent = headers.get("user-agent").cloned();
     step.run("greet", async move { Ok(format!("hello, {agent:?}")) }).await

@@ -1,7 +1,7 @@
 use axum::Json;
-use stephttp::{Step, StepError};
+use inngest::{Step, StepError};
 
-#[stephttp::api_fn(id = "handler", omit_request_body)]
+#[inngest::api_fn(id = "handler", omit_request_body)]
 async fn handler(step: Step, Json(name): Json<String>) -> Result<String, StepError> {
     step.run("greet", async move { Ok(format!("hello, {name}")) }).await
 }

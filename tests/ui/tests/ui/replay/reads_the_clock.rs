@@ -3,9 +3,9 @@
 
 use std::time::SystemTime;
 
-use stephttp::{Step, StepError};
+use inngest::{Step, StepError};
 
-#[stephttp::api_fn(id = "handler")]
+#[inngest::api_fn(id = "handler")]
 async fn handler(step: Step) -> Result<String, StepError> {
     let now = SystemTime::now();
     step.run("greet", async move { Ok(format!("it is {now:?}")) }).await

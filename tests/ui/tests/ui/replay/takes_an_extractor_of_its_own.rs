@@ -1,7 +1,7 @@
 use axum::extract::FromRequestParts;
 use axum::http::{StatusCode, request::Parts};
 use serde::{Deserialize, Serialize};
-use stephttp::{Step, StepError};
+use inngest::{Step, StepError};
 
 #[derive(Serialize, Deserialize)]
 struct User {
@@ -17,7 +17,7 @@ impl<S: Send + Sync> FromRequestParts<S> for User {
     }
 }
 
-#[stephttp::api_fn(id = "handler")]
+#[inngest::api_fn(id = "handler")]
 async fn handler(user: User, step: Step) -> Result<String, StepError> {
     step.run("greet", async move { Ok(format!("hello, {}", user.name)) }).await
 }

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
 use axum::http::HeaderMap;
-use stephttp::Step;
+use inngest::Step;
 
-#[stephttp::api_fn(id = "handler", retries = 0)]
+#[inngest::api_fn(id = "handler", retries = 0)]
 async fn handler(headers: HeaderMap, step: Step) -> String {
     step.sleep("a-while", Duration::from_secs(60)).await;
     format!("{headers:?}")

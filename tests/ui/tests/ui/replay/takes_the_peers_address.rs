@@ -1,9 +1,9 @@
 use std::net::SocketAddr;
 
 use axum::extract::ConnectInfo;
-use stephttp::{Step, StepError};
+use inngest::{Step, StepError};
 
-#[stephttp::api_fn(id = "handler")]
+#[inngest::api_fn(id = "handler")]
 async fn handler(ConnectInfo(peer): ConnectInfo<SocketAddr>, step: Step) -> Result<String, StepError> {
     step.run("greet", async move { Ok(format!("hello, {peer}")) }).await
 }

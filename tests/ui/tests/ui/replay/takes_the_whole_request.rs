@@ -1,7 +1,7 @@
 use axum::extract::Request;
-use stephttp::{Step, StepError};
+use inngest::{Step, StepError};
 
-#[stephttp::api_fn(id = "handler")]
+#[inngest::api_fn(id = "handler")]
 async fn handler(step: Step, request: Request) -> Result<String, StepError> {
     let agent = request.headers().get("user-agent").cloned();
     step.run("greet", async move { Ok(format!("hello, {agent:?}")) }).await

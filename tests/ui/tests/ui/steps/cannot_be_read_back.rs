@@ -1,5 +1,5 @@
 use serde::Serialize;
-use stephttp::{Failure, Step, StepError};
+use inngest::{Failure, Step, StepError};
 
 #[derive(Serialize)]
 struct Receipt {
@@ -10,7 +10,7 @@ async fn charge() -> Result<Receipt, Failure> {
     Ok(Receipt { amount: 1 })
 }
 
-#[stephttp::api_fn(id = "handler")]
+#[inngest::api_fn(id = "handler")]
 async fn handler(step: Step) -> Result<(), StepError> {
     let receipt = step.run("charge-card", charge()).await?;
     assert_eq!(receipt.amount, 1);

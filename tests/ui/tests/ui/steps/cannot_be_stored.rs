@@ -1,10 +1,10 @@
-use stephttp::{Step, StepError};
+use inngest::{Step, StepError};
 
 struct Receipt {
     amount: u32,
 }
 
-#[stephttp::api_fn(id = "handler")]
+#[inngest::api_fn(id = "handler")]
 async fn handler(step: Step) -> Result<(), StepError> {
     let receipt = step.run("charge-card", async { Ok(Receipt { amount: 1 }) }).await?;
     assert_eq!(receipt.amount, 1);

@@ -1,4 +1,4 @@
-use stephttp::{Step, StepError};
+use inngest::{Step, StepError};
 
 struct Declined;
 
@@ -6,7 +6,7 @@ async fn charge() -> Result<String, Declined> {
     Err(Declined)
 }
 
-#[stephttp::api_fn(id = "handler")]
+#[inngest::api_fn(id = "handler")]
 async fn handler(step: Step) -> Result<String, StepError> {
     let charge = step.run("charge-card", async { charge().await }).await?;
     Ok(charge)

@@ -1,6 +1,6 @@
-use stephttp::{Step, StepError};
+use inngest::{Step, StepError};
 
-#[stephttp::api_fn(id = "create-order")]
+#[inngest::api_fn(id = "create-order")]
 async fn create_order(step: Step) -> Result<(), StepError> {
     step.run("complete", async { Ok(()) }).await?;
     step.run("", async { Ok(()) }).await

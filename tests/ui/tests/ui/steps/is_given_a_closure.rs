@@ -1,6 +1,6 @@
-use stephttp::{Step, StepError};
+use inngest::{Step, StepError};
 
-#[stephttp::api_fn(id = "handler")]
+#[inngest::api_fn(id = "handler")]
 async fn handler(step: Step) -> Result<(), StepError> {
     step.run("charge-card", || async { Ok(()) }).await
 }

@@ -1,10 +1,10 @@
-use stephttp::{Failure, Step, StepError};
+use inngest::{Failure, Step, StepError};
 
 async fn charge() -> Result<String, Failure> {
     Ok("ch_1".to_owned())
 }
 
-#[stephttp::api_fn(id = "handler")]
+#[inngest::api_fn(id = "handler")]
 async fn handler(step: Step) -> Result<String, StepError> {
     step.run("charge-card", charge().await).await
 }

@@ -1,6 +1,6 @@
-use stephttp::{Step, StepError};
+use inngest::{Step, StepError};
 
-#[stephttp::api_fn(id = "handler")]
+#[inngest::api_fn(id = "handler")]
 async fn handler(step: Step) -> Result<(), StepError> {
     let task = tokio::spawn(async move { step.run("charge-card", async { Ok(()) }).await });
     task.await.unwrap()

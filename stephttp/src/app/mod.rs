@@ -1,0 +1,175 @@
+//! What the layers and runs of one provider share, and the options that say how it is set.
+
+mod events;
+mod opts;
+mod output;
+mod output_route;
+mod settings;
+mod wants;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+pub use opts::SetupOpts;
+pub use output::OutputOpts;
+pub(crate) use output::{FRAME, Full, Room, SIGNATURE, SMALL, TOKEN, Taken, query};
+use output_route::OutputRoute;
+pub(crate) use settings::Settings;
+use tokio::sync::Notify;
+use wants::Wants;
+
+use crate::client::ApiClient;
+use crate::delivery::{Backlog, Deliveries};
+use crate::exchange::{Jobs, Routes, Unverified};
+use crate::function;
+use crate::middleware::Chain;
+use crate::untrusted::{Complaint, Complaints, shown};
+
+/// What the layers and runs of one provider share.
+pub(crate) struct App {
+    settings: Settings,
+    client: ApiClient,
+    backlog: Backlog,
+    deliveries: Arc<Deliveries>,
+    routes: Routes,
+    jobs: Arc<Jobs>,
+    unverified: Unverified,
+    wants: Wants,
+    /// The process is to end.
+    draining: AtomicBool,
+    /// Wakes those who wait for that.
+    drained: Notify,
+    output_route: OutputRoute,
+    /// For outputs.
+    room: Room,
+    /// It has been said that two layers are stacked.
+    said_stacked: AtomicBool,
+    complaints: Complaints,
+}
+
+impl App {
+    pub(crate) fn new(settings: Settings, client: ApiClient) -> Self {
+        Self {
+            backlog: Backlog::new(settings.backlog_bytes),
+            wants: Wants::of(&settings, function::registered()),
+            settings,
+            client,
+            deliveries: Arc::default(),
+            routes: Routes::new(),
+            jobs: Arc::default(),
+            unverified: Unverified::default(),
+            draining: AtomicBool::new(false),
+            drained: Notify::new(),
+            output_route: OutputRoute::default(),
+            room: Room::default(),
+            said_stacked: AtomicBool::new(false),
+            complaints: Complaints::default(),
+        }
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) fn client(&self) -> &ApiClient {
+        &self.client
+    }
+
+    pub(crate) fn backlog(&self) -> &Backlog {
+        &self.backlog
+    }
+
+    pub(crate) fn deliveries(&self) -> &Arc<Deliveries> {
+        &self.deliveries
+    }
+
+    pub(crate) fn middleware(&self) -> &Chain {
+        &self.settings.middleware
+    }
+
+    pub(crate) fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
+    pub(crate) fn jobs(&self) -> Arc<Jobs> {
+        self.jobs.clone()
+    }
+
+    /// Bodies of requests that claim to be Inngest's.
+    pub(crate) fn unverified(&self) -> &Unverified {
+        &self.unverified
+    }
+
+    pub(crate) fn wants(&self) -> Wants {
+        self.wants
+    }
+
+    /// Whether a log line that strangers can cause may be written; with how many of its kind were left out before it.
+    pub(crate) fn admits_line(&self, complaint: Complaint) -> Option<u64> {
+        self.complaints.admit(complaint)
+    }
+
+    /// Where Inngest calls this app back for a request with this `Host`.
+    pub(crate) fn origin(&self, host: Option<&str>) -> Cow<'_, str> {
+        let origin = self.settings.origin(host);
+        // What is made of a host is another text.
+        let is_turned_down = matches!(origin, Cow::Borrowed(_)) && self.settings.goes_by_host();
+        if let Some(host) = host.filter(|_| is_turned_down)
+            && let Some(left_out) = self.admits_line(Complaint::Host)
+        {
+            tracing::warn!(
+                host = %shown(host),
+                %origin,
+                left_out,
+                "the `Host` of a request is no private one, so Inngest is told to call the app at its own origin: name \
+                 another with SetupOpts::dev_origin"
+            );
+        }
+        origin
+    }
+
+    /// For the outputs that the route holds.
+    pub(crate) fn room(&self) -> &Room {
+        &self.room
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Says that the process is to end. `false`: it has been said before.
+    pub(crate) fn begin_to_drain(&self) -> bool {
+        let is_first = !self.draining.swap(true, Ordering::SeqCst);
+        if is_first {
+            self.drained.notify_waiters();
+        }
+        is_first
+    }
+
+    /// Waits until the process is to end.
+    pub(crate) async fn drained(&self) {
+        // From here on it is told: what the flag does not say yet is going to be.
+        let told = self.drained.notified();
+        if !self.is_draining() {
+            told.await;
+        }
+    }
+
+    /// A request has come to a second layer, which leaves it alone.
+    pub(crate) fn warn_of_second_layer(&self) {
+        if !self.said_stacked.load(Ordering::Relaxed) && !self.said_stacked.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "two stephttp layers are stacked on one route: the outer one works, the inner one does nothing. Add \
+                 `.layer(provider.layer())` once, either to the router or to the one that is nested in it"
+            );
+        }
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

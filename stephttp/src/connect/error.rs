@@ -1,0 +1,53 @@
+//! Why setting up failed.
+
+use std::fmt;
+
+/// Why [`Provider::setup`](crate::Provider::setup) failed. Each says what to change.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// A setting makes no sense.
+    ///
+    /// What it says is not shown: it may hold a secret, if only by mistake.
+    #[error("{setting} {problem}")]
+    Invalid {
+        /// The option or environment variable, such as `INNGEST_BASE_URL`.
+        setting: &'static str,
+        /// What is wrong with it, and what to write instead.
+        problem: String,
+    },
+    /// Neither dev mode nor a signing key.
+    #[error(
+        "no signing key: set INNGEST_SIGNING_KEY (or SetupOpts::signing_key) to the key that Inngest shows under \
+         \"Signing key\", or set INNGEST_DEV=1 to use a dev server on this machine"
+    )]
+    MissingSigningKey,
+    /// No origin, outside of dev mode.
+    #[error(
+        "no origin: outside of dev mode Inngest must be told where to call this app back: use SetupOpts::new with its \
+         public origin, such as \"https://api.example.com\", or set INNGEST_SERVE_ORIGIN"
+    )]
+    MissingOrigin,
+    /// TLS could not be set up.
+    #[error("TLS could not be set up: {0}")]
+    Tls(String),
+    /// Two functions have one id.
+    #[error(
+        "two functions have the id {id:?}, and Inngest would mix their runs: {first} and {second}; rename one"
+    )]
+    DuplicateFunction {
+        /// The id.
+        id: String,
+        /// One function and its place.
+        first: String,
+        /// The other function and its place.
+        second: String,
+    },
+}
+
+/// As `Display`: a `main` that returns the error prints it so.
+impl fmt::Debug for SetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,110 @@
+//! Inngest's call back, as its headers describe it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use http::HeaderMap;
+
+use crate::untrusted::shown;
+use crate::wire::{RunId, StepHash, headers};
+
+/// Bytes of an id that Inngest makes: those seen have some dozens. The process keeps them for a while.
+const MOST_ID_BYTES: usize = 512;
+
+/// One dispatch of one of a run's jobs.
+#[derive(Debug, Clone)]
+pub(crate) struct Dispatch {
+    pub(crate) run_id: RunId,
+    /// The step that this request was made for.
+    pub(crate) step: Option<StepHash>,
+    pub(crate) job_id: String,
+    lease: Lease,
+}
+
+/// What Inngest goes by to tell a dispatch from those of the same job before it. Clones are the same lease: a later dispatch that
+/// finds its job under way [renews](Self::renew) it, and what is saved from then on is saved in the later one's name.
+#[derive(Debug, Clone)]
+pub(crate) struct Lease(Arc<Mutex<Request>>);
+
+/// One request for a job.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    /// Counts the dispatches of the job, from 1.
+    pub(crate) generation: u32,
+    pub(crate) request_id: String,
+    pub(crate) started: SystemTime,
+}
+
+impl Lease {
+    fn new(request: Request) -> Self {
+        Self(Arc::new(Mutex::new(request)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Request> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn generation(&self) -> u32 {
+        self.lock().generation
+    }
+
+    /// Takes over what a later dispatch says.
+    pub(crate) fn renew(&self, later: &Self) {
+        let later = later.lock().clone();
+        let mut request = self.lock();
+        if later.generation > request.generation {
+            *request = later;
+        }
+    }
+}
+
+impl Dispatch {
+    /// Reads the headers, which nobody has signed. The error is for Inngest's log.
+    pub(crate) fn read(headers: &HeaderMap) -> Result<Self, String> {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let run_id = text(headers::RUN_ID);
+        let run_id =
+            run_id.parse().map_err(|error| format!("{}: `{}`: {error}", headers::RUN_ID, shown(run_id)))?;
+        let step = match text(headers::STEP_ID) {
+            "" => None,
+            id => Some(
+                StepHash::from_hex(id)
+                    .ok_or_else(|| format!("{}: `{}` is not 40 hex digits", headers::STEP_ID, shown(id)))?,
+            ),
+        };
+        for name in [headers::JOB_ID, headers::REQUEST_ID] {
+            if text(name).len() > MOST_ID_BYTES {
+                return Err(format!("{name}: it has over {MOST_ID_BYTES} bytes"));
+            }
+        }
+        let lease = Lease::new(Request {
+            generation: text(headers::GENERATION_ID).parse().unwrap_or(1),
+            request_id: text(headers::REQUEST_ID).to_owned(),
+            started: SystemTime::now(),
+        });
+        Ok(Self { run_id, step, job_id: text(headers::JOB_ID).to_owned(), lease })
+    }
+
+    /// Counts the dispatches of this job, from 1.
+    pub(crate) fn generation(&self) -> u32 {
+        self.lease.generation()
+    }
+
+    /// The latest request for this job.
+    pub(crate) fn request(&self) -> Request {
+        self.lease.lock().clone()
+    }
+
+    pub(crate) fn lease(&self) -> Lease {
+        self.lease.clone()
+    }
+
+    /// Whether Inngest surely has an attempt left, so that an answer may ask for it.
+    ///
+    /// After the last attempt such an answer would leave the run hanging for ever, and the server does not say which
+    /// attempt this is. The generation counts dispatches from 1. For a step whose first attempt was in the client's
+    /// request, generation `retries` is the last; for other work it is `retries + 1`: the smaller one is safe for both.
+    pub(crate) fn may_ask_for_retry(&self, retries: u8) -> bool {
+        self.generation() < u32::from(retries)
+    }
+}

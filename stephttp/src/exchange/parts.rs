@@ -1,0 +1,32 @@
+//! The request's parts, for a response that the application makes when its run is handed over.
+
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use http::request::Parts;
+
+/// Empty unless some function of the program needs them.
+#[derive(Default)]
+pub(crate) struct KeptParts(Mutex<Option<Box<Parts>>>);
+
+impl KeptParts {
+    /// Keeps parts, in place of earlier ones.
+    pub(crate) fn keep(&self, parts: Parts) {
+        *self.lock() = Some(Box::new(parts));
+    }
+
+    pub(crate) fn take(&self) -> Option<Parts> {
+        self.lock().take().map(|parts| *parts)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Box<Parts>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Headers and extensions may be secret.
+impl fmt::Debug for KeptParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeptParts").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,73 @@
+//! What is known of a re-entry's function before its handler says which it is.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use axum::extract::MatchedPath;
+use http::Method;
+
+use super::{RecordedMethod, RequestHead};
+use crate::function::{self, FnOpts, Registration};
+
+/// The retries of functions whose runs have been handed over, by route.
+///
+/// A re-entry that is answered without its handler must not ask Inngest for a retry that it does not have: that leaves
+/// the run hanging for ever.
+#[derive(Debug)]
+pub(crate) struct Routes {
+    seen: Mutex<HashMap<(RecordedMethod, String), u8>>,
+    /// The fewest of any function that is known.
+    least: AtomicU8,
+    /// Paths that have answered Inngest's GET with 405, since they take HEAD and no GET.
+    head_alone: Mutex<HashSet<String>>,
+}
+
+impl Routes {
+    pub(crate) fn new() -> Self {
+        // Handlers without the attribute have the default. A function that is never handed over has no re-entries.
+        let registered = function::registered().map(Registration::opts);
+        let registered = registered.filter(|opts| !opts.is_sync_only()).map(|opts| opts.retries());
+        let least = registered.chain([FnOpts::DEFAULT_RETRIES]).min().unwrap_or_default();
+        Self { seen: Mutex::default(), least: AtomicU8::new(least), head_alone: Mutex::default() }
+    }
+
+    /// Notes which function a route leads to.
+    pub(crate) fn learn(&self, head: &RequestHead, opts: FnOpts) {
+        if let Some(path) = head.matched_path() {
+            let route = (head.recorded_method(), path.as_str().to_owned());
+            self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(route, opts.retries());
+        }
+    }
+
+    /// How many retries a request on this route has for sure: as seen, or the fewest that any function of this program
+    /// has.
+    pub(crate) fn sure_retries(&self, method: &Method, path: Option<&MatchedPath>) -> u8 {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let route = path.and_then(|path| Some((RecordedMethod::of(method)?, path.as_str().to_owned())));
+        let seen = route.and_then(|route| seen.get(&route));
+        seen.copied().unwrap_or_else(|| self.least.load(Ordering::Relaxed))
+    }
+
+    /// Notes that a route takes HEAD and no GET, by which Inngest calls back.
+    pub(crate) fn learn_head_alone(&self, path: &MatchedPath) {
+        let mut head_alone = self.head_alone.lock().unwrap_or_else(PoisonError::into_inner);
+        head_alone.insert(path.as_str().to_owned());
+    }
+
+    /// Whether Inngest cannot call back a run that begins with this request, as far as is known.
+    pub(crate) fn takes_head_alone(&self, head: &RequestHead) -> bool {
+        *head.method() == Method::HEAD
+            && head.matched_path().is_some_and(|path| {
+                let head_alone = self.head_alone.lock().unwrap_or_else(PoisonError::into_inner);
+                head_alone.contains(path.as_str())
+            })
+    }
+
+    /// Notes the retries of a function that is not registered.
+    pub(crate) fn learn_retries(&self, retries: u8) {
+        if retries < self.least.load(Ordering::Relaxed) {
+            self.least.fetch_min(retries, Ordering::Relaxed);
+        }
+    }
+}

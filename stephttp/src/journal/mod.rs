@@ -1,0 +1,284 @@
+//! The rules of replay: what a step does now, whose turn it is, when a request has come as far as it comes, and with what it
+//! then ends.
+//!
+//! Data and functions on them, and nothing else: no HTTP, no lock, no clock, no waker. So a run can be played here, with
+//! every order of its discoveries, in microseconds: `tests` does.
+//!
+//! [`Journal`] is what one request knows of its run. Whoever drives a handler tells it what has happened, and does what it
+//! answers:
+//!
+//! | Told | Answers |
+//! |---|---|
+//! | [`claim`](Journal::claim): a step's future is made | which step of the run it is |
+//! | [`begin`](Journal::begin), [`wait`](Journal::wait): it is polled | [`Begin`], [`Wait`]: what it does |
+//! | [`ended_ok`](Journal::ended_ok), [`ended_err`](Journal::ended_err): its code has ended | [`Ended`]: what becomes of the result |
+//! | [`after_poll`](Journal::after_poll): the handler is pending | [`Next`]: who is woken, or why it goes no further |
+//! | [`learn`](Journal::learn): what is stored by now | who has a result by that |
+//! | [`hand_over`](Journal::hand_over): it waits for Inngest | [`Handover`]: what to tell |
+//!
+//! [`Ending`] is what the request then answers.
+
+mod decision;
+mod delayed;
+mod driving;
+mod ending;
+mod handover;
+mod hidden;
+mod ids;
+mod known;
+mod memo;
+mod mode;
+mod order;
+mod outstanding;
+mod record;
+mod remembered;
+mod steps;
+mod stop;
+mod stored_order;
+mod target;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use decision::Decision;
+pub(crate) use delayed::hidden_steps;
+pub(crate) use driving::{Done, Held, Next};
+pub(crate) use ending::{Ending, Facts, Outcome, Saved, Standing, Why, failure};
+pub(crate) use handover::{Handover, HandoverFacts, Unfinished, start};
+pub(crate) use hidden::{DISCOVER, END, FAILED, PLANS, START, order_step};
+use ids::UsedIds;
+use known::Known;
+pub(crate) use memo::{Memo, Memoized, end_of, handed_over_at};
+pub(crate) use mode::Mode;
+use order::Order;
+pub(crate) use order::Slot;
+pub(crate) use outstanding::{Outstanding, OutstandingKind};
+pub(crate) use record::{Recorded, StepKey};
+pub(crate) use remembered::{RememberedValues, TEXT, remembered_step, remembered_texts};
+pub(crate) use steps::{Begin, Ended, Failing, Place, Wait};
+pub(crate) use stop::{Stale, Stop};
+use target::Target;
+
+use crate::wire::limits::RUN_STEPS;
+use crate::wire::{OpCode, StepHash};
+use driving::Pace;
+
+/// What one request knows of its run, and what it has added.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    mode: Mode,
+    ids: UsedIds,
+    known: Known,
+    order: Order,
+    /// Operations that have not been sent.
+    unsent: Vec<Recorded>,
+    added: Added,
+    /// What the handler waits for and only Inngest can bring about.
+    outstanding: Vec<Outstanding>,
+    executing: Executing,
+    gate: Gate,
+    target: Target,
+    pace: Pace,
+    /// What has ended is saved before another step begins.
+    saves_first: bool,
+    stop: Option<Stop>,
+    /// The handler's time is over: no step may be used any more.
+    closed: bool,
+}
+
+/// What this request has added to the run.
+#[derive(Debug, Default)]
+struct Added {
+    /// Steps, and bytes of their outputs.
+    steps: usize,
+    bytes: usize,
+    /// Whether one of the steps has ended: Inngest stores it.
+    any_ended: bool,
+    /// How many of the steps failed for good.
+    failed: usize,
+}
+
+/// The steps whose futures have begun and not ended.
+#[derive(Debug, Default)]
+struct Executing {
+    all: usize,
+    /// How many of them are in tasks of their own.
+    elsewhere: usize,
+    /// Whether one has ever begun.
+    any_begun: bool,
+    /// How many of them the handler's last poll has polled.
+    polled: usize,
+    /// That poll was made to find out.
+    probing: bool,
+}
+
+/// Steps that start once all stored results have been given.
+#[derive(Debug, Default)]
+struct Gate {
+    waiting: Vec<Slot>,
+    /// How often it has been opened.
+    opened: u64,
+}
+
+impl Journal {
+    /// The journal of a request in a mode.
+    pub(crate) fn new(mode: Mode) -> Self {
+        Self { mode, ..Self::default() }
+    }
+
+    /// Whether the request ends with a fault, or without an answer that counts: no step begins any more.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.is_some()
+    }
+
+    /// The request must not go on. Of several reasons the gravest is kept, and of those the first.
+    pub(crate) fn stop(&mut self, stop: Stop) {
+        if self.stop.as_ref().is_none_or(|known| known.gravity() < stop.gravity()) {
+            self.stop = Some(stop);
+        }
+    }
+
+    /// Why Inngest does not want the request to go on, if so.
+    pub(crate) fn stale(&self) -> Option<Stale> {
+        match self.stop {
+            Some(Stop::Stale(stale)) => Some(stale),
+            _ => None,
+        }
+    }
+
+    /// Whether no step may be used any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Whether no step has been called.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// Steps of the run so far.
+    pub(crate) fn steps(&self) -> usize {
+        self.known.memo().len() + self.added.steps
+    }
+
+    /// Whether no further step can be stored.
+    pub(crate) fn is_full(&self) -> bool {
+        self.steps() >= RUN_STEPS
+    }
+
+    /// How many steps are known to be stored.
+    pub(crate) fn known_steps(&self) -> usize {
+        self.known.memo().len()
+    }
+
+    /// How many hidden steps hold the order of the run's steps.
+    pub(crate) fn stored_orders(&self) -> usize {
+        self.known.orders()
+    }
+
+    /// What is stored under a hash, as middlewares have restored it.
+    pub(crate) fn stored(&self, hash: StepHash) -> Option<Memoized> {
+        self.known.stored(hash)
+    }
+
+    /// What is stored under a hash and has to be restored by middlewares before it is given; `None` once that is done.
+    pub(crate) fn unrestored(&self, hash: StepHash) -> Option<Memoized> {
+        self.known.unrestored(hash)
+    }
+
+    /// What middlewares have made of what is stored under a hash.
+    pub(crate) fn restore(&mut self, hash: StepHash, value: Memoized) {
+        self.known.restore(hash, value);
+    }
+
+    /// Bytes of the run's step outputs so far, about as the server counts them.
+    fn bytes(&self) -> usize {
+        self.known.memo().size() + self.added.bytes
+    }
+
+    /// Adds an operation to what is to be sent.
+    pub(crate) fn record(&mut self, op: Recorded) {
+        self.count(&op);
+        self.added.failed += usize::from(op.op() == OpCode::StepFailed);
+        self.added.any_ended = true;
+        self.unsent.push(op);
+    }
+
+    /// Counts an operation as one of the run's.
+    fn count(&mut self, op: &Recorded) {
+        self.added.steps += 1;
+        self.added.bytes += op.output_size();
+    }
+
+    /// Whether any step has been recorded in this request.
+    pub(crate) fn has_steps(&self) -> bool {
+        self.added.steps > 0
+    }
+
+    /// Whether a step has begun or ended, so that the run must not be lost with its client.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.added.steps > 0 || self.executing.all > 0
+    }
+
+    /// Whether a step's code has begun to run in this request.
+    pub(crate) fn has_executed(&self) -> bool {
+        self.executing.any_begun
+    }
+
+    /// Whether there is anything to tell Inngest.
+    pub(crate) fn has_unsent(&self) -> bool {
+        !self.unsent.is_empty()
+    }
+
+    /// Whether there is anything to tell Inngest before this request's part of the run ends.
+    pub(crate) fn has_unsent_finished(&self) -> bool {
+        self.unsent.iter().any(|op| op.op() == OpCode::StepRun)
+    }
+
+    pub(crate) fn take_unsent(&mut self) -> Vec<Recorded> {
+        std::mem::take(&mut self.unsent)
+    }
+
+    /// What has not been sent, as far as it fits into one message. The rest is given up: its steps run again.
+    pub(crate) fn take_unsent_within(&mut self, mut bytes: usize) -> Vec<Recorded> {
+        let mut ops = self.take_unsent();
+        let fits = ops.iter().take_while(|op| {
+            let fits = op.size() <= bytes;
+            bytes = bytes.saturating_sub(op.size());
+            fits
+        });
+        ops.truncate(fits.count());
+        ops
+    }
+
+    /// Puts back what could not be sent, before what has been recorded since.
+    pub(crate) fn put_back(&mut self, mut ops: Vec<Recorded>) {
+        ops.append(&mut self.unsent);
+        self.unsent = ops;
+    }
+
+    /// What had ended is saved, or cannot be for now. Whether a step waits for that which can begin now.
+    pub(crate) fn saved(&mut self, in_vain: bool) -> bool {
+        let opens = self.saves_first && (in_vain || self.unsent.is_empty());
+        self.saves_first &= !opens;
+        opens
+    }
+
+    /// Ends the use of steps. Returns what is outstanding, and whom to wake once the handler is gone: futures in tasks
+    /// of their own, which would wait for ever.
+    pub(crate) fn close(&mut self) -> (Vec<Outstanding>, Vec<Slot>) {
+        self.closed = true;
+        self.gate.waiting.clear();
+        (std::mem::take(&mut self.outstanding), self.order.unfinished())
+    }
+
+    /// Finished steps that the handler has not come to.
+    pub(crate) fn unclaimed(&self) -> Vec<StepHash> {
+        let own = [PLANS, FAILED, DISCOVER, START, END].map(|id| StepKey::hidden(id).hash);
+        let orders = (0..self.known.orders()).map(|n| order_step(n).hash);
+        let delays = self.ids.hashes().flat_map(hidden_steps);
+        let hidden: std::collections::HashSet<_> =
+            orders.chain(own).chain(delays).chain([remembered_step().hash]).collect();
+        let hashes = self.known.memo().hashes();
+        hashes.filter(|hash| !self.ids.contains(*hash) && !hidden.contains(hash)).collect()
+    }
+}

@@ -1,0 +1,185 @@
+//! What others ask of a run's journal, under its lock.
+
+use std::sync::MutexGuard;
+use std::task::Waker;
+
+use serde_json::value::RawValue;
+
+use super::{Run, State};
+use crate::journal::{
+    Decision, Handover, HandoverFacts, Held, Memo, Memoized, Outstanding, Recorded, Slot, Stale, Stop,
+    Unfinished,
+};
+use crate::wire::{ApiResult, StepHash};
+
+impl Run {
+    /// What is stored under a hash; nothing in a first request.
+    pub(crate) fn memoized(&self, hash: StepHash) -> Option<Memoized> {
+        self.lock().journal.stored(hash)
+    }
+
+    /// Takes what is stored by now.
+    pub(crate) fn learn(&self, memo: Memo) {
+        let mut state = self.lock();
+        for (slot, key) in state.journal.learn(memo) {
+            self.resolve_stored(&mut state, slot, &key);
+        }
+    }
+
+    /// Whether no further step can be stored.
+    pub(crate) fn is_full(&self) -> bool {
+        self.lock().journal.is_full()
+    }
+
+    /// How many steps are known to be stored.
+    pub(crate) fn known_steps(&self) -> usize {
+        self.lock().journal.known_steps()
+    }
+
+    /// How many hidden steps hold the order of the run's steps.
+    pub(crate) fn stored_orders(&self) -> usize {
+        self.lock().journal.stored_orders()
+    }
+
+    /// What the handler must do by itself before it is given more results.
+    pub(crate) fn held(&self) -> Option<Held> {
+        self.lock().journal.held()
+    }
+
+    /// The handler does not come to where it came in an earlier request.
+    pub(crate) fn pass_over(&self) {
+        self.lock().journal.pass_over();
+        self.wakeup.notice();
+    }
+
+    /// Whether there is anything to tell Inngest.
+    pub(crate) fn has_unsent(&self) -> bool {
+        self.lock().journal.has_unsent()
+    }
+
+    /// Whether there is anything to tell Inngest before this request's part of the run ends.
+    pub(crate) fn has_unsent_finished(&self) -> bool {
+        self.lock().journal.has_unsent_finished()
+    }
+
+    /// Whether a step has begun or ended, so that the run must not be lost with its client.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.lock().journal.has_begun()
+    }
+
+    /// Whether a step's code has begun to run in this request: the backlog had room then.
+    pub(crate) fn has_executed(&self) -> bool {
+        self.lock().journal.has_executed()
+    }
+
+    /// Whether any step has been recorded in this request.
+    pub(crate) fn has_steps(&self) -> bool {
+        self.lock().journal.has_steps()
+    }
+
+    pub(crate) fn record(&self, op: Recorded) {
+        self.lock().journal.record(op);
+    }
+
+    pub(crate) fn take_unsent(&self) -> Vec<Recorded> {
+        self.lock().journal.take_unsent()
+    }
+
+    pub(crate) fn put_back(&self, ops: Vec<Recorded>) {
+        self.lock().journal.put_back(ops);
+    }
+
+    /// Gives up the last of what could not be sent.
+    pub(crate) fn forget_last(&self, count: usize) {
+        let mut ops = self.take_unsent();
+        ops.truncate(ops.len().saturating_sub(count));
+        self.put_back(ops);
+    }
+
+    /// What could not be saved, before what is answered anyway.
+    pub(crate) fn unsaved_with(&self, ops: Vec<Recorded>) -> Vec<Recorded> {
+        self.lock().journal.unsaved_with(ops)
+    }
+
+    /// A first request's operations could not be sent: its driver has to see to it, also when its handler does nothing.
+    pub(crate) fn notice_failed_checkpoint(&self) {
+        if self.is_first() {
+            self.wakeup.notice();
+        }
+    }
+
+    /// Inngest does not want this request to go on: no further step begins.
+    pub(crate) fn stop(&self, stale: Stale) {
+        self.lock().journal.stop(Stop::Stale(stale));
+        self.wakeup.wake();
+    }
+
+    /// Why Inngest does not want the request to go on, if so.
+    pub(crate) fn stale(&self) -> Option<Stale> {
+        self.lock().journal.stale()
+    }
+
+    /// What had ended is saved, or cannot be for now.
+    pub(crate) fn saved(&self, in_vain: bool) {
+        let opens = self.lock().journal.saved(in_vain);
+        if opens {
+            self.wakeup.notice();
+        }
+    }
+
+    /// Decides what to tell Inngest about a suspended handler. `remembered` is the output of the hidden step that holds what a
+    /// first request remembers.
+    pub(crate) fn hand_over(
+        &self,
+        outstanding: Vec<Outstanding>,
+        remembered: Option<Box<RawValue>>,
+    ) -> Handover {
+        let retries = u32::from(self.opts().retries());
+        let has_attempt = self.dispatch().is_some_and(|dispatch| dispatch.generation() <= retries);
+        self.lock().journal.hand_over(outstanding, HandoverFacts { remembered, has_attempt })
+    }
+
+    /// Says what is wrong when a run's hidden steps are over a limit.
+    pub(crate) fn over_limit(&self, handover: &Handover) -> Option<String> {
+        self.lock().journal.over_limit(handover)
+    }
+
+    /// What a request for one step has to say when its handler has not brought that step to an end.
+    pub(crate) fn without_its_step(&self) -> Option<Unfinished> {
+        self.lock().journal.without_its_step()
+    }
+
+    /// Asks to be called back, for once more to find out what comes next.
+    pub(crate) fn discovery(&self) -> Recorded {
+        self.lock().journal.discovery()
+    }
+
+    /// A hidden step that says that the handler dropped a step by itself, if it is the next in the order.
+    pub(crate) fn propose_drop(&self, dropped: Decision) -> Option<Recorded> {
+        self.lock().journal.propose_drop(dropped)
+    }
+
+    /// A hidden step that proposes how the run ends, if several re-entries may come to its end at once, and it can be stored.
+    pub(crate) fn propose_end(&self, result: &ApiResult<'_>) -> Option<Recorded> {
+        self.lock().journal.propose_end(result)
+    }
+
+    /// Ends the use of steps: the handler has answered.
+    pub(crate) fn finish(&self) {
+        let mut state = self.lock();
+        let (outstanding, strays) = state.journal.close();
+        self.wake_strays(state, strays);
+        drop(outstanding);
+        if self.wants_parts() {
+            // What a middleware left in them may hold a `Step`, and so this run.
+            drop(self.parts.take());
+        }
+    }
+
+    /// Wakes the steps in tasks of their own that would wait for ever: their polls panic with a message that says why.
+    pub(super) fn wake_strays(&self, mut state: MutexGuard<'_, State>, strays: Vec<Slot>) {
+        let wakers = state.wakers.close(strays);
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}

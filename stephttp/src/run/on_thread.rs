@@ -1,0 +1,122 @@
+//! What this thread polls at the moment: whose handler, in which span, and whose step.
+//!
+//! A run is told by its address, which nobody else has as long as it is polled.
+
+use std::cell::{Cell, RefCell};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tracing::Span;
+use tracing::span::EnteredSpan;
+
+use super::Run;
+use crate::function::{FnOpts, Track};
+
+thread_local! {
+    /// The run whose handler this thread polls.
+    static HANDLER: Cell<usize> = const { Cell::new(0) };
+    /// The same run, for functions that are given no `Step`: none once its handler has begun.
+    static UNENTERED: Cell<Option<Arc<Run>>> = const { Cell::new(None) };
+    /// The span of the execution whose handler this thread polls; it may begin within the poll.
+    static SPAN: RefCell<Option<EnteredSpan>> = const { RefCell::new(None) };
+    /// The run whose step this thread polls.
+    static STEP: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Functions that were called without a layer, which has been said. A function has no provider then.
+static UNLAYERED: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+
+fn address(run: &Run) -> usize {
+    std::ptr::from_ref(run).addr()
+}
+
+/// While a handler is polled.
+pub(super) struct PollingHandler {
+    outer: usize,
+    /// `Some` where functions without a `Step` are recorded.
+    outer_unentered: Option<Option<Arc<Run>>>,
+    /// `Some` where the run has middlewares.
+    outer_span: Option<Option<EnteredSpan>>,
+}
+
+impl PollingHandler {
+    pub(super) fn begin(run: &Arc<Run>) -> Self {
+        let wants_unentered = run.app().is_some_and(|app| app.wants().head) && !run.is_entered();
+        Self {
+            outer: HANDLER.replace(address(run)),
+            outer_unentered: wants_unentered.then(|| UNENTERED.replace(Some(run.clone()))),
+            outer_span: run.has_hooks().then(|| SPAN.replace(run.execution_span().map(Span::entered))),
+        }
+    }
+}
+
+impl Drop for PollingHandler {
+    fn drop(&mut self) {
+        HANDLER.set(self.outer);
+        if let Some(outer) = self.outer_unentered.take() {
+            drop(UNENTERED.replace(outer));
+        }
+        if let Some(outer) = self.outer_span.take() {
+            drop(SPAN.replace(outer));
+        }
+    }
+}
+
+/// The execution's span begins while its handler is polled.
+pub(super) fn enter_span_within_poll(span: Span) {
+    SPAN.with_borrow_mut(|entered| *entered = Some(span.entered()));
+}
+
+/// While a step's future is polled.
+pub(crate) struct PollingStep {
+    outer: usize,
+}
+
+impl PollingStep {
+    pub(super) fn begin(run: &Run) -> Self {
+        Self { outer: STEP.replace(address(run)) }
+    }
+}
+
+impl Drop for PollingStep {
+    fn drop(&mut self) {
+        STEP.set(self.outer);
+    }
+}
+
+impl Run {
+    /// Whether this thread polls this run's handler: a step in a task of its own does not.
+    pub(super) fn is_being_polled(&self) -> bool {
+        HANDLER.get() == address(self)
+    }
+
+    /// Whether this thread polls one of the run's steps.
+    pub(super) fn is_executing_here(&self) -> bool {
+        STEP.get() == address(self)
+    }
+}
+
+/// The body of a function without a `Step` has begun. One that is called without the layer, or in a task of its own, is in
+/// no run.
+pub(crate) fn enter_current(opts: &'static FnOpts) {
+    let run = UNENTERED.take();
+    match &run {
+        Some(run) => run.enter_without_step(opts),
+        None if opts.track() == Track::Always && HANDLER.get() == 0 => warn_of_missing_layer(opts.id()),
+        None => {}
+    }
+    UNENTERED.set(run);
+}
+
+fn warn_of_missing_layer(function: &'static str) {
+    let mut known = UNLAYERED.lock().unwrap_or_else(PoisonError::into_inner);
+    if known.contains(&function) {
+        return;
+    }
+    known.push(function);
+    drop(known);
+    tracing::warn!(
+        function,
+        "it has `track = always`, but is not recorded: its route has no stephttp layer, or its handler runs in a task of \
+         its own. Add `.layer(provider.layer())` to the router, after its routes"
+    );
+}

@@ -1,0 +1,45 @@
+//! The folders of this crate stand in one order, in which each names only those above it: `ARCHITECTURE.md` says what
+//! each is for.
+
+use std::path::PathBuf;
+
+use stephttp_layers::assert_order;
+
+const ORDER: &[&[&str]] = &[
+    // What crosses HTTP.
+    &["wire"],
+    &["signature"],
+    // What strangers send, and what a step may say.
+    &["untrusted"],
+    &["error", "event", "function"],
+    // Where calls go, and how a call is made.
+    &["connect"],
+    &["client"],
+    &["middleware"],
+    // One HTTP exchange as data.
+    &["exchange"],
+    // The rules of replay.
+    &["journal"],
+    // What the process still owes Inngest.
+    &["delivery"],
+    // What all requests of a provider share.
+    &["app"],
+    // One request's share of a run.
+    &["run"],
+    &["checkpoint"],
+    // The tools, and the front door.
+    &["step"],
+    &["remember"],
+    &["replayable"],
+    &["layer", "output"],
+    &["provider"],
+    &["__private"],
+    &["steps_lock"],
+    &["from_go"],
+];
+
+#[test]
+fn folders_name_only_those_above_them() {
+    let src: PathBuf = [env!("CARGO_MANIFEST_DIR"), "src"].iter().collect();
+    assert_order(&src, ORDER);
+}

@@ -1,0 +1,30 @@
+//! The SDK is `durable` here, as the workspace has renamed it, and `inngest` another library.
+
+use durable::{RunOutput, Step, StepError};
+
+/// Says what the other library is called.
+///
+/// # Errors
+/// When its step fails.
+#[durable::api_fn(id = "inherited", retries = 1, async_response = redirect(url))]
+pub async fn endpoint(step: Step) -> Result<String, StepError> {
+    step.run("name", async { Ok(inngest::NAME.to_owned()) }).await
+}
+
+fn url(output: &RunOutput) -> String {
+    output.url().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use durable::{ApiFn as _, Step};
+
+    use super::endpoint;
+
+    #[tokio::test]
+    async fn the_attribute_finds_the_name_that_the_workspace_gives() {
+        assert_eq!(endpoint(Step::detached()).await.unwrap(), "rival");
+        assert_eq!((endpoint::OPTS.id(), endpoint::STEPS.len()), ("inherited", 1));
+        assert!(durable::registered().any(|endpoint| endpoint.function() == "stephttp_inherited::endpoint"));
+    }
+}

@@ -1,0 +1,32 @@
+//! The SDK is `durable` here, and `inngest` another library.
+
+/// For packages that do not depend on the SDK itself.
+pub use durable;
+use durable::{RunOutput, Step, StepError};
+
+/// Says what the other library is called.
+///
+/// # Errors
+/// When its step fails.
+#[durable::api_fn(id = "renamed", retries = 1, async_response = redirect(url))]
+pub async fn endpoint(step: Step) -> Result<String, StepError> {
+    step.run("name", async { Ok(inngest::NAME.to_owned()) }).await
+}
+
+fn url(output: &RunOutput) -> String {
+    output.url().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use durable::{ApiFn as _, Step};
+
+    use super::endpoint;
+
+    #[tokio::test]
+    async fn the_attribute_finds_the_name_that_the_manifest_gives() {
+        assert_eq!(endpoint(Step::detached()).await.unwrap(), "rival");
+        assert_eq!((endpoint::OPTS.id(), endpoint::STEPS.len()), ("renamed", 1));
+        assert!(durable::registered().any(|endpoint| endpoint.function() == "stephttp_renamed::endpoint"));
+    }
+}
