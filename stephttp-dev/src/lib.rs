@@ -142,8 +142,18 @@
 //! An event whose id has been seen wakes nobody. The real server's ids only keep functions from being triggered twice: a
 //! second event of one id wakes whoever waits by then. See [`EventView::duplicate`].
 
+// The modules stand in one order, in which each names only those above it (`tests/layers.rs` holds it):
+//
+// | Module | Question |
+// |---|---|
+// | `clock`, `fault`, `function`, `json`, `violation` | what do tests set, and what do all the others need? |
+// | `inspect` | what is seen of runs, calls and dispatches? |
+// | `notice` | what has happened? |
+// | `engine` | what becomes of runs? |
+// | `api` | what is answered over HTTP? |
+// | `server` | how do tests start it, look at it and steer it? |
+// | `options` | what does the command understand? |
 mod api;
-mod builder;
 mod clock;
 mod engine;
 mod fault;
@@ -154,12 +164,11 @@ mod notice;
 mod server;
 mod violation;
 
-pub use self::builder::DevServerBuilder;
 pub use self::clock::Clock;
 pub use self::fault::{Call, Fault, Gate};
 pub use self::inspect::{
     ApiCall, Dispatch, EventView, ResponseView, RunStatus, RunView, StepStatus, StepView,
 };
 pub use self::notice::{Notice, Notices};
-pub use self::server::DevServer;
+pub use self::server::{DevServer, DevServerBuilder};
 pub use self::violation::{Violation, ViolationKind};

@@ -5,6 +5,7 @@
 //! | Module | Question |
 //! |---|---|
 //! | `errors`, `tokens`, `cfgs`, `nearest` | what do all the others need? |
+//! | `manifest` | what does `Cargo.toml` call a dependency? |
 //! | `args` | what does the attribute say? |
 //! | `item` | what does it stand on? |
 //! | `krate` | by which name is `stephttp` known here? |

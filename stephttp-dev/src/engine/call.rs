@@ -5,31 +5,17 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::State;
-use super::apply::{Applied, By, Source};
+use super::apply::Applied;
 use super::dispatch::Conclusion;
-use super::errand::Errand;
+use super::errand::{Errand, ThirdParty};
 use super::flow::Ended;
-pub(crate) use super::gateway::Outcome;
-use super::gateway::{Request, Response};
+use super::gateway::{Outcome, Request, Response};
 use super::op::{Code, IncomingOp};
+use super::source::{By, Source};
 use super::steps::Stored;
 use crate::inspect::StepStatus;
 use crate::notice::Notice;
 use crate::violation::ViolationKind;
-
-/// A call to a third party, for a step.
-#[derive(Debug)]
-pub(crate) struct ThirdParty {
-    pub(super) request: Request,
-    /// Whether addresses of this machine and of its network are allowed.
-    pub(super) private: bool,
-    run_id: String,
-    op: IncomingOp,
-    by: By,
-    forced: bool,
-    group: Option<String>,
-    ticket: u64,
-}
 
 /// Operations that came together, until every call that they asked for has been made.
 #[derive(Debug, Default)]

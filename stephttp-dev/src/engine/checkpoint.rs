@@ -4,9 +4,10 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::apply::{Applied, By};
+use super::apply::Applied;
 use super::op::{self, Code, IncomingOp, Unreadable};
 use super::run::Origin;
+use super::source::By;
 use super::{Engine, State};
 use crate::violation::ViolationKind;
 

@@ -4,10 +4,10 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::State;
-use super::apply::By;
 use super::op::{Code, IncomingOp};
 use super::result::ApiOutput;
 use super::run::{Ending, Origin, Reply};
+use super::source::By;
 use crate::inspect::RunStatus;
 use crate::json;
 use crate::violation::ViolationKind;

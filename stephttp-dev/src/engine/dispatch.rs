@@ -11,11 +11,12 @@ use inngest::wire::{headers, limits};
 use reqwest::Url;
 
 use super::answer::{Answer, Verdict};
-use super::apply::{Applied, By};
+use super::apply::Applied;
 use super::delay::RetryAfter;
 use super::flow::Ended;
 use super::op::IncomingOp;
 use super::run::{Ending, Origin, Run};
+use super::source::By;
 use super::work::{Job, JobKey, JobKind, Next};
 use super::{Engine, State};
 use crate::inspect::{Dispatch, RunStatus};

@@ -1,11 +1,12 @@
 //! What the engine does outside of its lock: calls to third parties, and stand-in functions.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::Engine;
-use super::call::{Outcome, ThirdParty};
-use super::invoke;
+use super::gateway::{Outcome, Request};
+use super::op::IncomingOp;
+use super::source::By;
 use crate::function::Function;
 
 /// Something to be done in a task of its own.
@@ -15,6 +16,20 @@ pub(crate) enum Errand {
     Function { function: Function, data: Value, invoker: (String, String) },
     /// Call a third party for a step.
     Call(Box<ThirdParty>),
+}
+
+/// A call to a third party, for a step.
+#[derive(Debug)]
+pub(crate) struct ThirdParty {
+    pub(super) request: Request,
+    /// Whether addresses of this machine and of its network are allowed.
+    pub(super) private: bool,
+    pub(super) run_id: String,
+    pub(super) op: IncomingOp,
+    pub(super) by: By,
+    pub(super) forced: bool,
+    pub(super) group: Option<String>,
+    pub(super) ticket: u64,
 }
 
 impl Errand {
@@ -37,7 +52,7 @@ impl Engine {
                 };
                 self.change(|state| {
                     state.work.functions = state.work.functions.saturating_sub(1);
-                    state.invoked(&invoker, result.map_err(|message| invoke::error(&message)));
+                    state.invoked(&invoker, result.map_err(|message| error(&message)));
                 });
             }
             Errand::Call(call) => {
@@ -46,4 +61,10 @@ impl Engine {
             }
         }
     }
+}
+
+/// An error as a function that is not tried again leaves it.
+pub(super) fn error(message: &str) -> Value {
+    let stack = format!("Error: {message}");
+    json!({"error": "NonRetriableError", "message": message, "name": "Error", "stack": stack})
 }

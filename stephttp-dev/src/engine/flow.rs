@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use super::State;
-use super::apply::Source;
 use super::op::IncomingOp;
 use super::run::Run;
+use super::source::Source;
 use super::wait::Wait;
 use super::work::{JobKey, JobKind, NewJob};
 use crate::inspect::StepStatus;

@@ -5,11 +5,12 @@ use http::Method;
 use serde_json::{Map, Value, json};
 
 use super::State;
-use super::apply::{Applied, Source};
-use super::errand::Errand;
+use super::apply::Applied;
+use super::errand::{Errand, error};
 use super::number::through_floats;
 use super::op::IncomingOp;
 use super::run::{Ending, OriginalRequest, Run};
+use super::source::Source;
 use super::wait::WaitKind;
 use super::waits::text;
 use super::work::{JobKind, NewJob};
@@ -159,10 +160,4 @@ impl State {
             self.log.violation(ViolationKind::LossyNumber, run_id, message);
         }
     }
-}
-
-/// An error as a function that is not tried again leaves it.
-pub(super) fn error(message: &str) -> Value {
-    let stack = format!("Error: {message}");
-    json!({"error": "NonRetriableError", "message": message, "name": "Error", "stack": stack})
 }

@@ -8,6 +8,7 @@ use super::answer::{Answer, Verdict};
 use super::dispatch::Outgoing;
 use super::op::IncomingOp;
 use super::run::{Ending, News, Origin};
+use super::source::By;
 use super::work::{Job, JobKind, NewJob};
 use crate::violation::ViolationKind;
 
@@ -81,7 +82,7 @@ impl State {
                 let origin = Origin::Dispatch(outgoing.request_id.clone());
                 self.too_late(run_id, &ops, &origin, outgoing.step_id.as_deref());
                 if let Some(op) = ops.iter().find(|op| op.code.ends()) {
-                    self.complete(run_id, op, super::apply::By::Answer { may_retry: false });
+                    self.complete(run_id, op, By::Answer { may_retry: false });
                 }
             }
         }

@@ -2,6 +2,10 @@
 //!
 //! All state is in one struct behind a lock that is never held while waiting. One task, the scheduler, takes jobs that
 //! are due; each dispatch is a task of its own and puts its outcome back under the lock.
+//!
+//! [`State`] and [`Engine`] are common to all files of this folder, which stand in an order (`tests/layers.rs` holds it):
+//! what operations, requests and answers say; runs, waits and jobs; what operations do to a run, each kind in a file of
+//! its own; and what comes from outside.
 
 mod answer;
 mod apply;
@@ -23,6 +27,7 @@ mod number;
 mod op;
 mod result;
 mod run;
+mod source;
 mod standing;
 mod steps;
 mod wait;
@@ -42,6 +47,7 @@ use crate::clock::{Clock, Time};
 use crate::fault::Fault;
 use crate::function::Function;
 use crate::inspect::{RunStatus, RunView};
+use crate::notice::Notice;
 
 use self::call::Tickets;
 pub(crate) use self::checkpoint::{AsyncRefusal, StepsRefusal};
@@ -267,7 +273,7 @@ impl State {
         self.work.leave_run(run_id);
         self.waits.drop_run(run_id);
         self.come_late(run_id);
-        self.log.notice(&crate::Notice::RunEnded { run_id: run_id.to_owned(), status });
+        self.log.notice(&Notice::RunEnded { run_id: run_id.to_owned(), status });
         if let Some((invoker, ending)) = invoked {
             self.report_to_invoker(&invoker, &ending);
         }

@@ -4,12 +4,13 @@ use inngest::wire::limits;
 use serde_json::Value;
 
 use super::State;
-use super::apply::{Applied, By, Source};
+use super::apply::Applied;
 use super::delay;
 use super::flow::Ended;
 use super::number::{as_read, lossy_integers};
 use super::op::IncomingOp;
 use super::run::{News, Origin};
+use super::source::{By, Source};
 use super::work::{JobKind, NewJob};
 use crate::inspect::{RunStatus, StepStatus};
 use crate::json;

@@ -6,10 +6,11 @@ use inngest::wire::limits;
 use serde_json::{Value, json};
 
 use super::State;
-use super::apply::{Applied, By, Source};
+use super::apply::Applied;
 use super::condition::{Condition, speaks_of_event};
 use super::delay::{self, BadWait};
 use super::op::{Code, IncomingOp};
+use super::source::{By, Source};
 use super::steps::too_long;
 use super::wait::{Wait, WaitKind};
 use super::work::{JobKey, JobKind, NewJob};

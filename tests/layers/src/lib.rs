@@ -12,7 +12,7 @@
 //! - a name of the root's, such as a re-export, by which a module's place in the order would be hidden;
 //! - an inherent `impl` of a type that another module defines;
 //! - a module that the order lacks, and one that is not there;
-//! - a file that no `mod` declares, or that cannot be read.
+//! - a file that no `mod` declares, or that cannot be read, and `extern crate self`, by whose name modules are named too.
 //!
 //! ```no_run
 //! # use std::path::Path;
@@ -72,5 +72,5 @@ pub fn assert_folder_order(src: &Path, folder: &str, order: &[&[&str]]) {
 #[track_caller]
 fn assert_none(faults: &[Fault]) {
     let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
-    assert!(faults.is_empty(), "{} breaches of the order:\n{}", faults.len(), lines.join("\n"));
+    assert!(faults.is_empty(), "the order does not hold:\n{}", lines.join("\n"));
 }

@@ -107,6 +107,12 @@ impl Tree {
             match item {
                 Item::Mod(item) => self.declared(item, for_tests, path, file, folder),
                 _ if for_tests => {}
+                Item::ExternCrate(item) if item.ident == "self" => {
+                    let line = item.ident.span().start().line;
+                    let message =
+                        "`extern crate self` gives the crate a name that is not read here: write `crate`";
+                    self.faults.push(Fault::new(self.shown(file), line, message));
+                }
                 item => {
                     self.note_exported(&item, path);
                     kept.push(item);

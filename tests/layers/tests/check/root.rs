@@ -48,3 +48,9 @@ fn an_exported_macro_is_of_the_module_that_defines_it() {
     let files = [("lib.rs", lib), ("above.rs", "fn f() { crate::made!() }"), ("below.rs", defined)];
     assert_says(&Crate::of(&files).check(ORDER), &[&["`crate::made` is of `below`"]]);
 }
+
+#[test]
+fn another_name_for_the_root_is_found() {
+    let faults = with_root("mod above; mod below;\nextern crate self as me;", "use me::below::Thing;");
+    assert_says(&faults, &[&["src/lib.rs:2: `extern crate self`", "write `crate`"]]);
+}

@@ -1,6 +1,7 @@
 //! The server: stopping, looking, steering.
 
-use std::io;
+mod builder;
+
 use std::net::SocketAddr;
 use std::panic::Location;
 use std::sync::Arc;
@@ -9,7 +10,6 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::builder::DevServerBuilder;
 use crate::clock::Clock;
 use crate::engine::{Engine, State};
 use crate::fault::{Call, Fault};
@@ -17,6 +17,8 @@ use crate::function::Function;
 use crate::inspect::{ApiCall, Dispatch, EventView, RunStatus, RunView};
 use crate::notice::Notices;
 use crate::violation::Violation;
+
+pub use self::builder::DevServerBuilder;
 
 /// A server that an app can use in place of Inngest, in the same process.
 ///
@@ -38,19 +40,6 @@ impl Drop for DevServer {
 // ===== Running =====
 
 impl DevServer {
-    /// Starts a server on a free port of this machine, with [`Clock::Skip`] and no signing key.
-    ///
-    /// # Errors
-    /// When no port can be listened on.
-    pub async fn start() -> io::Result<Self> {
-        Self::builder().start().await
-    }
-
-    /// Begins to describe a server.
-    pub fn builder() -> DevServerBuilder {
-        DevServerBuilder::default()
-    }
-
     /// Stops the server and waits until all of it has stopped.
     pub async fn shutdown(self) {
         if let Some(mut tasks) = self.engine.stop() {

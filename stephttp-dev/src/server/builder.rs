@@ -11,11 +11,26 @@ use inngest::signature::SigningKey;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 
+use super::DevServer;
 use crate::api::Api;
 use crate::clock::Clock;
 use crate::engine::{Backoff, Engine, Settings};
 use crate::function::Function;
-use crate::server::DevServer;
+
+impl DevServer {
+    /// Starts a server on a free port of this machine, with [`Clock::Skip`] and no signing key.
+    ///
+    /// # Errors
+    /// When no port can be listened on.
+    pub async fn start() -> io::Result<Self> {
+        Self::builder().start().await
+    }
+
+    /// Begins to describe a server.
+    pub fn builder() -> DevServerBuilder {
+        DevServerBuilder::default()
+    }
+}
 
 /// How long tests wait for something, unless said otherwise.
 const PATIENCE: Duration = Duration::from_secs(30);

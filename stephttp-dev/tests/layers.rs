@@ -1,0 +1,52 @@
+//! The modules of this crate stand in one order, in which each names only those above it.
+
+use std::path::PathBuf;
+
+use stephttp_layers::{assert_folder_order, assert_order};
+
+fn src() -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "src"].iter().collect()
+}
+
+const CRATE: &[&[&str]] = &[
+    &["clock", "fault", "function", "json", "violation"],
+    &["inspect"],
+    &["notice"],
+    &["engine"],
+    &["api"],
+    &["server"],
+    // The command's.
+    &["options"],
+];
+
+const ENGINE: &[&[&str]] = &[
+    // What operations, requests and answers say, and what is due.
+    &["condition", "delay", "gateway", "number", "op", "result", "work"],
+    &["run", "wait"],
+    &["answer", "log", "source"],
+    // What comes after an operation.
+    &["errand", "flow"],
+    // What operations do.
+    &["apply"],
+    &["checkpoint", "complete", "dispatch", "steps"],
+    &["call", "late", "waits"],
+    &["invoke"],
+    // What comes from outside, and what tests are told.
+    &["events", "new_run", "standing"],
+];
+
+const API: &[&[&str]] = &[&["respond"], &["auth", "checkpoint", "events", "output", "runs"]];
+
+const SERVER: &[&[&str]] = &[&["builder"]];
+
+#[test]
+fn the_crates_modules_name_only_those_above_them() {
+    assert_order(&src(), CRATE);
+}
+
+#[test]
+fn the_files_of_each_folder_name_only_those_above_them() {
+    for (folder, order) in [("engine", ENGINE), ("api", API), ("server", SERVER)] {
+        assert_folder_order(&src(), folder, order);
+    }
+}
