@@ -209,7 +209,7 @@ impl Run {
                 self.record(complete);
                 self.checkpoint(Patience::Background).await
             }
-            Err(error) => Err(DeliveryError::Unfit(error.to_string())),
+            Err(error) => Err(DeliveryError::Unfit(error)),
         };
         self.release_backlog();
         if let (Err(error), Some(shared)) = (outcome, self.shared()) {
@@ -327,8 +327,7 @@ impl Run {
             return Ok(count);
         }
         let Some((body, count)) = payload::create(self, shared, batch == Batch::All, unsent).await? else {
-            // Too early.
-            return Err(DeliveryError::Unfit("the handler still reads the request's body".to_owned()));
+            return Err(DeliveryError::TooEarly);
         };
         let hooked = self.hooked_checkpoint(CheckpointCall::NewRun, count).await;
         let extras = hooked.as_deref().map(HookedCheckpoint::extras);

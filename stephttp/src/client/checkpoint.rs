@@ -1,13 +1,13 @@
 //! The calls of the checkpoint API.
 
 use bytes::Bytes;
-use http::Uri;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use url::Url;
 
 use super::call::Call;
 use super::extras::Extras;
-use super::{ApiClient, ApiError, Patience, at, uri};
+use super::{ApiClient, ApiError, Patience, at};
 use crate::run::RunId;
 use crate::untrusted::shown;
 use crate::wire::limits::{FIRST_CALL_BYTES, STEP_OUTPUT_BYTES};
@@ -272,7 +272,7 @@ impl ApiClient {
         run_id: RunId,
         patience: Patience,
     ) -> Result<MemoizedSteps, ApiError> {
-        let url = uri(&at(&self.inner.base, &format!("v0/runs/{run_id}/actions")));
+        let url = at(&self.inner.base, &format!("v0/runs/{run_id}/actions"));
         let read = |answer| MemoizedSteps::parse(answer).map_err(|error| error.to_string());
         self.call(Call::get(&url), patience, read).await
     }
@@ -282,8 +282,8 @@ impl ApiClient {
         self.call(Call::post(&url, body).repeatable(repeatable), Patience::AsSetUp, |_| Ok(())).await
     }
 
-    fn below_run(&self, run_id: RunId, what: &str) -> Uri {
-        uri(&at(&self.inner.base, &format!("v1/checkpoint/{run_id}/{what}")))
+    fn below_run(&self, run_id: RunId, what: &str) -> Url {
+        at(&self.inner.base, &format!("v1/checkpoint/{run_id}/{what}"))
     }
 }
 
@@ -358,8 +358,8 @@ mod tests {
 
     #[test]
     fn paths_go_below_the_base_and_tokens_are_escaped() {
-        assert_eq!(client("http://a").inner.new_run, "http://a/v1/checkpoint");
-        assert_eq!(client("https://a:1/b/").inner.new_run, "https://a:1/b/v1/checkpoint");
+        assert_eq!(client("http://a").inner.new_run.as_str(), "http://a/v1/checkpoint");
+        assert_eq!(client("https://a:1/b/").inner.new_run.as_str(), "https://a:1/b/v1/checkpoint");
         let run_id = "01M817NZCZ3BTTPY1FEX7T2M4B".parse().unwrap();
         assert_eq!(
             client("http://a").output_url(run_id, "x&y=z"),

@@ -21,13 +21,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderValue, Uri};
-use http_body_util::Full;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use http::HeaderValue;
+use reqwest::Client;
 use url::Url;
 
 pub use builder::ApiClientBuilder;
@@ -41,13 +36,9 @@ pub(crate) use standing::{NoState, STATUS_LAG};
 
 use self::keys::Keys;
 use self::retry::Limits;
+use crate::connect::{http_client, is_loopback};
 use crate::provider::{Connection, SetupError, bare};
 
-/// Connections kept open to the API when nothing is sent.
-const IDLE_CONNECTIONS: usize = 64;
-/// What a connection reads ahead, at most: a client that takes its run's output slowly holds so much of it. An answer's head has to
-/// fit, too.
-const READ_BYTES: usize = 64 * 1024;
 /// How long connecting to the API may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -114,10 +105,11 @@ pub struct ApiClient {
 }
 
 struct Inner {
-    /// Not `reqwest`: its redirects, cookies and proxies cost as much as the rest of a call, for one known host.
-    http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    http: Client,
+    /// For events.
+    event_http: Client,
     base: Url,
-    new_run: Uri,
+    new_run: Url,
     keys: Keys,
     env: Option<HeaderValue>,
     user_agent: Option<HeaderValue>,
@@ -181,29 +173,20 @@ impl ApiClient {
     }
 
     /// # Errors
-    /// When TLS cannot be set up.
+    /// When TLS is needed and cannot be set up.
     pub(crate) fn connect(connection: &Connection, configuration: Configuration) -> Result<Self, SetupError> {
         let Configuration { events, connect_timeout, limits, user_agent } = configuration;
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(connect_timeout));
-        // Named, since rustls does not choose where an application links several providers: it panics.
-        let tls = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
-            .map_err(|error| SetupError::Tls(error.to_string()))?
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
-        let http = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_max_idle_per_host(IDLE_CONNECTIONS)
-            .http1_max_buf_size(READ_BYTES)
-            .build(tls);
+        let client = |url: &Url| http_client(connection.http_client.as_ref(), url, connect_timeout);
         let base = connection.base_url.clone();
+        let http = client(&base)?;
+        let event_http = match &events {
+            Some(events) if !is_same_kind(events.url(), &base) => client(events.url())?,
+            _ => http.clone(),
+        };
         let inner = Inner {
             http,
-            new_run: uri(&at(&base, "v1/checkpoint")),
+            event_http,
+            new_run: at(&base, "v1/checkpoint"),
             base,
             keys: Keys::new(connection.signing_key.as_ref(), connection.signing_key_fallback.as_ref()),
             env: connection.env.clone(),
@@ -230,9 +213,9 @@ impl fmt::Debug for ApiClient {
     }
 }
 
-/// What the `url` crate makes is an absolute URI.
-fn uri(url: &Url) -> Uri {
-    Uri::try_from(url.as_str()).unwrap_or_default()
+/// Whether one client is for both.
+fn is_same_kind(one: &Url, other: &Url) -> bool {
+    one.scheme() == other.scheme() && is_loopback(one) == is_loopback(other)
 }
 
 /// A path below the base, which may have a path of its own.

@@ -10,7 +10,7 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::call::Call;
-use super::{ApiClient, ApiError, Patience, at, uri};
+use super::{ApiClient, ApiError, Patience, at};
 use crate::run::RunId;
 use crate::wire::MemoizedSteps;
 
@@ -67,7 +67,7 @@ impl ApiClient {
         struct View {
             status: String,
         }
-        let url = uri(&at(&self.inner.base, &format!("v1/runs/{run_id}")));
+        let url = at(&self.inner.base, &format!("v1/runs/{run_id}"));
         match self.read::<Answer>(Call::get(&url), Patience::Waited).await {
             Ok(answer) => answer.data.map(|view| {
                 let ended = ["Completed", "Failed", "Cancelled", "Skipped"];

@@ -49,6 +49,7 @@ pub struct SetupOpts {
     pub(super) signing_key_fallback: Option<String>,
     pub(super) base_url: Option<String>,
     pub(super) env: Option<String>,
+    pub(super) http_client: Option<reqwest::Client>,
     pub(super) event_key: Option<String>,
     pub(super) event_api_url: Option<String>,
     pub(super) linger: Option<Duration>,
@@ -125,6 +126,38 @@ impl SetupOpts {
     #[doc(alias = "Domain")]
     pub fn new(origin: impl Into<String>) -> Self {
         Self { origin: Some(origin.into()), ..Self::default() }
+    }
+
+    /// The HTTP client that Inngest is called with: one with a corporate proxy, say, roots or a client certificate of your
+    /// own, or other timeouts. Its type is [`reqwest`](crate::reqwest)'s, of version 0.13.
+    ///
+    /// ```
+    /// use stephttp::reqwest::{Client, Proxy, redirect::Policy};
+    /// use stephttp::{Provider, SetupOpts};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = Client::builder()
+    ///     .proxy(Proxy::https("http://proxy.example.com:3128")?)
+    ///     .redirect(Policy::none())
+    ///     .build()?;
+    /// # let opts = SetupOpts::new("https://api.example.com").signing_key("signkey-prod-12345678");
+    /// let inngest = Provider::setup(opts.http_client(client))?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// Give it no timeout of the whole request, or one of over six minutes: a client that waits for a run's output waits on
+    /// such a request. How long other calls may take is decided here. Redirects are an error of the call unless the client
+    /// follows them, in which case a `POST` may become a `GET`, and the address, which holds the event key in calls that
+    /// send events, may be given to another host as `Referer`.
+    ///
+    /// Unless set, a client is made that follows no redirects and keeps no cookies, speaks HTTP/2 where the server does,
+    /// and takes the proxy that `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` name, in capitals or small letters.
+    /// A server at a loopback address, such as a dev server, is always called directly. TLS is that of the [crate's
+    /// features](crate#features).
+    #[must_use]
+    pub fn http_client(mut self, client: reqwest::Client) -> Self {
+        self.http_client = Some(client);
+        self
     }
 
     /// Dev mode with a dev server at a URL, such as `http://127.0.0.1:8288`.
@@ -277,6 +310,7 @@ impl fmt::Debug for SetupOpts {
             .field("signing_key_fallback", &secret(&self.signing_key_fallback))
             .field("base_url", &bare_if_set(&self.base_url))
             .field("env", &secret(&self.env))
+            .field("http_client", &self.http_client.as_ref().map(|_| ".."))
             .field("event_key", &secret(&self.event_key))
             .field("event_api_url", &bare_if_set(&self.event_api_url))
             .field("linger", &self.linger)
