@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(base(&build(builder(), &hosted).unwrap()), "https://a.example/i");
         let given = build(builder().base_url("https://b.example").env("branch"), &hosted).unwrap();
         assert_eq!(base(&given), "https://b.example/");
-        assert_eq!(given.inner.env.as_ref().unwrap(), "branch");
+        assert_eq!(given.inner.headers["x-inngest-env"], "branch");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use reqwest::{Request, Response};
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -12,7 +12,7 @@ use url::Url;
 use super::error::Credential;
 use super::extras::Extras;
 use super::retry::{self, Attempts};
-use super::{ApiClient, ApiError, Patience};
+use super::{ApiClient, ApiError, Inner, Patience};
 use crate::provider::bare;
 use crate::untrusted::{Joined, shown};
 use crate::wire::{ApiErrorBody, headers};
@@ -189,19 +189,15 @@ impl ApiClient {
     fn request(&self, call: &Call<'_>) -> Request {
         let mut request = Request::new(call.method.clone(), call.url.clone());
         *request.body_mut() = call.body.clone().map(Into::into);
+        let Inner { headers, headers_with_body, .. } = &*self.inner;
+        let own = if call.body.is_some() { headers_with_body } else { headers };
         let fields = request.headers_mut();
-        if let Some(extras) = call.extras {
-            fields.clone_from(extras.headers());
-        }
-        fields.insert(&SDK, HeaderValue::from_static(headers::SDK_VALUE));
-        if let Some(env) = &self.inner.env {
-            fields.insert(&ENV, env.clone());
-        }
-        if let Some(user_agent) = &self.inner.user_agent {
-            fields.insert(USER_AGENT, user_agent.clone());
-        }
-        if call.body.is_some() {
-            fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        match call.extras {
+            None => fields.clone_from(own),
+            Some(extras) => {
+                fields.clone_from(extras.headers());
+                own.iter().for_each(|(name, value)| drop(fields.insert(name, value.clone())));
+            }
         }
         if let Some((name, value)) = &call.extra {
             fields.insert(*name, value.clone());
@@ -240,6 +236,26 @@ impl ApiClient {
             Some(_) => {}
         }
     }
+}
+
+/// The headers of every call.
+pub(super) fn headers(
+    env: Option<&HeaderValue>,
+    user_agent: Option<&HeaderValue>,
+    has_body: bool,
+) -> HeaderMap {
+    let mut fields = HeaderMap::new();
+    fields.insert(&SDK, HeaderValue::from_static(headers::SDK_VALUE));
+    if let Some(env) = env {
+        fields.insert(&ENV, env.clone());
+    }
+    if let Some(user_agent) = user_agent {
+        fields.insert(USER_AGENT, user_agent.clone());
+    }
+    if has_body {
+        fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    fields
 }
 
 /// An answer that is read to its end.

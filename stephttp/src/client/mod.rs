@@ -21,7 +21,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use http::HeaderValue;
+use http::header::USER_AGENT;
+use http::{HeaderMap, HeaderValue};
 use reqwest::Client;
 use url::Url;
 
@@ -36,8 +37,9 @@ pub(crate) use standing::{NoState, STATUS_LAG};
 
 use self::keys::Keys;
 use self::retry::Limits;
-use crate::connect::{http_client, is_loopback};
+use crate::connect::{HttpClients, is_loopback};
 use crate::provider::{Connection, SetupError, bare};
+use crate::wire;
 
 /// How long connecting to the API may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -108,11 +110,14 @@ struct Inner {
     http: Client,
     /// For events.
     event_http: Client,
+    /// For outputs, which clients wait for and read as slowly as they like: each has a connection of its own.
+    output_http: Client,
     base: Url,
     new_run: Url,
     keys: Keys,
-    env: Option<HeaderValue>,
-    user_agent: Option<HeaderValue>,
+    /// Of every call; those of one with a body have its type, too.
+    headers: HeaderMap,
+    headers_with_body: HeaderMap,
     /// Where events go; `None` without an event key.
     events: Option<EventApi>,
     /// Of calls that users make.
@@ -176,21 +181,23 @@ impl ApiClient {
     /// When TLS is needed and cannot be set up.
     pub(crate) fn connect(connection: &Connection, configuration: Configuration) -> Result<Self, SetupError> {
         let Configuration { events, connect_timeout, limits, user_agent } = configuration;
-        let client = |url: &Url| http_client(connection.http_client.as_ref(), url, connect_timeout);
         let base = connection.base_url.clone();
-        let http = client(&base)?;
+        let clients = HttpClients::new(connection.http_client.as_ref(), connect_timeout);
+        let http = clients.of(&base)?;
         let event_http = match &events {
-            Some(events) if !is_same_kind(events.url(), &base) => client(events.url())?,
+            Some(events) if !is_same_kind(events.url(), &base) => clients.of(events.url())?,
             _ => http.clone(),
         };
+        let output_http = if base.scheme() == "https" { clients.of_one_call(&base)? } else { http.clone() };
         let inner = Inner {
             http,
             event_http,
+            output_http,
             new_run: at(&base, "v1/checkpoint"),
             base,
             keys: Keys::new(connection.signing_key.as_ref(), connection.signing_key_fallback.as_ref()),
-            env: connection.env.clone(),
-            user_agent,
+            headers_with_body: call::headers(connection.env.as_ref(), user_agent.as_ref(), true),
+            headers: call::headers(connection.env.as_ref(), user_agent.as_ref(), false),
             events,
             limits,
             failing: AtomicBool::new(false),
@@ -202,11 +209,11 @@ impl ApiClient {
 /// Of the URL the origin alone, and of names that they are set.
 impl fmt::Debug for ApiClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { base, env, user_agent, events, limits, .. } = &*self.inner;
+        let Inner { base, headers, events, limits, .. } = &*self.inner;
         f.debug_struct("ApiClient")
             .field("base_url", &bare(base.as_str()))
-            .field("env", &env.as_ref().map(|_| ".."))
-            .field("user_agent", &user_agent.as_ref().map(|_| ".."))
+            .field("env", &headers.get(wire::headers::ENV).map(|_| ".."))
+            .field("user_agent", &headers.get(USER_AGENT).map(|_| ".."))
             .field("events", events)
             .field("limits", limits)
             .finish_non_exhaustive()

@@ -40,7 +40,7 @@ impl ApiClient {
         let mut request = Request::new(Method::GET, url.clone());
         request.headers_mut().insert(&SDK, HeaderValue::from_static(headers::SDK_VALUE));
         let of_call = move |error: ApiError| error.of_call(&url, Credential::RunToken, 1, false);
-        let response = tokio::time::timeout(LONGEST_ANSWER, self.inner.http.execute(request)).await;
+        let response = tokio::time::timeout(LONGEST_ANSWER, self.inner.output_http.execute(request)).await;
         let response: Response<reqwest::Body> = match response {
             Ok(Ok(response)) => response.into(),
             Ok(Err(error)) => return Err(of_call(ApiError::broken(error))),

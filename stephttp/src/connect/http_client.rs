@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
+use reqwest::retry::never;
 use reqwest::{Client, ClientBuilder};
 use url::{Host, Url};
 
@@ -13,39 +14,73 @@ const IDLE_CONNECTIONS: usize = 64;
 
 const HAS_TLS: bool = cfg!(any(feature = "native-tls", feature = "rustls", feature = "rustls-no-provider"));
 
-/// The client for calls to a URL's host.
-///
-/// # Errors
-/// When TLS is needed, and there is none or it cannot be set up.
-pub(crate) fn http_client(
-    given: Option<&Client>,
-    url: &Url,
+/// How long an HTTP/2 connection may say nothing while an answer is waited for, and then how long not even answer that.
+/// All calls are on that connection: one that is dead would fail them until the operating system notices.
+const HTTP2_SILENCE: Duration = Duration::from_secs(5);
+const HTTP2_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Makes the clients for Inngest's addresses.
+pub(crate) struct HttpClients<'a> {
+    given: Option<&'a Client>,
     connect_timeout: Duration,
-) -> Result<Client, SetupError> {
-    if let Some(client) = given {
-        return Ok(client.clone());
+}
+
+impl<'a> HttpClients<'a> {
+    /// `given` is the user's own.
+    pub(crate) fn new(given: Option<&'a Client>, connect_timeout: Duration) -> Self {
+        Self { given, connect_timeout }
     }
-    let needs_tls = url.scheme() == "https";
-    if needs_tls && !HAS_TLS {
-        return Err(SetupError::MissingTls { url: bare(url.as_str()) });
+
+    /// The client for calls to a URL's host.
+    ///
+    /// # Errors
+    /// When TLS is needed, and there is none or it cannot be set up.
+    pub(crate) fn of(&self, url: &Url) -> Result<Client, SetupError> {
+        self.make(url, |builder| {
+            builder.http2_keep_alive_interval(HTTP2_SILENCE).http2_keep_alive_timeout(HTTP2_PATIENCE)
+        })
     }
-    check_provider()?;
-    let builder = || {
-        let builder = with_backend(Client::builder())
-            // Another host must not get the key, nor a GET what was a POST.
-            .redirect(Policy::none())
-            .connect_timeout(connect_timeout)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS);
-        // Behind a proxy, this address is the proxy's own machine.
-        if is_loopback(url) { builder.no_proxy() } else { builder }
-    };
-    let client = match (needs_tls, is_loopback(url)) {
-        (true, _) => builder().build(),
-        (false, true) => without_roots(builder()).build(),
-        // Roots are for a proxy that speaks TLS. A machine that has none still speaks HTTP.
-        (false, false) => builder().build().or_else(|_| without_roots(builder()).build()),
-    };
-    client.map_err(|error| SetupError::Tls(error.into()))
+
+    /// The same, with HTTP/1.1: a call has a connection of its own while it lasts, and keeps no other one waiting.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub(crate) fn of_one_call(&self, url: &Url) -> Result<Client, SetupError> {
+        self.make(url, ClientBuilder::http1_only)
+    }
+
+    fn make(
+        &self,
+        url: &Url,
+        version: impl Fn(ClientBuilder) -> ClientBuilder,
+    ) -> Result<Client, SetupError> {
+        if let Some(client) = self.given {
+            return Ok(client.clone());
+        }
+        let needs_tls = url.scheme() == "https";
+        if needs_tls && !HAS_TLS {
+            return Err(SetupError::MissingTls { url: bare(url.as_str()) });
+        }
+        check_provider()?;
+        let builder = || {
+            let builder = version(with_backend(Client::builder()))
+                // Another host must not get the key, nor a GET what was a POST.
+                .redirect(Policy::none())
+                .connect_timeout(self.connect_timeout)
+                .pool_max_idle_per_host(IDLE_CONNECTIONS);
+            // What it tries again are streams of HTTP/2, which needs TLS here. Without, it keeps a copy of each request in vain.
+            let builder = if needs_tls { builder } else { builder.retry(never().max_retries_per_request(0)) };
+            // Behind a proxy, this address is the proxy's own machine.
+            if is_loopback(url) { builder.no_proxy() } else { builder }
+        };
+        let client = match (needs_tls, is_loopback(url)) {
+            (true, _) => builder().build(),
+            (false, true) => without_roots(builder()).build(),
+            // Roots are for a proxy that speaks TLS. A machine that has none still speaks HTTP.
+            (false, false) => builder().build().or_else(|_| without_roots(builder()).build()),
+        };
+        client.map_err(|error| SetupError::Tls(error.into()))
+    }
 }
 
 /// Whether a URL's host is this machine, by a name that is this machine's everywhere.

@@ -2,4 +2,4 @@
 
 mod http_client;
 
-pub(crate) use http_client::{http_client, is_loopback};
+pub(crate) use http_client::{HttpClients, is_loopback};

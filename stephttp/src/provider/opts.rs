@@ -150,8 +150,12 @@ impl SetupOpts {
     /// follows them, in which case a `POST` may become a `GET`, and the address, which holds the event key in calls that
     /// send events, may be given to another host as `Referer`.
     ///
-    /// Unless set, a client is made that follows no redirects and keeps no cookies, speaks HTTP/2 where the server does,
-    /// and takes the proxy that `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` name, in capitals or small letters.
+    /// A client that speaks HTTP/2 makes its calls on one connection, which clients who wait for outputs at the
+    /// [output route](super::Provider::output_route) would share with all else, up to the number of streams that Inngest
+    /// takes. With that route, and many such clients, build it with `http1_only()`.
+    ///
+    /// Unless set, a client is made that follows no redirects and keeps no cookies, speaks HTTP/2 where the server does
+    /// (but for outputs), and takes the proxy that `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` name, in capitals or small letters.
     /// A server at a loopback address, such as a dev server, is always called directly. TLS is that of the [crate's
     /// features](crate#features).
     #[must_use]
