@@ -16,7 +16,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
-use serde::de::IgnoredAny;
 use tokio::task::JoinHandle;
 
 pub(crate) use backlog::Backlog;
@@ -337,7 +336,7 @@ impl Run {
         let call = async {
             if unsent.ends_with_run(count) {
                 // Nothing will follow that would need the answer.
-                client.send_new_run(body, repeatable, patience, extras).await.map(|IgnoredAny| ())
+                client.send_ended_run(body, repeatable, patience, extras).await
             } else {
                 let sent = client.send_new_run(body, repeatable, patience, extras);
                 sent.await.map(|answer| *created = Some(answer))

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::IgnoredAny;
 use url::Url;
 
 use super::call::Call;
@@ -230,17 +230,28 @@ impl ApiClient {
 
 /// As the SDK makes them: with bodies that are encoded already, and the patience that the moment asks for.
 impl ApiClient {
-    /// `T` is what of the answer is needed: a [`CheckpointRun`], or nothing when the run has ended. `repeatable`: the call
-    /// may be made again also when it may have had its effect.
-    pub(crate) async fn send_new_run<T: DeserializeOwned>(
+    /// `repeatable`: the call may be made again also when it may have had its effect.
+    pub(crate) async fn send_new_run(
         &self,
         body: Bytes,
         repeatable: bool,
         patience: Patience,
         extras: Option<&Extras>,
-    ) -> Result<T, ApiError> {
+    ) -> Result<CheckpointRun, ApiError> {
         let call = Call::post(&self.inner.new_run, body).extras(extras).repeatable(repeatable);
-        self.read::<Envelope<T>>(call, patience).await.map(|envelope| envelope.data)
+        self.read::<Envelope<_>>(call, patience).await.map(|envelope| envelope.data)
+    }
+
+    /// The same of a run that ends in this call. Nothing of the answer is needed, but that it is Inngest's.
+    pub(crate) async fn send_ended_run(
+        &self,
+        body: Bytes,
+        repeatable: bool,
+        patience: Patience,
+        extras: Option<&Extras>,
+    ) -> Result<(), ApiError> {
+        let call = Call::post(&self.inner.new_run, body).extras(extras).repeatable(repeatable);
+        self.call(call, patience, |answer| check_envelope(&answer)).await
     }
 
     /// A [`CheckpointStepsRequest`].
@@ -289,6 +300,15 @@ impl ApiClient {
 
 fn encode(request: &impl Serialize) -> Result<Bytes, ApiError> {
     serde_json::to_vec(request).map(Bytes::from).map_err(|error| ApiError::request(error.to_string()))
+}
+
+/// Whether an answer is an envelope. One that begins as the server writes it is not read to its end.
+fn check_envelope(answer: &[u8]) -> Result<(), String> {
+    if answer.starts_with(br#"{"data":{"#) && answer.trim_ascii_end().ends_with(b"}") {
+        return Ok(());
+    }
+    let envelope = serde_json::from_slice::<Envelope<IgnoredAny>>(answer);
+    envelope.map(drop).map_err(|error| error.to_string())
 }
 
 fn parse_run_id(text: &str) -> Result<RunId, ApiError> {
@@ -342,8 +362,7 @@ mod tests {
     async fn an_https_server_that_breaks_off_is_unreachable() {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let client = client(&format!("https://{}/below", listener.local_addr().unwrap()));
-        let call =
-            client.send_new_run::<CheckpointRun>(Bytes::from_static(b"{}"), true, Patience::Once, None);
+        let call = client.send_new_run(Bytes::from_static(b"{}"), true, Patience::Once, None);
         let server = async {
             let (mut stream, _) = listener.accept().await.unwrap();
             tokio::io::AsyncReadExt::read_u8(&mut stream).await.unwrap()
@@ -354,6 +373,22 @@ mod tests {
         let error = outcome.unwrap_err();
         assert_eq!(error.kind(), ApiErrorKind::Unreachable, "{error:?}");
         assert!(!error.is_outcome_unclear(), "{error:?}");
+    }
+
+    #[test]
+    fn what_is_no_envelope_is_no_answer() {
+        for answer in [
+            "{\"data\":{\"fn_id\":\"f\"},\"metadata\":{}}\n",
+            "{\"metadata\":{},\"data\":null}",
+            "{ \"data\": 1 }",
+        ] {
+            assert!(check_envelope(answer.as_bytes()).is_ok(), "{answer}");
+        }
+        for answer in
+            ["", "{}", "<html>", "{\"error\":\"no\"}", "{\"data\":{", "[{\"data\":{}}]", "{\"data\"}"]
+        {
+            assert!(check_envelope(answer.as_bytes()).is_err(), "{answer}");
+        }
     }
 
     #[test]
