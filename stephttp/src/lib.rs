@@ -183,6 +183,23 @@
 //! about 3 MiB a request's body that is to be handed over, 8 MiB the response of a run that was handed over. See
 //! [`wire::limits`]. The client and the run's page get that error.
 //!
+//! # Features
+//!
+//! | Feature | Gives |
+//! |---|---|
+//! | `rustls`, on by default | TLS by rustls with aws-lc-rs, and the platform's root certificates |
+//! | `rustls-no-provider` | the same, with the provider that the application has installed |
+//! | `native-tls` | TLS by the operating system, or by OpenSSL on Linux; it goes before `rustls` where both are on |
+//! | `encryption`, `encryption-legacy` | `middleware::Encryption`, and that it opens what older versions of Inngest's JS package sealed |
+//! | `opentelemetry` | spans of `middleware::Tracing` are in the client's OpenTelemetry trace |
+//!
+//! Without any TLS, setup fails where Inngest is at an `https` URL, unless [`SetupOpts::http_client`] gives a client that has
+//! it. No feature changes rustls' choice of a provider in a program that has rustls with its own defaults. One that has it with
+//! `ring` alone, and leaves the choice to rustls (`ClientConfig::builder()`), must not have `rustls` here: rustls panics where
+//! it is built with two providers and none is installed. There, write
+//! `default-features = false, features = ["rustls-no-provider"]`, and
+//! `rustls::crypto::ring::default_provider().install_default()` before [`Provider::setup`].
+//!
 //! # Inngest's API alone
 //!
 //! [`ApiClient`] makes the calls by which runs are created, added to, ended and read, without a layer or a handler: to record
@@ -228,6 +245,8 @@ pub use layer::{DurableLayer, DurableService, ResponseFuture};
 pub use provider::Provider;
 pub use remember::{Fault, Remember, RememberRejection};
 pub use replayable::Replayable;
+/// The HTTP client, of which [`SetupOpts::http_client`] takes one.
+pub use reqwest;
 pub use step::{
     AiInferStep, ConfigureError, FetchRequest, FetchStep, Inference, InvokeStep, RunStep, SendEventStep,
     SendEventsStep, SendSignalStep, SignalConflict, SleepStep, Step, StepOutcome, StepRejection, Storable,

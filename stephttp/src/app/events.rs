@@ -53,7 +53,7 @@ mod tests {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         };
         let settings = Settings::resolve(opts, variable).map_err(|error| error.to_string())?;
-        Ok(settings.event_api.map(|api| api.address().to_string()))
+        Ok(settings.event_api.map(|api| api.url().to_string()))
     }
 
     fn cloud() -> SetupOpts {

@@ -48,6 +48,7 @@ pub struct SetupOpts {
     pub(crate) signing_key_fallback: Option<String>,
     pub(crate) base_url: Option<String>,
     pub(crate) env: Option<String>,
+    pub(crate) http_client: Option<reqwest::Client>,
     pub(crate) event_key: Option<String>,
     pub(crate) event_api_url: Option<String>,
     pub(crate) linger: Option<Duration>,
@@ -124,6 +125,42 @@ impl SetupOpts {
     #[doc(alias = "Domain")]
     pub fn new(origin: impl Into<String>) -> Self {
         Self { origin: Some(origin.into()), ..Self::default() }
+    }
+
+    /// The HTTP client that Inngest is called with: one with a corporate proxy, say, roots or a client certificate of your
+    /// own, or other timeouts. Its type is [`reqwest`](crate::reqwest)'s, of version 0.13.
+    ///
+    /// ```
+    /// use inngest::reqwest::{Client, Proxy, redirect::Policy};
+    /// use inngest::{Provider, SetupOpts};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = Client::builder()
+    ///     .proxy(Proxy::https("http://proxy.example.com:3128")?)
+    ///     .redirect(Policy::none())
+    ///     .build()?;
+    /// # let opts = SetupOpts::new("https://api.example.com").signing_key("signkey-prod-12345678");
+    /// let inngest = Provider::setup(opts.http_client(client))?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// Give it no timeout of the whole request, or one of over six minutes: a client that waits for a run's output waits on
+    /// such a request. How long other calls may take is decided here. Redirects are an error of the call unless the client
+    /// follows them, in which case a `POST` may become a `GET`, and the address, which holds the event key in calls that
+    /// send events, may be given to another host as `Referer`.
+    ///
+    /// A client that speaks HTTP/2 makes its calls on one connection, which clients who wait for outputs at the
+    /// [output route](super::Provider::output_route) would share with all else, up to the number of streams that Inngest
+    /// takes. With that route, and many such clients, build it with `http1_only()`.
+    ///
+    /// Unless set, a client is made that follows no redirects and keeps no cookies, speaks HTTP/2 where the server does
+    /// (but for outputs), and takes the proxy that `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` name, in capitals or small letters.
+    /// A server at a loopback address, such as a dev server, is always called directly. TLS is that of the [crate's
+    /// features](crate#features).
+    #[must_use]
+    pub fn http_client(mut self, client: reqwest::Client) -> Self {
+        self.http_client = Some(client);
+        self
     }
 
     /// Dev mode with a dev server at a URL, such as `http://127.0.0.1:8288`.
@@ -276,6 +313,7 @@ impl fmt::Debug for SetupOpts {
             .field("signing_key_fallback", &secret(&self.signing_key_fallback))
             .field("base_url", &bare_if_set(&self.base_url))
             .field("env", &secret(&self.env))
+            .field("http_client", &self.http_client.as_ref().map(|_| ".."))
             .field("event_key", &secret(&self.event_key))
             .field("event_api_url", &bare_if_set(&self.event_api_url))
             .field("linger", &self.linger)

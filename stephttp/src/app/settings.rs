@@ -52,6 +52,7 @@ impl Settings {
             signing_key: opts.signing_key,
             signing_key_fallback: opts.signing_key_fallback,
             env: opts.env,
+            http_client: opts.http_client,
         };
         let connection = Connection::resolve(given, Source::SetupOpts, &variable)?;
         let origin = match opts.origin {

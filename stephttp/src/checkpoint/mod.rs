@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use serde::de::IgnoredAny;
 
 use crate::client::{NoState, Patience};
 use crate::delivery::{DeliveryError, Report};
@@ -118,7 +117,7 @@ async fn report(run: &Run, result: ApiResult<'static>) {
             run.record(complete);
             checkpoint(run, Patience::Background).await
         }
-        Err(error) => Err(DeliveryError::Unfit(error.to_string())),
+        Err(error) => Err(DeliveryError::Unfit(error)),
     };
     run.release_backlog();
     if let (Err(error), Some(app)) = (outcome, run.app()) {
@@ -236,8 +235,7 @@ async fn send_next(
         return Ok(count);
     }
     let Some((body, count)) = payload::create(run, app, batch == Batch::All, unsent).await? else {
-        // Too early.
-        return Err(DeliveryError::Unfit("the handler still reads the request's body".to_owned()));
+        return Err(DeliveryError::TooEarly);
     };
     let hooked = run.hooked_checkpoint(CheckpointCall::NewRun, count).await;
     let extras = hooked.as_deref().map(HookedCheckpoint::extras);
@@ -247,7 +245,7 @@ async fn send_next(
     let call = async {
         if unsent.ends_with_run(count) {
             // Nothing will follow that would need the answer.
-            client.send_new_run(body, repeatable, patience, extras).await.map(|IgnoredAny| ())
+            client.send_ended_run(body, repeatable, patience, extras).await
         } else {
             let sent = client.send_new_run(body, repeatable, patience, extras);
             sent.await.map(|answer| *created = Some(answer))

@@ -182,8 +182,8 @@ pub(super) fn add(
     let count = unsent.fitting(BATCH_BYTES).max(1);
     let request = CheckpointStepsRequest {
         run_id: run_id.to_string().into(),
-        fn_id: known.fn_id.as_str().into(),
-        app_id: known.app_id.as_str().into(),
+        fn_id: known.fn_id,
+        app_id: known.app_id,
         steps: unsent.wire(count).into(),
         ts: millis(SystemTime::now()),
     };
@@ -234,6 +234,6 @@ pub(super) fn complete(run: &Run, result: ApiResult<'static>) -> Result<Recorded
 /// `size` is about what it will take.
 fn encode(request: &impl Serialize, size: usize) -> Result<Bytes, DeliveryError> {
     let mut body = Vec::with_capacity(size);
-    serde_json::to_writer(&mut body, request).map_err(|error| DeliveryError::Unfit(error.to_string()))?;
+    serde_json::to_writer(&mut body, request).map_err(DeliveryError::Unfit)?;
     Ok(body.into())
 }

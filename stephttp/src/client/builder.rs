@@ -70,7 +70,14 @@ impl ApiClientBuilder {
         self
     }
 
-    /// How long connecting may take; 5 seconds unless set.
+    /// The HTTP client that calls are made with, such as one for a proxy; see
+    /// [`SetupOpts::http_client`](crate::SetupOpts::http_client).
+    pub fn http_client(mut self, client: reqwest::Client) -> Self {
+        self.given.http_client = Some(client);
+        self
+    }
+
+    /// How long connecting may take; 5 seconds unless set. A client [of your own](Self::http_client) knows that itself.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.configuration.connect_timeout = timeout;
         self
@@ -104,7 +111,7 @@ impl ApiClientBuilder {
     ///
     /// # Errors
     /// When an option or a variable makes no sense (the error names it), and when there is neither a signing key nor dev
-    /// mode.
+    /// mode. Where the API is at an `https` URL, also when no feature of this crate gives TLS, or it cannot be set up.
     pub fn build(self) -> Result<ApiClient, SetupError> {
         self.build_with(|name| std::env::var(name).ok())
     }
@@ -162,7 +169,7 @@ mod tests {
         assert_eq!(base(&build(builder(), &hosted).unwrap()), "https://a.example/i");
         let given = build(builder().base_url("https://b.example").env("branch"), &hosted).unwrap();
         assert_eq!(base(&given), "https://b.example/");
-        assert_eq!(given.inner.env.as_ref().unwrap(), "branch");
+        assert_eq!(given.inner.headers["x-inngest-env"], "branch");
     }
 
     #[test]

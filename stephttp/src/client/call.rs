@@ -1,20 +1,18 @@
 //! One call, with all its attempts.
 
-use std::pin::pin;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
-use http_body::Body as HttpBody;
-use http_body_util::{BodyExt, Full};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use reqwest::{Request, Response};
 use serde::de::DeserializeOwned;
+use url::Url;
 
-use super::error::{BoxError, Credential};
+use super::error::Credential;
 use super::extras::Extras;
 use super::retry::{self, Attempts};
-use super::{ApiClient, ApiError, Patience};
+use super::{ApiClient, ApiError, Inner, Patience};
 use crate::connect::bare;
 use crate::untrusted::{Joined, shown};
 use crate::wire::{ApiErrorBody, headers};
@@ -30,7 +28,7 @@ const MEMO_BYTES: usize = 64 * 1024 * 1024;
 /// What is asked of the API.
 pub(super) struct Call<'a> {
     method: Method,
-    url: &'a Uri,
+    url: &'a Url,
     body: Option<Bytes>,
     credential: Credential,
     extra: Option<(&'static HeaderName, HeaderValue)>,
@@ -40,11 +38,11 @@ pub(super) struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    pub(super) fn get(url: &'a Uri) -> Self {
+    pub(super) fn get(url: &'a Url) -> Self {
         Self { method: Method::GET, body: None, ..Self::post(url, Bytes::new()) }
     }
 
-    pub(super) fn post(url: &'a Uri, body: Bytes) -> Self {
+    pub(super) fn post(url: &'a Url, body: Bytes) -> Self {
         let credential = Credential::SigningKey;
         Self {
             method: Method::POST,
@@ -174,7 +172,13 @@ impl ApiClient {
         if let Some(bearer) = bearer {
             request.headers_mut().insert(AUTHORIZATION, bearer.clone());
         }
-        let outcome = self.exchange(request, call.answer_bytes(), timeout).await;
+        let http = match call.credential {
+            Credential::EventKey => &self.inner.event_http,
+            Credential::SigningKey | Credential::RunToken => &self.inner.http,
+        };
+        let exchange = exchange(http.execute(request), call.answer_bytes());
+        let outcome = tokio::time::timeout(timeout, exchange).await;
+        let outcome = outcome.unwrap_or_else(|_| Err(ApiError::timed_out()));
         if let Err(error) = &outcome {
             attempts.note(error);
         }
@@ -182,80 +186,23 @@ impl ApiClient {
     }
 
     /// A request without any key.
-    fn request(&self, call: &Call<'_>) -> Request<Full<Bytes>> {
-        let mut request = Request::new(call.body.clone().map(Full::new).unwrap_or_default());
-        *request.method_mut() = call.method.clone();
-        *request.uri_mut() = call.url.clone();
+    fn request(&self, call: &Call<'_>) -> Request {
+        let mut request = Request::new(call.method.clone(), call.url.clone());
+        *request.body_mut() = call.body.clone().map(Into::into);
+        let Inner { headers, headers_with_body, .. } = &*self.inner;
+        let own = if call.body.is_some() { headers_with_body } else { headers };
         let fields = request.headers_mut();
-        if let Some(extras) = call.extras {
-            fields.clone_from(extras.headers());
-        }
-        fields.insert(&SDK, HeaderValue::from_static(headers::SDK_VALUE));
-        if let Some(env) = &self.inner.env {
-            fields.insert(&ENV, env.clone());
-        }
-        if let Some(user_agent) = &self.inner.user_agent {
-            fields.insert(USER_AGENT, user_agent.clone());
-        }
-        if call.body.is_some() {
-            fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        match call.extras {
+            None => fields.clone_from(own),
+            Some(extras) => {
+                fields.clone_from(extras.headers());
+                own.iter().for_each(|(name, value)| drop(fields.insert(name, value.clone())));
+            }
         }
         if let Some((name, value)) = &call.extra {
             fields.insert(*name, value.clone());
         }
         request
-    }
-
-    async fn exchange(
-        &self,
-        request: Request<Full<Bytes>>,
-        answer_bytes: usize,
-        timeout: Duration,
-    ) -> Result<Bytes, ApiError> {
-        let (head, answer) = self.send(request, answer_bytes, timeout).await?.into_parts();
-        let status = head.status;
-        if status.is_success() {
-            return Ok(answer);
-        }
-        let retry_after = head.headers.get(RETRY_AFTER).filter(|_| retry::is_worth_retrying(status));
-        let retry_after = retry_after.and_then(retry::parse_retry_after);
-        Err(ApiError::refused(status, error_message(&answer), retry_after))
-    }
-
-    /// One request and its whole answer, whatever its status.
-    async fn send(
-        &self,
-        request: Request<Full<Bytes>>,
-        answer_bytes: usize,
-        timeout: Duration,
-    ) -> Result<Response<Bytes>, ApiError> {
-        let exchange = async {
-            let (head, body) = self.begin(request, timeout).await?.into_parts();
-            let (mut body, mut answer) = (pin!(body), Joined::default());
-            while let Some(frame) = body.frame().await {
-                let frame = frame.map_err(|error| ApiError::unreachable(error, true))?;
-                let Some(data) = frame.data_ref() else { continue };
-                if answer.len() + data.len() > answer_bytes {
-                    return Err(ApiError::answer(format!("the answer has over {answer_bytes} bytes")));
-                }
-                answer.push(data);
-            }
-            Ok(Response::from_parts(head, answer.join()))
-        };
-        tokio::time::timeout(timeout, exchange).await.map_err(|_| ApiError::timed_out())?
-    }
-
-    /// One request, and its answer's head.
-    pub(super) async fn begin(
-        &self,
-        request: Request<Full<Bytes>>,
-        timeout: Duration,
-    ) -> Result<Response<impl HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static>, ApiError> {
-        let response = tokio::time::timeout(timeout, self.inner.http.request(request)).await;
-        response.map_err(|_| ApiError::timed_out())?.map_err(|error| {
-            let sent = !error.is_connect();
-            ApiError::unreachable(error, sent)
-        })
     }
 
     /// Whether the last call found Inngest out of reach.
@@ -289,6 +236,48 @@ impl ApiClient {
             Some(_) => {}
         }
     }
+}
+
+/// The headers of every call.
+pub(super) fn headers(
+    env: Option<&HeaderValue>,
+    user_agent: Option<&HeaderValue>,
+    has_body: bool,
+) -> HeaderMap {
+    let mut fields = HeaderMap::new();
+    fields.insert(&SDK, HeaderValue::from_static(headers::SDK_VALUE));
+    if let Some(env) = env {
+        fields.insert(&ENV, env.clone());
+    }
+    if let Some(user_agent) = user_agent {
+        fields.insert(USER_AGENT, user_agent.clone());
+    }
+    if has_body {
+        fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    fields
+}
+
+/// An answer that is read to its end.
+async fn exchange(
+    response: impl Future<Output = Result<Response, reqwest::Error>>,
+    answer_bytes: usize,
+) -> Result<Bytes, ApiError> {
+    let mut response = response.await.map_err(ApiError::broken)?;
+    let mut answer = Joined::default();
+    while let Some(data) = response.chunk().await.map_err(ApiError::broken)? {
+        if answer.len() + data.len() > answer_bytes {
+            return Err(ApiError::answer(format!("the answer has over {answer_bytes} bytes")));
+        }
+        answer.push(&data);
+    }
+    let (status, answer) = (response.status(), answer.join());
+    if status.is_success() {
+        return Ok(answer);
+    }
+    let retry_after = response.headers().get(RETRY_AFTER).filter(|_| retry::is_worth_retrying(status));
+    let retry_after = retry_after.and_then(retry::parse_retry_after);
+    Err(ApiError::refused(status, error_message(&answer), retry_after))
 }
 
 /// What an error answer says: its JSON's `error`, or its text.

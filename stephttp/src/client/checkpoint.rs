@@ -1,22 +1,19 @@
 //! The calls of the checkpoint API.
 
 use bytes::Bytes;
-use http::Uri;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::IgnoredAny;
+use url::Url;
 
 use super::call::Call;
 use super::extras::Extras;
-use super::{ApiClient, ApiError, Patience, at, uri};
+use super::{ApiClient, ApiError, Patience, at};
 use crate::untrusted::shown;
-use crate::wire::limits::{FIRST_CALL_BYTES, STEP_OUTPUT_BYTES};
+use crate::wire::limits::{FIRST_CALL_BYTES, STEP_OUTPUT_BYTES, WRAPPER_BYTES};
 use crate::wire::{
     ApiResult, CheckpointAsyncRequest, CheckpointNewRunRequest, CheckpointRun, CheckpointStepsRequest,
     Envelope, MemoizedSteps, Op, OpCode, RunId,
 };
-
-/// What the server stores around a step's output: `{"data":}`.
-const WRAPPER_BYTES: usize = 9;
 
 /// As users make them.
 impl ApiClient {
@@ -229,17 +226,28 @@ impl ApiClient {
 
 /// As the SDK makes them: with bodies that are encoded already, and the patience that the moment asks for.
 impl ApiClient {
-    /// `T` is what of the answer is needed: a [`CheckpointRun`], or nothing when the run has ended. `repeatable`: the call
-    /// may be made again also when it may have had its effect.
-    pub(crate) async fn send_new_run<T: DeserializeOwned>(
+    /// `repeatable`: the call may be made again also when it may have had its effect.
+    pub(crate) async fn send_new_run(
         &self,
         body: Bytes,
         repeatable: bool,
         patience: Patience,
         extras: Option<&Extras>,
-    ) -> Result<T, ApiError> {
+    ) -> Result<CheckpointRun, ApiError> {
         let call = Call::post(&self.inner.new_run, body).extras(extras).repeatable(repeatable);
-        self.read::<Envelope<T>>(call, patience).await.map(|envelope| envelope.data)
+        self.read::<Envelope<_>>(call, patience).await.map(|envelope| envelope.data)
+    }
+
+    /// The same of a run that ends in this call. Nothing of the answer is needed, but that it is Inngest's.
+    pub(crate) async fn send_ended_run(
+        &self,
+        body: Bytes,
+        repeatable: bool,
+        patience: Patience,
+        extras: Option<&Extras>,
+    ) -> Result<(), ApiError> {
+        let call = Call::post(&self.inner.new_run, body).extras(extras).repeatable(repeatable);
+        self.call(call, patience, |answer| check_envelope(&answer)).await
     }
 
     /// A [`CheckpointStepsRequest`].
@@ -271,7 +279,7 @@ impl ApiClient {
         run_id: RunId,
         patience: Patience,
     ) -> Result<MemoizedSteps, ApiError> {
-        let url = uri(&at(&self.inner.base, &format!("v0/runs/{run_id}/actions")));
+        let url = at(&self.inner.base, &format!("v0/runs/{run_id}/actions"));
         let read = |answer| MemoizedSteps::parse(answer).map_err(|error| error.to_string());
         self.call(Call::get(&url), patience, read).await
     }
@@ -281,13 +289,22 @@ impl ApiClient {
         self.call(Call::post(&url, body).repeatable(repeatable), Patience::AsSetUp, |_| Ok(())).await
     }
 
-    fn below_run(&self, run_id: RunId, what: &str) -> Uri {
-        uri(&at(&self.inner.base, &format!("v1/checkpoint/{run_id}/{what}")))
+    fn below_run(&self, run_id: RunId, what: &str) -> Url {
+        at(&self.inner.base, &format!("v1/checkpoint/{run_id}/{what}"))
     }
 }
 
 fn encode(request: &impl Serialize) -> Result<Bytes, ApiError> {
     serde_json::to_vec(request).map(Bytes::from).map_err(|error| ApiError::request(error.to_string()))
+}
+
+/// Whether an answer is an envelope. One that begins as the server writes it is not read to its end.
+fn check_envelope(answer: &[u8]) -> Result<(), String> {
+    if answer.starts_with(br#"{"data":{"#) && answer.trim_ascii_end().ends_with(b"}") {
+        return Ok(());
+    }
+    let envelope = serde_json::from_slice::<Envelope<IgnoredAny>>(answer);
+    envelope.map(drop).map_err(|error| error.to_string())
 }
 
 fn parse_run_id(text: &str) -> Result<RunId, ApiError> {
@@ -341,8 +358,7 @@ mod tests {
     async fn an_https_server_that_breaks_off_is_unreachable() {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let client = client(&format!("https://{}/below", listener.local_addr().unwrap()));
-        let call =
-            client.send_new_run::<CheckpointRun>(Bytes::from_static(b"{}"), true, Patience::Once, None);
+        let call = client.send_new_run(Bytes::from_static(b"{}"), true, Patience::Once, None);
         let server = async {
             let (mut stream, _) = listener.accept().await.unwrap();
             tokio::io::AsyncReadExt::read_u8(&mut stream).await.unwrap()
@@ -356,9 +372,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_envelope_is_no_answer() {
+        for answer in [
+            "{\"data\":{\"fn_id\":\"f\"},\"metadata\":{}}\n",
+            "{\"metadata\":{},\"data\":null}",
+            "{ \"data\": 1 }",
+        ] {
+            assert!(check_envelope(answer.as_bytes()).is_ok(), "{answer}");
+        }
+        for answer in
+            ["", "{}", "<html>", "{\"error\":\"no\"}", "{\"data\":{", "[{\"data\":{}}]", "{\"data\"}"]
+        {
+            assert!(check_envelope(answer.as_bytes()).is_err(), "{answer}");
+        }
+    }
+
+    #[test]
     fn paths_go_below_the_base_and_tokens_are_escaped() {
-        assert_eq!(client("http://a").inner.new_run, "http://a/v1/checkpoint");
-        assert_eq!(client("https://a:1/b/").inner.new_run, "https://a:1/b/v1/checkpoint");
+        assert_eq!(client("http://a").inner.new_run.as_str(), "http://a/v1/checkpoint");
+        assert_eq!(client("https://a:1/b/").inner.new_run.as_str(), "https://a:1/b/v1/checkpoint");
         let run_id = "01M817NZCZ3BTTPY1FEX7T2M4B".parse().unwrap();
         assert_eq!(
             client("http://a").output_url(run_id, "x&y=z"),

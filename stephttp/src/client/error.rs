@@ -4,11 +4,12 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use http::{StatusCode, Uri};
+use http::StatusCode;
+use url::{Position, Url};
 
 use super::retry::is_worth_retrying;
 
-pub(super) type BoxError = Box<dyn Error + Send + Sync>;
+type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Why a call to Inngest's API failed, after all its attempts.
 ///
@@ -125,11 +126,16 @@ impl ApiError {
         }
     }
 
-    /// `sent`: whether the request may have reached the API.
-    pub(super) fn unreachable(error: impl Into<BoxError>, sent: bool) -> Self {
-        let mut this = Self::new(ApiErrorKind::Unreachable, "");
-        this.inner.source = Some(error.into());
-        this.inner.unclear = sent;
+    /// There was no answer, or not the whole of it.
+    pub(super) fn broken(error: reqwest::Error) -> Self {
+        let was_sent = !error.is_connect();
+        // A client of the user's own may have less patience than the call.
+        let is_timeout = error.is_timeout() && was_sent;
+        let kind = if is_timeout { ApiErrorKind::TimedOut } else { ApiErrorKind::Unreachable };
+        let mut this = Self::new(kind, "");
+        // Events' URLs hold a key, and outputs' a token.
+        this.inner.source = Some(error.without_url().into());
+        this.inner.unclear = was_sent;
         this
     }
 
@@ -163,8 +169,8 @@ impl ApiError {
     }
 
     /// Adds what the whole call knows: `unclear` is whether one of its attempts left it so.
-    pub(super) fn of_call(mut self, url: &Uri, credential: Credential, attempts: u32, unclear: bool) -> Self {
-        self.inner.api = url.authority().map_or_else(String::new, ToString::to_string);
+    pub(super) fn of_call(mut self, url: &Url, credential: Credential, attempts: u32, unclear: bool) -> Self {
+        url[Position::BeforeHost..Position::AfterPort].clone_into(&mut self.inner.api);
         (self.inner.credential, self.inner.attempts, self.inner.unclear) = (credential, attempts, unclear);
         self
     }

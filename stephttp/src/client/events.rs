@@ -3,19 +3,19 @@
 use std::fmt;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Uri};
+use http::{HeaderName, HeaderValue};
 use url::Url;
 
 use super::call::Call;
 use super::extras::Extras;
-use super::{ApiClient, ApiError, Patience, uri};
+use super::{ApiClient, ApiError, Patience};
 use crate::wire::{EventIdSeed, SentEvents, headers};
 
 static EVENT_ID_SEED: HeaderName = HeaderName::from_static(headers::EVENT_ID_SEED);
 
 /// Where events are sent. The address holds the event key, so it is never shown.
 #[derive(Clone)]
-pub(crate) struct EventApi(Uri);
+pub(crate) struct EventApi(Url);
 
 /// Why events were not sent.
 #[derive(Debug, thiserror::Error)]
@@ -38,18 +38,17 @@ impl EventApi {
         if let Ok(mut path) = url.path_segments_mut() {
             path.push(key);
         }
-        Self(uri(&url))
+        Self(url)
     }
 
-    #[cfg(test)]
-    pub(crate) fn address(&self) -> &Uri {
+    pub(crate) fn url(&self) -> &Url {
         &self.0
     }
 }
 
 impl fmt::Debug for EventApi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventApi").field("host", &self.0.host()).finish_non_exhaustive()
+        f.debug_struct("EventApi").field("host", &self.0.host_str()).finish_non_exhaustive()
     }
 }
 

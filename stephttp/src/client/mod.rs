@@ -21,13 +21,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderValue, Uri};
-use http_body_util::Full;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use http::header::USER_AGENT;
+use http::{HeaderMap, HeaderValue};
+use reqwest::Client;
 use url::Url;
 
 pub use builder::ApiClientBuilder;
@@ -41,13 +37,9 @@ pub(crate) use standing::{NoState, STATUS_LAG};
 
 use self::keys::Keys;
 use self::retry::Limits;
-use crate::connect::{Connection, SetupError, bare};
+use crate::connect::{Connection, HttpClients, SetupError, bare, is_loopback};
+use crate::wire;
 
-/// Connections kept open to the API when nothing is sent.
-const IDLE_CONNECTIONS: usize = 64;
-/// What a connection reads ahead, at most: a client that takes its run's output slowly holds so much of it. An answer's head has to
-/// fit, too.
-const READ_BYTES: usize = 64 * 1024;
 /// How long connecting to the API may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -114,13 +106,17 @@ pub struct ApiClient {
 }
 
 struct Inner {
-    /// Not `reqwest`: its redirects, cookies and proxies cost as much as the rest of a call, for one known host.
-    http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    http: Client,
+    /// For events.
+    event_http: Client,
+    /// For outputs, which clients wait for and read as slowly as they like: each has a connection of its own.
+    output_http: Client,
     base: Url,
-    new_run: Uri,
+    new_run: Url,
     keys: Keys,
-    env: Option<HeaderValue>,
-    user_agent: Option<HeaderValue>,
+    /// Of every call; those of one with a body have its type, too.
+    headers: HeaderMap,
+    headers_with_body: HeaderMap,
     /// Where events go; `None` without an event key.
     events: Option<EventApi>,
     /// Of calls that users make.
@@ -181,33 +177,26 @@ impl ApiClient {
     }
 
     /// # Errors
-    /// When TLS cannot be set up.
+    /// When TLS is needed and cannot be set up.
     pub(crate) fn connect(connection: &Connection, configuration: Configuration) -> Result<Self, SetupError> {
         let Configuration { events, connect_timeout, limits, user_agent } = configuration;
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(connect_timeout));
-        // Named, since rustls does not choose where an application links several providers: it panics.
-        let tls = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
-            .map_err(|error| SetupError::Tls(error.to_string()))?
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
-        let http = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_max_idle_per_host(IDLE_CONNECTIONS)
-            .http1_max_buf_size(READ_BYTES)
-            .build(tls);
         let base = connection.base_url.clone();
+        let clients = HttpClients::new(connection.http_client.as_ref(), connect_timeout);
+        let http = clients.of(&base)?;
+        let event_http = match &events {
+            Some(events) if !is_same_kind(events.url(), &base) => clients.of(events.url())?,
+            _ => http.clone(),
+        };
+        let output_http = if base.scheme() == "https" { clients.of_one_call(&base)? } else { http.clone() };
         let inner = Inner {
             http,
-            new_run: uri(&at(&base, "v1/checkpoint")),
+            event_http,
+            output_http,
+            new_run: at(&base, "v1/checkpoint"),
             base,
             keys: Keys::new(connection.signing_key.as_ref(), connection.signing_key_fallback.as_ref()),
-            env: connection.env.clone(),
-            user_agent,
+            headers_with_body: call::headers(connection.env.as_ref(), user_agent.as_ref(), true),
+            headers: call::headers(connection.env.as_ref(), user_agent.as_ref(), false),
             events,
             limits,
             failing: AtomicBool::new(false),
@@ -219,20 +208,20 @@ impl ApiClient {
 /// Of the URL the origin alone, and of names that they are set.
 impl fmt::Debug for ApiClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { base, env, user_agent, events, limits, .. } = &*self.inner;
+        let Inner { base, headers, events, limits, .. } = &*self.inner;
         f.debug_struct("ApiClient")
             .field("base_url", &bare(base.as_str()))
-            .field("env", &env.as_ref().map(|_| ".."))
-            .field("user_agent", &user_agent.as_ref().map(|_| ".."))
+            .field("env", &headers.get(wire::headers::ENV).map(|_| ".."))
+            .field("user_agent", &headers.get(USER_AGENT).map(|_| ".."))
             .field("events", events)
             .field("limits", limits)
             .finish_non_exhaustive()
     }
 }
 
-/// What the `url` crate makes is an absolute URI.
-fn uri(url: &Url) -> Uri {
-    Uri::try_from(url.as_str()).unwrap_or_default()
+/// Whether one client is for both.
+fn is_same_kind(one: &Url, other: &Url) -> bool {
+    one.scheme() == other.scheme() && is_loopback(one) == is_loopback(other)
 }
 
 /// A path below the base, which may have a path of its own.

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, Uri};
+use http::{HeaderValue, Method, Response};
+use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full};
+use reqwest::Request;
+use url::Url;
 
 use super::call::SDK;
 use super::error::Credential;
@@ -30,20 +32,19 @@ impl ApiClient {
         run_id: RunId,
         token: &str,
     ) -> Result<Response<OutputBody>, ApiError> {
-        let url: Uri = self.output_url(run_id, token).parse().map_err(|_| {
+        let url: Url = self.output_url(run_id, token).parse().map_err(|_| {
             // It holds the token, so the error must not show it.
             ApiError::request("the run's output has an address that cannot be asked")
         })?;
-        let mut request = Request::new(Full::default());
-        *request.uri_mut() = url.clone();
+        let mut request = Request::new(Method::GET, url.clone());
         request.headers_mut().insert(&SDK, HeaderValue::from_static(headers::SDK_VALUE));
         let of_call = move |error: ApiError| error.of_call(&url, Credential::RunToken, 1, false);
-        let response = match self.begin(request, LONGEST_ANSWER).await {
-            Ok(response) => response,
-            Err(error) => return Err(of_call(error)),
+        let response = tokio::time::timeout(LONGEST_ANSWER, self.inner.output_http.execute(request)).await;
+        let response: Response<reqwest::Body> = match response {
+            Ok(Ok(response)) => response.into(),
+            Ok(Err(error)) => return Err(of_call(ApiError::broken(error))),
+            Err(_) => return Err(of_call(ApiError::timed_out())),
         };
-        Ok(response.map(|body| {
-            body.map_err(move |error| of_call(ApiError::unreachable(error, true))).boxed_unsync()
-        }))
+        Ok(response.map(|body| body.map_err(move |error| of_call(ApiError::broken(error))).boxed_unsync()))
     }
 }

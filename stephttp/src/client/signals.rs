@@ -5,7 +5,7 @@ use http::StatusCode;
 
 use super::call::Call;
 use super::extras::Extras;
-use super::{ApiClient, ApiError, Patience, at, uri};
+use super::{ApiClient, ApiError, Patience, at};
 use crate::wire::{Envelope, SignalledRun};
 
 /// What the API says, with 404, when no run waits for a signal. A missing endpoint is a 404, too.
@@ -19,7 +19,7 @@ impl ApiClient {
         patience: Patience,
         extras: Option<&Extras>,
     ) -> Result<Option<SignalledRun>, ApiError> {
-        let url = uri(&at(&self.inner.base, "v1/signals"));
+        let url = at(&self.inner.base, "v1/signals");
         match self.read::<Envelope<SignalledRun>>(Call::post(&url, body).extras(extras), patience).await {
             Ok(envelope) => Ok(Some(envelope.data)),
             Err(error) if error.is(StatusCode::NOT_FOUND) && error.message() == NOBODY => Ok(None),

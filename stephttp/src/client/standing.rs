@@ -10,7 +10,7 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::call::Call;
-use super::{ApiClient, ApiError, Patience, at, uri};
+use super::{ApiClient, ApiError, Patience, at};
 use crate::wire::{MemoizedSteps, RunId};
 
 /// The waits between looking for a state that should be there.
@@ -65,7 +65,7 @@ impl ApiClient {
         struct View {
             status: String,
         }
-        let url = uri(&at(&self.inner.base, &format!("v1/runs/{run_id}")));
+        let url = at(&self.inner.base, &format!("v1/runs/{run_id}"));
         match self.read::<Answer>(Call::get(&url), Patience::Waited).await {
             Ok(answer) => answer.data.map(|view| {
                 let ended = ["Completed", "Failed", "Cancelled", "Skipped"];

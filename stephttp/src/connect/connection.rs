@@ -3,6 +3,7 @@
 use std::fmt;
 
 use http::HeaderValue;
+use reqwest::Client;
 use url::Url;
 
 use super::unshown::{bare, bare_if_set};
@@ -20,6 +21,7 @@ pub(crate) struct Given {
     pub(crate) signing_key: Option<String>,
     pub(crate) signing_key_fallback: Option<String>,
     pub(crate) env: Option<String>,
+    pub(crate) http_client: Option<Client>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -72,6 +74,8 @@ pub(crate) struct Connection {
     pub(crate) signing_key: Option<SigningKey>,
     pub(crate) signing_key_fallback: Option<SigningKey>,
     pub(crate) env: Option<HeaderValue>,
+    /// The user's own.
+    pub(crate) http_client: Option<Client>,
 }
 
 impl Connection {
@@ -126,13 +130,21 @@ impl Connection {
             signing_key,
             signing_key_fallback,
             env: env.transpose()?,
+            http_client: given.http_client,
         })
     }
 
     /// A server that asks for no key.
     #[cfg(test)]
     pub(crate) fn to(base_url: Url) -> Self {
-        Self { is_dev: true, base_url, signing_key: None, signing_key_fallback: None, env: None }
+        Self {
+            is_dev: true,
+            base_url,
+            signing_key: None,
+            signing_key_fallback: None,
+            env: None,
+            http_client: None,
+        }
     }
 }
 
@@ -172,6 +184,7 @@ impl fmt::Debug for Given {
             .field("signing_key", &secret(&self.signing_key))
             .field("signing_key_fallback", &secret(&self.signing_key_fallback))
             .field("env", &secret(&self.env))
+            .field("http_client", &self.http_client.as_ref().map(|_| ".."))
             .finish()
     }
 }

@@ -1,5 +1,6 @@
 //! Why setting up failed.
 
+use std::error::Error;
 use std::fmt;
 
 /// Why [`Provider::setup`](crate::Provider::setup) failed. Each says what to change.
@@ -28,9 +29,25 @@ pub enum SetupError {
          public origin, such as \"https://api.example.com\", or set INNGEST_SERVE_ORIGIN"
     )]
     MissingOrigin,
-    /// TLS could not be set up.
-    #[error("TLS could not be set up: {0}")]
-    Tls(String),
+    /// The features of this crate have no TLS, and the API is at an `https` URL.
+    #[error(
+        "no TLS for {url}: turn on a feature of stephttp that brings it (`rustls`, which is on by default, or \
+         `native-tls`), or give SetupOpts::http_client (ApiClientBuilder::http_client) a client that has it"
+    )]
+    MissingTls {
+        /// The URL's origin.
+        url: String,
+    },
+    /// With the feature `rustls-no-provider`: the application has installed no provider.
+    #[error(
+        "no cryptography for rustls: with the feature `rustls-no-provider` the application must install it before this, \
+         such as by `rustls::crypto::ring::default_provider().install_default()`, or give SetupOpts::http_client \
+         (ApiClientBuilder::http_client) a client that has it"
+    )]
+    MissingCryptoProvider,
+    /// TLS could not be set up. The source says why: the platform has no root certificates, say.
+    #[error("TLS could not be set up")]
+    Tls(#[source] Box<dyn Error + Send + Sync>),
     /// Two functions have one id.
     #[error(
         "two functions have the id {id:?}, and Inngest would mix their runs: {first} and {second}; rename one"
@@ -45,9 +62,15 @@ pub enum SetupError {
     },
 }
 
-/// As `Display`: a `main` that returns the error prints it so.
+/// As `Display`, with the causes: a `main` that returns the error prints it so.
 impl fmt::Debug for SetupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        fmt::Display::fmt(self, f)?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
     }
 }

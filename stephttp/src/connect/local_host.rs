@@ -12,12 +12,14 @@ const PRIVATE: [&str; 6] = [".localhost", ".local", ".internal", ".test", ".lan"
 ///
 /// `None` for all else: a stranger could have Inngest call a place of their choice, and would be sent what runs hold.
 pub(crate) fn origin_of(host: &str) -> Option<String> {
-    // As clients on this machine write it: reading a URL takes a tenth of what a run does.
+    // As clients on this machine write it: reading a URL takes a tenth of what a run does. Zeros before a port are the one thing
+    // that such an address can be written with, and is not.
     if let Ok(address) = host.parse::<SocketAddrV4>()
         && address.ip().is_loopback()
         && address.port() != 80
+        && !host.contains(":0")
     {
-        return Some(format!("http://{address}"));
+        return Some(["http://", host].concat());
     }
     let url = Url::parse(&format!("http://{host}")).ok()?;
     let is_bare = url.username().is_empty()
@@ -79,6 +81,7 @@ mod tests {
         ] {
             assert_eq!(origin_of(host), Some(format!("http://{host}")), "{host}");
         }
+        assert_eq!(origin_of("127.0.0.1:03000").as_deref(), Some("http://127.0.0.1:3000"));
         assert_eq!(origin_of("LocalHost:80").as_deref(), Some("http://localhost"));
         assert_eq!(origin_of("[::ffff:10.0.0.1]").as_deref(), Some("http://[::ffff:a00:1]"));
     }

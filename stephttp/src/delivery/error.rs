@@ -10,9 +10,12 @@ pub(crate) enum DeliveryError {
     /// Inngest could not be reached, or refused.
     #[error(transparent)]
     Api(#[from] ApiError),
-    /// What was to be sent cannot be.
-    #[error("{0}")]
-    Unfit(String),
+    /// What was to be sent cannot be written as JSON.
+    #[error("what was to be sent cannot be written as JSON")]
+    Unfit(#[source] serde_json::Error),
+    /// The run cannot be created yet: its request is not known as a whole.
+    #[error("the handler still reads the request's body")]
+    TooEarly,
     /// The process or its runtime stops, or the task that was to deliver panicked.
     #[error("the process stopped before Inngest had it")]
     Stopped,

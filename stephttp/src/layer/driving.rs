@@ -12,7 +12,7 @@ use crate::journal::{Done, Held};
 use crate::run::{Driven, Run};
 
 /// Drives the handler, and saves its steps as they end.
-pub(super) async fn drive<F: Future>(run: &Arc<Run>, mut handler: Pin<&mut F>) -> Driven<F::Output> {
+pub(super) async fn drive<F: Future + ?Sized>(run: &Arc<Run>, mut handler: Pin<&mut F>) -> Driven<F::Output> {
     let mut patience = None;
     std::future::poll_fn(|cx| {
         let driven = run.poll_handler(handler.as_mut(), cx);

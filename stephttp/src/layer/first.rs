@@ -9,7 +9,6 @@ use std::task::{Context, Poll};
 
 use axum::body::{Body, HttpBody};
 use axum::response::Response;
-use bytes::Bytes;
 use http::StatusCode;
 
 use super::linger::Linger;
@@ -28,28 +27,22 @@ const FAILED: u16 = StatusCode::INTERNAL_SERVER_ERROR.as_u16();
 /// What a request is recorded with that was dropped before its handler had answered, or begun a step: nginx's word for it.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+pub(super) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// The future of [`DurableService`](super::DurableService).
 ///
 /// # Cancellation
 /// Dropping it while a run is under way does not stop the run: its handler goes on in a task of its own. A request
 /// whose handler has not begun a step is dropped.
-pub struct ResponseFuture<F, R, E>
-where
-    F: Future<Output = Result<http::Response<R>, E>> + Send + 'static,
-    R: HttpBody<Data = Bytes> + Send + 'static,
-    R::Error: Into<axum::BoxError>,
-    E: Send + 'static,
-{
-    stage: Stage<F, E>,
+pub struct ResponseFuture<E: Send + 'static> {
+    stage: Stage<E>,
 }
 
-enum Stage<F: Future, E> {
+enum Stage<E> {
     /// The handler is under way.
-    Handling(Handling<F>),
+    Handling(Handling<E>),
     /// Middlewares are told of its end.
-    Ending(Box<Ending<F::Output>>),
+    Ending(Box<Ending<E>>),
     /// The response is being made without the handler.
     Answering(BoxFuture<Response>),
     /// The same, where it may come to the service's error.
@@ -58,27 +51,27 @@ enum Stage<F: Future, E> {
 }
 
 /// A handler and the checkpoints that it earns while it is under way.
-struct Handling<F> {
-    handler: Pin<Box<F>>,
+struct Handling<E> {
+    handler: BoxFuture<Result<Response, E>>,
     run: Arc<Run>,
     linger: Linger,
 }
 
 /// A handler that has ended. What it has come to is not lost, whatever becomes of its client meanwhile.
-struct Ending<T> {
+struct Ending<E> {
     telling: BoxFuture<()>,
     run: Arc<Run>,
-    end: End<T>,
+    end: End<E>,
 }
 
 /// How a handler's time ended.
-enum End<T> {
-    Driven(Driven<T>),
+enum End<E> {
+    Driven(Driven<Result<Response, E>>),
     Panicked(Box<dyn Any + Send>),
 }
 
-impl<F: Future> Handling<F> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End<F::Output>> {
+impl<E> Handling<E> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End<E>> {
         let (run, handler) = (&self.run, self.handler.as_mut());
         // A panic is only noted here; it goes on unwinding.
         match catch_unwind(AssertUnwindSafe(|| run.poll_handler(handler, cx))) {
@@ -93,35 +86,21 @@ impl<F: Future> Handling<F> {
     }
 }
 
-impl<F, R, E> ResponseFuture<F, R, E>
-where
-    F: Future<Output = Result<http::Response<R>, E>> + Send + 'static,
-    R: HttpBody<Data = Bytes> + Send + 'static,
-    R::Error: Into<axum::BoxError>,
-    E: Send + 'static,
-{
-    pub(super) fn first(handler: F, run: Arc<Run>) -> Self {
-        Self {
-            stage: Stage::Handling(Handling { handler: Box::pin(handler), run, linger: Linger::default() }),
-        }
+impl<E: Send + 'static> ResponseFuture<E> {
+    pub(super) fn first(handler: BoxFuture<Result<Response, E>>, run: Arc<Run>) -> Self {
+        Self { stage: Stage::Handling(Handling { handler, run, linger: Linger::default() }) }
     }
 
     pub(super) fn answering(response: impl Future<Output = Response> + Send + 'static) -> Self {
         Self { stage: Stage::Answering(Box::pin(response)) }
     }
 
-    pub(super) fn passing(response: impl Future<Output = Result<Response, E>> + Send + 'static) -> Self {
-        Self { stage: Stage::Passing(Box::pin(response)) }
+    pub(super) fn passing(response: BoxFuture<Result<Response, E>>) -> Self {
+        Self { stage: Stage::Passing(response) }
     }
 }
 
-impl<F, R, E> Future for ResponseFuture<F, R, E>
-where
-    F: Future<Output = Result<http::Response<R>, E>> + Send + 'static,
-    R: HttpBody<Data = Bytes> + Send + 'static,
-    R::Error: Into<axum::BoxError>,
-    E: Send + 'static,
-{
+impl<E: Send + 'static> Future for ResponseFuture<E> {
     type Output = Result<Response, E>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -161,11 +140,7 @@ where
 }
 
 /// Gives the response of a handler that has ended.
-fn conclude<R, E>(run: &Arc<Run>, end: End<Result<http::Response<R>, E>>) -> Result<Response, E>
-where
-    R: HttpBody<Data = Bytes> + Send + 'static,
-    R::Error: Into<axum::BoxError>,
-{
+fn conclude<E>(run: &Arc<Run>, end: End<E>) -> Result<Response, E> {
     match end {
         End::Driven(Driven::Answered(Ok(response))) => Ok(answered(run, response)),
         End::Driven(Driven::Answered(Err(error))) => {
@@ -185,7 +160,7 @@ where
 }
 
 /// What middlewares are told of how a handler has ended, with the text of its panic.
-fn outcome<R, E>(end: &End<Result<http::Response<R>, E>>) -> (Outcome, Option<String>) {
+fn outcome<E>(end: &End<E>) -> (Outcome, Option<String>) {
     match end {
         End::Driven(Driven::Answered(Ok(response))) => (Outcome::Responded(response.status()), None),
         End::Driven(Driven::Answered(Err(_))) => {
@@ -203,13 +178,7 @@ fn outcome<R, E>(end: &End<Result<http::Response<R>, E>>) -> (Outcome, Option<St
 
 /// The client is gone: axum drops a handler then. One that has begun a step goes on without its client, and so does the end
 /// of one that has ended.
-impl<F, R, E> Drop for ResponseFuture<F, R, E>
-where
-    F: Future<Output = Result<http::Response<R>, E>> + Send + 'static,
-    R: HttpBody<Data = Bytes> + Send + 'static,
-    R::Error: Into<axum::BoxError>,
-    E: Send + 'static,
-{
+impl<E: Send + 'static> Drop for ResponseFuture<E> {
     fn drop(&mut self) {
         let stage = std::mem::replace(&mut self.stage, Stage::Done);
         if let Stage::Ending(ending) = stage {
@@ -241,11 +210,7 @@ where
 }
 
 /// Ends a run whose client is gone.
-async fn alone<R, E>(run: Arc<Run>, end: End<Result<http::Response<R>, E>>)
-where
-    R: HttpBody<Data = Bytes> + Send + 'static,
-    R::Error: Into<axum::BoxError>,
-{
+async fn alone<E: Send>(run: Arc<Run>, end: End<E>) {
     if !matches!(end, End::Driven(Driven::Done(Done::Suspended(_)))) {
         let (outcome, panic) = outcome(&end);
         run.end_execution(outcome, panic).await;
@@ -254,11 +219,7 @@ where
 }
 
 /// Reports a run whose client is gone.
-async fn conclude_alone<R, E>(run: Arc<Run>, end: End<Result<http::Response<R>, E>>)
-where
-    R: HttpBody<Data = Bytes> + Send + 'static,
-    R::Error: Into<axum::BoxError>,
-{
+async fn conclude_alone<E: Send>(run: Arc<Run>, end: End<E>) {
     match end {
         End::Driven(Driven::Answered(Ok(response))) => {
             let mut body = std::pin::pin!(answered(&run, response).into_body());
@@ -287,12 +248,7 @@ where
 }
 
 /// The handler has answered: that is the client's response, and the run's result.
-fn answered<R>(run: &Arc<Run>, response: http::Response<R>) -> Response
-where
-    R: HttpBody<Data = Bytes> + Send + 'static,
-    R::Error: Into<axum::BoxError>,
-{
-    let response = response.map(Body::new);
+fn answered(run: &Arc<Run>, response: Response) -> Response {
     run.body.release();
     run.track_at_end(response.status());
     if !run.is_tracked() {
@@ -347,13 +303,7 @@ fn report_status(run: &Arc<Run>, status: u16) {
     checkpoint::report_finished(run, 0, move || ApiResult::new(status));
 }
 
-impl<F, R, E> fmt::Debug for ResponseFuture<F, R, E>
-where
-    F: Future<Output = Result<http::Response<R>, E>> + Send + 'static,
-    R: HttpBody<Data = Bytes> + Send + 'static,
-    R::Error: Into<axum::BoxError>,
-    E: Send + 'static,
-{
+impl<E: Send + 'static> fmt::Debug for ResponseFuture<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::SystemTime;
 
-use axum::body::{Body, HttpBody};
+use axum::body::Body;
 use axum::extract::MatchedPath;
 use axum::response::Response;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, StatusCode};
-use tower_service::Service;
 
 use super::driving::drive;
+use super::first::BoxFuture;
 use super::once::once;
 use super::{answer, ending, panicked, rejection, standing};
 use crate::app::App;
@@ -26,15 +26,15 @@ use crate::signature::Claim;
 use crate::untrusted::{Complaint, shown};
 use crate::wire::headers;
 
+/// Calls the service that makes the handler.
+pub(super) type Call<E> = Box<dyn FnOnce(Request<Body>) -> BoxFuture<Result<Response, E>> + Send>;
+
 /// Answers a request that has both `X-Run-ID` and `X-Inngest-Signature`.
-pub(super) async fn serve<S, R>(app: Arc<App>, inner: S, request: Request<Body>) -> Response
-where
-    S: Service<Request<Body>, Response = http::Response<R>> + Send + 'static,
-    S::Future: Send,
-    S::Error: Send,
-    R: HttpBody<Data = Bytes> + Send + 'static,
-    R::Error: Into<axum::BoxError>,
-{
+pub(super) async fn serve<E: Send + 'static>(
+    app: Arc<App>,
+    call: Call<E>,
+    request: Request<Body>,
+) -> Response {
     let Admitted { parts, body, dispatch, sure_retries } = match admit(&app, request).await {
         Ok(admitted) => admitted,
         Err(refusal) => return refusal,
@@ -43,7 +43,7 @@ where
     let attempt = async move {
         let run_id = dispatched.run_id;
         match prepare(&provider, parts, body, dispatched, sure_retries).await {
-            Ok((run, request)) => handle(run, inner, request).await,
+            Ok((run, request)) => handle(run, call, request).await,
             Err(ending) => answer::ending(run_id, ending),
         }
     };
@@ -164,15 +164,9 @@ async fn prepare(
 type Ended = (Ending, Option<StatusCode>);
 
 /// Runs the handler, and answers with what it came to. Inngest must be told of a panic too, so it ends here.
-async fn handle<S, R>(run: Arc<Run>, inner: S, request: Request<Body>) -> Response
-where
-    S: Service<Request<Body>, Response = http::Response<R>> + Send,
-    S::Future: Send,
-    R: HttpBody<Data = Bytes> + Send + 'static,
-    R::Error: Into<axum::BoxError>,
-{
+async fn handle<E>(run: Arc<Run>, call: Call<E>, request: Request<Body>) -> Response {
     let _over = Over(run.clone());
-    let mut attempt = std::pin::pin!(attempt(&run, inner, request));
+    let mut attempt = std::pin::pin!(attempt(&run, call, request));
     let outcome = std::future::poll_fn(|cx| {
         catch_unwind(AssertUnwindSafe(|| attempt.as_mut().poll(cx)))
             .map_or_else(|panic| Poll::Ready(Err(panicked::text(&*panic))), |poll| poll.map(Ok))
@@ -196,13 +190,8 @@ where
     }
 }
 
-async fn attempt<S, R>(run: &Arc<Run>, mut inner: S, request: Request<Body>) -> Result<Ended, S::Error>
-where
-    S: Service<Request<Body>, Response = http::Response<R>>,
-    R: HttpBody<Data = Bytes> + Send + 'static,
-    R::Error: Into<axum::BoxError>,
-{
-    let mut handler = Box::pin(inner.call(request));
+async fn attempt<E>(run: &Arc<Run>, call: Call<E>, request: Request<Body>) -> Result<Ended, E> {
+    let mut handler = call(request);
     let driven = loop {
         match drive(run, handler.as_mut()).await {
             Driven::Done(Done::Undecided(proposal)) => {
@@ -220,7 +209,7 @@ where
     run.learn_route();
     let done = match driven {
         Driven::Answered(response) => {
-            let response = response?.map(Body::new);
+            let response = response?;
             run.end_execution(Outcome::Responded(response.status()), None).await;
             run.finish();
             if run.is_untouched() && rejection::is_likely(run, &response) {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::Request;
 use tower_service::Service;
 
-use super::first::ResponseFuture;
+use super::first::{BoxFuture, ResponseFuture};
 use super::reentry;
 use crate::app::App;
 use crate::exchange::{is_reentry, keep};
@@ -40,7 +40,7 @@ where
 {
     type Response = Response;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future, R, S::Error>;
+    type Future = ResponseFuture<S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -51,19 +51,30 @@ where
         if request.extensions().get::<CurrentRun>().is_some() {
             // A layer further out has it in hand.
             self.app.warn_of_second_layer();
-            let response = self.inner.call(request);
-            return ResponseFuture::passing(async { Ok(response.await?.map(Body::new)) });
+            return ResponseFuture::passing(boxed(self.inner.call(request)));
         }
         if is_reentry(request.headers()) {
             // The service that is ready must be the one that is called.
             let other = self.inner.clone();
-            let inner = std::mem::replace(&mut self.inner, other);
-            return ResponseFuture::answering(reentry::serve(self.app.clone(), inner, request));
+            let mut inner = std::mem::replace(&mut self.inner, other);
+            let call = Box::new(move |request| boxed(inner.call(request)));
+            return ResponseFuture::answering(reentry::serve(self.app.clone(), call, request));
         }
         let (mut parts, body) = request.into_parts();
         let run = Arc::new(Run::first(self.app.clone(), &parts));
         parts.extensions.insert(CurrentRun(run.clone()));
         let body = keep(run.clone(), body);
-        ResponseFuture::first(self.inner.call(Request::from_parts(parts, body)), run)
+        ResponseFuture::first(boxed(self.inner.call(Request::from_parts(parts, body))), run)
     }
+}
+
+/// The service's future, whatever service it is: the only place that knows its responses' body.
+fn boxed<R, E>(
+    response: impl Future<Output = Result<http::Response<R>, E>> + Send + 'static,
+) -> BoxFuture<Result<Response, E>>
+where
+    R: HttpBody<Data = Bytes> + Send + 'static,
+    R::Error: Into<axum::BoxError>,
+{
+    Box::pin(async { Ok(response.await?.map(Body::new)) })
 }

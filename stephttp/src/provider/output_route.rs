@@ -99,7 +99,7 @@ impl Provider {
     /// # Memory
     ///
     /// Each client that waits holds a connection to Inngest open. An output comes from there as the client takes it: one that
-    /// takes it slowly holds some 300 KiB here. When the connection to Inngest breaks off in the middle, so does the client's, and
+    /// takes it slowly holds up to 1.3 MiB here. When the connection to Inngest breaks off in the middle, so does the client's, and
     /// the log says so.
     ///
     /// What middlewares [restore](crate::middleware::Middleware::restores_responses) is read whole before it is passed on, and so are

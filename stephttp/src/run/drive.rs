@@ -23,7 +23,7 @@ impl Run {
     /// When it can go no further, it is given the results of its steps, one at a time; then new steps start; and when
     /// nothing of that is left, at least one operation is outstanding and no step executes, it is suspended. The caller
     /// then drops the handler.
-    pub(crate) fn poll_handler<F: Future>(
+    pub(crate) fn poll_handler<F: Future + ?Sized>(
         self: &Arc<Self>,
         mut handler: Pin<&mut F>,
         cx: &mut Context<'_>,

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::duration::millis;
 use super::headers::REQUEST_VERSION_VALUE;
@@ -99,12 +100,10 @@ impl<'a> CheckpointNewRunRequest<'a> {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CheckpointRun {
-    /// The function's UUID.
-    #[serde(deserialize_with = "answers::id")]
-    pub fn_id: String,
-    /// The app's UUID.
-    #[serde(deserialize_with = "answers::id")]
-    pub app_id: String,
+    /// The function.
+    pub fn_id: Uuid,
+    /// The app.
+    pub app_id: Uuid,
     /// The run's ULID.
     #[serde(deserialize_with = "answers::id")]
     pub run_id: String,
@@ -116,8 +115,8 @@ pub struct CheckpointRun {
 
 impl CheckpointRun {
     /// A run that was created before, by another process say, without its token.
-    pub fn new(run_id: impl Into<String>, fn_id: impl Into<String>, app_id: impl Into<String>) -> Self {
-        Self { fn_id: fn_id.into(), app_id: app_id.into(), run_id: run_id.into(), token: None }
+    pub fn new(run_id: impl Into<String>, fn_id: Uuid, app_id: Uuid) -> Self {
+        Self { fn_id, app_id, run_id: run_id.into(), token: None }
     }
 }
 
@@ -140,10 +139,10 @@ pub struct CheckpointStepsRequest<'a> {
     pub run_id: Cow<'a, str>,
     /// From [`CheckpointRun`].
     #[serde(default)]
-    pub fn_id: Cow<'a, str>,
+    pub fn_id: Uuid,
     /// From [`CheckpointRun`].
     #[serde(default)]
-    pub app_id: Cow<'a, str>,
+    pub app_id: Uuid,
     /// Operations.
     pub steps: Cow<'a, [Op<'a>]>,
     /// When this was sent, in milliseconds since the Unix epoch.
@@ -156,8 +155,8 @@ impl<'a> CheckpointStepsRequest<'a> {
     pub fn new(run: &'a CheckpointRun, steps: impl Into<Cow<'a, [Op<'a>]>>) -> Self {
         Self {
             run_id: run.run_id.as_str().into(),
-            fn_id: run.fn_id.as_str().into(),
-            app_id: run.app_id.as_str().into(),
+            fn_id: run.fn_id,
+            app_id: run.app_id,
             steps: steps.into(),
             ts: millis(SystemTime::now()),
         }
@@ -183,12 +182,12 @@ impl<'a> CheckpointStepsRequest<'a> {
 pub struct CheckpointAsyncRequest<'a> {
     /// The run.
     pub run_id: Cow<'a, str>,
-    /// The function's UUID, where it is known: re-entries do not bring it.
+    /// The function, where it is known: re-entries do not bring it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fn_id: Option<Cow<'a, str>>,
-    /// The app's UUID, where it is known: re-entries do not bring it.
+    pub fn_id: Option<Uuid>,
+    /// The app, where it is known: re-entries do not bring it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub app_id: Option<Cow<'a, str>>,
+    pub app_id: Option<Uuid>,
     /// The re-entry's `X-Inngest-Job-Id`.
     #[serde(default)]
     pub qi_id: Cow<'a, str>,
@@ -245,10 +244,10 @@ impl<'a> CheckpointAsyncRequest<'a> {
         self
     }
 
-    /// Sets the function and the app, by their UUIDs.
+    /// Sets the function and the app.
     #[must_use]
-    pub fn function(mut self, fn_id: impl Into<Cow<'a, str>>, app_id: impl Into<Cow<'a, str>>) -> Self {
-        (self.fn_id, self.app_id) = (Some(fn_id.into()), Some(app_id.into()));
+    pub fn function(mut self, fn_id: Uuid, app_id: Uuid) -> Self {
+        (self.fn_id, self.app_id) = (Some(fn_id), Some(app_id));
         self
     }
 

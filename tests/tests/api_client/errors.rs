@@ -10,7 +10,7 @@ use inngest::wire::{
 };
 use inngest::{ApiError, ApiErrorKind, RunId};
 
-use crate::server::{RUN_ID, Server, run};
+use crate::server::{FN_ID, RUN_ID, Server, run};
 
 fn new_run() -> CheckpointNewRunRequest<'static> {
     CheckpointNewRunRequest::new(RunId::new(SystemTime::now()), NewApiRunData::new("http://a", "GET", "/"))
@@ -37,10 +37,9 @@ async fn garbage_is_asked_for_once_more_and_told() {
 
 #[tokio::test]
 async fn one_answer_of_garbage_is_an_accident_where_repeating_the_call_is_safe() {
-    const RUN: &str =
-        r#"{"data":{"fn_id":"f","app_id":"a","run_id":"01M817NZCZ3BTTPY1FEX7T2M4B","token":"t"}}"#;
+    const RUN: &str = r#"{"data":{"fn_id":"98819a18-31a9-54ed-84ac-c194c2ef94d6","app_id":"bec6ee9c-d9e0-5d93-8399-cbfce8bc4104","run_id":"01M817NZCZ3BTTPY1FEX7T2M4B","token":"t"}}"#;
     let server = Server::answers(&[(200, "<html>"), (200, RUN)]).await;
-    assert_eq!(server.client().checkpoint_new_run(&new_run()).await.unwrap().fn_id, "f");
+    assert_eq!(server.client().checkpoint_new_run(&new_run()).await.unwrap().fn_id.to_string(), FN_ID);
     assert_eq!(server.seen().len(), 2);
     // A wait that comes with the run's creation is carried out each time.
     let server = Server::answers(&[(200, "<html>"), (200, RUN)]).await;
@@ -57,17 +56,20 @@ async fn one_answer_of_garbage_is_an_accident_where_repeating_the_call_is_safe()
 async fn a_token_or_an_id_that_fills_the_answer_is_none() {
     let answering = async |fn_id: &str, token: &str| {
         let answer = format!(
-            r#"{{"data":{{"fn_id":"{fn_id}","app_id":"a","run_id":"01M817NZCZ3BTTPY1FEX7T2M4B","token":"{token}"}}}}"#
+            r#"{{"data":{{"fn_id":"{fn_id}","app_id":"bec6ee9c-d9e0-5d93-8399-cbfce8bc4104","run_id":"01M817NZCZ3BTTPY1FEX7T2M4B","token":"{token}"}}}}"#
         );
         let server = Server::new(move |_, _| Some(crate::server::respond(200, answer.clone()))).await;
         server.client().checkpoint_new_run(&new_run()).await
     };
     for (length, is_one) in [(4 * 1024, true), (4 * 1024 + 1, false)] {
-        let run = answering("f", &"t".repeat(length)).await.unwrap();
+        let run = answering(FN_ID, &"t".repeat(length)).await.unwrap();
         assert_eq!(run.token.is_some(), is_one, "{length}");
     }
-    let error = answering(&"f".repeat(100_000), "t").await.unwrap_err();
-    assert_eq!(error.kind(), ApiErrorKind::Answer);
+    for fn_id in ["f", "", &FN_ID[1..], &"f".repeat(100_000)] {
+        let error = answering(fn_id, "t").await.unwrap_err();
+        assert_eq!(error.kind(), ApiErrorKind::Answer);
+        assert!(error.to_string().len() < 1_000, "{error}");
+    }
     // Garbage is not quoted at length.
     let garbage = format!("\"{}\"", "x".repeat(100_000));
     let server = Server::new(move |_, _| Some(crate::server::respond(200, garbage.clone()))).await;
@@ -124,7 +126,7 @@ async fn what_the_server_would_drop_or_crash_on_is_not_sent() {
 
     let unexplained = [Op::new(OpCode::StepError, "charge")];
     check(client.checkpoint_steps(&run(), &unexplained).await.unwrap_err(), "`charge`");
-    let stranger = CheckpointRun::new("../../e/key", "", "");
+    let stranger = CheckpointRun::new("../../e/key", run().fn_id, run().app_id);
     check(client.checkpoint_steps(&stranger, &[]).await.unwrap_err(), "../../e/key");
     let request = CheckpointNewRunRequest::new("1", NewApiRunData::default());
     check(client.checkpoint_new_run(&request).await.unwrap_err(), "ULID");

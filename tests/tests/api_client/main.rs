@@ -3,8 +3,11 @@
 
 mod alone;
 mod errors;
+mod features;
 mod keys;
+mod proxies;
 mod recorded;
 mod retries;
 mod secrets;
 mod server;
+mod transport;

@@ -35,8 +35,8 @@ async fn a_new_run_is_as_recorded() {
     assert!(seen.header("x-inngest-sdk").unwrap().starts_with("rust:v"));
     assert_eq!(seen.header("user-agent"), None);
 
-    assert_eq!(run.fn_id, "442b0818-b256-573d-a931-c27c7e331112");
-    assert_eq!(run.app_id, "bedc9ccb-243e-53c9-bf7a-7d25b025c7a1");
+    assert_eq!(run.fn_id.to_string(), "442b0818-b256-573d-a931-c27c7e331112");
+    assert_eq!(run.app_id.to_string(), "bedc9ccb-243e-53c9-bf7a-7d25b025c7a1");
     assert_eq!((run.run_id, run.token.as_deref()), (run_id.to_string(), Some("RUN_TOKEN")));
 }
 
@@ -107,7 +107,10 @@ async fn finished_steps_are_saved_as_recorded() {
     // docs/protocol.md 2.6
     let started = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_338_754_450);
     let mut request = CheckpointAsyncRequest::new(RUN_ID)
-        .function("4865a3f7-b85c-5b70-845b-db8a9723078e", "35003b56-1d5e-5343-a015-f53cec20d18d")
+        .function(
+            "4865a3f7-b85c-5b70-845b-db8a9723078e".parse().unwrap(),
+            "35003b56-1d5e-5343-a015-f53cec20d18d".parse().unwrap(),
+        )
         .dispatch("3grhoe7sz37dm", "01M817P1FPERGHCE2NPYZ07ZTV", 2)
         .started_at(started)
         .step(Op::step_run("a", &1).unwrap());

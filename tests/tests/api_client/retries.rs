@@ -9,7 +9,7 @@ use stephttp_dev::{Call, DevServer, Fault};
 
 use crate::server::{RUN_ID, Server, respond, run};
 
-const RUN: &str = r#"{"data":{"fn_id":"f","app_id":"a","run_id":"01M817NZCZ3BTTPY1FEX7T2M4B","token":"t"}}"#;
+const RUN: &str = r#"{"data":{"fn_id":"98819a18-31a9-54ed-84ac-c194c2ef94d6","app_id":"bec6ee9c-d9e0-5d93-8399-cbfce8bc4104","run_id":"01M817NZCZ3BTTPY1FEX7T2M4B","token":"t"}}"#;
 
 fn new_run() -> CheckpointNewRunRequest<'static> {
     let data = NewApiRunData::new("http://127.0.0.1:1", "POST", "/orders");

@@ -50,7 +50,7 @@ async fn neither_debug_nor_errors_nor_the_log_show_a_key() {
 #[test]
 fn a_runs_token_is_not_shown() {
     let mut run: CheckpointRun = serde_json::from_str(
-        r#"{"fn_id":"f","app_id":"a","run_id":"r","token":"eyJhbGciOiJIUzI1NiJ9.secret"}"#,
+        r#"{"fn_id":"98819a18-31a9-54ed-84ac-c194c2ef94d6","app_id":"bec6ee9c-d9e0-5d93-8399-cbfce8bc4104","run_id":"r","token":"eyJhbGciOiJIUzI1NiJ9.secret"}"#,
     )
     .unwrap();
     assert!(!format!("{run:?} {run:#?}").contains("secret"), "{run:?}");

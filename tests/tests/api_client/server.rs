@@ -14,7 +14,7 @@ use serde_json::Value;
 use stephttp_tests::serve;
 
 pub(crate) const RUN_ID: &str = "01M817NZCZ3BTTPY1FEX7T2M4B";
-const FN_ID: &str = "98819a18-31a9-54ed-84ac-c194c2ef94d6";
+pub(crate) const FN_ID: &str = "98819a18-31a9-54ed-84ac-c194c2ef94d6";
 const APP_ID: &str = "bec6ee9c-d9e0-5d93-8399-cbfce8bc4104";
 
 /// What the server was asked.
@@ -103,5 +103,5 @@ pub(crate) fn respond(status: u16, body: impl Into<Body>) -> Response {
 }
 
 pub(crate) fn run() -> CheckpointRun {
-    CheckpointRun::new(RUN_ID, FN_ID, APP_ID)
+    CheckpointRun::new(RUN_ID, FN_ID.parse().unwrap(), APP_ID.parse().unwrap())
 }

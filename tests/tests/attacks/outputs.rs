@@ -249,7 +249,7 @@ async fn the_redirect_of_an_app_with_a_key_is_taken_by_the_route() {
     let _turn = turn::beside_others().await;
     let (url, asked) = liar::inngest(|request| {
         if request.uri().path() == "/v1/checkpoint" {
-            let run = r#"{"data":{"fn_id":"f","app_id":"a","run_id":"01M817NZCZ3BTTPY1FEX7T2M4B","token":"a&b=c"}}"#;
+            let run = r#"{"data":{"fn_id":"98819a18-31a9-54ed-84ac-c194c2ef94d6","app_id":"bec6ee9c-d9e0-5d93-8399-cbfce8bc4104","run_id":"01M817NZCZ3BTTPY1FEX7T2M4B","token":"a&b=c"}}"#;
             return Response::new(run.into());
         }
         Response::builder().body(r#"{"status":"running"}"#.into()).unwrap()
@@ -281,7 +281,7 @@ async fn a_token_that_fills_a_url_is_none() {
     let _turn = turn::beside_others().await;
     let (url, asked) = liar::inngest(|_| {
         let token = "t".repeat(5_000);
-        let run = format!(r#"{{"data":{{"fn_id":"f","app_id":"a","run_id":"{RUN_ID}","token":"{token}"}}}}"#);
+        let run = format!(r#"{{"data":{{"fn_id":"98819a18-31a9-54ed-84ac-c194c2ef94d6","app_id":"bec6ee9c-d9e0-5d93-8399-cbfce8bc4104","run_id":"{RUN_ID}","token":"{token}"}}}}"#);
         Response::new(run.into())
     })
     .await;

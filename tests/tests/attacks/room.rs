@@ -59,7 +59,8 @@ async fn clients_that_read_slowly_hold_little_of_their_outputs() {
     assert!(readers.iter().all(|(_, head)| head.starts_with("HTTP/1.1 200")));
     // One that reads all of it, so that the others have had their time too.
     assert_eq!(app.ask().send().await.unwrap().bytes().await.unwrap().len(), 8 * MIB);
-    let (most, bound) = (held.most(), by_plain_axum + READERS * MIB);
+    // By plain HTTP two reads of 400 KiB are on their way, in buffers of up to 512 KiB: `reqwest` does not limit them.
+    let (most, bound) = (held.most(), by_plain_axum + READERS * (MIB + MIB / 2));
     assert!(
         most < bound,
         "{READERS} readers of 8 MiB have held {most} bytes; with plain axum {by_plain_axum}"

@@ -159,7 +159,7 @@ async fn an_answer_to_the_hand_over_that_makes_no_sense_is_no_redirect() {
 async fn a_run_without_a_token_is_no_redirect() {
     for token in [json!(null), json!(""), json!("x".repeat(4 * 1024 + 1))] {
         let world = World::of(Stage::new().app(post(nap))).await;
-        let ids = json!({"fn_id": "f", "app_id": "a", "run_id": STRANGE_RUN, "token": token});
+        let ids = json!({"fn_id": "98819a18-31a9-54ed-84ac-c194c2ef94d6", "app_id": "bec6ee9c-d9e0-5d93-8399-cbfce8bc4104", "run_id": STRANGE_RUN, "token": token});
         world.inngest.inject(Fault::on(Call::NewRun).body(json!({ "data": ids }).to_string()));
         assert_try_again(world.post("/").send().await.unwrap()).await;
         world.delivered().await;

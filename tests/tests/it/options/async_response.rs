@@ -258,7 +258,7 @@ async fn without_inngest_or_its_token_the_client_is_told_to_try_again() {
             Fault::on(Call::NewRun).respond(400).every(),
             Fault::on(Call::NewRun)
                 .respond(200)
-                .body(r#"{"data":{"fn_id":"f","app_id":"a","run_id":"r"}}"#)
+                .body(r#"{"data":{"fn_id":"98819a18-31a9-54ed-84ac-c194c2ef94d6","app_id":"bec6ee9c-d9e0-5d93-8399-cbfce8bc4104","run_id":"r"}}"#)
                 .every(),
         ] {
             let world = world(&Stage::new(), route()).await;

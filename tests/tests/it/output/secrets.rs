@@ -48,7 +48,9 @@ async fn no_key_is_shown_to_anybody_and_no_token_is_logged() {
         );
         let mut names: Vec<_> = seen.headers.keys().map(|name| name.as_str().to_owned()).collect();
         names.sort();
-        assert_eq!(names, ["host", "x-inngest-sdk"]);
+        assert_eq!(names, ["accept", "host", "x-inngest-sdk"]);
+        // What `reqwest` says for each request.
+        assert_eq!(seen.headers["accept"], "*/*");
         assert!(!format!("{:?}", seen.headers).contains(SECRET));
     }
     assert!(KEY.contains(SECRET));
