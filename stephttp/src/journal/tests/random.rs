@@ -90,7 +90,7 @@ fn play_seed(seed: u64, troubles: Troubles) -> Result<(), String> {
 
 /// How many plays there are in a test; `JOURNAL_PLAYS` says otherwise.
 fn plays() -> u64 {
-    std::env::var("JOURNAL_PLAYS").ok().and_then(|plays| plays.parse().ok()).unwrap_or(4_000)
+    std::env::var("JOURNAL_PLAYS").ok().and_then(|plays| plays.parse().ok()).unwrap_or(1_000)
 }
 
 fn all_hold(troubles: Troubles) {
