@@ -113,7 +113,7 @@ pub(crate) fn report_finished(
 
 /// Delivers the run's end and all that has not been sent.
 async fn report(run: &Run, result: ApiResult<'static>) {
-    let outcome = match payload::complete(run, run.stored_result(result).await) {
+    let outcome = match payload::complete(run, run.transform_result(result).await) {
         Ok(complete) => {
             run.record(complete);
             checkpoint(run, Patience::Background).await
@@ -131,7 +131,7 @@ pub(crate) async fn hand_over(
     run: &Arc<Run>,
     outstanding: Vec<Outstanding>,
 ) -> Result<RunOutput, DeliveryError> {
-    let remembered = run.stored_remembered().await.map_err(DeliveryError::Middleware)?;
+    let remembered = run.transform_remembered().await.map_err(DeliveryError::Middleware)?;
     let handover = run.hand_over(outstanding, remembered);
     if let Some(reason) = run.over_limit(&handover) {
         return Err(DeliveryError::OverLimit(reason));

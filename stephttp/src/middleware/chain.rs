@@ -8,7 +8,7 @@ use http::HeaderMap;
 use serde_json::value::RawValue;
 
 use super::contained::contained;
-use super::erased::{Erased, Hook, Json};
+use super::erased::{Erased, Hook, JsonChange};
 use super::{CheckpointContext, Execution, Middleware, Outcome, StepContext, StoredResponse};
 use crate::client::ApiError;
 use crate::error::{Failure, StepError};
@@ -67,67 +67,67 @@ impl Chain {
     }
 
     /// What is stored of a step's output.
-    pub(crate) async fn step_output(
+    pub(crate) async fn transform_step_output(
         &self,
         step: &StepContext,
         output: Box<RawValue>,
     ) -> Result<Box<RawValue>, Failure> {
-        self.json_outwards(Json::Output, step, output).await
+        self.transform_json(JsonChange::TransformOutput, step, output).await
     }
 
     /// What an event is sent with.
-    pub(crate) async fn event_data(
+    pub(crate) async fn transform_event_data(
         &self,
         step: &StepContext,
         data: Box<RawValue>,
     ) -> Result<Box<RawValue>, Failure> {
-        self.json_outwards(Json::EventData, step, data).await
+        self.transform_json(JsonChange::TransformEventData, step, data).await
     }
 
     /// What was stored of a step's output, or has come for it.
-    pub(crate) async fn stored_output(
+    pub(crate) async fn restore_step_output(
         &self,
         step: &StepContext,
         output: Box<RawValue>,
     ) -> Result<Box<RawValue>, Failure> {
-        self.json_inwards(Json::StoredOutput, step, output).await
+        self.restore_json(JsonChange::RestoreOutput, step, output).await
     }
 
     /// What an event came with.
-    pub(crate) async fn received_event_data(
+    pub(crate) async fn restore_event_data(
         &self,
         step: &StepContext,
         data: Box<RawValue>,
     ) -> Result<Box<RawValue>, Failure> {
-        self.json_inwards(Json::ReceivedEventData, step, data).await
+        self.restore_json(JsonChange::RestoreEventData, step, data).await
     }
 
-    async fn json_outwards(
+    async fn transform_json(
         &self,
-        what: Json,
+        change: JsonChange,
         step: &StepContext,
         mut json: Box<RawValue>,
     ) -> Result<Box<RawValue>, Failure> {
         for middleware in self.outwards() {
-            json = middleware.transform_json(what, step, json).await?;
+            json = middleware.change_json(change, step, json).await?;
         }
         Ok(json)
     }
 
-    async fn json_inwards(
+    async fn restore_json(
         &self,
-        what: Json,
+        change: JsonChange,
         step: &StepContext,
         mut json: Box<RawValue>,
     ) -> Result<Box<RawValue>, Failure> {
         for middleware in self.inwards() {
-            json = middleware.transform_json(what, step, json).await?;
+            json = middleware.change_json(change, step, json).await?;
         }
         Ok(json)
     }
 
     /// What is stored of a request's body.
-    pub(crate) async fn request_body(
+    pub(crate) async fn transform_request_body(
         &self,
         execution: &Execution,
         mut body: Bytes,
@@ -139,7 +139,7 @@ impl Chain {
     }
 
     /// What a request's body was before it was stored.
-    pub(crate) async fn stored_request_body(
+    pub(crate) async fn restore_request_body(
         &self,
         execution: &Execution,
         mut body: Bytes,
@@ -151,7 +151,7 @@ impl Chain {
     }
 
     /// What is stored of a response's body.
-    pub(crate) async fn response_body(
+    pub(crate) async fn transform_response_body(
         &self,
         execution: &Execution,
         response: &StoredResponse,
@@ -169,7 +169,7 @@ impl Chain {
     }
 
     /// What a response's body was before it was stored. The error is for the log.
-    pub(crate) async fn stored_response_body(&self, run_id: RunId, body: Bytes) -> Result<Bytes, String> {
+    pub(crate) async fn restore_response_body(&self, run_id: RunId, body: Bytes) -> Result<Bytes, String> {
         contained(async {
             let mut body = body;
             for middleware in self.inwards().filter(|middleware| middleware.restores_responses()) {

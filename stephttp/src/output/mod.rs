@@ -119,7 +119,7 @@ async fn restore(app: &App, run_id: RunId, mut output: Output) -> Result<Output,
         && !body.is_empty()
     {
         let stored = std::mem::take(body);
-        *body = app.middleware().stored_response_body(run_id, stored).await.map_err(Unrestored::Fault)?;
+        *body = app.middleware().restore_response_body(run_id, stored).await.map_err(Unrestored::Fault)?;
         app.room().adjust(run_id, taken, body.len()).map_err(|Full| Unrestored::NoRoom)?;
     }
     Ok(output)

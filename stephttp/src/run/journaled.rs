@@ -22,7 +22,7 @@ impl Run {
     pub(crate) fn learn(&self, memo: Memo) {
         let mut state = self.lock();
         for (slot, key) in state.journal.learn(memo) {
-            self.resolve_stored(&mut state, slot, &key);
+            self.resolve_restored(&mut state, slot, &key);
         }
     }
 

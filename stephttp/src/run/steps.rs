@@ -75,7 +75,7 @@ impl Run {
         match verdict {
             journal::Begin::Given(value) => Begin::Memoized(value),
             journal::Begin::Stored(slot) => {
-                self.resolve_stored(&mut state, slot, key);
+                self.resolve_restored(&mut state, slot, key);
                 self.noticed(Begin::Pending)
             }
             journal::Begin::Pending => self.noticed(Begin::Pending),
@@ -133,7 +133,7 @@ impl Run {
         }
         match verdict {
             Wait::Given(value) => return Poll::Ready(Some(value)),
-            Wait::Stored(slot) => self.resolve_stored(&mut state, slot, key),
+            Wait::Stored(slot) => self.resolve_restored(&mut state, slot, key),
             Wait::Ask(slot, kind, op) => self.ask_transformed(&mut state, slot, kind, op),
             Wait::Pending => {}
         }

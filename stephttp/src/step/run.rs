@@ -311,7 +311,7 @@ impl<T> Closing<T> {
         let hooks = Box::pin(async move {
             let HookedStep { chain, context, .. } = hooked;
             let output = match json {
-                Ok(json) => match chain.step_output(&context, json).await.map(keep) {
+                Ok(json) => match chain.transform_step_output(&context, json).await.map(keep) {
                     Ok(stored) => match run.refuses_output(&stored) {
                         Some(error) => Err(unkept(&run, context.id(), error)),
                         None => Ok(stored),
