@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::DeliveryError;
 use super::in_flight::InFlight;
+use crate::sync::lock;
 use crate::wire::RunId;
 
 /// How many finished runs are reported at once. More would only open more connections to the API.
@@ -160,7 +161,7 @@ impl Deliveries {
     }
 
     fn lock(&self) -> MutexGuard<'_, Account> {
-        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.account)
     }
 }
 

@@ -1,10 +1,11 @@
 //! Inngest's call back, as its headers describe it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
 use http::HeaderMap;
 
+use crate::sync::lock;
 use crate::untrusted::shown;
 use crate::wire::{RunId, StepHash, headers};
 
@@ -41,7 +42,7 @@ impl Lease {
     }
 
     fn lock(&self) -> MutexGuard<'_, Request> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     pub(crate) fn generation(&self) -> u32 {

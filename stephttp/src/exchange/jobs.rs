@@ -1,7 +1,7 @@
 //! The jobs that this process works on.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::body::Body;
 use axum::response::Response;
@@ -10,6 +10,7 @@ use http::response::Parts;
 use tokio::sync::watch;
 
 use super::dispatch::{Dispatch, Lease};
+use crate::sync::lock;
 use crate::wire::{RunId, StepHash};
 
 /// The jobs that this process works on, by run.
@@ -130,7 +131,7 @@ impl Jobs {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inner)
     }
 }
 

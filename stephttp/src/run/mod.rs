@@ -85,7 +85,7 @@ mod wakeup;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use axum::extract::MatchedPath;
@@ -106,6 +106,7 @@ use crate::app::App;
 use crate::delivery::Ledger;
 use crate::exchange::{Dispatch, Keeps, KeptParts, RecordedMethod, RequestBody, RequestHead};
 use crate::journal::{Journal, Memo, Mode};
+use crate::sync::lock;
 use crate::untrusted::Complaint;
 use crate::wire::RunId;
 use remembered::Remembered;
@@ -372,8 +373,7 @@ impl Run {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it holds the lock; a poisoned one is as good as any.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

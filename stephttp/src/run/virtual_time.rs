@@ -1,8 +1,10 @@
 //! Time for runs without Inngest: what is waited for is over in the order in which it would be, at once.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+
+use crate::sync::lock;
 
 /// After so many polls a wait is over whatever else waits: the others may be held without being polled.
 const PATIENCE: u32 = 1_000;
@@ -32,7 +34,7 @@ impl VirtualTime {
         if lasts.is_zero() {
             return Poll::Ready(());
         }
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.0);
         ticket.polls += 1;
         if let Some(wait) = ticket.wait {
             if state.waits.iter().min() == Some(&wait) || ticket.polls > PATIENCE {
@@ -56,7 +58,7 @@ impl VirtualTime {
     /// A wait was dropped.
     pub(super) fn forget(&self, ticket: &Ticket) {
         if let Some(wait) = ticket.wait {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).waits.retain(|other| *other != wait);
+            lock(&self.0).waits.retain(|other| *other != wait);
         }
     }
 }

@@ -9,7 +9,7 @@ mod transform;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use http::HeaderMap;
@@ -21,6 +21,7 @@ use super::Run;
 use super::on_thread::enter_span_within_poll;
 use crate::journal::{StepKey, Stop};
 use crate::middleware::{Chain, Execution, Outcome, StepContext, contained};
+use crate::sync::lock;
 use crate::untrusted::shown;
 use transform::Pending;
 
@@ -66,7 +67,7 @@ impl Hooks {
     }
 
     fn lock(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.progress)
     }
 
     /// Nothing is under way any more, and nobody waits: wakers hold the run, which holds them. Returns what was.
@@ -91,7 +92,7 @@ impl Run {
     /// The span that the handler is polled in, once the execution has begun.
     pub(super) fn execution_span(&self) -> Option<Span> {
         let span = self.hooks.as_ref()?.span.get()?;
-        Some(span.lock().unwrap_or_else(PoisonError::into_inner).clone())
+        Some(lock(span).clone())
     }
 
     /// The handler has begun, as far as can be told.
@@ -105,7 +106,7 @@ impl Run {
             Mutex::new(hooks.chain.execution_span(&hooks.execution).unwrap_or_else(Span::none))
         });
         if self.is_being_polled() {
-            let span = span.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let span = lock(span).clone();
             enter_span_within_poll(span);
         }
         let mut progress = hooks.lock();
@@ -238,7 +239,7 @@ impl Run {
         }
         hooks.chain.after_execution(&hooks.execution, &outcome).await;
         if let Some(span) = hooks.span.get() {
-            *span.lock().unwrap_or_else(PoisonError::into_inner) = Span::none();
+            *lock(span) = Span::none();
         }
     }
 
