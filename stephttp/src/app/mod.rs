@@ -4,6 +4,7 @@ mod events;
 mod opts;
 mod output;
 mod output_route;
+mod recent_runs;
 mod settings;
 mod wants;
 
@@ -16,6 +17,7 @@ pub use opts::SetupOpts;
 pub use output::OutputOpts;
 pub(crate) use output::{FRAME, Full, Room, SIGNATURE, SMALL, TOKEN, Taken, query};
 use output_route::OutputRoute;
+use recent_runs::RecentRuns;
 pub(crate) use settings::Settings;
 use tokio::sync::Notify;
 use wants::Wants;
@@ -46,6 +48,8 @@ pub(crate) struct App {
     room: Room,
     /// It has been said that two layers are stacked.
     said_stacked: AtomicBool,
+    /// It has been said of these that their handlers have not come to some of their steps.
+    with_unclaimed_steps: RecentRuns,
     complaints: Complaints,
 }
 
@@ -65,6 +69,7 @@ impl App {
             output_route: OutputRoute::default(),
             room: Room::default(),
             said_stacked: AtomicBool::new(false),
+            with_unclaimed_steps: RecentRuns::default(),
             complaints: Complaints::default(),
         }
     }
@@ -155,6 +160,11 @@ impl App {
         if !self.is_draining() {
             told.await;
         }
+    }
+
+    /// Runs of which it has been said that their handlers have not come to some of their steps.
+    pub(crate) fn with_unclaimed_steps(&self) -> &RecentRuns {
+        &self.with_unclaimed_steps
     }
 
     /// A request has come to a second layer, which leaves it alone.
