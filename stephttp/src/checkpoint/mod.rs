@@ -118,7 +118,7 @@ async fn report(run: &Run, result: ApiResult<'static>) {
             run.record(complete);
             checkpoint(run, Patience::Background).await
         }
-        Err(error) => Err(DeliveryError::Unfit(error.to_string())),
+        Err(error) => Err(DeliveryError::Unfit(error)),
     };
     run.release_backlog();
     if let (Err(error), Some(app)) = (outcome, run.app()) {
@@ -236,8 +236,7 @@ async fn send_next(
         return Ok(count);
     }
     let Some((body, count)) = payload::create(run, app, batch == Batch::All, unsent).await? else {
-        // Too early.
-        return Err(DeliveryError::Unfit("the handler still reads the request's body".to_owned()));
+        return Err(DeliveryError::TooEarly);
     };
     let hooked = run.hooked_checkpoint(CheckpointCall::NewRun, count).await;
     let extras = hooked.as_deref().map(HookedCheckpoint::extras);

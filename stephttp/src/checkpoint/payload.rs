@@ -234,6 +234,6 @@ pub(super) fn complete(run: &Run, result: ApiResult<'static>) -> Result<Recorded
 /// `size` is about what it will take.
 fn encode(request: &impl Serialize, size: usize) -> Result<Bytes, DeliveryError> {
     let mut body = Vec::with_capacity(size);
-    serde_json::to_writer(&mut body, request).map_err(|error| DeliveryError::Unfit(error.to_string()))?;
+    serde_json::to_writer(&mut body, request).map_err(DeliveryError::Unfit)?;
     Ok(body.into())
 }

@@ -3,6 +3,7 @@
 use http::StatusCode;
 
 use crate::client::{ApiError, report};
+use crate::middleware::MiddlewareFault;
 
 /// Why operations were not delivered.
 #[derive(Debug, thiserror::Error)]
@@ -10,9 +11,12 @@ pub(crate) enum DeliveryError {
     /// Inngest could not be reached, or refused.
     #[error(transparent)]
     Api(#[from] ApiError),
-    /// What was to be sent cannot be.
-    #[error("{0}")]
-    Unfit(String),
+    /// What was to be sent cannot be written as JSON.
+    #[error("what was to be sent cannot be written as JSON")]
+    Unfit(#[source] serde_json::Error),
+    /// A run cannot be created before its request's body has been read.
+    #[error("the handler still reads the request's body")]
+    TooEarly,
     /// The process or its runtime stops, or the task that was to deliver panicked.
     #[error("the process stopped before Inngest had it")]
     Stopped,
@@ -20,8 +24,8 @@ pub(crate) enum DeliveryError {
     #[error("too much waited for Inngest: the run's operations were dropped")]
     Dropped,
     /// A middleware could not transform what was to be stored.
-    #[error("what was to be stored could not be transformed: {0}")]
-    Middleware(String),
+    #[error("what was to be stored could not be transformed")]
+    Middleware(#[source] MiddlewareFault),
     /// The run has more steps, or remembers more, than it can go on with.
     #[error("{0}")]
     OverLimit(String),

@@ -21,7 +21,8 @@ use http::request::Parts;
 use http::{Method, Version};
 
 use crate::app::{App, Full, SIGNATURE, TOKEN, query};
-use crate::untrusted::{Complaint, shown};
+use crate::middleware::MiddlewareFault;
+use crate::untrusted::Complaint;
 use crate::wire::RunId;
 use crate::wire::headers::OWN_ANSWER;
 use crate::wire::limits::TOKEN_BYTES;
@@ -77,7 +78,7 @@ async fn answer(app: &Arc<App>, asked: &Asked) -> Response {
             Ok(output) => respond::ended(app, asked.run_id, output),
             Err(Unrestored::Fault(fault)) => {
                 if let Some(left_out) = app.admits_line(Complaint::Output) {
-                    let (run_id, fault) = (asked.run_id, shown(&fault));
+                    let run_id = asked.run_id;
                     tracing::error!(%run_id, left_out, "what is stored of a response cannot be restored: {fault}");
                 }
                 respond::failed(Failure::Unrestorable)
@@ -106,8 +107,7 @@ async fn answer(app: &Arc<App>, asked: &Asked) -> Response {
 
 /// Why a response is not what it was before middlewares had it stored.
 enum Unrestored {
-    /// For the log.
-    Fault(String),
+    Fault(MiddlewareFault),
     NoRoom,
 }
 

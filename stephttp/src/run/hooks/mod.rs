@@ -20,9 +20,8 @@ pub(crate) use checkpoint::HookedCheckpoint;
 use super::Run;
 use super::on_thread::enter_span_within_poll;
 use crate::journal::{StepKey, Stop};
-use crate::middleware::{Chain, Execution, Outcome, StepContext, contained};
+use crate::middleware::{Chain, Execution, Outcome, StepContext, told};
 use crate::sync::lock;
-use crate::untrusted::shown;
 use transform::Pending;
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -226,13 +225,7 @@ impl Run {
             return;
         }
         if let Some(starting) = starting {
-            let starting = async {
-                starting.await;
-                Ok(())
-            };
-            if let Err(fault) = contained(starting).await {
-                tracing::error!(run_id = %self.id(), "before an execution: {}", shown(&fault));
-            }
+            told("before an execution", self.id(), starting).await;
         }
         if let Some(panic) = panic {
             hooks.chain.on_panic(&hooks.execution, &panic).await;
