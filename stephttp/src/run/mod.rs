@@ -8,7 +8,7 @@
 //! | what are the rules? | [`journal`](crate::journal), which a run asks under its lock: `journaled` |
 //! | is the handler polled again, and who is woken? | `drive`, `wakeup`, `wakers`, `executing`, `on_thread` |
 //! | which use of which id is a step, and what does it do when it is polled? | `claims`, `steps` |
-//! | which function is it, and what do its options say? | `function` |
+//! | which function is it, and what do its options say? | `function`, `refused_opts` |
 //! | what do middlewares make of it? | `hooks` |
 //! | what does it remember of its client's request? | `remembered` |
 //! | how does time pass without Inngest? what does a handler not come to any more? | `virtual_time`, `unclaimed` |
@@ -76,6 +76,7 @@ mod function;
 mod hooks;
 mod journaled;
 mod on_thread;
+mod refused_opts;
 mod remembered;
 mod steps;
 mod unclaimed;
@@ -98,6 +99,7 @@ use function::Function;
 use hooks::Hooks;
 pub(crate) use hooks::{HookedCheckpoint, HookedStep};
 pub(crate) use on_thread::enter_current;
+pub(crate) use refused_opts::RefusedOpts;
 pub(crate) use steps::{Begin, Ended, Place};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
