@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use opts::SetupOpts;
 pub use output::OutputOpts;
-pub(crate) use output::{FRAME, Full, Room, SIGNATURE, SMALL, TOKEN, Taken, query};
+pub(crate) use output::{FRAME, Full, OutputRoom, SIGNATURE, SMALL, TOKEN, Taken, query};
 use output_route::OutputRoute;
 use recent_runs::RecentRuns;
 pub(crate) use settings::Settings;
@@ -45,7 +45,7 @@ pub(crate) struct App {
     drained: Notify,
     output_route: OutputRoute,
     /// For outputs.
-    room: Room,
+    output_room: OutputRoom,
     /// It has been said that two layers are stacked.
     said_stacked: AtomicBool,
     /// It has been said of these that their handlers have not come to some of their steps.
@@ -67,7 +67,7 @@ impl App {
             draining: AtomicBool::new(false),
             drained: Notify::new(),
             output_route: OutputRoute::default(),
-            room: Room::default(),
+            output_room: OutputRoom::default(),
             said_stacked: AtomicBool::new(false),
             with_unclaimed_steps: RecentRuns::default(),
             complaints: Complaints::default(),
@@ -136,8 +136,8 @@ impl App {
     }
 
     /// For the outputs that the route holds.
-    pub(crate) fn room(&self) -> &Room {
-        &self.room
+    pub(crate) fn output_room(&self) -> &OutputRoom {
+        &self.output_room
     }
 
     pub(crate) fn is_draining(&self) -> bool {

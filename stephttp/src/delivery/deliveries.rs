@@ -67,13 +67,13 @@ pub(crate) trait Report: Send {
 
 impl Deliveries {
     /// One more request is under way.
-    pub(crate) fn take_off(&self) {
-        self.in_flight.take_off();
+    pub(crate) fn request_began(&self) {
+        self.in_flight.request_began();
     }
 
     /// A request is over; whatever of it is still to be done has been added here.
-    pub(crate) fn land(&self) {
-        if self.in_flight.land() {
+    pub(crate) fn request_over(&self) {
+        if self.in_flight.request_over() {
             self.settled.notify_waiters();
         }
     }

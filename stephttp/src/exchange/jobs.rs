@@ -93,7 +93,7 @@ pub(crate) type Answer = (Parts, Bytes);
 pub(crate) struct Superseded;
 
 /// What a dispatch is to do.
-pub(crate) enum Turn {
+pub(crate) enum Role {
     /// To answer as it was answered before.
     Answered(Answer),
     /// The work: nobody does it.
@@ -104,24 +104,24 @@ pub(crate) enum Turn {
 
 impl Jobs {
     /// What a dispatch is to do.
-    pub(crate) fn turn(self: Arc<Self>, dispatch: &Dispatch) -> Turn {
+    pub(crate) fn role_of(self: Arc<Self>, dispatch: &Dispatch) -> Role {
         let job = (dispatch.run_id, dispatch.job_id.clone());
         let mut inner = self.lock();
         // Without an id, nothing says whether two dispatches are one job.
         if !job.1.is_empty() {
             if let Some(other) = inner.open.get(&job) {
                 other.lease.renew(&dispatch.lease());
-                return Turn::Wait(other.answer.clone());
+                return Role::Wait(other.answer.clone());
             }
             if let Some(answer) = inner.answer_to(&job, dispatch.generation()) {
-                return Turn::Answered(answer);
+                return Role::Answered(answer);
             }
         }
         let (told, answer) = watch::channel(None);
         let lease = dispatch.lease();
         inner.open.insert(job.clone(), UnderWay { lease: lease.clone(), answer });
         drop(inner);
-        Turn::Work(Open { jobs: self, job, lease, told })
+        Role::Work(Open { jobs: self, job, lease, told })
     }
 
     /// Whether no job is under way.

@@ -21,7 +21,7 @@ mod unverified;
 pub(crate) use body::{BodyFault, Keeps, RequestBody, keep};
 pub(crate) use dispatch::Dispatch;
 pub(crate) use head::{RequestHead, is_reentry, restore_content_type};
-pub(crate) use jobs::{Answer, Effect, Jobs, Superseded, Turn};
+pub(crate) use jobs::{Answer, Effect, Jobs, Role, Superseded};
 pub(crate) use parts::KeptParts;
 pub(crate) use recorded_method::{ALLOW, RecordedMethod};
 pub(crate) use result::is_hop_by_hop;

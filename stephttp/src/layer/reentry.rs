@@ -259,6 +259,6 @@ impl Drop for Over {
             let run = self.0.clone();
             self.0.clone().in_background(async move { run.end_execution(Outcome::Canceled, None).await });
         }
-        self.0.land();
+        self.0.request_over();
     }
 }

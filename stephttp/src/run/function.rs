@@ -34,7 +34,7 @@ impl Run {
         }
         self.entered.store(true, Ordering::Relaxed);
         if self.is_tracked() {
-            self.begin_execution();
+            self.start_execution();
         }
     }
 
@@ -46,7 +46,7 @@ impl Run {
         self.enter(opts, false);
         if let (Some(head), true) = (&self.early_head, self.tracks_always()) {
             self.head.get_or_init(|| (**head).clone());
-            self.begin_execution();
+            self.start_execution();
         }
     }
 

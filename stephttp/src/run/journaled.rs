@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{Run, State};
 use crate::journal::{
-    Decision, Handover, HandoverFacts, Held, Memo, Memoized, Outstanding, Recorded, Slot, Stale, Stop,
+    Awaited, Decision, Handover, HandoverFacts, Memo, Memoized, Outstanding, Recorded, Slot, Stale, Stop,
     Unfinished,
 };
 use crate::wire::{ApiResult, StepHash};
@@ -42,8 +42,8 @@ impl Run {
     }
 
     /// What the handler must do by itself before it is given more results.
-    pub(crate) fn held(&self) -> Option<Held> {
-        self.lock().journal.held()
+    pub(crate) fn awaited(&self) -> Option<Awaited> {
+        self.lock().journal.awaited()
     }
 
     /// The handler does not come to where it came in an earlier request.

@@ -31,7 +31,7 @@
 //!    run learn what was stored.
 //! 8. Nothing is left but what is outstanding: `Suspended`. The driver drops the handler.
 //! 9. `hand_over` says what Inngest is told: hidden steps first, then what has it call back.
-//! 10. `finish` ends the use of steps, `land` the request.
+//! 10. `finish` ends the use of steps, `request_over` says that the request is.
 //!
 //! # What always holds
 //!
@@ -63,11 +63,12 @@
 //! - **hidden step**: one that the SDK adds for itself, `stephttp:…`. It counts as a step.
 //! - **plan**: report a step instead of running it, where several re-entries may be under way.
 //!   **target**: the step that a re-entry was made for. **missed**: the handler did not come to it.
-//! - **held**: the order waits for the handler to do by itself what it did before.
+//! - **awaited**: what the handler has to do by itself, as it did before, until the order goes on.
 //! - **learn**: take what is stored by now. **proof**: Inngest has shown that the run goes on.
 //! - **tracked**: a `Step` was extracted, so the request may be a run. **entered**: the handler's
 //!   body has begun.
-//! - **take off**, **land**: begin and cease to count among the requests in flight.
+//! - **in flight**: from `request_began` to `request_over`, which may come after the client has its
+//!   answer. An execution **starts** once, and a step **begins**.
 
 mod claims;
 mod drive;
@@ -142,7 +143,7 @@ pub(crate) struct Run {
     /// What the handler has said of its response's body since; see [`function`].
     response_body: AtomicU8,
     /// Not among the requests in flight any more.
-    landed: AtomicBool,
+    over: AtomicBool,
     /// When Inngest has last shown that the run goes on: milliseconds after the request came.
     proven: AtomicU64,
     /// The route that Inngest has called back by GET.
@@ -182,7 +183,7 @@ impl Run {
     pub(crate) fn first(app: Arc<App>, parts: &Parts) -> Self {
         let early_method = if app.wants().head { RecordedMethod::of(&parts.method) } else { None };
         let early_head = early_method.map(|method| Box::new(RequestHead::new(parts, method)));
-        app.deliveries().take_off();
+        app.deliveries().request_began();
         let mut run = Self::new(Origin::First(app));
         run.early_head = early_head;
         run.hooks = run.hooks_for(None, &parts.headers);
@@ -198,7 +199,7 @@ impl Run {
     ) -> Self {
         let mode = Mode::of(dispatch.step, dispatch.generation(), &memo);
         let (run_id, generation) = (dispatch.run_id, dispatch.generation());
-        app.deliveries().take_off();
+        app.deliveries().request_began();
         let mut run = Self::new(Origin::Reentry(Box::new(Reentry { app, dispatch, sure_retries, mode })));
         run.id.get_or_init(|| run_id);
         run.hooks = run.hooks_for(Some(generation), headers);
@@ -228,7 +229,7 @@ impl Run {
             hooks: None,
             entered: AtomicBool::new(false),
             response_body: AtomicU8::new(0),
-            landed: AtomicBool::new(false),
+            over: AtomicBool::new(false),
             proven: AtomicU64::new(0),
             route: OnceLock::new(),
         }
@@ -330,11 +331,11 @@ impl Run {
     }
 
     /// The request is no longer in flight: its client has its answer, and what Inngest must know is on its way.
-    pub(crate) fn land(&self) {
+    pub(crate) fn request_over(&self) {
         if let Some(app) = self.app()
-            && !self.landed.swap(true, Ordering::AcqRel)
+            && !self.over.swap(true, Ordering::AcqRel)
         {
-            app.deliveries().land();
+            app.deliveries().request_over();
         }
     }
 
@@ -399,7 +400,7 @@ impl Keeps for Run {
 impl Drop for Run {
     fn drop(&mut self) {
         self.release_backlog();
-        self.land();
+        self.request_over();
     }
 }
 

@@ -59,12 +59,12 @@ impl Run {
     }
 
     /// Decides what a step that runs code does.
-    pub(crate) fn begin(self: &Arc<Self>, key: &StepKey, place: &mut Place, waker: &Waker) -> Begin {
+    pub(crate) fn begin_step(self: &Arc<Self>, key: &StepKey, place: &mut Place, waker: &Waker) -> Begin {
         place.reached = true;
         if self.is_detached() {
             return Begin::Execute(Executing::detached(self.clone()));
         }
-        if place.inner.slot().is_none() && self.holds_steps(waker) {
+        if place.inner.slot().is_none() && self.must_wait_for_start(waker) {
             return Begin::Pending;
         }
         let mut state = self.open(&key.id);
@@ -123,7 +123,7 @@ impl Run {
             }
             return time.poll(&mut place.ticket, lasts, waker).map(|()| None);
         }
-        if place.inner.slot().is_none() && self.holds_steps(waker) {
+        if place.inner.slot().is_none() && self.must_wait_for_start(waker) {
             return Poll::Pending;
         }
         let mut state = self.open(&key.id);

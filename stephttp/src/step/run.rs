@@ -147,7 +147,7 @@ where
                     let error = OpError::own("InvalidStepId", fault);
                     return Poll::Ready(Err(refused(run, id.as_str(), error)));
                 }
-                Stage::New(key) => match run.begin(&key, place, cx.waker()) {
+                Stage::New(key) => match run.begin_step(&key, place, cx.waker()) {
                     Begin::Memoized(value) => return Poll::Ready((this.form.recall)(run, &key, &value)),
                     Begin::Refused(error) => return Poll::Ready(Err(refused(run, &key.id, error))),
                     Begin::Execute(executing) => {
