@@ -229,6 +229,7 @@ mod run;
 pub mod signature;
 mod step;
 pub mod steps_lock;
+mod sync;
 mod untrusted;
 pub mod wire;
 

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use stephttp_layers::assert_order;
 
 const ORDER: &[&[&str]] = &[
+    // Locks.
+    &["sync"],
     // What crosses HTTP.
     &["wire"],
     &["signature"],

@@ -37,7 +37,7 @@ mod work;
 use std::collections::{HashMap, HashSet};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use inngest::signature::SigningKey;
 use tokio::sync::{Notify, watch};
@@ -227,13 +227,18 @@ impl Engine {
 
     /// Waits until a look at the state finds something, but no longer than patience lasts; answers how things stand then.
     pub(crate) async fn while_patient<T>(&self, look: impl FnMut(&State) -> Option<T>) -> Result<T, String> {
-        let (began, mut found) = (Instant::now(), pin!(self.until(look)));
+        #[expect(
+            clippy::disallowed_types,
+            reason = "a runtime whose time is paused is no measure of patience"
+        )]
+        let began = std::time::Instant::now();
+        let mut found = pin!(self.until(look));
         loop {
             let left = self.settings.patience.saturating_sub(began.elapsed());
             match tokio::time::timeout(left, &mut found).await {
                 Ok(found) => return Ok(found),
                 Err(_) if left.is_zero() => return Err(self.read(State::standing)),
-                // A runtime whose time is paused is no measure of patience.
+                // The runtime's time was put forward.
                 Err(_) => {}
             }
         }

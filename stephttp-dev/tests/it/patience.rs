@@ -1,9 +1,10 @@
 //! What a test is told when what it waits for does not come.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use stephttp_dev::{Call, Clock, DevServer, RunStatus, RunView};
+use tokio::time::Instant;
 
 use crate::support::*;
 

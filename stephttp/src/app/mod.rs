@@ -4,6 +4,7 @@ mod events;
 mod opts;
 mod output;
 mod output_route;
+mod recent_runs;
 mod settings;
 mod wants;
 
@@ -14,8 +15,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use opts::SetupOpts;
 pub use output::OutputOpts;
-pub(crate) use output::{FRAME, Full, Room, SIGNATURE, SMALL, TOKEN, Taken, query};
+pub(crate) use output::{FRAME, Full, OutputRoom, SIGNATURE, SMALL, TOKEN, Taken, query};
 use output_route::OutputRoute;
+use recent_runs::RecentRuns;
 pub(crate) use settings::Settings;
 use tokio::sync::Notify;
 use wants::Wants;
@@ -43,9 +45,11 @@ pub(crate) struct App {
     drained: Notify,
     output_route: OutputRoute,
     /// For outputs.
-    room: Room,
+    output_room: OutputRoom,
     /// It has been said that two layers are stacked.
     said_stacked: AtomicBool,
+    /// It has been said of these that their handlers have not come to some of their steps.
+    with_unclaimed_steps: RecentRuns,
     complaints: Complaints,
 }
 
@@ -63,8 +67,9 @@ impl App {
             draining: AtomicBool::new(false),
             drained: Notify::new(),
             output_route: OutputRoute::default(),
-            room: Room::default(),
+            output_room: OutputRoom::default(),
             said_stacked: AtomicBool::new(false),
+            with_unclaimed_steps: RecentRuns::default(),
             complaints: Complaints::default(),
         }
     }
@@ -131,8 +136,8 @@ impl App {
     }
 
     /// For the outputs that the route holds.
-    pub(crate) fn room(&self) -> &Room {
-        &self.room
+    pub(crate) fn output_room(&self) -> &OutputRoom {
+        &self.output_room
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -155,6 +160,11 @@ impl App {
         if !self.is_draining() {
             told.await;
         }
+    }
+
+    /// Runs of which it has been said that their handlers have not come to some of their steps.
+    pub(crate) fn with_unclaimed_steps(&self) -> &RecentRuns {
+        &self.with_unclaimed_steps
     }
 
     /// A request has come to a second layer, which leaves it alone.

@@ -90,10 +90,10 @@ fn drop_operations(run: &Run) {
     run.release_backlog();
 }
 
-/// Reports the run's end, when its client has had its answer. `held` is how many bytes `result` holds.
+/// Reports the run's end, when its client has had its answer. `bytes` is how many `result` holds.
 pub(crate) fn report_finished(
     run: &Arc<Run>,
-    held: usize,
+    bytes: usize,
     result: impl FnOnce() -> ApiResult<'static> + Send + 'static,
 ) {
     let Some(app) = run.app().cloned() else { return };
@@ -102,17 +102,17 @@ pub(crate) fn report_finished(
         run.ledger.drop_operations();
         app.deliveries().lost(run.id(), &DeliveryError::Dropped);
     } else {
-        run.ledger.charge(app.backlog(), FINISHED_RUN_BYTES + held + run.body.kept_length());
+        run.ledger.charge(app.backlog(), FINISHED_RUN_BYTES + bytes + run.body.kept_length());
         let report = Box::new(RunReport { run: run.clone(), result });
         app.deliveries().report(report);
     }
     // After it is under way as a delivery: whoever waits for both must not see neither.
-    run.land();
+    run.request_over();
 }
 
 /// Delivers the run's end and all that has not been sent.
 async fn report(run: &Run, result: ApiResult<'static>) {
-    let outcome = match payload::complete(run, run.stored_result(result).await) {
+    let outcome = match payload::complete(run, run.transform_result(result).await) {
         Ok(complete) => {
             run.record(complete);
             checkpoint(run, Patience::Background).await
@@ -130,7 +130,7 @@ pub(crate) async fn hand_over(
     run: &Arc<Run>,
     outstanding: Vec<Outstanding>,
 ) -> Result<RunOutput, DeliveryError> {
-    let remembered = run.stored_remembered().await.map_err(DeliveryError::Middleware)?;
+    let remembered = run.transform_remembered().await.map_err(DeliveryError::Middleware)?;
     let handover = run.hand_over(outstanding, remembered);
     if let Some(reason) = run.over_limit(&handover) {
         return Err(DeliveryError::OverLimit(reason));

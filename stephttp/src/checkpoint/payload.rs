@@ -115,7 +115,7 @@ pub(super) async fn create(
             Bytes::new()
         }
     };
-    let body = run.stored_request_body(body).await.map_err(DeliveryError::Middleware)?;
+    let body = run.transform_request_body(body).await.map_err(DeliveryError::Middleware)?;
     if body.len() > REQUEST_BODY_BYTES {
         return Err(DeliveryError::TooLarge(format!(
             "the request's body has {} bytes as middlewares would have it stored, and Inngest keeps at most \

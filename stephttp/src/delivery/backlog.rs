@@ -1,12 +1,14 @@
 //! How much the process holds that Inngest has not taken yet.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::kept_responses::KeptResponses;
+use crate::sync::lock;
 
 /// Bytes that wait to be delivered, over all runs, and their limit.
 ///
@@ -68,7 +70,7 @@ impl Backlog {
     }
 
     fn full_since(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.full_since.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.full_since)
     }
 
     /// Waits until it is not full.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::DeliveryError;
 use super::in_flight::InFlight;
+use crate::sync::lock;
 use crate::wire::RunId;
 
 /// How many finished runs are reported at once. More would only open more connections to the API.
@@ -66,13 +67,13 @@ pub(crate) trait Report: Send {
 
 impl Deliveries {
     /// One more request is under way.
-    pub(crate) fn take_off(&self) {
-        self.in_flight.take_off();
+    pub(crate) fn request_began(&self) {
+        self.in_flight.request_began();
     }
 
     /// A request is over; whatever of it is still to be done has been added here.
-    pub(crate) fn land(&self) {
-        if self.in_flight.land() {
+    pub(crate) fn request_over(&self) {
+        if self.in_flight.request_over() {
             self.settled.notify_waiters();
         }
     }
@@ -160,7 +161,7 @@ impl Deliveries {
     }
 
     fn lock(&self) -> MutexGuard<'_, Account> {
-        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.account)
     }
 }
 

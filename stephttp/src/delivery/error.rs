@@ -3,6 +3,7 @@
 use http::StatusCode;
 
 use crate::client::{ApiError, report};
+use crate::middleware::MiddlewareFault;
 
 /// Why operations were not delivered.
 #[derive(Debug, thiserror::Error)]
@@ -23,8 +24,8 @@ pub(crate) enum DeliveryError {
     #[error("too much waited for Inngest: the run's operations were dropped")]
     Dropped,
     /// A middleware could not transform what was to be stored.
-    #[error("what was to be stored could not be transformed: {0}")]
-    Middleware(String),
+    #[error("what was to be stored could not be transformed")]
+    Middleware(#[source] MiddlewareFault),
     /// The run has more steps, or remembers more, than it can go on with.
     #[error("{0}")]
     OverLimit(String),

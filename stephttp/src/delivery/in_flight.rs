@@ -15,13 +15,13 @@ pub(super) struct InFlight {
 pub(super) struct Watching<'a>(&'a InFlight);
 
 impl InFlight {
-    pub(super) fn take_off(&self) {
+    pub(super) fn request_began(&self) {
         self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether that was the last one, and somebody waits for it.
-    pub(super) fn land(&self) -> bool {
-        // In one order with `watch` and `requests`: either this sees the watcher, or that sees the landing.
+    pub(super) fn request_over(&self) -> bool {
+        // In one order with `watch` and `requests`: either this sees the watcher, or that sees the end.
         self.requests.fetch_sub(1, Ordering::SeqCst) == 1 && self.watchers.load(Ordering::SeqCst) > 0
     }
 

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use crate::sync::lock;
 use crate::untrusted::Joined;
 use crate::wire::limits::STEP_OUTPUT_BYTES;
 
@@ -102,7 +103,7 @@ impl KeptResponses {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inner)
     }
 }
 
@@ -117,7 +118,7 @@ impl Inner {
 
 impl Content {
     fn with<T>(&self, change: impl FnOnce(&mut Option<Joined>) -> T) -> T {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        change(&mut lock(&self.0))
     }
 }
 

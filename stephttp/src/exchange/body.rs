@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 
+use crate::sync::lock;
 use crate::untrusted::Joined;
 use crate::wire::limits::REQUEST_BODY_BYTES;
 
@@ -34,11 +35,11 @@ struct Kept {
     bytes: Joined,
     /// Also when it is too long, and nothing of it is kept.
     length: usize,
-    state: State,
+    seen: Seen,
 }
 
 #[derive(Default)]
-enum State {
+enum Seen {
     /// There was none, or all of it has been seen.
     #[default]
     Complete,
@@ -80,7 +81,7 @@ impl RequestBody {
                                 .lose(format!("the rest of the request's body did not come: {error}"));
                         }
                     }
-                    if !matches!(self.lock().state, State::Reading) {
+                    if !matches!(self.lock().seen, Seen::Reading) {
                         return;
                     }
                 }
@@ -96,23 +97,23 @@ impl RequestBody {
     /// The whole body, if it has been read.
     pub(crate) fn seen(&self) -> Result<Bytes, BodyFault> {
         let mut kept = self.lock();
-        match &kept.state {
-            State::Reading | State::Unread(_) => Err(BodyFault::Incomplete),
-            State::TooLong(reason) => Err(BodyFault::TooLong(reason.clone())),
-            State::Lost(reason) => Err(BodyFault::Lost(reason.clone())),
-            State::Complete => Ok(kept.bytes.join()),
-            State::Omitted => Ok(Bytes::new()),
+        match &kept.seen {
+            Seen::Reading | Seen::Unread(_) => Err(BodyFault::Incomplete),
+            Seen::TooLong(reason) => Err(BodyFault::TooLong(reason.clone())),
+            Seen::Lost(reason) => Err(BodyFault::Lost(reason.clone())),
+            Seen::Complete => Ok(kept.bytes.join()),
+            Seen::Omitted => Ok(Bytes::new()),
         }
     }
 
     /// From now on it counts as empty, and nothing of it is held. What the handler has not read is let go of.
     pub(crate) fn omit(&self) {
         let mut kept = self.lock();
-        let held = std::mem::take(&mut *kept);
-        kept.state = State::Omitted;
+        let former = std::mem::take(&mut *kept);
+        kept.seen = Seen::Omitted;
         drop(kept);
         // A body may do what it likes when it is dropped: not under the lock.
-        drop(held);
+        drop(former);
     }
 
     /// Bytes that are kept.
@@ -123,18 +124,18 @@ impl RequestBody {
     /// Lets go of what the handler did not read, as it would have without the layer.
     pub(crate) fn release(&self) {
         let mut kept = self.lock();
-        if matches!(kept.state, State::Unread(_)) {
-            kept.state = State::Reading;
+        if matches!(kept.seen, Seen::Unread(_)) {
+            kept.seen = Seen::Reading;
         }
     }
 
     fn keep(&self, data: Option<&Bytes>, limit: usize) {
         let mut kept = self.lock();
-        if let (Some(data), State::Reading) = (data, &kept.state) {
+        if let (Some(data), Seen::Reading) = (data, &kept.seen) {
             kept.length += data.len();
             if kept.length > limit {
                 kept.bytes = Joined::default();
-                kept.state = too_long(limit);
+                kept.seen = too_long(limit);
             } else {
                 kept.bytes.push(data);
             }
@@ -143,24 +144,24 @@ impl RequestBody {
 
     fn lose(&self, reason: String) {
         let mut kept = self.lock();
-        if !matches!(kept.state, State::Omitted) {
+        if !matches!(kept.seen, Seen::Omitted) {
             kept.bytes = Joined::default();
-            kept.state = State::Lost(reason);
+            kept.seen = Seen::Lost(reason);
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.kept)
     }
 }
 
 impl Kept {
     /// What the handler left unread, to be read now.
     fn take_rest(&mut self) -> Option<Body> {
-        match std::mem::replace(&mut self.state, State::Reading) {
-            State::Unread(rest) => Some(rest),
+        match std::mem::replace(&mut self.seen, Seen::Reading) {
+            Seen::Unread(rest) => Some(rest),
             other => {
-                self.state = other;
+                self.seen = other;
                 None
             }
         }
@@ -168,20 +169,20 @@ impl Kept {
 
     /// All of it has been seen.
     fn end(&mut self) {
-        if matches!(self.state, State::Reading) {
-            self.state = State::Complete;
+        if matches!(self.seen, Seen::Reading) {
+            self.seen = Seen::Complete;
         }
     }
 }
 
-fn too_long(limit: usize) -> State {
+fn too_long(limit: usize) -> Seen {
     if limit < REQUEST_BODY_BYTES {
-        return State::Lost(format!(
+        return Seen::Lost(format!(
             "the request's body was read, over {limit} bytes of it, before the handler asked for its `Step`: put the \
              stephttp layer below the middleware that reads bodies"
         ));
     }
-    State::TooLong(format!(
+    Seen::TooLong(format!(
         "the request's body has more than {limit} bytes, the most that Inngest can keep with a run"
     ))
 }
@@ -200,7 +201,7 @@ pub(crate) fn keep(keeper: Arc<dyn Keeps>, body: Body) -> Body {
     if body.is_end_stream() {
         return body;
     }
-    keeper.body().lock().state = State::Reading;
+    keeper.body().lock().seen = Seen::Reading;
     Body::new(KeptBody { inner: Some(body), keeper })
 }
 
@@ -256,8 +257,8 @@ impl Drop for KeptBody {
         let Some(rest) = self.inner.take() else { return };
         let mut kept = self.keeper.body().lock();
         // A handler may take its `Step` after its body was dropped. If it takes none, the layer lets go of the rest.
-        if matches!(kept.state, State::Reading) {
-            kept.state = State::Unread(rest);
+        if matches!(kept.seen, Seen::Reading) {
+            kept.seen = Seen::Unread(rest);
         }
     }
 }

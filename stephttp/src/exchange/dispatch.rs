@@ -1,12 +1,13 @@
 //! Inngest's call back, as its headers describe it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
 use http::HeaderMap;
 
+use crate::sync::lock;
 use crate::untrusted::shown;
-use crate::wire::{RunId, StepHash, headers};
+use crate::wire::{InvalidRunId, RunId, StepHash, headers};
 
 /// Bytes of an id that Inngest makes: those seen have some dozens. The process keeps them for a while.
 const MOST_ID_BYTES: usize = 512;
@@ -35,13 +36,24 @@ pub(crate) struct Request {
     pub(crate) started: SystemTime,
 }
 
+/// Headers of a call back that make no sense. It is for Inngest's log.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InvalidDispatch {
+    #[error("{name}: `{text}`: {source}", name = headers::RUN_ID)]
+    RunId { text: String, source: InvalidRunId },
+    #[error("{name}: `{0}` is not 40 hex digits", name = headers::STEP_ID)]
+    StepId(String),
+    #[error("{0}: it has over {MOST_ID_BYTES} bytes")]
+    TooLong(&'static str),
+}
+
 impl Lease {
     fn new(request: Request) -> Self {
         Self(Arc::new(Mutex::new(request)))
     }
 
     fn lock(&self) -> MutexGuard<'_, Request> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     pub(crate) fn generation(&self) -> u32 {
@@ -59,22 +71,20 @@ impl Lease {
 }
 
 impl Dispatch {
-    /// Reads the headers, which nobody has signed. The error is for Inngest's log.
-    pub(crate) fn read(headers: &HeaderMap) -> Result<Self, String> {
+    /// Reads the headers, which nobody has signed.
+    pub(crate) fn read(headers: &HeaderMap) -> Result<Self, InvalidDispatch> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let run_id = text(headers::RUN_ID);
-        let run_id =
-            run_id.parse().map_err(|error| format!("{}: `{}`: {error}", headers::RUN_ID, shown(run_id)))?;
+        let run_id = run_id
+            .parse()
+            .map_err(|source| InvalidDispatch::RunId { text: shown(run_id).to_string(), source })?;
         let step = match text(headers::STEP_ID) {
             "" => None,
-            id => Some(
-                StepHash::from_hex(id)
-                    .ok_or_else(|| format!("{}: `{}` is not 40 hex digits", headers::STEP_ID, shown(id)))?,
-            ),
+            id => Some(StepHash::from_hex(id).ok_or_else(|| InvalidDispatch::StepId(shown(id).to_string()))?),
         };
         for name in [headers::JOB_ID, headers::REQUEST_ID] {
             if text(name).len() > MOST_ID_BYTES {
-                return Err(format!("{name}: it has over {MOST_ID_BYTES} bytes"));
+                return Err(InvalidDispatch::TooLong(name));
             }
         }
         let lease = Lease::new(Request {

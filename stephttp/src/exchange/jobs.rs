@@ -1,7 +1,7 @@
 //! The jobs that this process works on.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::body::Body;
 use axum::response::Response;
@@ -10,6 +10,7 @@ use http::response::Parts;
 use tokio::sync::watch;
 
 use super::dispatch::{Dispatch, Lease};
+use crate::sync::lock;
 use crate::wire::{RunId, StepHash};
 
 /// The jobs that this process works on, by run.
@@ -92,7 +93,7 @@ pub(crate) type Answer = (Parts, Bytes);
 pub(crate) struct Superseded;
 
 /// What a dispatch is to do.
-pub(crate) enum Turn {
+pub(crate) enum Role {
     /// To answer as it was answered before.
     Answered(Answer),
     /// The work: nobody does it.
@@ -103,24 +104,24 @@ pub(crate) enum Turn {
 
 impl Jobs {
     /// What a dispatch is to do.
-    pub(crate) fn turn(self: Arc<Self>, dispatch: &Dispatch) -> Turn {
+    pub(crate) fn role_of(self: Arc<Self>, dispatch: &Dispatch) -> Role {
         let job = (dispatch.run_id, dispatch.job_id.clone());
         let mut inner = self.lock();
         // Without an id, nothing says whether two dispatches are one job.
         if !job.1.is_empty() {
             if let Some(other) = inner.open.get(&job) {
                 other.lease.renew(&dispatch.lease());
-                return Turn::Wait(other.answer.clone());
+                return Role::Wait(other.answer.clone());
             }
             if let Some(answer) = inner.answer_to(&job, dispatch.generation()) {
-                return Turn::Answered(answer);
+                return Role::Answered(answer);
             }
         }
         let (told, answer) = watch::channel(None);
         let lease = dispatch.lease();
         inner.open.insert(job.clone(), UnderWay { lease: lease.clone(), answer });
         drop(inner);
-        Turn::Work(Open { jobs: self, job, lease, told })
+        Role::Work(Open { jobs: self, job, lease, told })
     }
 
     /// Whether no job is under way.
@@ -130,7 +131,7 @@ impl Jobs {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inner)
     }
 }
 

@@ -4,7 +4,7 @@
 //! - [`dispatch`]: Inngest's call back as its headers describe it, [`unverified`]: its body until it is proven, [`jobs`]: which
 //!   of them are one job;
 //! - [`routes`]: what is known of a route's function;
-//! - [`result`]: a response as a run's result; [`passed_headers`]: which of its headers the output route passes on.
+//! - [`try_again`]: when a client is to come again; [`result`]: a response as a run's result; [`passed_headers`]: which of its headers the output route passes on.
 
 mod body;
 mod dispatch;
@@ -15,14 +15,16 @@ pub(crate) mod passed_headers;
 mod recorded_method;
 pub(crate) mod result;
 mod routes;
+mod try_again;
 mod unverified;
 
 pub(crate) use body::{BodyFault, Keeps, RequestBody, keep};
 pub(crate) use dispatch::Dispatch;
 pub(crate) use head::{RequestHead, is_reentry, restore_content_type};
-pub(crate) use jobs::{Answer, Effect, Jobs, Superseded, Turn};
+pub(crate) use jobs::{Answer, Effect, Jobs, Role, Superseded};
 pub(crate) use parts::KeptParts;
 pub(crate) use recorded_method::{ALLOW, RecordedMethod};
 pub(crate) use result::is_hop_by_hop;
 pub(crate) use routes::Routes;
+pub(crate) use try_again::{TRY_AGAIN, try_again};
 pub(crate) use unverified::{Proof, Refusal, Unverified};

@@ -1,9 +1,11 @@
 //! The request's parts, for a response that the application makes when its run is handed over.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use http::request::Parts;
+
+use crate::sync::lock;
 
 /// Empty unless some function of the program needs them.
 #[derive(Default)]
@@ -20,7 +22,7 @@ impl KeptParts {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Box<Parts>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -1,14 +1,15 @@
 //! What is known of a re-entry's function before its handler says which it is.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use axum::extract::MatchedPath;
 use http::Method;
 
 use super::{RecordedMethod, RequestHead};
 use crate::function::{self, FnOpts, Registration};
+use crate::sync::lock;
 
 /// The retries of functions whose runs have been handed over, by route.
 ///
@@ -36,14 +37,14 @@ impl Routes {
     pub(crate) fn learn(&self, head: &RequestHead, opts: FnOpts) {
         if let Some(path) = head.matched_path() {
             let route = (head.recorded_method(), path.as_str().to_owned());
-            self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(route, opts.retries());
+            lock(&self.seen).insert(route, opts.retries());
         }
     }
 
     /// How many retries a request on this route has for sure: as seen, or the fewest that any function of this program
     /// has.
     pub(crate) fn sure_retries(&self, method: &Method, path: Option<&MatchedPath>) -> u8 {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = lock(&self.seen);
         let route = path.and_then(|path| Some((RecordedMethod::of(method)?, path.as_str().to_owned())));
         let seen = route.and_then(|route| seen.get(&route));
         seen.copied().unwrap_or_else(|| self.least.load(Ordering::Relaxed))
@@ -51,7 +52,7 @@ impl Routes {
 
     /// Notes that a route takes HEAD and no GET, by which Inngest calls back.
     pub(crate) fn learn_head_alone(&self, path: &MatchedPath) {
-        let mut head_alone = self.head_alone.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut head_alone = lock(&self.head_alone);
         head_alone.insert(path.as_str().to_owned());
     }
 
@@ -59,7 +60,7 @@ impl Routes {
     pub(crate) fn takes_head_alone(&self, head: &RequestHead) -> bool {
         *head.method() == Method::HEAD
             && head.matched_path().is_some_and(|path| {
-                let head_alone = self.head_alone.lock().unwrap_or_else(PoisonError::into_inner);
+                let head_alone = lock(&self.head_alone);
                 head_alone.contains(path.as_str())
             })
     }

@@ -17,7 +17,7 @@ const SETTLING: u8 = 4;
 
 /// What the handler does by itself, if it does as it did in an earlier request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Held {
+pub(crate) enum Awaited {
     /// It drops a step after so long.
     UntilDropped(Duration),
     /// It comes to a step; with how far it has come.
@@ -30,7 +30,7 @@ pub(super) struct Pace {
     /// The handler's poll came because a result was given to it.
     pub(super) gave: bool,
     /// The order of the steps' results waits for the handler.
-    held: Option<Held>,
+    awaited: Option<Awaited>,
     /// How often in a row the handler had woken itself when it could have been given a result.
     restless: u8,
     /// How often in a row it has been let alone, to come to where it comes by itself.
@@ -102,7 +102,7 @@ impl Journal {
         }
         self.pace.restless = 0;
         self.pace.gave = false;
-        self.pace.held = None;
+        self.pace.awaited = None;
         if let Some(next) = self.next_turn() {
             return next;
         }
@@ -113,7 +113,7 @@ impl Journal {
         if !opened.is_empty() {
             return Next::Wake(opened);
         }
-        let waits = self.outstanding.is_empty() || self.pace.held.is_some();
+        let waits = self.outstanding.is_empty() || self.pace.awaited.is_some();
         if waits || is_woken || polled > 0 || self.executing.elsewhere > 0 {
             return Next::Rest;
         }
@@ -124,7 +124,7 @@ impl Journal {
             return Next::Wake(self.order.waiting());
         }
         if self.misses_its_step() && self.target != Target::GivenUp {
-            self.pace.held = Some(Held::UntilReached(self.order.progress()));
+            self.pace.awaited = Some(Awaited::UntilReached(self.order.progress()));
             return Next::Rest;
         }
         self.done(Done::Suspended)
@@ -151,9 +151,9 @@ impl Journal {
                 return Some(self.done(|_| Done::Misused(fault)));
             }
             Turn::Undecided => return Some(Next::Done(Done::Undecided(self.propose_order()), Vec::new())),
-            Turn::Handler(after) => self.pace.held = Some(Held::UntilDropped(after)),
+            Turn::Handler(after) => self.pace.awaited = Some(Awaited::UntilDropped(after)),
             Turn::Unreached if self.order.withholds() || !self.outstanding.is_empty() => {
-                self.pace.held = Some(Held::UntilReached(self.order.progress()));
+                self.pace.awaited = Some(Awaited::UntilReached(self.order.progress()));
             }
             Turn::Unreached | Turn::Nobody => {}
         }
@@ -175,13 +175,13 @@ impl Journal {
     }
 
     /// What the handler must do by itself before it is given more results.
-    pub(crate) fn held(&self) -> Option<Held> {
-        self.pace.held
+    pub(crate) fn awaited(&self) -> Option<Awaited> {
+        self.pace.awaited
     }
 
     /// The time that passes now is not the handler's.
     pub(crate) fn let_go(&mut self) {
-        self.pace.held = None;
+        self.pace.awaited = None;
     }
 
     /// The handler does not come to where it came in an earlier request.

@@ -43,7 +43,7 @@ mod tests;
 pub(crate) use creation::{is_repeatable, takes_operations};
 pub(crate) use decision::Decision;
 pub(crate) use delayed::hidden_steps;
-pub(crate) use driving::{Done, Held, Next};
+pub(crate) use driving::{Awaited, Done, Next};
 pub(crate) use ending::{Ending, Facts, Outcome, Saved, Standing, Why, failure};
 pub(crate) use handover::{Handover, HandoverFacts, Unfinished, start};
 pub(crate) use hidden::{DISCOVER, END, FAILED, PLANS, START, order_step};

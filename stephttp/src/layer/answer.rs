@@ -9,15 +9,12 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, VARY};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
-use crate::exchange::{Effect, Superseded};
+use crate::exchange::{Effect, Superseded, TRY_AGAIN, try_again};
 use crate::function::RunOutput;
 use crate::journal::{Ending, Recorded, Why, failure};
 use crate::wire::{ApiResult, Op, OpCode, RunId, headers};
 
 const NO_RETRY: HeaderName = HeaderName::from_static(headers::NO_RETRY);
-
-/// What a client is told to wait before it tries again, when Inngest could not be reached.
-const TRY_AGAIN: Duration = Duration::from_secs(5);
 
 /// The longest that the server waits before it tries a step again.
 const LONGEST_RETRY_DELAY: Duration = Duration::from_secs(24 * 3_600);
@@ -72,7 +69,7 @@ pub(super) fn error(status: StatusCode, message: &str) -> Response {
 /// To a client: the run cannot go on at Inngest for now.
 pub(super) fn unavailable(message: &str) -> Response {
     let mut response = error(StatusCode::SERVICE_UNAVAILABLE, message);
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(TRY_AGAIN.as_secs()));
+    try_again(response.headers_mut(), TRY_AGAIN);
     response
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Sleep;
 
 use crate::checkpoint;
-use crate::journal::{Done, Held};
+use crate::journal::{Awaited, Done};
 use crate::run::{Driven, Run};
 
 /// Drives the handler, and saves its steps as they end.
@@ -20,18 +20,18 @@ pub(super) async fn drive<F: Future + ?Sized>(run: &Arc<Run>, mut handler: Pin<&
             if run.has_unsent() {
                 checkpoint::checkpoint_in_background(run);
             }
-            let held = run.held();
-            if held != patience.as_ref().map(|(held, _)| *held) {
-                patience = held.map(|held| (held, Box::pin(patience_with(run, held))));
+            let awaited = run.awaited();
+            if awaited != patience.as_ref().map(|(awaited, _)| *awaited) {
+                patience = awaited.map(|awaited| (awaited, Box::pin(patience_with(run, awaited))));
             }
-            if let Some((held, sleep)) = &mut patience
+            if let Some((awaited, sleep)) = &mut patience
                 && sleep.as_mut().poll(cx).is_ready()
             {
-                match held {
-                    Held::UntilDropped(_) => {
+                match awaited {
+                    Awaited::UntilDropped(_) => {
                         return Poll::Ready(Driven::Done(Done::Misused(HELD.to_owned())));
                     }
-                    Held::UntilReached(_) => {
+                    Awaited::UntilReached(_) => {
                         tracing::warn!(run_id = %run.id(), "{UNREACHED}");
                         run.pass_over();
                         cx.waker().wake_by_ref();
@@ -46,11 +46,11 @@ pub(super) async fn drive<F: Future + ?Sized>(run: &Arc<Run>, mut handler: Pin<&
 }
 
 /// How long a handler may take to do by itself what it did before.
-fn patience_with(run: &Run, held: Held) -> Sleep {
+fn patience_with(run: &Run, awaited: Awaited) -> Sleep {
     let patience = run.app().map_or(Duration::ZERO, |app| app.settings().replay_patience);
-    tokio::time::sleep(match held {
-        Held::UntilDropped(after) => after.saturating_mul(2) + patience,
-        Held::UntilReached(_) => patience,
+    tokio::time::sleep(match awaited {
+        Awaited::UntilDropped(after) => after.saturating_mul(2) + patience,
+        Awaited::UntilReached(_) => patience,
     })
 }
 

@@ -252,12 +252,12 @@ fn answered(run: &Arc<Run>, response: Response) -> Response {
     run.body.release();
     run.track_at_end(response.status());
     if !run.is_tracked() {
-        run.land();
+        run.request_over();
         return response;
     }
     run.finish();
     if !run.is_recorded() {
-        run.land();
+        run.request_over();
         return response;
     }
     let (parts, body) = response.into_parts();
@@ -289,13 +289,13 @@ fn broken(run: &Run, fault: &str) -> String {
 fn report(run: &Arc<Run>, status: u16) {
     run.track_at_end(StatusCode::from_u16(status).unwrap_or_default());
     if !run.is_tracked() {
-        return run.land();
+        return run.request_over();
     }
     run.finish();
     if run.is_recorded() {
         report_status(run, status);
     } else {
-        run.land();
+        run.request_over();
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) async fn from_first(run: Arc<Run>, outstanding: Vec<Outstanding>) -> 
             None,
         )
         .await;
-        run.land();
+        run.request_over();
         response.unwrap_or_else(|refusal| refusal)
     });
     match task {

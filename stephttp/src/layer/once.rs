@@ -10,7 +10,7 @@ use tracing::Instrument;
 
 use super::{answer, standing};
 use crate::app::App;
-use crate::exchange::{Answer, Dispatch, Effect, Jobs, Turn};
+use crate::exchange::{Answer, Dispatch, Effect, Jobs, Role};
 use crate::journal::Ending;
 use crate::wire::StepHash;
 
@@ -26,12 +26,12 @@ pub(super) async fn once(
 ) -> Response {
     let run_id = dispatch.run_id;
     loop {
-        match jobs.clone().turn(dispatch) {
-            Turn::Answered(answer) => {
+        match jobs.clone().role_of(dispatch) {
+            Role::Answered(answer) => {
                 tracing::debug!(%run_id, "a job that was answered is dispatched once more");
                 return repeat(app, dispatch, answer).await;
             }
-            Turn::Work(open) => {
+            Role::Work(open) => {
                 let work = Box::pin(work);
                 let task = tokio::spawn(async move { open.answer(work.await).await }.in_current_span());
                 return task.await.unwrap_or_else(|error| {
@@ -42,7 +42,7 @@ pub(super) async fn once(
                     )
                 });
             }
-            Turn::Wait(mut other) => {
+            Role::Wait(mut other) => {
                 tracing::debug!(%run_id, "a job was dispatched again while it is under way");
                 // Without an answer, the other one was given up: this one takes its place.
                 let answer = other.wait_for(Option::is_some).await.ok().and_then(|answer| answer.clone());

@@ -70,6 +70,7 @@ async fn admit(app: &App, request: Request<Body>) -> Result<Admitted, Response> 
         refuse(dispatch.as_ref().ok(), sure_retries, status, message)
     })?;
     let dispatch = dispatch.map_err(|fault| {
+        let fault = fault.to_string();
         complain(app, Complaint::Unsigned, &parts, &fault);
         answer::retry(StatusCode::BAD_REQUEST, &fault)
     })?;
@@ -247,6 +248,6 @@ impl Drop for Over {
             let run = self.0.clone();
             self.0.clone().in_background(async move { run.end_execution(Outcome::Canceled, None).await });
         }
-        self.0.land();
+        self.0.request_over();
     }
 }

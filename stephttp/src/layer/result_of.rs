@@ -56,7 +56,7 @@ pub(super) async fn result_of(run: &Run, response: Response) -> Result<ApiResult
     } else {
         body
     };
-    let body = match run.stored_response_body(parts.status.as_u16(), body).await {
+    let body = match run.transform_response_body(parts.status.as_u16(), body).await {
         Ok(body) => body,
         Err(fault) => {
             tracing::error!(run_id = %run.id(), "the response's body could not be transformed: {fault}");

@@ -7,12 +7,15 @@ use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::value::RawValue;
 
-use super::contained::contained;
-use super::erased::{Erased, Hook, Json};
+use super::contained::{MiddlewareFault, contained, told};
+use super::erased::{Erased, JsonChange};
 use super::{CheckpointContext, Execution, Middleware, Outcome, StepContext, StoredResponse};
 use crate::client::ApiError;
 use crate::error::{Failure, StepError};
 use crate::wire::RunId;
+
+/// Where a middleware goes wrong around a call to Inngest's checkpoint API.
+const AROUND_CHECKPOINT: &str = "around a checkpoint";
 
 /// Clones are cheap.
 #[derive(Clone, Default)]
@@ -44,13 +47,14 @@ impl Chain {
 
     pub(crate) async fn after_execution(&self, execution: &Execution, outcome: &Outcome) {
         for middleware in self.outwards() {
-            told("after an execution", execution, middleware.after_execution(execution, outcome)).await;
+            told("after an execution", execution.run_id(), middleware.after_execution(execution, outcome))
+                .await;
         }
     }
 
     pub(crate) async fn on_panic(&self, execution: &Execution, panic: &str) {
         for middleware in self.outwards() {
-            told("after a panic", execution, middleware.on_panic(execution, panic)).await;
+            told("after a panic", execution.run_id(), middleware.on_panic(execution, panic)).await;
         }
     }
 
@@ -62,72 +66,72 @@ impl Chain {
 
     pub(crate) async fn after_step(&self, step: &StepContext, outcome: Result<(), &StepError>) {
         for middleware in self.outwards() {
-            told("after a step", step.execution(), middleware.after_step(step, outcome)).await;
+            told("after a step", step.execution().run_id(), middleware.after_step(step, outcome)).await;
         }
     }
 
     /// What is stored of a step's output.
-    pub(crate) async fn step_output(
+    pub(crate) async fn transform_step_output(
         &self,
         step: &StepContext,
         output: Box<RawValue>,
     ) -> Result<Box<RawValue>, Failure> {
-        self.json_outwards(Json::Output, step, output).await
+        self.transform_json(JsonChange::TransformOutput, step, output).await
     }
 
     /// What an event is sent with.
-    pub(crate) async fn event_data(
+    pub(crate) async fn transform_event_data(
         &self,
         step: &StepContext,
         data: Box<RawValue>,
     ) -> Result<Box<RawValue>, Failure> {
-        self.json_outwards(Json::EventData, step, data).await
+        self.transform_json(JsonChange::TransformEventData, step, data).await
     }
 
     /// What was stored of a step's output, or has come for it.
-    pub(crate) async fn stored_output(
+    pub(crate) async fn restore_step_output(
         &self,
         step: &StepContext,
         output: Box<RawValue>,
     ) -> Result<Box<RawValue>, Failure> {
-        self.json_inwards(Json::StoredOutput, step, output).await
+        self.restore_json(JsonChange::RestoreOutput, step, output).await
     }
 
     /// What an event came with.
-    pub(crate) async fn received_event_data(
+    pub(crate) async fn restore_event_data(
         &self,
         step: &StepContext,
         data: Box<RawValue>,
     ) -> Result<Box<RawValue>, Failure> {
-        self.json_inwards(Json::ReceivedEventData, step, data).await
+        self.restore_json(JsonChange::RestoreEventData, step, data).await
     }
 
-    async fn json_outwards(
+    async fn transform_json(
         &self,
-        what: Json,
+        change: JsonChange,
         step: &StepContext,
         mut json: Box<RawValue>,
     ) -> Result<Box<RawValue>, Failure> {
         for middleware in self.outwards() {
-            json = middleware.transform_json(what, step, json).await?;
+            json = middleware.change_json(change, step, json).await?;
         }
         Ok(json)
     }
 
-    async fn json_inwards(
+    async fn restore_json(
         &self,
-        what: Json,
+        change: JsonChange,
         step: &StepContext,
         mut json: Box<RawValue>,
     ) -> Result<Box<RawValue>, Failure> {
         for middleware in self.inwards() {
-            json = middleware.transform_json(what, step, json).await?;
+            json = middleware.change_json(change, step, json).await?;
         }
         Ok(json)
     }
 
     /// What is stored of a request's body.
-    pub(crate) async fn request_body(
+    pub(crate) async fn transform_request_body(
         &self,
         execution: &Execution,
         mut body: Bytes,
@@ -139,7 +143,7 @@ impl Chain {
     }
 
     /// What a request's body was before it was stored.
-    pub(crate) async fn stored_request_body(
+    pub(crate) async fn restore_request_body(
         &self,
         execution: &Execution,
         mut body: Bytes,
@@ -151,7 +155,7 @@ impl Chain {
     }
 
     /// What is stored of a response's body.
-    pub(crate) async fn response_body(
+    pub(crate) async fn transform_response_body(
         &self,
         execution: &Execution,
         response: &StoredResponse,
@@ -168,8 +172,12 @@ impl Chain {
         self.inwards().any(Erased::restores_responses)
     }
 
-    /// What a response's body was before it was stored. The error is for the log.
-    pub(crate) async fn stored_response_body(&self, run_id: RunId, body: Bytes) -> Result<Bytes, String> {
+    /// What a response's body was before it was stored.
+    pub(crate) async fn restore_response_body(
+        &self,
+        run_id: RunId,
+        body: Bytes,
+    ) -> Result<Bytes, MiddlewareFault> {
         contained(async {
             let mut body = body;
             for middleware in self.inwards().filter(|middleware| middleware.restores_responses()) {
@@ -188,8 +196,23 @@ impl Chain {
         self.inwards().find_map(|middleware| middleware.step_span(step))
     }
 
-    pub(crate) fn checkpoint_span(&self, checkpoint: &CheckpointContext) -> Option<tracing::Span> {
-        self.inwards().find_map(|middleware| middleware.checkpoint_span(checkpoint))
+    pub(crate) async fn checkpoint_span(&self, checkpoint: &CheckpointContext) -> Option<tracing::Span> {
+        let span = async { self.inwards().find_map(|middleware| middleware.checkpoint_span(checkpoint)) };
+        told(AROUND_CHECKPOINT, checkpoint.execution().run_id(), span).await.flatten()
+    }
+
+    pub(crate) async fn checkpoint_headers(
+        &self,
+        checkpoint: &CheckpointContext,
+        span: &tracing::Span,
+    ) -> HeaderMap {
+        let execution = checkpoint.execution();
+        let headers = async {
+            let mut headers = HeaderMap::new();
+            span.in_scope(|| self.api_headers(execution, &mut headers));
+            headers
+        };
+        told(AROUND_CHECKPOINT, execution.run_id(), headers).await.unwrap_or_default()
     }
 
     pub(crate) async fn after_checkpoint(
@@ -198,7 +221,8 @@ impl Chain {
         outcome: Result<(), &ApiError>,
     ) {
         for middleware in self.outwards() {
-            middleware.after_checkpoint(checkpoint, outcome).await;
+            let run_id = checkpoint.execution().run_id();
+            told(AROUND_CHECKPOINT, run_id, middleware.after_checkpoint(checkpoint, outcome)).await;
         }
     }
 
@@ -207,17 +231,6 @@ impl Chain {
         for middleware in self.outwards() {
             middleware.api_headers(execution, headers);
         }
-    }
-}
-
-/// A middleware is told what has happened. That it panics changes nothing of that, and others are told all the same.
-async fn told(when: &str, execution: &Execution, hook: Hook<'_>) {
-    let hook = async {
-        hook.await;
-        Ok(())
-    };
-    if let Err(fault) = contained(hook).await {
-        tracing::error!(run_id = %execution.run_id(), "{when}: {fault}");
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use http::Extensions;
 
 use super::Execution;
+use crate::sync::lock;
 
 /// A call to Inngest's checkpoint API, with all its attempts, as a [`Middleware`](super::Middleware) sees it.
 pub struct CheckpointContext {
@@ -77,13 +78,13 @@ impl CheckpointContext {
     /// Keeps a value of the middleware's own between the methods that are called for the call. It replaces one of the same
     /// type.
     pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) {
-        self.extensions.lock().unwrap_or_else(PoisonError::into_inner).insert(value);
+        lock(&self.extensions).insert(value);
     }
 
     /// The value of this type that was [kept](Self::insert).
     #[must_use]
     pub fn get<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        self.extensions.lock().unwrap_or_else(PoisonError::into_inner).get().cloned()
+        lock(&self.extensions).get().cloned()
     }
 }
 

@@ -21,9 +21,9 @@ pub(super) trait Erased: Send + Sync {
     fn on_panic<'a>(&'a self, execution: &'a Execution, panic: &'a str) -> Hook<'a>;
     fn before_step<'a>(&'a self, step: &'a StepContext) -> Hook<'a>;
     fn after_step<'a>(&'a self, step: &'a StepContext, outcome: Result<(), &'a StepError>) -> Hook<'a>;
-    fn transform_json<'a>(
+    fn change_json<'a>(
         &'a self,
-        what: Json,
+        change: JsonChange,
         step: &'a StepContext,
         json: Box<RawValue>,
     ) -> Transform<'a, Box<RawValue>>;
@@ -48,13 +48,13 @@ pub(super) trait Erased: Send + Sync {
     fn api_headers(&self, execution: &Execution, headers: &mut HeaderMap);
 }
 
-/// Which transformation of a step's JSON.
+/// What is done to the JSON of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Json {
-    Output,
-    StoredOutput,
-    EventData,
-    ReceivedEventData,
+pub(super) enum JsonChange {
+    TransformOutput,
+    RestoreOutput,
+    TransformEventData,
+    RestoreEventData,
 }
 
 impl<M: Middleware> Erased for M {
@@ -78,17 +78,17 @@ impl<M: Middleware> Erased for M {
         Box::pin(Middleware::after_step(self, step, outcome))
     }
 
-    fn transform_json<'a>(
+    fn change_json<'a>(
         &'a self,
-        what: Json,
+        change: JsonChange,
         step: &'a StepContext,
         json: Box<RawValue>,
     ) -> Transform<'a, Box<RawValue>> {
-        match what {
-            Json::Output => Box::pin(self.transform_step_output(step, json)),
-            Json::StoredOutput => Box::pin(self.restore_step_output(step, json)),
-            Json::EventData => Box::pin(self.transform_event_data(step, json)),
-            Json::ReceivedEventData => Box::pin(self.restore_event_data(step, json)),
+        match change {
+            JsonChange::TransformOutput => Box::pin(self.transform_step_output(step, json)),
+            JsonChange::RestoreOutput => Box::pin(self.restore_step_output(step, json)),
+            JsonChange::TransformEventData => Box::pin(self.transform_event_data(step, json)),
+            JsonChange::RestoreEventData => Box::pin(self.restore_event_data(step, json)),
         }
     }
 

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock};
 
 use http::{Extensions, HeaderMap};
 
+use crate::sync::lock;
 use crate::wire::RunId;
 
 /// One request's share of a run, as a [`Middleware`](super::Middleware) sees it.
@@ -111,10 +112,6 @@ impl Execution {
     pub(crate) fn set_remembered(&self, remembered: BTreeMap<String, String>) {
         *lock(&self.remembered) = remembered;
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Without headers, which may hold secrets, and without what middlewares keep.

@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 
 pub(crate) use chain::Chain;
 pub use checkpoint_context::{CheckpointCall, CheckpointContext};
-pub(crate) use contained::contained;
+pub(crate) use contained::{MiddlewareFault, contained, told};
 #[cfg(feature = "encryption")]
 pub use encryption::{Encryption, EncryptionError, EncryptionErrorKind, EncryptionKeyError};
 pub use execution::Execution;

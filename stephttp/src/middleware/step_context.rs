@@ -1,12 +1,13 @@
 //! What a middleware knows of a step.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use http::Extensions;
 
 use super::Execution;
 use crate::function::StepKind;
+use crate::sync::lock;
 use crate::wire::StepHash;
 
 /// A step, as a [`Middleware`](super::Middleware) sees it.
@@ -63,13 +64,13 @@ impl StepContext {
     /// Keeps a value of the middleware's own between the methods that are called for one attempt of the step. It replaces
     /// one of the same type.
     pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) {
-        self.extensions.lock().unwrap_or_else(PoisonError::into_inner).insert(value);
+        lock(&self.extensions).insert(value);
     }
 
     /// The value of this type that was [kept](Self::insert).
     #[must_use]
     pub fn get<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        self.extensions.lock().unwrap_or_else(PoisonError::into_inner).get().cloned()
+        lock(&self.extensions).get().cloned()
     }
 }
 

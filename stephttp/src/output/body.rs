@@ -11,7 +11,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::time::{Sleep, sleep};
 
-use crate::app::{App, FRAME, Full, Room, SMALL, Taken};
+use crate::app::{App, FRAME, Full, OutputRoom, SMALL, Taken};
 use crate::client::{ApiError, OutputBody};
 use crate::untrusted::Complaint;
 use crate::wire::RunId;
@@ -37,7 +37,7 @@ pub(super) enum Content {
 
 /// Why a body could not be read.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum Problem {
     /// It broke off, or does not come.
     Broken(ApiError),
     /// It is longer than any output.
@@ -46,7 +46,7 @@ pub(super) enum Fault {
     NoRoom,
 }
 
-impl From<Full> for Fault {
+impl From<Full> for Problem {
     fn from(Full: Full) -> Self {
         Self::NoRoom
     }
@@ -55,14 +55,18 @@ impl From<Full> for Fault {
 impl Content {
     /// Reads a body whole. Room for one of known length is taken at once; for another in steps, without waiting for more while
     /// something is held.
-    pub(super) async fn whole(room: &Room, run_id: RunId, mut body: OutputBody) -> Result<Self, Fault> {
+    pub(super) async fn whole(
+        room: &OutputRoom,
+        run_id: RunId,
+        mut body: OutputBody,
+    ) -> Result<Self, Problem> {
         check(&body)?;
         let (mut read, mut taken) = (Vec::new(), Taken::default());
         let mut space = SMALL;
         while let Some(data) = next(&mut body).await? {
             let length = read.len() + data.len();
             if length > MOST {
-                return Err(Fault::TooLong);
+                return Err(Problem::TooLong);
             }
             if length > space {
                 let more = body.size_hint().exact().map_or(STEP, saturating);
@@ -85,7 +89,7 @@ impl Content {
 
     /// Takes a body's beginning: nothing was promised to the client before, so that another attempt can be made. A small one is
     /// read whole.
-    pub(super) async fn begun(mut body: OutputBody) -> Result<Self, Fault> {
+    pub(super) async fn begun(mut body: OutputBody) -> Result<Self, Problem> {
         check(&body)?;
         let is_small = body.size_hint().exact().is_none_or(|length| length <= SMALL as u64);
         let most = if is_small { SMALL } else { 0 };
@@ -105,7 +109,7 @@ impl Content {
     /// What a run's client is given.
     pub(super) fn into_body(self, app: &Arc<App>, run_id: RunId) -> Body {
         match self {
-            Self::Whole(bytes, taken) => app.room().body(run_id, bytes, taken),
+            Self::Whole(bytes, taken) => app.output_room().body(run_id, bytes, taken),
             Self::Passing(passing) => Body::new(Passing { of: Some((app.clone(), run_id)), ..*passing }),
             Self::Unread(length) => Body::new(Unread(length)),
         }
@@ -113,8 +117,8 @@ impl Content {
 }
 
 /// Whether a body says itself that it is too long.
-fn check(body: &OutputBody) -> Result<(), Fault> {
-    if body.size_hint().lower() > MOST as u64 { Err(Fault::TooLong) } else { Ok(()) }
+fn check(body: &OutputBody) -> Result<(), Problem> {
+    if body.size_hint().lower() > MOST as u64 { Err(Problem::TooLong) } else { Ok(()) }
 }
 
 fn saturating(length: u64) -> usize {
@@ -122,9 +126,9 @@ fn saturating(length: u64) -> usize {
 }
 
 /// What comes next of a body; `None` at its end.
-async fn next(body: &mut OutputBody) -> Result<Option<Bytes>, Fault> {
+async fn next(body: &mut OutputBody) -> Result<Option<Bytes>, Problem> {
     while let Some(frame) = body.frame().await {
-        match frame.map_err(Fault::Broken)?.into_data() {
+        match frame.map_err(Problem::Broken)?.into_data() {
             Ok(data) if !data.is_empty() => return Ok(Some(data)),
             // Nothing, or trailers, which results do not have.
             _ => {}

@@ -18,12 +18,12 @@ pub(super) struct Flight(Arc<App>);
 impl Flight {
     /// A request begins. Where a layer is around the route, it has counted it already, and would only until there is a response.
     pub(super) fn begin(app: &Arc<App>, request: &Extensions) -> Self {
-        app.deliveries().take_off();
+        app.deliveries().request_began();
         if let Some(CurrentRun(run)) = request.get()
             && run.app().is_some_and(|its| Arc::ptr_eq(its, app))
             && run.dispatch().is_none()
         {
-            run.land();
+            run.request_over();
         }
         Self(app.clone())
     }
@@ -36,7 +36,7 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        self.0.deliveries().land();
+        self.0.deliveries().request_over();
     }
 }
 

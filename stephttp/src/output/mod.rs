@@ -21,14 +21,15 @@ use http::request::Parts;
 use http::{Method, Version};
 
 use crate::app::{App, Full, SIGNATURE, TOKEN, query};
-use crate::untrusted::{Complaint, shown};
+use crate::middleware::MiddlewareFault;
+use crate::untrusted::Complaint;
 use crate::wire::RunId;
 use crate::wire::headers::OWN_ANSWER;
 use crate::wire::limits::TOKEN_BYTES;
 use body::Content;
 use flight::Flight;
 use read::{Failure, Output, Wanted};
-use wait::Waited;
+use wait::Found;
 
 /// The query's parameter that says how often a client has been sent round.
 const REDIRECTS: &str = "redirects";
@@ -51,7 +52,7 @@ struct Asked {
     /// The app's own, by which it knows its URLs.
     signature: Option<String>,
     /// The last segment of the path.
-    place: String,
+    last_segment: String,
     /// How often the client has been sent round.
     redirects: u8,
     wanted: Wanted,
@@ -73,11 +74,11 @@ async fn output(app: &Arc<App>, mut parts: Parts) -> Response {
 
 async fn answer(app: &Arc<App>, asked: &Asked) -> Response {
     match wait::wait(app, asked).await {
-        Waited::Ended(output) => match restore(app, asked.run_id, output).await {
+        Found::Ended(output) => match restore(app, asked.run_id, output).await {
             Ok(output) => respond::ended(app, asked.run_id, output),
             Err(Unrestored::Fault(fault)) => {
                 if let Some(left_out) = app.admits_line(Complaint::Output) {
-                    let (run_id, fault) = (asked.run_id, shown(&fault));
+                    let run_id = asked.run_id;
                     tracing::error!(%run_id, left_out, "what is stored of a response cannot be restored: {fault}");
                 }
                 respond::failed(Failure::Unrestorable)
@@ -87,13 +88,13 @@ async fn answer(app: &Arc<App>, asked: &Asked) -> Response {
                 respond::unavailable(None)
             }
         },
-        Waited::Failed(failure) => respond::failed(failure),
-        Waited::Unavailable(after) => respond::unavailable(after),
-        Waited::Running => {
+        Found::Failed(failure) => respond::failed(failure),
+        Found::Unavailable(after) => respond::unavailable(after),
+        Found::Running => {
             // Relative to the URL that the client knows, whatever that has before this. A query alone would be enough, but for
             // clients that follow an older rule (RFC 2396), Java's among them.
             let query = query(&asked.token, asked.signature.as_deref());
-            let here = format!("./{}?{query}", asked.place);
+            let here = format!("./{}?{query}", asked.last_segment);
             if asked.redirects < app.settings().output.max_redirects {
                 // Each has a URL of its own: clients take a redirect to the very same for a circle.
                 respond::come_back(&format!("{here}&{REDIRECTS}={}", asked.redirects + 1))
@@ -106,8 +107,7 @@ async fn answer(app: &Arc<App>, asked: &Asked) -> Response {
 
 /// Why a response is not what it was before middlewares had it stored.
 enum Unrestored {
-    /// For the log.
-    Fault(String),
+    Fault(MiddlewareFault),
     NoRoom,
 }
 
@@ -119,8 +119,8 @@ async fn restore(app: &App, run_id: RunId, mut output: Output) -> Result<Output,
         && !body.is_empty()
     {
         let stored = std::mem::take(body);
-        *body = app.middleware().stored_response_body(run_id, stored).await.map_err(Unrestored::Fault)?;
-        app.room().adjust(run_id, taken, body.len()).map_err(|Full| Unrestored::NoRoom)?;
+        *body = app.middleware().restore_response_body(run_id, stored).await.map_err(Unrestored::Fault)?;
+        app.output_room().adjust(run_id, taken, body.len()).map_err(|Full| Unrestored::NoRoom)?;
     }
     Ok(output)
 }
@@ -139,7 +139,7 @@ async fn ask(parts: &mut Parts) -> Result<Asked, String> {
     let path = RawPathParams::from_request_parts(parts, &()).await.map_err(|error| error.body_text())?;
     let run_id = path.iter().find(|(name, _)| *name == "run_id").map(|(_, value)| value).unwrap_or_default();
     let run_id = run_id.parse().map_err(|error| format!("the path names no run: {error}"))?;
-    let place = parts.uri.path().rsplit('/').next().unwrap_or_default().to_owned();
+    let last_segment = parts.uri.path().rsplit('/').next().unwrap_or_default().to_owned();
     let query = parts.uri.query().unwrap_or_default();
     let value = |wanted: &str| {
         let mut pairs = url::form_urlencoded::parse(query.as_bytes());
@@ -160,7 +160,7 @@ async fn ask(parts: &mut Parts) -> Result<Asked, String> {
         Version::HTTP_09 | Version::HTTP_10 => Wanted::WithLength,
         _ => Wanted::Anything,
     };
-    Ok(Asked { run_id, token, signature, place, redirects, wanted })
+    Ok(Asked { run_id, token, signature, last_segment, redirects, wanted })
 }
 
 impl Asked {

@@ -7,7 +7,7 @@ use http::{HeaderMap, Response, StatusCode};
 use http_body::Body as _;
 use serde::Deserialize;
 
-use super::body::{Content, Fault};
+use super::body::{Content, Problem};
 use crate::app::App;
 use crate::client::{OutputBody, is_worth_retrying, parse_retry_after};
 use crate::untrusted::{Complaint, shown};
@@ -150,8 +150,10 @@ pub(super) async fn read(app: &App, run_id: RunId, answer: Response<OutputBody>,
             let content = match wanted {
                 // What it is restored to is not known without it.
                 Wanted::Nothing => Ok(Content::Unread(length.filter(|_| !is_changed))),
-                Wanted::WithLength if length.is_none() => Content::whole(app.room(), run_id, body).await,
-                _ if is_changed => Content::whole(app.room(), run_id, body).await,
+                Wanted::WithLength if length.is_none() => {
+                    Content::whole(app.output_room(), run_id, body).await
+                }
+                _ if is_changed => Content::whole(app.output_room(), run_id, body).await,
                 _ => Content::begun(body).await,
             };
             match content {
@@ -159,7 +161,7 @@ pub(super) async fn read(app: &App, run_id: RunId, answer: Response<OutputBody>,
                 Err(fault) => unread(app, run_id, fault),
             }
         }
-        Head::Statement => match Content::whole(app.room(), run_id, body).await {
+        Head::Statement => match Content::whole(app.output_room(), run_id, body).await {
             Ok(Content::Whole(bytes, _)) if bytes.is_empty() => Answer::Empty,
             Ok(content) => {
                 let output = Output { status, headers, content, is_response: false };
@@ -171,11 +173,11 @@ pub(super) async fn read(app: &App, run_id: RunId, answer: Response<OutputBody>,
 }
 
 /// The body of an answer could not be read.
-fn unread(app: &App, run_id: RunId, fault: Fault) -> Answer {
+fn unread(app: &App, run_id: RunId, fault: Problem) -> Answer {
     match fault {
-        Fault::Broken(error) => Answer::Unavailable(Unavailable { why: error.report(), after: None }),
-        Fault::NoRoom => Answer::Busy,
-        Fault::TooLong => {
+        Problem::Broken(error) => Answer::Unavailable(Unavailable { why: error.report(), after: None }),
+        Problem::NoRoom => Answer::Busy,
+        Problem::TooLong => {
             if let Some(left_out) = app.admits_line(Complaint::Output) {
                 tracing::error!(%run_id, left_out, "a run's output cannot be read: it is longer than any output");
             }

@@ -5,17 +5,15 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, REFERRER_POLICY, RETRY_AFTER};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, REFERRER_POLICY};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::read::{Failure, Output};
 use crate::app::App;
-use crate::exchange::passed_headers;
+use crate::exchange::{TRY_AGAIN, passed_headers, try_again};
 use crate::wire::RunId;
 use crate::wire::headers::OWN_ANSWER;
 
-/// What a client is told to wait before it asks again, if Inngest says nothing of it.
-const TRY_AGAIN: Duration = Duration::from_secs(5);
 /// What a client that polls is told to wait: asking is waiting.
 const POLL_AGAIN: Duration = Duration::from_secs(1);
 
@@ -48,7 +46,7 @@ pub(super) fn running(run_id: RunId, here: &str) -> Response {
     let body = serde_json::json!({ "run_id": run_id.to_string(), "status": "running" });
     let mut response = json(StatusCode::ACCEPTED, &body);
     locate(response.headers_mut(), here);
-    retry_after(response.headers_mut(), POLL_AGAIN);
+    try_again(response.headers_mut(), POLL_AGAIN);
     response
 }
 
@@ -82,7 +80,7 @@ pub(super) fn failed(failure: Failure) -> Response {
 pub(super) fn unavailable(after: Option<Duration>) -> Response {
     let message = "the run's output cannot be asked for now; try again later";
     let mut response = error(StatusCode::SERVICE_UNAVAILABLE, message);
-    retry_after(response.headers_mut(), after.unwrap_or(TRY_AGAIN));
+    try_again(response.headers_mut(), after.unwrap_or(TRY_AGAIN));
     response
 }
 
@@ -121,11 +119,6 @@ fn locate(headers: &mut HeaderMap, here: &str) {
     if let Ok(location) = HeaderValue::try_from(here) {
         headers.insert(LOCATION, location);
     }
-}
-
-fn retry_after(headers: &mut HeaderMap, after: Duration) {
-    let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-    headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
 }
 
 /// The request's URL holds the token: it is to stay in no cache, and not to be told to other pages.

@@ -35,7 +35,7 @@ const LONG: Duration = Duration::from_secs(5);
 const READING: Duration = Duration::from_secs(4);
 
 /// What waiting has come to.
-pub(super) enum Waited {
+pub(super) enum Found {
     Ended(Output),
     /// Not yet.
     Running,
@@ -45,7 +45,7 @@ pub(super) enum Waited {
 }
 
 /// Waits until the run has ended, as long as one request may, and the process does not drain.
-pub(super) async fn wait(app: &App, asked: &Asked) -> Waited {
+pub(super) async fn wait(app: &App, asked: &Asked) -> Found {
     let most = app.settings().output.max_wait;
     if app.is_draining() {
         return Waiting::new(most.min(DRAINING_WAIT)).wait(app, asked).await;
@@ -53,7 +53,7 @@ pub(super) async fn wait(app: &App, asked: &Asked) -> Waited {
     tokio::select! {
         biased;
         waited = Waiting::new(most).wait(app, asked) => waited,
-        () = app.drained() => Waited::Running,
+        () = app.drained() => Found::Running,
     }
 }
 
@@ -83,7 +83,7 @@ impl Waiting {
         Self { deadline: later(Instant::now(), most), delays: delays(), failing: None, empty: 0 }
     }
 
-    async fn wait(mut self, app: &App, asked: &Asked) -> Waited {
+    async fn wait(mut self, app: &App, asked: &Asked) -> Found {
         let Asked { run_id, token, wanted, .. } = asked;
         let run_id = *run_id;
         let complain = || app.admits_line(Complaint::Output);
@@ -96,8 +96,8 @@ impl Waiting {
             }
             let answer = match answer {
                 Ok(answer) => answer,
-                Err(_) if self.failing.is_some() => return Waited::Unavailable(None),
-                Err(_) => return Waited::Running,
+                Err(_) if self.failing.is_some() => return Found::Unavailable(None),
+                Err(_) => return Found::Running,
             };
             let answer = match answer {
                 Ok(answer) => {
@@ -108,7 +108,7 @@ impl Waiting {
                             if let Some(left_out) = complain() {
                                 tracing::warn!(%run_id, left_out, "a client does not get its run's output for now: it comes too slowly from Inngest");
                             }
-                            return Waited::Unavailable(None);
+                            return Found::Unavailable(None);
                         }
                     }
                 }
@@ -123,21 +123,21 @@ impl Waiting {
                 }
             };
             let again = match answer {
-                Answer::Ended(output) => return Waited::Ended(output),
-                Answer::Failed(failure) => return Waited::Failed(failure),
+                Answer::Ended(output) => return Found::Ended(output),
+                Answer::Failed(failure) => return Found::Failed(failure),
                 Answer::Empty => match self.after_empty() {
                     Some(again) => again,
                     None => {
                         if let Some(left_out) = complain() {
                             tracing::info!(%run_id, left_out, "the run has no output: it was cancelled, or Inngest has lost it");
                         }
-                        return Waited::Failed(Failure::NoOutput);
+                        return Found::Failed(Failure::NoOutput);
                     }
                 },
                 Answer::Running => self.after_running(began),
                 Answer::Busy => {
                     say_full(app, run_id);
-                    return Waited::Unavailable(None);
+                    return Found::Unavailable(None);
                 }
                 Answer::Unavailable(Unavailable { why, after }) => match self.after_failure(after) {
                     Some(again) => {
@@ -148,13 +148,13 @@ impl Waiting {
                         if let Some(left_out) = complain() {
                             tracing::warn!(%run_id, why, left_out, "a client does not get its run's output for now");
                         }
-                        return Waited::Unavailable(after);
+                        return Found::Unavailable(after);
                     }
                 },
             };
             sleep_until(again.min(self.deadline)).await;
             if again >= self.deadline {
-                return Waited::Running;
+                return Found::Running;
             }
         }
     }

@@ -29,7 +29,7 @@ impl Run {
         cx: &mut Context<'_>,
     ) -> Poll<Driven<F::Output>> {
         self.wakeup.begin(cx.waker());
-        if self.poll_begin(cx).is_pending() {
+        if self.poll_start(cx).is_pending() {
             self.wakeup.leave();
             return Poll::Pending;
         }

@@ -8,11 +8,10 @@ use http::StatusCode;
 use http::request::Parts;
 
 use super::Run;
+use super::refused_opts::{RefusedOpts, check};
 use crate::exchange::{RecordedMethod, RequestHead};
-use crate::function::{self, AsyncResponse, FnOpts, Registration, Track};
+use crate::function::{self, AsyncResponse, FnOpts, Track};
 use crate::journal::Mode;
-use crate::untrusted::shown;
-use crate::wire::limits::FUNCTION_ID_BYTES;
 
 /// The function that a run is in.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +34,7 @@ impl Run {
         }
         self.entered.store(true, Ordering::Relaxed);
         if self.is_tracked() {
-            self.begin_execution();
+            self.start_execution();
         }
     }
 
@@ -47,24 +46,24 @@ impl Run {
         self.enter(opts, false);
         if let (Some(head), true) = (&self.early_head, self.tracks_always()) {
             self.head.get_or_init(|| (**head).clone());
-            self.begin_execution();
+            self.start_execution();
         }
     }
 
     /// A handler without the attribute says its options. The error says why they have no effect.
-    pub(crate) fn configure(&self, opts: FnOpts, parts: Option<Parts>) -> Result<(), String> {
+    pub(crate) fn configure(&self, opts: FnOpts, parts: Option<Parts>) -> Result<(), RefusedOpts> {
         let state = self.lock();
         let (closed, is_unused) = (state.journal.is_closed(), state.journal.is_unused());
         drop(state);
         if closed {
-            return Err("its handler has ended, or has been handed over to Inngest".to_owned());
+            return Err(RefusedOpts::AfterHandler);
         }
         if !is_unused {
-            return Err("it has begun a step: say them before the first".to_owned());
+            return Err(RefusedOpts::AfterStep);
         }
         check(opts, parts.is_some())?;
         if self.function.set(Function { opts, waits: false }).is_err() {
-            return Err("they have been said: by the attribute `#[api_fn]`, or by an earlier call".to_owned());
+            return Err(RefusedOpts::Twice);
         }
         self.heed(&opts);
         self.entered.store(true, Ordering::Relaxed);
@@ -223,36 +222,4 @@ impl Run {
         let path = head.and_then(|head| head.matched_path());
         path.is_some_and(|path| !app.is_output_route(path.as_str()))
     }
-}
-
-/// Says what is wrong with options that the compiler has not seen.
-fn check(opts: FnOpts, has_parts: bool) -> Result<(), String> {
-    let (id, most) = (opts.id(), FnOpts::MOST_RETRIES);
-    if opts.retries() > most {
-        return Err(format!("there are {} retries, and Inngest makes {most} at most", opts.retries()));
-    }
-    if let Some((method, _)) =
-        id.split_once(' ').filter(|(method, _)| RecordedMethod::stands_in_names(method))
-    {
-        return Err(format!(
-            "the id begins with `{method} `: leave that out, since the method is put before the id anyway in Inngest's name of a \
-             function that is called by {method}"
-        ));
-    }
-    if id.len() > FUNCTION_ID_BYTES {
-        return Err(format!(
-            "the id has {} bytes, and Inngest takes {FUNCTION_ID_BYTES} beside a method",
-            id.len()
-        ));
-    }
-    if matches!(opts.async_response(), Some(AsyncResponse::Custom(_))) && !has_parts {
-        let reason =
-            "an `AsyncResponse::Custom` gets the request's parts: give them with `configure_with_parts`";
-        return Err(reason.to_owned());
-    }
-    let of_another = |function: &&Registration| function.opts().id() == id;
-    if let (Some(other), false) = (function::registered().find(of_another), id.is_empty()) {
-        return Err(format!("the id `{}` is that of another function: {}", shown(id), other.function()));
-    }
-    Ok(())
 }

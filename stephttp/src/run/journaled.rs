@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{Run, State};
 use crate::journal::{
-    Decision, Handover, HandoverFacts, Held, Memo, Memoized, Outstanding, Recorded, Slot, Stale, Stop,
+    Awaited, Decision, Handover, HandoverFacts, Memo, Memoized, Outstanding, Recorded, Slot, Stale, Stop,
     Unfinished,
 };
 use crate::wire::{ApiResult, StepHash};
@@ -22,7 +22,7 @@ impl Run {
     pub(crate) fn learn(&self, memo: Memo) {
         let mut state = self.lock();
         for (slot, key) in state.journal.learn(memo) {
-            self.resolve_stored(&mut state, slot, &key);
+            self.resolve_restored(&mut state, slot, &key);
         }
     }
 
@@ -42,8 +42,8 @@ impl Run {
     }
 
     /// What the handler must do by itself before it is given more results.
-    pub(crate) fn held(&self) -> Option<Held> {
-        self.lock().journal.held()
+    pub(crate) fn awaited(&self) -> Option<Awaited> {
+        self.lock().journal.awaited()
     }
 
     /// The handler does not come to where it came in an earlier request.

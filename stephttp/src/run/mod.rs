@@ -8,7 +8,7 @@
 //! | what are the rules? | [`journal`](crate::journal), which a run asks under its lock: `journaled` |
 //! | is the handler polled again, and who is woken? | `drive`, `wakeup`, `wakers`, `executing`, `on_thread` |
 //! | which use of which id is a step, and what does it do when it is polled? | `claims`, `steps` |
-//! | which function is it, and what do its options say? | `function` |
+//! | which function is it, and what do its options say? | `function`, `refused_opts` |
 //! | what do middlewares make of it? | `hooks` |
 //! | what does it remember of its client's request? | `remembered` |
 //! | how does time pass without Inngest? what does a handler not come to any more? | `virtual_time`, `unclaimed` |
@@ -31,7 +31,7 @@
 //!    run learn what was stored.
 //! 8. Nothing is left but what is outstanding: `Suspended`. The driver drops the handler.
 //! 9. `hand_over` says what Inngest is told: hidden steps first, then what has it call back.
-//! 10. `finish` ends the use of steps, `land` the request.
+//! 10. `finish` ends the use of steps, `request_over` says that the request is.
 //!
 //! # What always holds
 //!
@@ -63,11 +63,12 @@
 //! - **hidden step**: one that the SDK adds for itself, `stephttp:…`. It counts as a step.
 //! - **plan**: report a step instead of running it, where several re-entries may be under way.
 //!   **target**: the step that a re-entry was made for. **missed**: the handler did not come to it.
-//! - **held**: the order waits for the handler to do by itself what it did before.
+//! - **awaited**: what the handler has to do by itself, as it did before, until the order goes on.
 //! - **learn**: take what is stored by now. **proof**: Inngest has shown that the run goes on.
 //! - **tracked**: a `Step` was extracted, so the request may be a run. **entered**: the handler's
 //!   body has begun.
-//! - **take off**, **land**: begin and cease to count among the requests in flight.
+//! - **in flight**: from `request_began` to `request_over`, which may come after the client has its
+//!   answer. An execution **starts** once, and a step **begins**.
 
 mod claims;
 mod drive;
@@ -76,6 +77,7 @@ mod function;
 mod hooks;
 mod journaled;
 mod on_thread;
+mod refused_opts;
 mod remembered;
 mod steps;
 mod unclaimed;
@@ -85,7 +87,7 @@ mod wakeup;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use axum::extract::MatchedPath;
@@ -98,6 +100,7 @@ use function::Function;
 use hooks::Hooks;
 pub(crate) use hooks::{HookedCheckpoint, HookedStep};
 pub(crate) use on_thread::enter_current;
+pub(crate) use refused_opts::RefusedOpts;
 pub(crate) use steps::{Begin, Ended, Place};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -106,6 +109,7 @@ use crate::app::App;
 use crate::delivery::Ledger;
 use crate::exchange::{Dispatch, Keeps, KeptParts, RecordedMethod, RequestBody, RequestHead};
 use crate::journal::{Journal, Memo, Mode};
+use crate::sync::lock;
 use crate::untrusted::Complaint;
 use crate::wire::RunId;
 use remembered::Remembered;
@@ -139,7 +143,7 @@ pub(crate) struct Run {
     /// What the handler has said of its response's body since; see [`function`].
     response_body: AtomicU8,
     /// Not among the requests in flight any more.
-    landed: AtomicBool,
+    over: AtomicBool,
     /// When Inngest has last shown that the run goes on: milliseconds after the request came.
     proven: AtomicU64,
     /// The route that Inngest has called back by GET.
@@ -179,7 +183,7 @@ impl Run {
     pub(crate) fn first(app: Arc<App>, parts: &Parts) -> Self {
         let early_method = if app.wants().head { RecordedMethod::of(&parts.method) } else { None };
         let early_head = early_method.map(|method| Box::new(RequestHead::new(parts, method)));
-        app.deliveries().take_off();
+        app.deliveries().request_began();
         let mut run = Self::new(Origin::First(app));
         run.early_head = early_head;
         run.hooks = run.hooks_for(None, &parts.headers);
@@ -195,7 +199,7 @@ impl Run {
     ) -> Self {
         let mode = Mode::of(dispatch.step, dispatch.generation(), &memo);
         let (run_id, generation) = (dispatch.run_id, dispatch.generation());
-        app.deliveries().take_off();
+        app.deliveries().request_began();
         let mut run = Self::new(Origin::Reentry(Box::new(Reentry { app, dispatch, sure_retries, mode })));
         run.id.get_or_init(|| run_id);
         run.hooks = run.hooks_for(Some(generation), headers);
@@ -225,7 +229,7 @@ impl Run {
             hooks: None,
             entered: AtomicBool::new(false),
             response_body: AtomicU8::new(0),
-            landed: AtomicBool::new(false),
+            over: AtomicBool::new(false),
             proven: AtomicU64::new(0),
             route: OnceLock::new(),
         }
@@ -327,11 +331,11 @@ impl Run {
     }
 
     /// The request is no longer in flight: its client has its answer, and what Inngest must know is on its way.
-    pub(crate) fn land(&self) {
+    pub(crate) fn request_over(&self) {
         if let Some(app) = self.app()
-            && !self.landed.swap(true, Ordering::AcqRel)
+            && !self.over.swap(true, Ordering::AcqRel)
         {
-            app.deliveries().land();
+            app.deliveries().request_over();
         }
     }
 
@@ -372,8 +376,7 @@ impl Run {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it holds the lock; a poisoned one is as good as any.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
@@ -397,7 +400,7 @@ impl Keeps for Run {
 impl Drop for Run {
     fn drop(&mut self) {
         self.release_backlog();
-        self.land();
+        self.request_over();
     }
 }
 

@@ -3,13 +3,14 @@
 //! A run is told by its address, which nobody else has as long as it is polled.
 
 use std::cell::{Cell, RefCell};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tracing::Span;
 use tracing::span::EnteredSpan;
 
 use super::Run;
 use crate::function::{FnOpts, Track};
+use crate::sync::lock;
 
 thread_local! {
     /// The run whose handler this thread polls.
@@ -22,7 +23,8 @@ thread_local! {
     static STEP: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Functions that were called without a layer, which has been said. A function has no provider then.
+/// Functions that were called without a layer, which has been said. They have no provider then that could remember it, so the
+/// process does.
 static UNLAYERED: Mutex<Vec<&str>> = Mutex::new(Vec::new());
 
 fn address(run: &Run) -> usize {
@@ -108,7 +110,7 @@ pub(crate) fn enter_current(opts: &'static FnOpts) {
 }
 
 fn warn_of_missing_layer(function: &'static str) {
-    let mut known = UNLAYERED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut known = lock(&UNLAYERED);
     if known.contains(&function) {
         return;
     }

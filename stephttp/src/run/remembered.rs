@@ -2,11 +2,12 @@
 
 use std::any::type_name;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use serde_json::value::RawValue;
 
 use crate::journal::{RememberedValues, TEXT};
+use crate::sync::lock;
 
 type TypeName = &'static str;
 
@@ -50,6 +51,6 @@ impl Remembered {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<(TypeName, Option<Box<RawValue>>)>> {
-        self.values.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.values)
     }
 }

@@ -59,12 +59,12 @@ impl Run {
     }
 
     /// Decides what a step that runs code does.
-    pub(crate) fn begin(self: &Arc<Self>, key: &StepKey, place: &mut Place, waker: &Waker) -> Begin {
+    pub(crate) fn begin_step(self: &Arc<Self>, key: &StepKey, place: &mut Place, waker: &Waker) -> Begin {
         place.reached = true;
         if self.is_detached() {
             return Begin::Execute(Executing::detached(self.clone()));
         }
-        if place.inner.slot().is_none() && self.holds_steps(waker) {
+        if place.inner.slot().is_none() && self.must_wait_for_start(waker) {
             return Begin::Pending;
         }
         let mut state = self.open(&key.id);
@@ -75,7 +75,7 @@ impl Run {
         match verdict {
             journal::Begin::Given(value) => Begin::Memoized(value),
             journal::Begin::Stored(slot) => {
-                self.resolve_stored(&mut state, slot, key);
+                self.resolve_restored(&mut state, slot, key);
                 self.noticed(Begin::Pending)
             }
             journal::Begin::Pending => self.noticed(Begin::Pending),
@@ -123,7 +123,7 @@ impl Run {
             }
             return time.poll(&mut place.ticket, lasts, waker).map(|()| None);
         }
-        if place.inner.slot().is_none() && self.holds_steps(waker) {
+        if place.inner.slot().is_none() && self.must_wait_for_start(waker) {
             return Poll::Pending;
         }
         let mut state = self.open(&key.id);
@@ -133,7 +133,7 @@ impl Run {
         }
         match verdict {
             Wait::Given(value) => return Poll::Ready(Some(value)),
-            Wait::Stored(slot) => self.resolve_stored(&mut state, slot, key),
+            Wait::Stored(slot) => self.resolve_restored(&mut state, slot, key),
             Wait::Ask(slot, kind, op) => self.ask_transformed(&mut state, slot, kind, op),
             Wait::Pending => {}
         }

@@ -1,16 +1,7 @@
 //! Finished steps that a handler does not come to any more.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
-
 use super::Run;
 use crate::journal::Mode;
-use crate::wire::RunId;
-
-/// How many runs are remembered to be reported once only.
-const REMEMBERED: usize = 256;
-
-static REPORTED: Mutex<VecDeque<RunId>> = Mutex::new(VecDeque::new());
 
 impl Run {
     /// Says in the log, once for a run, that the handler has come to its end, or to a wait, without some of the steps
@@ -22,15 +13,10 @@ impl Run {
         }
         let unclaimed = self.lock().journal.unclaimed();
         let Some(first) = unclaimed.first() else { return };
-        let mut reported = REPORTED.lock().unwrap_or_else(PoisonError::into_inner);
-        if reported.contains(&self.id()) {
+        let is_said = self.app().is_some_and(|app| !app.with_unclaimed_steps().insert(self.id()));
+        if is_said {
             return;
         }
-        reported.push_back(self.id());
-        if reported.len() > REMEMBERED {
-            reported.pop_front();
-        }
-        drop(reported);
         tracing::warn!(
             run_id = %self.id(),
             count = unclaimed.len(),

@@ -1,18 +1,20 @@
 //! Time for runs without Inngest: what is waited for is over in the order in which it would be, at once.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+
+use crate::sync::lock;
 
 /// After so many polls a wait is over whatever else waits: the others may be held without being polled.
 const PATIENCE: u32 = 1_000;
 
 /// The waits of one run.
 #[derive(Debug, Default)]
-pub(super) struct VirtualTime(Mutex<State>);
+pub(super) struct VirtualTime(Mutex<Clock>);
 
 #[derive(Debug, Default)]
-struct State {
+struct Clock {
     now: Duration,
     /// When each of them is over, and the order in which they began.
     waits: Vec<(Duration, u32)>,
@@ -32,22 +34,22 @@ impl VirtualTime {
         if lasts.is_zero() {
             return Poll::Ready(());
         }
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clock = lock(&self.0);
         ticket.polls += 1;
         if let Some(wait) = ticket.wait {
-            if state.waits.iter().min() == Some(&wait) || ticket.polls > PATIENCE {
-                state.now = state.now.max(wait.0);
-                state.waits.retain(|other| *other != wait);
+            if clock.waits.iter().min() == Some(&wait) || ticket.polls > PATIENCE {
+                clock.now = clock.now.max(wait.0);
+                clock.waits.retain(|other| *other != wait);
                 ticket.wait = None;
                 return Poll::Ready(());
             }
         } else {
-            let wait = (state.now.saturating_add(lasts), state.begun);
-            state.begun += 1;
-            state.waits.push(wait);
+            let wait = (clock.now.saturating_add(lasts), clock.begun);
+            clock.begun += 1;
+            clock.waits.push(wait);
             ticket.wait = Some(wait);
         }
-        drop(state);
+        drop(clock);
         // The handler's own tasks come first.
         let _ = std::pin::pin!(tokio::task::yield_now()).poll(&mut Context::from_waker(waker));
         Poll::Pending
@@ -56,7 +58,7 @@ impl VirtualTime {
     /// A wait was dropped.
     pub(super) fn forget(&self, ticket: &Ticket) {
         if let Some(wait) = ticket.wait {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).waits.retain(|other| *other != wait);
+            lock(&self.0).waits.retain(|other| *other != wait);
         }
     }
 }

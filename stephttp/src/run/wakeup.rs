@@ -1,8 +1,10 @@
 //! Knowing whether a handler can go on by itself.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::task::Waker;
+
+use crate::sync::lock;
 
 /// The task that drives a handler, and whether it was woken since the handler's poll began.
 ///
@@ -22,7 +24,7 @@ impl Wakeup {
     /// The driver begins; notes its task.
     pub(super) fn begin(&self, waker: &Waker) {
         self.driving.store(true, Ordering::SeqCst);
-        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut task = lock(&self.task);
         match &mut *task {
             Some(known) => known.clone_from(waker),
             None => *task = Some(waker.clone()),
@@ -63,7 +65,7 @@ impl Wakeup {
     }
 
     fn wake_task(&self) {
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let task = lock(&self.task).clone();
         if let Some(task) = task {
             task.wake();
         }

@@ -9,6 +9,7 @@ use http::request::Parts;
 use super::Step;
 use crate::error::StepError;
 use crate::function::FnOpts;
+use crate::run::RefusedOpts;
 use crate::untrusted::shown;
 use crate::wire::OpError;
 
@@ -78,7 +79,7 @@ impl Step {
         self.run.omit_response_body(omit);
     }
 
-    fn refused(&self, opts: &FnOpts, reason: String) -> ConfigureError {
+    fn refused(&self, opts: &FnOpts, reason: RefusedOpts) -> ConfigureError {
         tracing::error!(run_id = %self.run.id(), id = %shown(opts.id()), "a handler's options have no effect: {reason}");
         ConfigureError { reason }
     }
@@ -91,7 +92,7 @@ impl Step {
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the handler's options have no effect: {reason}")]
 pub struct ConfigureError {
-    reason: String,
+    reason: RefusedOpts,
 }
 
 /// As `Display`: a handler that unwraps it shows it so.

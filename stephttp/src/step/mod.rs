@@ -295,7 +295,7 @@ impl Step {
     }
 }
 
-/// There is no provider here that could limit how often this is said.
+/// Without a layer there is no provider that could limit how often this is said, so the process does.
 fn warn_of_missing_layer(parts: &Parts) {
     static LINES: LazyLock<Complaints> = LazyLock::new(Complaints::default);
     if let Some(left_out) = LINES.admit(Complaint::MissingLayer) {

@@ -46,11 +46,9 @@ enum Stage<T> {
     Misused(StepId, String),
     New(StepKey),
     Backpressure(StepKey, Pin<Box<dyn Future<Output = ()> + Send>>),
-    /// Middlewares are told that it begins.
-    Opening(StepKey, Executing, Box<Opening>),
+    /// Middlewares are at work, before its future or after it.
+    Hooks(StepKey, Executing, Box<Hooks<T>>),
     Executing(StepKey, Executing, Option<Box<HookedStep>>),
-    /// Middlewares are given what it came to.
-    Closing(StepKey, Executing, Box<Closing<T>>),
     /// It waits for its turn to give what it came to.
     Ended(StepKey, Result<T, StepError>),
     /// Only Inngest can bring it forward.
@@ -58,15 +56,18 @@ enum Stage<T> {
     Done,
 }
 
-struct Opening {
-    hooked: Box<HookedStep>,
-    hooks: Pin<Box<dyn Future<Output = ()> + Send>>,
+struct Hooks<T> {
+    work: Pin<Box<dyn Future<Output = Hooked> + Send>>,
+    /// What the handler gets, if the step ended well. It need not be `Send`, as the work must.
+    value: Option<T>,
 }
 
-struct Closing<T> {
-    /// What the handler gets, if the step ended well.
-    value: Option<T>,
-    hooks: Pin<Box<dyn Future<Output = Result<Box<RawValue>, Failed>> + Send>>,
+/// What middlewares have come to.
+enum Hooked {
+    /// They have been told that the step begins.
+    Begun(Box<HookedStep>),
+    /// They have been given what it came to, which is stored so.
+    Over(Result<Box<RawValue>, Failed>),
 }
 
 /// What a step failed with, and whether that can change.
@@ -147,13 +148,13 @@ where
                     let error = OpError::own("InvalidStepId", fault);
                     return Poll::Ready(Err(refused(run, id.as_str(), error)));
                 }
-                Stage::New(key) => match run.begin(&key, place, cx.waker()) {
+                Stage::New(key) => match run.begin_step(&key, place, cx.waker()) {
                     Begin::Memoized(value) => return Poll::Ready((this.form.recall)(run, &key, &value)),
                     Begin::Refused(error) => return Poll::Ready(Err(refused(run, &key.id, error))),
                     Begin::Execute(executing) => {
                         *this.stage = match run.hooked(&key) {
                             None => Stage::Executing(key, executing, None),
-                            Some(hooked) => Stage::Opening(key, executing, Opening::new(hooked)),
+                            Some(hooked) => Stage::Hooks(key, executing, Box::new(Hooks::before(hooked))),
                         };
                     }
                     Begin::Backpressure => {
@@ -171,13 +172,22 @@ where
                     }
                     *this.stage = Stage::New(key);
                 }
-                Stage::Opening(key, mut executing, mut opening) => {
-                    if opening.hooks.as_mut().poll(cx).is_pending() {
+                Stage::Hooks(key, mut executing, mut hooks) => {
+                    let Poll::Ready(hooked) = hooks.work.as_mut().poll(cx) else {
                         run.still_executing(place, cx.waker(), &mut executing);
-                        *this.stage = Stage::Opening(key, executing, opening);
+                        *this.stage = Stage::Hooks(key, executing, hooks);
                         return Poll::Pending;
-                    }
-                    *this.stage = Stage::Executing(key, executing, Some(opening.hooked));
+                    };
+                    let output = match (hooked, hooks.value) {
+                        (Hooked::Begun(hooked), _) => {
+                            *this.stage = Stage::Executing(key, executing, Some(hooked));
+                            continue;
+                        }
+                        (Hooked::Over(Ok(json)), Some(value)) => Ok((json, value)),
+                        (Hooked::Over(Err(failed)), _) => Err(failed),
+                        (Hooked::Over(Ok(_)), None) => unreachable!("a step that ended well has a value"),
+                    };
+                    *this.stage = settle(run, key, place, &mut executing, output);
                 }
                 Stage::Executing(key, executing, hooked) => {
                     // On a panic in here the guard is dropped with `stage`, so the run does not count on this step.
@@ -204,25 +214,11 @@ where
                             let output = output.map(|(json, value)| (keep(json), value));
                             settle(run, key, place, &mut executing, output)
                         }
-                        Some(hooked) => Stage::Closing(
-                            key,
-                            executing,
-                            Box::new(Closing::new(this.run.clone(), *hooked, output, keep)),
-                        ),
+                        Some(hooked) => {
+                            let hooks = Hooks::after(this.run.clone(), hooked, output, keep);
+                            Stage::Hooks(key, executing, Box::new(hooks))
+                        }
                     };
-                }
-                Stage::Closing(key, mut executing, mut closing) => {
-                    let Poll::Ready(output) = closing.hooks.as_mut().poll(cx) else {
-                        run.still_executing(place, cx.waker(), &mut executing);
-                        *this.stage = Stage::Closing(key, executing, closing);
-                        return Poll::Pending;
-                    };
-                    let output = match (output, closing.value.take()) {
-                        (Ok(json), Some(value)) => Ok((json, value)),
-                        (Err(failed), _) => Err(failed),
-                        (Ok(_), None) => unreachable!("a step that ended well has a value"),
-                    };
-                    *this.stage = settle(run, key, place, &mut executing, output);
                 }
                 Stage::Ended(key, outcome) => {
                     if run.poll_turn(&key, place, cx.waker()).is_pending() {
@@ -289,18 +285,21 @@ fn unkept(run: &Run, id: &str, error: OpError) -> Failed {
     (Retry::Never, error)
 }
 
-impl Opening {
-    fn new(hooked: HookedStep) -> Box<Self> {
-        let (chain, context) = (hooked.chain.clone(), hooked.context.clone());
-        let hooks = Box::pin(async move { chain.before_step(&context).await });
-        Box::new(Self { hooked: Box::new(hooked), hooks })
+impl<T> Hooks<T> {
+    /// Tells middlewares that the step begins.
+    fn before(hooked: HookedStep) -> Self {
+        let hooked = Box::new(hooked);
+        let work = Box::pin(async move {
+            hooked.chain.before_step(&hooked.context).await;
+            Hooked::Begun(hooked)
+        });
+        Self { work, value: None }
     }
-}
 
-impl<T> Closing<T> {
-    fn new(
+    /// Gives middlewares what the step came to.
+    fn after(
         run: Arc<Run>,
-        hooked: HookedStep,
+        hooked: Box<HookedStep>,
         output: Result<(Box<RawValue>, T), Failed>,
         keep: Keep,
     ) -> Self {
@@ -308,10 +307,10 @@ impl<T> Closing<T> {
             Ok((json, value)) => (Ok(json), Some(value)),
             Err(failed) => (Err(failed), None),
         };
-        let hooks = Box::pin(async move {
-            let HookedStep { chain, context, .. } = hooked;
+        let work = Box::pin(async move {
+            let HookedStep { chain, context, .. } = *hooked;
             let output = match json {
-                Ok(json) => match chain.step_output(&context, json).await.map(keep) {
+                Ok(json) => match chain.transform_step_output(&context, json).await.map(keep) {
                     Ok(stored) => match run.refuses_output(&stored) {
                         Some(error) => Err(unkept(&run, context.id(), error)),
                         None => Ok(stored),
@@ -322,9 +321,9 @@ impl<T> Closing<T> {
             };
             let error = output.as_ref().err().map(|(_, error)| StepError::new(context.id(), error.clone()));
             chain.after_step(&context, error.as_ref().map_or(Ok(()), Err)).await;
-            output
+            Hooked::Over(output)
         });
-        Self { value, hooks }
+        Self { work, value }
     }
 }
 
@@ -385,9 +384,7 @@ impl<F, T> fmt::Debug for RunStep<F, T> {
             Stage::Misused(id, _) => (id.as_str(), "misused"),
             Stage::New(key) => (&*key.id, "new"),
             Stage::Backpressure(key, _) => (&*key.id, "waiting for room"),
-            Stage::Opening(key, ..) | Stage::Executing(key, ..) | Stage::Closing(key, ..) => {
-                (&*key.id, "executing")
-            }
+            Stage::Hooks(key, ..) | Stage::Executing(key, ..) => (&*key.id, "executing"),
             Stage::Ended(key, _) => (&*key.id, "ended"),
             Stage::Outstanding(key) => (&*key.id, "waiting for Inngest"),
             Stage::Done => ("", "done"),

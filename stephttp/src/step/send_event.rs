@@ -169,7 +169,7 @@ async fn transform(chain: &Chain, step: &StepContext, events: &mut [String]) -> 
     for event in events {
         let mut parts: BTreeMap<String, Box<RawValue>> = serde_json::from_str(event).map_err(Failure::new)?;
         let Some(data) = parts.remove("data") else { continue };
-        let data = chain.event_data(step, data).await?;
+        let data = chain.transform_event_data(step, data).await?;
         event::check_numbers(data.get(), "data").map_err(|fault| {
             Failure::from(InvalidEvent(format!("an event was changed by a middleware: {fault}"))).no_retry()
         })?;

@@ -20,11 +20,11 @@ const ROUNDED_OFF: Duration = Duration::from_millis(500);
 #[must_use = "a sleep does nothing until it is awaited"]
 pub struct SleepStep {
     run: Arc<Run>,
-    state: State,
+    stage: Stage,
 }
 
 #[derive(Debug)]
-enum State {
+enum Stage {
     /// The run ends with the fault that has been reported.
     Misused,
     /// It is over.
@@ -68,20 +68,20 @@ impl SleepStep {
                 format!("the sleep `{id}` lasts {days} days; the most is 366")
             })
         });
-        let state = match fault {
+        let stage = match fault {
             Some(fault) if run.is_detached() => panic!("{fault} (at {caller})"),
             Some(fault) => {
                 run.misuse(format!("{fault} (at {caller})"));
-                State::Misused
+                Stage::Misused
             }
-            None => State::Asleep {
+            None => Stage::Asleep {
                 key: run.claim(id, StepKind::Sleep, caller),
                 place: Place::default(),
                 lasts: length,
                 until,
             },
         };
-        Self { run, state }
+        Self { run, stage }
     }
 }
 
@@ -89,16 +89,16 @@ impl Future for SleepStep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Self { run, state } = &mut *self;
-        let (key, place, lasts, until) = match state {
-            State::Asleep { key, place, lasts, until } => (key, place, lasts, until),
-            State::Over => return Poll::Ready(()),
-            State::Misused => return Poll::Pending,
+        let Self { run, stage } = &mut *self;
+        let (key, place, lasts, until) = match stage {
+            Stage::Asleep { key, place, lasts, until } => (key, place, lasts, until),
+            Stage::Over => return Poll::Ready(()),
+            Stage::Misused => return Poll::Pending,
         };
         let op = || Recorded::ask(key.clone(), OpCode::Sleep, OpOpts::sleep(until.clone()));
         let poll = run.poll_wait(key, place, cx.waker(), *lasts, op).map(drop);
         if poll.is_ready() {
-            *state = State::Over;
+            *stage = Stage::Over;
         }
         poll
     }
@@ -106,7 +106,7 @@ impl Future for SleepStep {
 
 impl Drop for SleepStep {
     fn drop(&mut self) {
-        if let State::Asleep { key, place, .. } = &self.state {
+        if let Stage::Asleep { key, place, .. } = &self.stage {
             self.run.abandon(key, place);
         }
     }

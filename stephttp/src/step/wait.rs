@@ -23,11 +23,11 @@ pub(super) struct Wait {
     outcomes: Option<Arc<Outcomes>>,
     /// How long it lasts when nothing comes.
     lasts: Duration,
-    state: State,
+    stage: Stage,
 }
 
 #[derive(Debug)]
-enum State {
+enum Stage {
     /// The arguments make no sense.
     Misused {
         id: String,
@@ -39,7 +39,7 @@ enum State {
 
 /// How a wait ended.
 #[derive(Debug)]
-pub(super) enum Waited {
+pub(super) enum WaitEnd {
     /// Inngest has stored its outcome; with whether people who see what it is are developers.
     Stored(StepKey, Memoized, bool),
     /// There is no Inngest; with what the test says that the step comes to.
@@ -50,14 +50,14 @@ pub(super) enum Waited {
 
 impl Wait {
     pub(super) fn new(step: &Step, id: StepId, kind: StepKind, caller: &'static Location<'static>) -> Self {
-        let state = match id.fault() {
-            Some(fault) => State::Misused {
+        let stage = match id.fault() {
+            Some(fault) => Stage::Misused {
                 id: id.as_str().to_owned(),
                 error: OpError::own("InvalidStepId", format!("{fault} (at {caller})")),
             },
-            None => State::Waiting(step.run.claim(id, kind, caller), Place::default()),
+            None => Stage::Waiting(step.run.claim(id, kind, caller), Place::default()),
         };
-        Self { run: step.run.clone(), outcomes: step.outcomes.clone(), lasts: Duration::ZERO, state }
+        Self { run: step.run.clone(), outcomes: step.outcomes.clone(), lasts: Duration::ZERO, stage }
     }
 
     /// What the arguments have wrong; the first fault counts.
@@ -66,8 +66,8 @@ impl Wait {
     }
 
     fn refuse(&mut self, error: OpError) {
-        if let State::Waiting(key, _) = &self.state {
-            self.state = State::Misused { id: key.id.to_string(), error };
+        if let Stage::Waiting(key, _) = &self.stage {
+            self.stage = Stage::Misused { id: key.id.to_string(), error };
         }
     }
 
@@ -91,40 +91,40 @@ impl Wait {
         &mut self,
         cx: &mut Context<'_>,
         op: impl FnOnce(StepKey) -> Recorded,
-    ) -> Poll<Waited> {
-        let (key, place) = match &mut self.state {
-            State::Waiting(key, place) => (key, place),
-            State::Misused { id, error } => {
+    ) -> Poll<WaitEnd> {
+        let (key, place) = match &mut self.stage {
+            Stage::Waiting(key, place) => (key, place),
+            Stage::Misused { id, error } => {
                 tracing::error!(run_id = %self.run.id(), step = %shown(id), "{}", error.message);
                 let refused = StepError::new(id.clone(), error.clone());
-                self.state = State::Done;
-                return Poll::Ready(Waited::Refused(refused));
+                self.stage = Stage::Done;
+                return Poll::Ready(WaitEnd::Refused(refused));
             }
-            State::Done => panic!("a step was polled after it had ended"),
+            Stage::Done => panic!("a step was polled after it had ended"),
         };
         let given = self.outcomes.as_ref().and_then(|outcomes| outcomes.of(key));
         // What a test gives comes at once.
         let lasts = if given.as_ref().is_some_and(StepOutcome::comes) { Duration::ZERO } else { self.lasts };
         let waited = match self.run.poll_wait(key, place, cx.waker(), lasts, || op(key.clone())) {
-            Poll::Ready(Some(value)) => Waited::Stored(key.clone(), value, self.run.is_dev()),
-            Poll::Ready(None) => Waited::Detached(key.clone(), given),
+            Poll::Ready(Some(value)) => WaitEnd::Stored(key.clone(), value, self.run.is_dev()),
+            Poll::Ready(None) => WaitEnd::Detached(key.clone(), given),
             Poll::Pending => return Poll::Pending,
         };
         self.run.forget(place);
-        self.state = State::Done;
+        self.stage = Stage::Done;
         Poll::Ready(waited)
     }
 }
 
 impl Drop for Wait {
     fn drop(&mut self) {
-        if let State::Waiting(key, place) = &self.state {
+        if let Stage::Waiting(key, place) = &self.stage {
             self.run.abandon(key, place);
         }
     }
 }
 
-impl Waited {
+impl WaitEnd {
     /// As the result of something that Inngest did: `{"data": …}` or `{"error": …}`.
     pub(super) fn result<T: DeserializeOwned>(self) -> Result<T, StepError> {
         match self {
@@ -196,11 +196,11 @@ mod tests {
     use crate::{Event, FetchRequest, Inference};
 
     /// A value as a re-entry finds it.
-    fn stored(value: &Value) -> Waited {
+    fn stored(value: &Value) -> WaitEnd {
         let key = StepKey::hidden("x");
         let json = json!({ key.hash.to_string(): value }).to_string();
         let value = Memo::parse(json.into()).unwrap().get(key.hash).unwrap();
-        Waited::Stored(key, value, false)
+        WaitEnd::Stored(key, value, false)
     }
 
     fn event(value: &Value) -> Result<Option<Event>, StepError> {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::wait::{Wait, Waited, given};
+use super::wait::{Wait, WaitEnd, given};
 use super::{Step, cel};
 use crate::error::StepError;
 use crate::event::{self, Event};
@@ -161,7 +161,7 @@ impl<T: DeserializeOwned> Future for WaitForEventStep<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { wait, name, timeout, conditions, .. } = &mut *self;
         Poll::Ready(match ready!(wait.poll(cx, |key| ask(key, name, *timeout, conditions))) {
-            Waited::Detached(key, outcome) => {
+            WaitEnd::Detached(key, outcome) => {
                 given(&key, outcome).map(|data| data.map(|data| Event::new(std::mem::take(name), data)))
             }
             // Bare, without a wrapper: it has a `data` of its own.

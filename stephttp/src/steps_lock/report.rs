@@ -58,9 +58,9 @@ impl Comparison<'_> {
 impl Display for Addition<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NewStep(step) => write!(f, "step `{}` is new: {}", step.id(), Place(step)),
+            Self::NewStep(step) => write!(f, "step `{}` is new: {}", step.id(), Described(step)),
             Self::Renamed { old, step } => {
-                write!(f, "step `{}` takes the results of `{old}`: {}", step.id(), Place(step))
+                write!(f, "step `{}` takes the results of `{old}`: {}", step.id(), Described(step))
             }
         }
     }
@@ -196,14 +196,14 @@ fn guess(id: &str, step: &StepMeta) -> String {
         StepKind::Run => format!("say so with `.renamed_from({id:?})`, and nothing is lost."),
         _ => "give it its old id again, since only `run` has `renamed_from`.".to_owned(),
     };
-    format!("`{}` is new, {}. If it is the same step: {way}", step.id(), Place(step))
+    format!("`{}` is new, {}. If it is the same step: {way}", step.id(), Described(step))
 }
 
 /// Where steps are that take what is stored under an id.
 fn places(id: &str, steps: &[&StepMeta]) -> Vec<String> {
     let place = |step: &&StepMeta| {
         let renamed = if step.id() == id { "" } else { ", renamed from it" };
-        format!("`{}`: {}{renamed}", step.id(), Place(step))
+        format!("`{}`: {}{renamed}", step.id(), Described(step))
     };
     steps.iter().map(place).collect()
 }
@@ -218,9 +218,9 @@ impl Display for Named<'_> {
 }
 
 /// What a step is, and where.
-struct Place<'a>(&'a StepMeta);
+struct Described<'a>(&'a StepMeta);
 
-impl Display for Place<'_> {
+impl Display for Described<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` at {}", kind_name(self.0), self.0.location())
     }

@@ -1,9 +1,11 @@
 //! Log lines that strangers can cause.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::sync::lock;
 
 /// Lines of one kind that are written within [`PERIOD`].
 const LINES: u32 = 20;
@@ -47,7 +49,7 @@ struct Period {
 impl Complaints {
     /// Whether a line may be written; with how many of its kind were left out before it.
     pub(crate) fn admit(&self, complaint: Complaint) -> Option<u64> {
-        let mut period = self.0[complaint as usize].0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut period = lock(&self.0[complaint as usize].0);
         let now = Instant::now();
         if period.began.is_none_or(|began| now.duration_since(began) >= PERIOD) {
             *period = Period { began: Some(now), written: 0, left_out: period.left_out };

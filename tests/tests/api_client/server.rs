@@ -1,7 +1,6 @@
 //! A server that notes what it is asked, and answers what a test says.
 
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
@@ -12,6 +11,7 @@ use inngest::wire::CheckpointRun;
 use inngest::{ApiClient, ApiClientBuilder};
 use serde_json::Value;
 use stephttp_tests::serve;
+use tokio::time::Instant;
 
 pub(crate) const RUN_ID: &str = "01M817NZCZ3BTTPY1FEX7T2M4B";
 pub(crate) const FN_ID: &str = "98819a18-31a9-54ed-84ac-c194c2ef94d6";

@@ -1,11 +1,12 @@
 //! Answers of Inngest with keys that were chosen to collide.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
 use inngest::ApiClient;
 use stephttp_tests::serve;
+use tokio::time::Instant;
 
 use crate::turn;
 

@@ -1,6 +1,6 @@
 //! Requests in Inngest's name, by somebody who has no key.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -11,6 +11,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use inngest::signature::SigningKey;
 use inngest::{Step, StepError};
 use stephttp_tests::{Stage, World, serve};
+use tokio::time::Instant;
 
 use crate::app::{FALLBACK, KEY, RUN_ID, forged, signed};
 use crate::stranger::{self, head};

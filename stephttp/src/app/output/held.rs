@@ -1,7 +1,7 @@
 //! A body that is held for its client.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use super::pace::Pace;
 use super::room::{FRAME, Taken};
+use crate::sync::lock;
 use crate::wire::RunId;
 
 /// What is held for a client, and how it takes it.
@@ -50,7 +51,7 @@ impl Held {
     }
 
     fn content(&self) -> MutexGuard<'_, Option<Content>> {
-        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.content)
     }
 }
 

@@ -1,11 +1,12 @@
 //! Headers of responses that do not pass, and that their handlers may have meant to.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use http::HeaderName;
 
 use crate::app::App;
+use crate::sync::lock;
 use crate::untrusted::{Complaint, shown};
 use crate::wire::RunId;
 
@@ -41,7 +42,7 @@ impl LeftOut {
         if names.peek().is_none() {
             return Vec::new();
         }
-        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut said = lock(&self.0);
         let is_new = |name: &&HeaderName| said.len() < MOST && said.insert((*name).clone());
         names.filter(is_new).map(HeaderName::as_str).collect()
     }

@@ -14,7 +14,7 @@ mod settings;
 
 pub(crate) use left_out::LeftOut;
 pub use opts::OutputOpts;
-pub(crate) use room::{FRAME, Full, Room, SMALL, Taken};
+pub(crate) use room::{FRAME, Full, OutputRoom, SMALL, Taken};
 pub(crate) use settings::{Settings, query};
 
 /// The query's parameters.

@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use super::held::{Held, HeldBody};
+use crate::sync::lock;
 use crate::wire::RunId;
 
 /// Bytes for all requests together.
@@ -34,19 +35,19 @@ const TICK: Duration = Duration::from_millis(500);
 
 /// The room of one provider.
 #[derive(Debug, Default)]
-pub(crate) struct Room(Arc<Inner>);
+pub(crate) struct OutputRoom(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    state: Mutex<State>,
+    usage: Mutex<Usage>,
     /// Something was given back.
     freed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    used: usize,
-    /// The runs of which something is held, with how often; as many as have place.
+struct Usage {
+    bytes: usize,
+    /// The runs of which something is held, with how often; as many as have a seat.
     runs: HashMap<RunId, usize>,
     held: Vec<Weak<Held>>,
 }
@@ -65,16 +66,16 @@ enum Lack {
 
 /// Room that is taken, until this is dropped.
 #[derive(Debug, Default)]
-pub(crate) struct Taken(Option<Place>);
+pub(crate) struct Taken(Option<Seat>);
 
 #[derive(Debug)]
-struct Place {
+struct Seat {
     room: Arc<Inner>,
     run_id: RunId,
     bytes: usize,
 }
 
-impl Room {
+impl OutputRoom {
     /// Takes room for so many bytes of a run's output, as soon as there is.
     pub(crate) async fn take(&self, run_id: RunId, bytes: usize) -> Result<Taken, Full> {
         if bytes <= SMALL {
@@ -86,13 +87,13 @@ impl Room {
         loop {
             let mut freed = pin!(self.0.freed.notified());
             freed.as_mut().enable();
-            match Place::take(&self.0, run_id, bytes) {
-                Ok(place) => return Ok(Taken(Some(place))),
+            match Seat::take(&self.0, run_id, bytes) {
+                Ok(seat) => return Ok(Taken(Some(seat))),
                 Err(_) if Instant::now() >= deadline => return Err(Full),
                 Err(_) => {}
             }
             if timeout_at(deadline.min(Instant::now() + TICK), freed).await.is_err() {
-                self.cut_off_slow_clients(|| self.0.state().lack(run_id, bytes));
+                self.cut_off_slow_clients(|| self.0.usage().lack(run_id, bytes));
             }
         }
     }
@@ -106,8 +107,8 @@ impl Room {
         }
         let bytes = bytes.min(BYTES);
         let mut adjust = || match &mut taken.0 {
-            Some(place) => place.resize(bytes),
-            None => Place::take(&self.0, run_id, bytes).map(|place| taken.0 = Some(place)),
+            Some(seat) => seat.resize(bytes),
+            None => Seat::take(&self.0, run_id, bytes).map(|seat| taken.0 = Some(seat)),
         };
         if adjust().is_ok() {
             return Ok(());
@@ -122,17 +123,17 @@ impl Room {
             return Body::from(bytes);
         }
         let held = Held::new(run_id, bytes, taken);
-        let mut state = self.0.state();
-        state.held.retain(|held| held.strong_count() > 0);
-        state.held.push(Arc::downgrade(&held));
-        drop(state);
+        let mut usage = self.0.usage();
+        usage.held.retain(|held| held.strong_count() > 0);
+        usage.held.push(Arc::downgrade(&held));
+        drop(usage);
         Body::new(HeldBody(held))
     }
 
     /// Cuts off clients that take their outputs too slowly, the one that holds most first, until nothing is missing.
     fn cut_off_slow_clients(&self, mut lack: impl FnMut() -> Option<Lack>) {
         // What is let go of takes the lock to give its room back.
-        let held: Vec<_> = self.0.state().held.iter().filter_map(Weak::upgrade).collect();
+        let held: Vec<_> = self.0.usage().held.iter().filter_map(Weak::upgrade).collect();
         let mut slow: Vec<_> =
             held.iter().filter_map(|held| Some((held.held_by_a_slow_client()?, held))).collect();
         slow.sort_by_key(|(bytes, _)| Reverse(*bytes));
@@ -147,46 +148,46 @@ impl Room {
 }
 
 impl Inner {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn usage(&self) -> MutexGuard<'_, Usage> {
+        lock(&self.usage)
     }
 }
 
-impl State {
+impl Usage {
     fn lack(&self, run_id: RunId, bytes: usize) -> Option<Lack> {
-        if self.runs.get(&run_id).is_some_and(|held| *held >= OF_ONE_RUN) {
+        if self.runs.get(&run_id).is_some_and(|count| *count >= OF_ONE_RUN) {
             return Some(Lack::OfRun(run_id));
         }
-        (self.used + bytes > BYTES).then_some(Lack::OfRoom)
+        (self.bytes + bytes > BYTES).then_some(Lack::OfRoom)
     }
 }
 
 impl Taken {
     pub(crate) fn bytes(&self) -> usize {
-        self.0.as_ref().map_or(0, |place| place.bytes)
+        self.0.as_ref().map_or(0, |seat| seat.bytes)
     }
 }
 
-impl Place {
+impl Seat {
     fn take(room: &Arc<Inner>, run_id: RunId, bytes: usize) -> Result<Self, Lack> {
-        let mut state = room.state();
-        if let Some(lack) = state.lack(run_id, bytes) {
+        let mut usage = room.usage();
+        if let Some(lack) = usage.lack(run_id, bytes) {
             return Err(lack);
         }
-        state.used += bytes;
-        *state.runs.entry(run_id).or_default() += 1;
-        drop(state);
+        usage.bytes += bytes;
+        *usage.runs.entry(run_id).or_default() += 1;
+        drop(usage);
         Ok(Self { room: room.clone(), run_id, bytes })
     }
 
     fn resize(&mut self, bytes: usize) -> Result<(), Lack> {
-        let mut state = self.room.state();
-        let used = state.used - self.bytes + bytes;
+        let mut usage = self.room.usage();
+        let used = usage.bytes - self.bytes + bytes;
         if used > BYTES {
             return Err(Lack::OfRoom);
         }
-        state.used = used;
-        drop(state);
+        usage.bytes = used;
+        drop(usage);
         if bytes < self.bytes {
             self.room.freed.notify_waiters();
         }
@@ -195,17 +196,17 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Seat {
     fn drop(&mut self) {
-        let mut state = self.room.state();
-        state.used -= self.bytes;
-        if let Some(held) = state.runs.get_mut(&self.run_id) {
-            *held -= 1;
-            if *held == 0 {
-                state.runs.remove(&self.run_id);
+        let mut usage = self.room.usage();
+        usage.bytes -= self.bytes;
+        if let Some(count) = usage.runs.get_mut(&self.run_id) {
+            *count -= 1;
+            if *count == 0 {
+                usage.runs.remove(&self.run_id);
             }
         }
-        drop(state);
+        drop(usage);
         self.room.freed.notify_waiters();
     }
 }
@@ -226,7 +227,7 @@ mod tests {
     }
 
     /// A body of so many bytes that is held, of which the client has taken the beginning.
-    async fn hold(room: &Room, run_id: RunId, bytes: usize) -> Body {
+    async fn hold(room: &OutputRoom, run_id: RunId, bytes: usize) -> Body {
         let taken = room.take(run_id, bytes).await.unwrap();
         let mut body = room.body(run_id, Bytes::from(vec![b'x'; bytes]), taken);
         body.frame().await.unwrap().unwrap();
@@ -235,7 +236,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_finds_no_room_waits_for_it_and_not_for_ever() {
-        let room = Room::default();
+        let room = OutputRoom::default();
         let first = room.take(run(), HALF).await.unwrap();
         let second = room.take(run(), HALF).await.unwrap();
         assert!(room.take(run(), SMALL).await.is_ok(), "small ones never wait");
@@ -248,13 +249,13 @@ mod tests {
         // More than there is counts as all.
         drop(third.unwrap());
         drop(room.take(run(), 2 * BYTES).await.unwrap());
-        let state = room.0.state();
-        assert_eq!((state.used, state.runs.len()), (0, 0));
+        let usage = room.0.usage();
+        assert_eq!((usage.bytes, usage.runs.len()), (0, 0));
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_needs_much_keeps_nobody_waiting_who_needs_little() {
-        let room = Room::default();
+        let room = OutputRoom::default();
         let _first = room.take(run(), HALF + 1).await.unwrap();
         let much = room.take(run(), HALF);
         let little = async {
@@ -269,7 +270,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_clients_of_a_run_wait_for_each_other_and_others_do_not() {
-        let (room, run_id) = (Room::default(), run());
+        let (room, run_id) = (OutputRoom::default(), run());
         let first = room.take(run_id, 2 * SMALL).await.unwrap();
         let _second = room.take(run_id, 2 * SMALL).await.unwrap();
         assert_eq!(room.take(run_id, 2 * SMALL).await.unwrap_err(), Full);
@@ -283,7 +284,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_holds_something_does_not_wait_for_more() {
-        let room = Room::default();
+        let room = OutputRoom::default();
         let run_id = run();
         let mut taken = room.take(run_id, HALF).await.unwrap();
         let other = room.take(run(), HALF - 1).await.unwrap();
@@ -291,28 +292,28 @@ mod tests {
         assert_eq!(room.adjust(run_id, &mut taken, HALF + 2), Err(Full));
         room.adjust(run_id, &mut taken, HALF + 1).unwrap();
         room.adjust(run_id, &mut taken, SMALL).unwrap();
-        assert_eq!((begun.elapsed(), room.0.state().used), (Duration::ZERO, HALF - 1));
+        assert_eq!((begun.elapsed(), room.0.usage().bytes), (Duration::ZERO, HALF - 1));
         room.adjust(run_id, &mut taken, HALF).unwrap();
         drop((taken, other));
-        assert_eq!(room.0.state().used, 0);
+        assert_eq!(room.0.usage().bytes, 0);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_holds_its_room_until_it_was_taken() {
-        let (room, run_id) = (Room::default(), run());
+        let (room, run_id) = (OutputRoom::default(), run());
         let content = Bytes::from(vec![b'x'; HALF + 7]);
         let mut taken = room.take(run_id, BYTES).await.unwrap();
         room.adjust(run_id, &mut taken, content.len()).unwrap();
         let body = room.body(run_id, content.clone(), taken);
         assert_eq!(http_body::Body::size_hint(&body).exact(), Some(HALF as u64 + 7));
-        assert_eq!(room.0.state().lack(run(), HALF), Some(Lack::OfRoom));
+        assert_eq!(room.0.usage().lack(run(), HALF), Some(Lack::OfRoom));
         assert!(body.collect().await.unwrap().to_bytes() == content);
         room.take(run(), BYTES).await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
     async fn clients_that_take_too_little_are_cut_off_when_others_wait_and_the_largest_first() {
-        let room = Room::default();
+        let room = OutputRoom::default();
         let run_id = run();
         let mut small = hold(&room, run_id, BYTES / 4).await;
         let mut large = hold(&room, run(), BYTES / 2).await;
@@ -337,7 +338,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_with_a_slow_link_keeps_its_output() {
-        let room = Room::default();
+        let room = OutputRoom::default();
         let mut body = hold(&room, run(), BYTES).await;
         let taking = async {
             for _ in 0..400 {

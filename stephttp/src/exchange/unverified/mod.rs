@@ -1,7 +1,7 @@
 //! Bodies of requests that claim to be Inngest's, until that is proven.
 //!
 //! Whoever has the app's address can send such a request. So its body has the length of one that Inngest could send, goes on
-//! coming, and takes its share of the [room](Room) that all such bodies have together.
+//! coming, and takes its share of the [room](BodyRoom) that all such bodies have together.
 
 mod room;
 
@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use crate::signature::{Claim, SigningKey, Verification};
 use crate::untrusted::Joined;
 use crate::wire::limits::REQUEST_BODY_BYTES;
-use room::{FREE, Room, Share};
+use room::{BodyRoom, FREE, Share};
 
 /// Within which more of a body has to come.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -31,7 +31,7 @@ const AT_ONCE: usize = 64 * 1024;
 /// The bodies that are under way.
 #[derive(Debug, Default)]
 pub(crate) struct Unverified {
-    room: Room,
+    room: BodyRoom,
     /// The fallback key was right last: most requests are verified with one key only, also while keys are being rotated.
     fallback_first: AtomicBool,
 }

@@ -6,11 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
+
+use crate::sync::lock;
 
 /// Bytes of all long bodies together.
 const LONG: usize = 14 * 1024 * 1024;
@@ -36,7 +38,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Room for all bodies of a provider.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct BodyRoom {
     short: Pool,
     long: Pool,
 }
@@ -52,13 +54,13 @@ struct Pool {
 #[derive(Debug, Default)]
 struct Taken {
     bytes: usize,
-    bodies: BTreeMap<u64, Place>,
+    bodies: BTreeMap<u64, Arrival>,
     next: u64,
 }
 
-/// What one body has.
+/// How one body comes.
 #[derive(Debug)]
-struct Place {
+struct Arrival {
     bytes: usize,
     /// What has come of it since then.
     come: usize,
@@ -75,13 +77,13 @@ pub(super) struct Share<'a> {
     gives_way: Arc<Notify>,
 }
 
-impl Default for Room {
+impl Default for BodyRoom {
     fn default() -> Self {
         Self { short: Pool::of(SHORT), long: Pool::of(LONG) }
     }
 }
 
-impl Room {
+impl BodyRoom {
     /// Waits until there is room for so many bytes.
     pub(super) async fn take(&self, bytes: usize) -> Share<'_> {
         let pool = if bytes <= LONGEST_SHORT { &self.short } else { &self.long };
@@ -110,24 +112,24 @@ impl Pool {
     }
 
     fn lock(&self) -> MutexGuard<'_, Taken> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.taken)
     }
 }
 
 impl Share<'_> {
     /// More of the body is awaited.
     pub(super) fn awaits(&self) {
-        self.change(|place| place.awaited = Some(Instant::now()));
+        self.change(|arrival| arrival.awaited = Some(Instant::now()));
     }
 
     /// More of the body has come.
     pub(super) fn came(&self, bytes: usize) {
-        self.change(|place| place.came(bytes));
+        self.change(|arrival| arrival.came(bytes));
     }
 
-    fn change(&self, change: impl FnOnce(&mut Place)) {
-        if let Some(place) = self.pool.lock().bodies.get_mut(&self.number) {
-            change(place);
+    fn change(&self, change: impl FnOnce(&mut Arrival)) {
+        if let Some(arrival) = self.pool.lock().bodies.get_mut(&self.number) {
+            change(arrival);
         }
     }
 
@@ -148,29 +150,29 @@ impl Taken {
     /// A place, if there is one now, or there is one without those that are slow.
     fn take(&mut self, bytes: usize, most: usize) -> Option<(u64, Arc<Notify>)> {
         while self.bytes + bytes > most {
-            let slow = self.bodies.iter().filter(|(_, place)| place.is_slow());
-            let (number, _) = slow.max_by_key(|(_, place)| place.bytes)?;
+            let slow = self.bodies.iter().filter(|(_, arrival)| arrival.is_slow());
+            let (number, _) = slow.max_by_key(|(_, arrival)| arrival.bytes)?;
             let number = *number;
-            if let Some(place) = self.give_back(number) {
-                place.gives_way.notify_one();
+            if let Some(arrival) = self.give_back(number) {
+                arrival.gives_way.notify_one();
             }
         }
         let (number, gives_way, now) = (self.next, Arc::new(Notify::new()), Instant::now());
         self.next += 1;
         self.bytes += bytes;
-        let place = Place { bytes, come: 0, since: now, awaited: None, gives_way: gives_way.clone() };
-        self.bodies.insert(number, place);
+        let arrival = Arrival { bytes, come: 0, since: now, awaited: None, gives_way: gives_way.clone() };
+        self.bodies.insert(number, arrival);
         Some((number, gives_way))
     }
 
-    fn give_back(&mut self, number: u64) -> Option<Place> {
-        let place = self.bodies.remove(&number)?;
-        self.bytes -= place.bytes;
-        Some(place)
+    fn give_back(&mut self, number: u64) -> Option<Arrival> {
+        let arrival = self.bodies.remove(&number)?;
+        self.bytes -= arrival.bytes;
+        Some(arrival)
     }
 }
 
-impl Place {
+impl Arrival {
     fn came(&mut self, bytes: usize) {
         self.awaited = None;
         if self.since.elapsed() >= LOOKED_AT {

@@ -9,7 +9,7 @@ use super::play::{Point, World};
 use super::program::{Program, Session, handler};
 use super::server::{Job, RETRIES};
 use crate::journal::{
-    Done, Ending, Facts, HandoverFacts, Held, Journal, Memo, Mode, Next, Outcome, Outstanding, Recorded,
+    Awaited, Done, Ending, Facts, HandoverFacts, Journal, Memo, Mode, Next, Outcome, Outstanding, Recorded,
     Saved, Stale, Standing, Stop, Unfinished, Why, end_of, handed_over_at, is_repeatable, start,
     takes_operations,
 };
@@ -216,10 +216,10 @@ impl Request<'_> {
                         self.save().await;
                     }
                     self.world.point(Point::Rest).await;
-                    let held = self.session.journal.borrow().held();
-                    match held {
-                        Some(Held::UntilReached(_)) => self.session.journal.borrow_mut().pass_over(),
-                        Some(Held::UntilDropped(_)) => {
+                    let awaited = self.session.journal.borrow().awaited();
+                    match awaited {
+                        Some(Awaited::UntilReached(_)) => self.session.journal.borrow_mut().pass_over(),
+                        Some(Awaited::UntilDropped(_)) => {
                             return Driven::Done(Done::Misused("it holds a step".to_owned()));
                         }
                         None => {}

@@ -1,12 +1,10 @@
 //! A call to Inngest's checkpoint API, between middlewares.
 
-use http::HeaderMap;
 use tracing::{Instrument, Span};
 
 use crate::client::{ApiError, Extras};
-use crate::middleware::{Chain, CheckpointCall, CheckpointContext, contained};
+use crate::middleware::{Chain, CheckpointCall, CheckpointContext};
 use crate::run::Run;
-use crate::untrusted::shown;
 
 /// A call that middlewares are told of. They must not keep it from being made: what they do wrong is only logged.
 pub(crate) struct HookedCheckpoint {
@@ -27,21 +25,8 @@ impl Run {
         hooks.execution.set_function_id(self.function_id().into_owned());
         let (chain, context) =
             (hooks.chain.clone(), CheckpointContext::new(hooks.execution.clone(), call, operations));
-        let span = contained(async { Ok(chain.checkpoint_span(&context)) }).await;
-        let span = span.unwrap_or_else(|fault| {
-            report(&context, &fault);
-            None
-        });
-        let span = span.unwrap_or_else(Span::none);
-        let headers = contained(async {
-            let mut headers = HeaderMap::new();
-            span.in_scope(|| chain.api_headers(&hooks.execution, &mut headers));
-            Ok(headers)
-        });
-        let headers = headers.await.unwrap_or_else(|fault| {
-            report(&context, &fault);
-            HeaderMap::new()
-        });
+        let span = chain.checkpoint_span(&context).await.unwrap_or_else(Span::none);
+        let headers = chain.checkpoint_headers(&context, &span).await;
         Some(Box::new(HookedCheckpoint { chain, context, span, extras: Extras::new(headers) }))
     }
 }
@@ -59,19 +44,7 @@ impl HookedCheckpoint {
         let Some(Self { chain, context, span, extras }) = hooked else { return call.await };
         let outcome = call.instrument(span.clone()).await;
         context.set_attempts(extras.attempts());
-        let told = outcome.as_ref().map(|_| ());
-        let telling = async {
-            chain.after_checkpoint(context, told).await;
-            Ok(())
-        };
-        if let Err(fault) = contained(telling).await {
-            report(context, &fault);
-        }
+        chain.after_checkpoint(context, outcome.as_ref().map(|_| ())).await;
         outcome
     }
-}
-
-fn report(context: &CheckpointContext, fault: &str) {
-    let (run_id, call) = (context.execution().run_id(), context.call().as_str());
-    tracing::error!(%run_id, call, "around a checkpoint: {}", shown(fault));
 }

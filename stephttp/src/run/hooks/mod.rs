@@ -9,7 +9,7 @@ mod transform;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use http::HeaderMap;
@@ -20,8 +20,8 @@ pub(crate) use checkpoint::HookedCheckpoint;
 use super::Run;
 use super::on_thread::enter_span_within_poll;
 use crate::journal::{StepKey, Stop};
-use crate::middleware::{Chain, Execution, Outcome, StepContext, contained};
-use crate::untrusted::shown;
+use crate::middleware::{Chain, Execution, Outcome, StepContext, told};
+use crate::sync::lock;
 use transform::Pending;
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -40,7 +40,7 @@ struct Progress {
     phase: Phase,
     starting: Option<BoxFuture<()>>,
     /// Steps that wait for the start.
-    held: Vec<Waker>,
+    waiting: Vec<Waker>,
     pending: Vec<Pending>,
     /// Steps that send and have not begun.
     sending: Vec<Arc<StepContext>>,
@@ -66,7 +66,7 @@ impl Hooks {
     }
 
     fn lock(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.progress)
     }
 
     /// Nothing is under way any more, and nobody waits: wakers hold the run, which holds them. Returns what was.
@@ -91,11 +91,11 @@ impl Run {
     /// The span that the handler is polled in, once the execution has begun.
     pub(super) fn execution_span(&self) -> Option<Span> {
         let span = self.hooks.as_ref()?.span.get()?;
-        Some(span.lock().unwrap_or_else(PoisonError::into_inner).clone())
+        Some(lock(span).clone())
     }
 
     /// The handler has begun, as far as can be told.
-    pub(super) fn begin_execution(&self) {
+    pub(super) fn start_execution(&self) {
         let Some(hooks) = &self.hooks else { return };
         if hooks.lock().phase != Phase::Before {
             return;
@@ -105,7 +105,7 @@ impl Run {
             Mutex::new(hooks.chain.execution_span(&hooks.execution).unwrap_or_else(Span::none))
         });
         if self.is_being_polled() {
-            let span = span.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let span = lock(span).clone();
             enter_span_within_poll(span);
         }
         let mut progress = hooks.lock();
@@ -119,13 +119,13 @@ impl Run {
         // Most have nothing to wait for: then the handler has not gone on before their end.
         let poll = || starting.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         match catch_unwind(AssertUnwindSafe(poll)) {
-            Ok(Poll::Ready(())) => self.begun(),
+            Ok(Poll::Ready(())) => self.started(),
             Ok(Poll::Pending) => {
                 hooks.lock().starting = Some(starting);
                 self.wakeup.notice();
             }
             Err(panic) => {
-                // It may be a task of a step's own that panics now: the handler does not wait for a begin that never comes.
+                // It may be a task of a step's own that panics now: the handler does not wait for a start that never comes.
                 let fault = "a middleware panicked as the execution began".to_owned();
                 self.lock().journal.stop(Stop::Broken(fault));
                 self.wakeup.notice();
@@ -134,46 +134,46 @@ impl Run {
         }
     }
 
-    fn begun(&self) {
+    fn started(&self) {
         let Some(hooks) = &self.hooks else { return };
         let mut progress = hooks.lock();
         // A handler may have ended meanwhile whose first step was in a task of its own.
         if progress.phase == Phase::Starting {
             progress.phase = Phase::Started;
         }
-        let held = std::mem::take(&mut progress.held);
+        let waiting = std::mem::take(&mut progress.waiting);
         drop(progress);
-        held.into_iter().for_each(Waker::wake);
+        waiting.into_iter().for_each(Waker::wake);
     }
 
-    /// Whether a step must wait for the execution's begin. If so, it is woken then.
-    pub(super) fn holds_steps(&self, waker: &Waker) -> bool {
+    /// Whether a step must wait for the execution's start. If so, it is woken then.
+    pub(super) fn must_wait_for_start(&self, waker: &Waker) -> bool {
         let Some(hooks) = &self.hooks else { return false };
-        self.begin_execution();
+        self.start_execution();
         let mut progress = hooks.lock();
-        let holds = progress.phase == Phase::Starting;
-        if holds {
-            progress.held.push(waker.clone());
+        let must_wait = progress.phase == Phase::Starting;
+        if must_wait {
+            progress.waiting.push(waker.clone());
         }
-        holds
+        must_wait
     }
 
-    /// Takes the execution's begin forward. The handler is not polled before its end.
-    pub(super) fn poll_begin(&self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Takes the execution's start forward. The handler is not polled before its end.
+    pub(super) fn poll_start(&self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(hooks) = &self.hooks else { return Poll::Ready(()) };
         let Some(mut starting) = hooks.lock().starting.take() else { return Poll::Ready(()) };
         if starting.as_mut().poll(cx).is_pending() {
             hooks.lock().starting = Some(starting);
             return Poll::Pending;
         }
-        self.begun();
+        self.started();
         Poll::Ready(())
     }
 
     /// Takes everything forward that the handler's steps wait for.
     pub(super) fn poll_hooks(&self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(hooks) = &self.hooks else { return Poll::Ready(()) };
-        if self.poll_begin(cx).is_pending() {
+        if self.poll_start(cx).is_pending() {
             return Poll::Pending;
         }
         let mut pending = std::mem::take(&mut hooks.lock().pending);
@@ -218,27 +218,21 @@ impl Run {
     /// Tells middlewares that the execution has ended; once, and if it had begun.
     pub(crate) async fn end_execution(&self, outcome: Outcome, panic: Option<String>) {
         let Some(hooks) = &self.hooks else { return };
-        let Progress { phase, starting, held, pending, sending } = hooks.end();
+        let Progress { phase, starting, waiting, pending, sending } = hooks.end();
         drop((pending, sending));
-        held.into_iter().for_each(Waker::wake);
+        waiting.into_iter().for_each(Waker::wake);
         if matches!(phase, Phase::Before | Phase::Ended) {
             return;
         }
         if let Some(starting) = starting {
-            let starting = async {
-                starting.await;
-                Ok(())
-            };
-            if let Err(fault) = contained(starting).await {
-                tracing::error!(run_id = %self.id(), "before an execution: {}", shown(&fault));
-            }
+            told("before an execution", self.id(), starting).await;
         }
         if let Some(panic) = panic {
             hooks.chain.on_panic(&hooks.execution, &panic).await;
         }
         hooks.chain.after_execution(&hooks.execution, &outcome).await;
         if let Some(span) = hooks.span.get() {
-            *span.lock().unwrap_or_else(PoisonError::into_inner) = Span::none();
+            *lock(span) = Span::none();
         }
     }
 

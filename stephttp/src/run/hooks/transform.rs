@@ -61,7 +61,7 @@ impl Run {
     }
 
     /// A step's stored result can be given, once it is what it was before it was stored.
-    pub(in crate::run) fn resolve_stored(&self, state: &mut State, slot: Slot, key: &StepKey) {
+    pub(in crate::run) fn resolve_restored(&self, state: &mut State, slot: Slot, key: &StepKey) {
         let hooks = self.hooks.as_ref();
         let stored = hooks.and_then(|hooks| Some((hooks, state.journal.unrestored(key.hash)?)));
         let Some((hooks, stored)) = stored else { return state.journal.resolve(slot) };
@@ -92,7 +92,7 @@ impl Run {
         let Some((hooks, data)) = data else { return state.journal.await_inngest(slot, kind, op) };
         let (chain, step) = (hooks.chain.clone(), hooks.context(op.key()));
         hooks.transform(slot, async move {
-            let data = chain.event_data(&step, data).await;
+            let data = chain.transform_event_data(&step, data).await;
             let fault = |failure: &dyn fmt::Display| {
                 let failure = failure.to_string();
                 format!(
@@ -126,7 +126,7 @@ pub(super) async fn restore(
                 return Ok(stored);
             };
             let Some(data) = event.remove("data") else { return Ok(stored) };
-            event.insert("data".to_owned(), chain.received_event_data(step, data).await?);
+            event.insert("data".to_owned(), chain.restore_event_data(step, data).await?);
             Ok(Memoized::of_json(serde_json::to_string(&event).map_err(Failure::new)?))
         }
         kind => match stored.data() {
@@ -141,7 +141,7 @@ pub(super) async fn restore(
                     }
                     _ => (original, exact::escaped),
                 };
-                let data = write(chain.stored_output(step, read(data)).await?);
+                let data = write(chain.restore_step_output(step, read(data)).await?);
                 Ok(Memoized::of_json(format!("{{\"data\":{data}}}")))
             }
             None => Ok(stored),

@@ -5,7 +5,7 @@ use crate::untrusted::shown;
 
 /// What the part of an expression that has been read stands for, where its fields are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Fields {
     /// `async`: the event that comes.
     Async,
     /// `event`: the one that began the run.
@@ -22,7 +22,7 @@ const EVENT: [&str; 7] = ["data", "name", "id", "ts", "user", "v", "meta"];
 /// What [`NewApiRunData`](crate::wire::NewApiRunData) is sent with.
 const REQUEST: [&str; 8] = ["domain", "method", "path", "fn", "ip", "content_type", "query_params", "body"];
 
-impl Place {
+impl Fields {
     /// A name by itself.
     pub(super) fn named(name: &str) -> Self {
         match name {
@@ -32,7 +32,7 @@ impl Place {
         }
     }
 
-    /// The place of one of its fields, or what is wrong with asking for it.
+    /// What one of its fields stands for, or what is wrong with asking for it.
     pub(super) fn field(self, field: &str) -> Result<Self, String> {
         match self {
             Self::Any => Ok(Self::Any),

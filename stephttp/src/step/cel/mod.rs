@@ -49,12 +49,12 @@ pub(super) fn check_path(path: &str) -> Result<(), String> {
 
 /// What is wrong with an expression, and where: a byte. What it quotes is cut.
 #[derive(Debug)]
-struct Fault {
+struct Problem {
     at: usize,
     problem: String,
 }
 
-impl Fault {
+impl Problem {
     fn new(at: usize, problem: impl Into<String>) -> Self {
         Self { at, problem: problem.into() }
     }

@@ -1,7 +1,7 @@
 //! CEL's grammar, as far as it takes to say yes or no.
 
-use super::Fault;
-use super::fields::{Place, plain_text};
+use super::Problem;
+use super::fields::{Fields, plain_text};
 use super::gives::{Gives, no_method};
 use super::names::{binds, is_keyword, is_known, is_reserved};
 use super::token::{self, Token};
@@ -13,7 +13,7 @@ const CALCULATED: Gives = Gives::Never("the result of a calculation");
 /// How deep brackets may go; the server's own limit is 250.
 const DEPTH: usize = 100;
 
-pub(super) fn check(expression: &str) -> Result<(), Fault> {
+pub(super) fn check(expression: &str) -> Result<(), Problem> {
     let mut parser = Parser {
         text: expression,
         at: 0,
@@ -24,7 +24,7 @@ pub(super) fn check(expression: &str) -> Result<(), Fault> {
     };
     parser.advance()?;
     if parser.next.0 == Token::End {
-        return Err(Fault::new(0, "it is empty"));
+        return Err(Problem::new(0, "it is empty"));
     }
     let start = parser.at;
     let gives = parser.expression()?;
@@ -34,7 +34,7 @@ pub(super) fn check(expression: &str) -> Result<(), Fault> {
             Some(at) if !expression.contains("event.") => {
                 let problem = "Inngest knows the run's own event only as `event.`: write `event.data.…`, with a dot and \
                                without a space";
-                Err(Fault::new(at, problem))
+                Err(Problem::new(at, problem))
             }
             _ => Ok(()),
         },
@@ -42,7 +42,7 @@ pub(super) fn check(expression: &str) -> Result<(), Fault> {
             let problem = format!(
                 "it gives {what}, never a yes or a no: write a condition, such as `async.data.amount > 100`"
             );
-            Err(Fault::new(start, problem))
+            Err(Problem::new(start, problem))
         }
         _ => Err(parser.unexpected("an operator such as `&&`")),
     }
@@ -61,7 +61,7 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    fn advance(&mut self) -> Result<Token<'a>, Fault> {
+    fn advance(&mut self) -> Result<Token<'a>, Problem> {
         let (taken, length) = self.next;
         let rest = &self.text[self.at + length..];
         self.at += length + rest.len() - rest.trim_start_matches([' ', '\t', '\n', '\r', '\u{c}']).len();
@@ -73,7 +73,7 @@ impl<'a> Parser<'a> {
         self.next.0 == Token::Symbol(symbol)
     }
 
-    fn accept(&mut self, symbol: &str) -> Result<bool, Fault> {
+    fn accept(&mut self, symbol: &str) -> Result<bool, Problem> {
         let found = self.is(symbol);
         if found {
             self.advance()?;
@@ -81,23 +81,23 @@ impl<'a> Parser<'a> {
         Ok(found)
     }
 
-    fn expect(&mut self, symbol: &str) -> Result<(), Fault> {
+    fn expect(&mut self, symbol: &str) -> Result<(), Problem> {
         if self.accept(symbol)? { Ok(()) } else { Err(self.unexpected(&format!("`{symbol}`"))) }
     }
 
-    fn unexpected(&self, wanted: &str) -> Fault {
+    fn unexpected(&self, wanted: &str) -> Problem {
         let found = match self.next.0 {
             Token::End => "it ends".to_owned(),
             _ => format!("`{}` stands", shown(&self.text[self.at..self.at + self.next.1])),
         };
-        Fault::new(self.at, format!("{found} where {wanted} was expected"))
+        Problem::new(self.at, format!("{found} where {wanted} was expected"))
     }
 
     /// `a`, or `a ? b : c`
-    fn expression(&mut self) -> Result<Gives, Fault> {
+    fn expression(&mut self) -> Result<Gives, Problem> {
         self.depth += 1;
         if self.depth > DEPTH {
-            return Err(Fault::new(self.at, "it is nested too deeply"));
+            return Err(Problem::new(self.at, "it is nested too deeply"));
         }
         let mut gives = self.operations()?;
         if self.accept("?")? {
@@ -110,7 +110,7 @@ impl<'a> Parser<'a> {
     }
 
     /// `a && b == c + d`: of what binds how tightly, only that calculations bind most tightly matters here.
-    fn operations(&mut self) -> Result<Gives, Fault> {
+    fn operations(&mut self) -> Result<Gives, Problem> {
         const CONDITIONS: [&str; 8] = ["||", "&&", "==", "!=", "<=", ">=", "<", ">"];
         const CALCULATIONS: [&str; 5] = ["+", "-", "*", "/", "%"];
         let mut gives = self.operand()?;
@@ -128,7 +128,7 @@ impl<'a> Parser<'a> {
     }
 
     /// `!a.b[c].d(e)`
-    fn operand(&mut self) -> Result<Gives, Fault> {
+    fn operand(&mut self) -> Result<Gives, Problem> {
         let mut is_condition = false;
         let mut is_negative = false;
         if self.is("!") {
@@ -148,8 +148,8 @@ impl<'a> Parser<'a> {
     }
 
     /// `a.b[c].d(e)`
-    fn value(&mut self) -> Result<Gives, Fault> {
-        let (mut gives, mut place) = self.primary()?;
+    fn value(&mut self) -> Result<Gives, Problem> {
+        let (mut gives, mut fields) = self.primary()?;
         loop {
             if self.accept(".")? {
                 let at = self.at;
@@ -159,12 +159,12 @@ impl<'a> Parser<'a> {
                 }
                 self.advance()?;
                 if self.accept("(")? {
-                    gives = Gives::method(name).ok_or_else(|| Fault::new(at, no_method(name)))?;
-                    place = Place::Any;
+                    gives = Gives::method(name).ok_or_else(|| Problem::new(at, no_method(name)))?;
+                    fields = Fields::Any;
                     self.arguments(binds(name))?;
                 } else {
                     gives = Gives::Perhaps;
-                    place = place.field(name).map_err(|problem| Fault::new(at, problem))?;
+                    fields = fields.field(name).map_err(|problem| Problem::new(at, problem))?;
                 }
             } else if self.accept("[")? {
                 let index = self.at;
@@ -172,9 +172,9 @@ impl<'a> Parser<'a> {
                 let key = plain_text(self.text[index..self.at].trim_end());
                 self.expect("]")?;
                 gives = Gives::Perhaps;
-                place = match key {
-                    Some(key) => place.field(key).map_err(|problem| Fault::new(index, problem))?,
-                    None => Place::Any,
+                fields = match key {
+                    Some(key) => fields.field(key).map_err(|problem| Problem::new(index, problem))?,
+                    None => Fields::Any,
                 };
             } else {
                 return Ok(gives);
@@ -182,7 +182,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn primary(&mut self) -> Result<(Gives, Place), Fault> {
+    fn primary(&mut self) -> Result<(Gives, Fields), Problem> {
         let (at, length) = (self.at, self.next.1);
         let gives = match self.next.0 {
             Token::Literal => {
@@ -193,7 +193,7 @@ impl<'a> Parser<'a> {
                 if is_keyword(word) && word != "in" {
                     self.advance()?;
                     let gives = if word == "null" { Gives::Never("`null`") } else { Gives::Perhaps };
-                    return Ok((gives, Place::Any));
+                    return Ok((gives, Fields::Any));
                 }
                 if is_keyword(word) || is_reserved(word) {
                     return Err(self.unexpected("a value"));
@@ -203,7 +203,7 @@ impl<'a> Parser<'a> {
                     return self.name(word, at);
                 }
                 let gives = Gives::function(word)
-                    .ok_or_else(|| Fault::new(at, format!("there is no function `{}`", shown(word))))?;
+                    .ok_or_else(|| Problem::new(at, format!("there is no function `{}`", shown(word))))?;
                 self.arguments(false)?;
                 gives
             }
@@ -229,30 +229,30 @@ impl<'a> Parser<'a> {
             }
             Token::Symbol(_) | Token::End => return Err(self.unexpected("a value")),
         };
-        Ok((gives, Place::Any))
+        Ok((gives, Fields::Any))
     }
 
-    fn name(&mut self, name: &str, at: usize) -> Result<(Gives, Place), Fault> {
+    fn name(&mut self, name: &str, at: usize) -> Result<(Gives, Fields), Problem> {
         if self.bound.contains(&name) {
-            return Ok((Gives::Perhaps, Place::Any));
+            return Ok((Gives::Perhaps, Fields::Any));
         }
         if is_known(name) {
-            let place = Place::named(name);
-            if place == Place::Event {
+            let fields = Fields::named(name);
+            if fields == Fields::Event {
                 self.event_at.get_or_insert(at);
             }
-            let gives = if place == Place::Any { Gives::Perhaps } else { Gives::Never("a whole event") };
-            return Ok((gives, place));
+            let gives = if fields == Fields::Any { Gives::Perhaps } else { Gives::Never("a whole event") };
+            return Ok((gives, fields));
         }
         let problem = format!(
             "there is no `{}`: the event that comes is `async`, its data `async.data`; texts need quotes",
             shown(name)
         );
-        Err(Fault::new(at, problem))
+        Err(Problem::new(at, problem))
     }
 
     /// After the opening parenthesis. With `binds`, the first argument is a new name.
-    fn arguments(&mut self, binds: bool) -> Result<(), Fault> {
+    fn arguments(&mut self, binds: bool) -> Result<(), Problem> {
         if !binds {
             if self.accept(")")? {
                 return Ok(());
@@ -275,7 +275,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Items up to `end`, with a comma after the last or without.
-    fn list(&mut self, end: &str, item: impl Fn(&mut Self) -> Result<(), Fault>) -> Result<(), Fault> {
+    fn list(&mut self, end: &str, item: impl Fn(&mut Self) -> Result<(), Problem>) -> Result<(), Problem> {
         while !self.is(end) {
             item(self)?;
             if !self.accept(",")? {

@@ -1,6 +1,6 @@
 //! An expression's tokens.
 
-use super::Fault;
+use super::Problem;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token<'a> {
@@ -26,7 +26,7 @@ pub(super) fn is_identifier(text: &str) -> bool {
 }
 
 /// The first token of `text`, which stands at `at` in the expression, and the bytes that it takes.
-pub(super) fn read(text: &str, at: usize) -> Result<(Token<'_>, usize), Fault> {
+pub(super) fn read(text: &str, at: usize) -> Result<(Token<'_>, usize), Problem> {
     let Some(first) = text.chars().next() else { return Ok((Token::End, 0)) };
     if let Some(length) = string(text, at)? {
         return Ok((Token::Literal, length));
@@ -39,7 +39,7 @@ pub(super) fn read(text: &str, at: usize) -> Result<(Token<'_>, usize), Fault> {
         return number(text, at).map(|length| (Token::Literal, length));
     }
     if text.starts_with("//") {
-        return Err(Fault::new(at, "comments are not allowed"));
+        return Err(Problem::new(at, "comments are not allowed"));
     }
     if let Some(symbol) = SYMBOLS.iter().chain(&["}"]).find(|symbol| text.starts_with(**symbol)) {
         return Ok((Token::Symbol(&text[..symbol.len()]), symbol.len()));
@@ -50,7 +50,7 @@ pub(super) fn read(text: &str, at: usize) -> Result<(Token<'_>, usize), Fault> {
         '|' => ": conditions are joined with `||`",
         _ => "",
     };
-    Err(Fault::new(at, format!("`{first}` means nothing here{hint}")))
+    Err(Problem::new(at, format!("`{first}` means nothing here{hint}")))
 }
 
 fn length_of(text: &str, belongs: impl Fn(char) -> bool) -> usize {
@@ -58,14 +58,14 @@ fn length_of(text: &str, belongs: impl Fn(char) -> bool) -> usize {
 }
 
 /// `12`, `0x1F`, `12u`, `1.5e-3`, `.5`
-fn number(text: &str, at: usize) -> Result<usize, Fault> {
+fn number(text: &str, at: usize) -> Result<usize, Problem> {
     let digits = |from: usize| length_of(&text[from..], |c| c.is_ascii_digit());
     let mut end;
     let mut is_float = false;
     if let Some(hex) = text.strip_prefix("0x") {
         let length = length_of(hex, |c| c.is_ascii_hexdigit());
         if length == 0 {
-            return Err(Fault::new(at, "`0x` is no number"));
+            return Err(Problem::new(at, "`0x` is no number"));
         }
         end = 2 + length;
     } else {
@@ -85,7 +85,7 @@ fn number(text: &str, at: usize) -> Result<usize, Fault> {
     }
     end += usize::from(!is_float && text[end..].starts_with(['u', 'U']));
     if text[end..].starts_with(|c: char| c.is_alphanumeric() || c == '_') {
-        return Err(Fault::new(at + end, "a number ends in letters"));
+        return Err(Problem::new(at + end, "a number ends in letters"));
     }
     // Whole numbers have 64 bits. That the lowest of all is one digit too large before its sign does not matter.
     let written = text[..end].trim_end_matches(['u', 'U']);
@@ -97,11 +97,11 @@ fn number(text: &str, at: usize) -> Result<usize, Fault> {
                 || (written.len() < end && written.parse::<u64>().is_ok())
         }
     };
-    if fits { Ok(end) } else { Err(Fault::new(at, "a whole number is too large: it has at most 64 bits")) }
+    if fits { Ok(end) } else { Err(Problem::new(at, "a whole number is too large: it has at most 64 bits")) }
 }
 
 /// The length of the text or the bytes at the start; `None` if there are none.
-fn string(text: &str, at: usize) -> Result<Option<usize>, Fault> {
+fn string(text: &str, at: usize) -> Result<Option<usize>, Problem> {
     let prefix = length_of(text, |c| matches!(c, 'r' | 'R' | 'b' | 'B'));
     let is_raw = match &text.as_bytes()[..prefix] {
         [] | [b'b' | b'B'] => false,
@@ -133,13 +133,13 @@ fn string(text: &str, at: usize) -> Result<Option<usize>, Fault> {
             return Ok(Some(end + quote.len()));
         }
         match rest.chars().next() {
-            None => return Err(Fault::new(at + prefix, "a text is not closed")),
+            None => return Err(Problem::new(at + prefix, "a text is not closed")),
             Some('\n' | '\r') if quote.len() == 1 => {
-                return Err(Fault::new(at + prefix, "a text is not closed on its line"));
+                return Err(Problem::new(at + prefix, "a text is not closed on its line"));
             }
             Some('\\') if !is_raw => {
                 let length = escape(rest).ok_or_else(|| {
-                    Fault::new(at + end, "a backslash in a text begins no escape sequence: write it twice")
+                    Problem::new(at + end, "a backslash in a text begins no escape sequence: write it twice")
                 })?;
                 end += length;
             }

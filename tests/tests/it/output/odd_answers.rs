@@ -1,12 +1,13 @@
 //! Answers of Inngest's that are no output, or a strange one.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::body::Body;
 use inngest::OutputOpts;
 use reqwest::Method;
 use serde_json::Value;
 use stephttp_tests::Logs;
+use tokio::time::Instant;
 
 use super::api::{Api, App, RUN_ID, RUNNING, raw_api, responds, says};
 
