@@ -128,7 +128,7 @@ impl SetupOpts {
     }
 
     /// The HTTP client that Inngest is called with: one with a corporate proxy, say, roots or a client certificate of your
-    /// own, or other timeouts. Its type is [`reqwest`](crate::reqwest)'s, of version 0.13.
+    /// own, or other timeouts. Its type is [`reqwest`]'s, of version 0.13.
     ///
     /// ```
     /// use inngest::reqwest::{Client, Proxy, redirect::Policy};
@@ -150,7 +150,7 @@ impl SetupOpts {
     /// send events, may be given to another host as `Referer`.
     ///
     /// A client that speaks HTTP/2 makes its calls on one connection, which clients who wait for outputs at the
-    /// [output route](super::Provider::output_route) would share with all else, up to the number of streams that Inngest
+    /// [output route](crate::Provider::output_route) would share with all else, up to the number of streams that Inngest
     /// takes. With that route, and many such clients, build it with `http1_only()`.
     ///
     /// Unless set, a client is made that follows no redirects and keeps no cookies, speaks HTTP/2 where the server does
