@@ -226,7 +226,7 @@ pub use function::{
 };
 pub use layer::{DurableLayer, DurableService, ResponseFuture};
 pub use provider::Provider;
-pub use remember::{Fault, Remember, RememberRejection};
+pub use remember::{Remember, RememberError, RememberRejection};
 pub use replayable::Replayable;
 pub use step::{
     AiInferStep, ConfigureError, FetchRequest, FetchStep, Inference, InvokeStep, RunStep, SendEventStep,
