@@ -57,7 +57,7 @@ use crate::wire::limits::STEP_OUTPUT_BYTES;
 ///
 /// A value has 1 MiB at most as JSON, and all of a run together 4 MiB. The first request has it from its JSON too, so
 /// that all have the same. When a number in it would not come back the same, all values are stored as one text, as a step's
-/// [output](crate::Storable#what-is-stored) is.
+/// [output](crate::step::Storable#what-is-stored) is.
 ///
 /// Do not remember secrets: the value is visible in Inngest's dashboard. Values are told apart by their type's name,
 /// and those of one type by their order in the handler's arguments; renaming the type strands runs in flight, which

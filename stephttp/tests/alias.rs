@@ -1,6 +1,7 @@
 //! The attribute finds the crate under its own name when a program calls it otherwise.
 
-use durable::{ApiFn, Step, StepError};
+use durable::function::ApiFn;
+use durable::{Step, StepError};
 use inngest as durable;
 
 #[durable::api_fn(id = "alias", retries = 1)]

@@ -31,6 +31,7 @@ const ORDER: &[&[&str]] = &[
     &["step"],
     &["remember"],
     &["replayable"],
+    &["extract"],
     &["layer", "output"],
     &["provider"],
     &["__private"],

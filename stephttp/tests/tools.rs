@@ -14,8 +14,9 @@ use bytes::Bytes;
 use http::StatusCode;
 use http_body_util::{BodyExt, Full};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use inngest::step::FetchRequest;
 use inngest::wire::StepHash;
-use inngest::{Event, FetchRequest, Provider, SetupOpts, Step, StepError};
+use inngest::{Event, Provider, SetupOpts, Step, StepError};
 use serde_json::{Value, json};
 
 const RUN: &str = "01M817QNM483A695QHA1TT2D4T";
@@ -238,6 +239,9 @@ async fn without_a_server_waits_are_over_in_the_order_in_which_they_would_be() {
     for _ in 0..50 {
         assert_eq!(first(Step::detached()).await, "sleep");
         assert_eq!(first(Step::detached_with([("event", json!({}))])).await, "event");
-        assert_eq!(first(Step::detached_with([("event", inngest::StepOutcome::timed_out())])).await, "sleep");
+        assert_eq!(
+            first(Step::detached_with([("event", inngest::step::StepOutcome::timed_out())])).await,
+            "sleep"
+        );
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn of(opts: &Opts, krate: &Path) -> TokenStream {
         tokens.extend(quote!(.with_async_response(#response)));
     }
     if *track == Track::Always {
-        tokens.extend(quote!(.with_track(#krate::Track::Always)));
+        tokens.extend(quote!(.with_track(#krate::function::Track::Always)));
     }
     if *sync_only {
         tokens.extend(quote!(.with_sync_only(true)));

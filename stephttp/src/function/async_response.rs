@@ -50,7 +50,7 @@ pub enum AsyncResponse {
     #[doc(alias = "AsyncResponseRedirect")]
     RedirectTo(fn(&RunOutput) -> String),
     /// 200 with JSON: `{"run_id": "01J…", "token": "eyJ…", "url": "/runs/01J…/output?token=eyJ…&signature=…"}`. The URL is that of the
-    /// app's own output route, relative to the request's unless [`OutputOpts::prefix`](crate::OutputOpts::prefix) names an origin;
+    /// app's own output route, relative to the request's unless [`OutputOpts::prefix`](crate::output::OutputOpts::prefix) names an origin;
     /// in an app without one it is Inngest's. The token allows reading the run's output at Inngest for an hour; the app's
     /// own route also asks for the app's signature, which the URL has.
     #[doc(alias = "AsyncResponseToken")]
@@ -125,7 +125,7 @@ impl RunOutput {
     /// Where the app itself gives the output to whoever has this URL, with its token and the app's signature: its output route, made
     /// by [`Provider::output_route`](crate::Provider::output_route); `None` without one.
     ///
-    /// It has no origin unless [`OutputOpts::prefix`](crate::OutputOpts::prefix) names one:
+    /// It has no origin unless [`OutputOpts::prefix`](crate::output::OutputOpts::prefix) names one:
     /// `/runs/01J…/output?token=eyJ…&signature=…`. Without a signing key, in dev mode, it is not signed.
     #[must_use]
     pub fn own_url(&self) -> Option<&str> {

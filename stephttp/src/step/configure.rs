@@ -26,7 +26,7 @@ impl Step {
     /// ```
     ///
     /// The attribute does more: it checks at compile time that extractors accept a re-entry, it is known before the first
-    /// request, and its function is in [`registered`](crate::registered). Where handlers say fewer
+    /// request, and its function is in [`registered`](crate::function::registered). Where handlers say fewer
     /// [retries](FnOpts::with_retries) than three here, a re-entry that comes to a new process, and cannot get to its
     /// handler since Inngest's API fails just then, may ask for a retry that it does not have: its run hangs. With the
     /// attribute that is known.

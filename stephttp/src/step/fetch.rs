@@ -39,7 +39,8 @@ impl Step {
     ///   with `,`.
     ///
     /// ```
-    /// use inngest::{FetchRequest, Step, StepError};
+    /// use inngest::{Step, StepError};
+    /// use inngest::step::FetchRequest;
     ///
     /// #[inngest::api_fn(id = "render")]
     /// async fn render(step: Step) -> Result<String, StepError> {

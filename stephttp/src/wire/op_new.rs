@@ -117,9 +117,7 @@ impl<'a> Op<'a> {
     /// Sets when the step ran, and for how long.
     #[must_use]
     pub fn with_timing(mut self, start: SystemTime, took: Duration) -> Self {
-        let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        let start = start.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        self.timing = Some(Timing { start_ns: nanos(start), duration_ns: nanos(took) });
+        self.timing = Some(Timing::new(start, took));
         self
     }
 }

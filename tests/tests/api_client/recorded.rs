@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use inngest::RunId;
+use inngest::wire::RunId;
 use inngest::wire::{
     ApiResult, CheckpointAsyncRequest, CheckpointNewRunRequest, NewApiRunData, Op, OpError, StepHash,
 };

@@ -3,8 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use axum::response::Response;
+use inngest::client::{ApiClient, ApiError, ApiErrorKind};
+use inngest::wire::RunId;
 use inngest::wire::{ApiResult, CheckpointAsyncRequest, CheckpointNewRunRequest, NewApiRunData, Op, OpCode};
-use inngest::{ApiClient, ApiError, ApiErrorKind, RunId};
 use stephttp_dev::{Call, DevServer, InjectedFault};
 
 use crate::server::{RUN_ID, Server, respond, run};

@@ -8,8 +8,8 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use inngest::client::{ApiClient, ApiClientBuilder};
 use inngest::wire::CheckpointRun;
-use inngest::{ApiClient, ApiClientBuilder};
 use serde_json::Value;
 use stephttp_tests::serve;
 

@@ -3,8 +3,9 @@
 use axum::Json;
 use axum::Router;
 use axum::routing::post;
+use inngest::function::{ApiFn, StepKind};
 use inngest::wire::StepHash;
-use inngest::{ApiFn, FnOpts, Step, StepError, StepKind};
+use inngest::{FnOpts, Step, StepError};
 use stephttp_tests::World;
 
 mod facade {
@@ -73,7 +74,7 @@ fn what_is_known_at_compile_time() {
         strict::nested::STEPS.iter().map(|step| (step.id(), step.hash(), step.kind())).collect();
     assert_eq!(steps, [("a", StepHash::of("a"), StepKind::Run), ("b", StepHash::of("b"), StepKind::Run)]);
     let registered =
-        inngest::registered().find(|function| function.opts().id() == "attribute-nested").unwrap();
+        inngest::function::registered().find(|function| function.opts().id() == "attribute-nested").unwrap();
     assert!(registered.function().ends_with("attribute::strict::nested"));
     assert!(registered.location().contains("attribute.rs:"));
 }

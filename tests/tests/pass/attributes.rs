@@ -3,7 +3,8 @@
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
-use inngest::{ApiFn, Failure, Step, StepError};
+use inngest::function::ApiFn;
+use inngest::{Failure, Step, StepError};
 use tracing::instrument;
 use utoipa::OpenApi;
 

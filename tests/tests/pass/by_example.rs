@@ -3,7 +3,8 @@
 use axum::Router;
 use axum::extract::{Json, Query, State};
 use axum::routing::post;
-use inngest::{ApiFn, Step, StepError, StepKind};
+use inngest::function::{ApiFn, StepKind};
+use inngest::{Step, StepError};
 
 use crate::{assert_answers, assert_registered};
 

@@ -3,7 +3,8 @@
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::routing::post;
-use inngest::{ApiFn, Step, StepError};
+use inngest::function::ApiFn;
+use inngest::{Step, StepError};
 
 use crate::{assert_answers, assert_registered};
 
@@ -49,7 +50,7 @@ async fn by_value(
     step.run("greet", async move { Ok(format!("{state} {word} {body}")) }).renamed_from("hello").await
 }
 
-fn to(output: &inngest::RunOutput) -> String {
+fn to(output: &inngest::output::RunOutput) -> String {
     output.run_id().to_string()
 }
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue};
 use axum::routing::post;
+use inngest::client::ApiError;
 use inngest::middleware::{CheckpointContext, Execution, Middleware};
-use inngest::{ApiError, Failure, SetupOpts, Step, StepError};
+use inngest::{Failure, SetupOpts, Step, StepError};
 use stephttp_dev::{Call, InjectedFault, RunStatus};
 use stephttp_tests::{Effects, Logs, Stage, World};
 
