@@ -227,8 +227,7 @@ impl State {
             name => note(
                 ViolationKind::WrongEventName,
                 format!(
-                    "the event is called {name:?}, not `{}`: re-entries get neither body nor query nor content type",
-                    HTTP_REQUEST_EVENT
+                    "the event is called {name:?}, not `{HTTP_REQUEST_EVENT}`: re-entries get neither body nor query nor content type"
                 ),
             ),
         }

@@ -27,7 +27,7 @@ enum report {}
 #[automatically_derived]
 impl ::inngest::function::ApiFn for report {
     const OPTS: ::inngest::FnOpts = ::inngest::FnOpts::new("report")
-        .with_async_response(::inngest::AsyncResponse::Proxy);
+        .async_response(::inngest::AsyncResponse::Proxy);
     const STEPS: &'static [::inngest::function::StepMeta] = &[
         ::inngest::__private::step_meta(
             "night",

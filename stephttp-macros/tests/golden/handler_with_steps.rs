@@ -63,7 +63,7 @@ pub enum create_order {}
 #[automatically_derived]
 impl ::inngest::function::ApiFn for create_order {
     const OPTS: ::inngest::FnOpts = ::inngest::FnOpts::new("create-order")
-        .with_retries(3);
+        .retries(3);
     const STEPS: &'static [::inngest::function::StepMeta] = &[
         ::inngest::__private::step_meta(
             "charge-card",

@@ -104,7 +104,7 @@ impl SetupOpts {
     ///
     /// It does not hold for functions that [`Provider::drain`](crate::Provider::drain) does not hand over either: those with
     /// `sync_only`, and those without retries whose source shows no step that waits. For all else see
-    /// [`FnOpts::with_max_request_time`](crate::FnOpts::with_max_request_time).
+    /// [`FnOpts::max_request_time`](crate::FnOpts::max_request_time).
     #[doc(alias = "MaxRuntime")]
     #[must_use]
     pub fn max_request_time(mut self, time: Duration) -> Self {

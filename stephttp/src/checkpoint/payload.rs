@@ -150,7 +150,7 @@ pub(super) async fn create(
         steps: Vec::new(),
         ts: millis(SystemTime::now()),
         request_version: headers::REQUEST_VERSION_VALUE,
-        retries: opts.retries(),
+        retries: opts.get_retries(),
     };
     // A run that exists already may not take operations with its creation again; they follow in calls of their own.
     let takes_operations = takes_operations(run.ledger.may_exist());

@@ -13,7 +13,7 @@ use crate::wire::RunId;
 /// It gets this once Inngest has taken the run over. When that fails, it gets a 503 instead, whatever is chosen here.
 ///
 /// Set by the `async_response` option of [`#[api_fn]`](macro@crate::api_fn), or by a handler without the attribute with
-/// [`FnOpts::with_async_response`](crate::FnOpts::with_async_response); else by
+/// [`FnOpts::async_response`](crate::FnOpts::async_response); else by
 /// [`SetupOpts::default_async_response`](crate::SetupOpts::default_async_response). Where neither is set, it is
 /// [`Proxy`](Self::Proxy) in an app that has made its output route, and [`Redirect`](Self::Redirect) in another.
 #[derive(Clone, Copy)]

@@ -30,7 +30,7 @@ pub use step_meta::{StepKind, StepMeta};
 /// }
 ///
 /// assert_eq!(greet::OPTS.id(), "greet");
-/// assert_eq!(greet::OPTS.retries(), 5);
+/// assert_eq!(greet::OPTS.get_retries(), 5);
 /// assert_eq!(greet::STEPS[0].id(), "name");
 /// ```
 pub trait ApiFn {

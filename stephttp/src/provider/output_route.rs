@@ -40,7 +40,7 @@ impl Provider {
     /// # What a client gets
     ///
     /// The route waits for the run at Inngest. When the run has ended, the client gets the status, headers and body of the
-    /// handler's response, as [the stored response](crate::FnOpts::with_omit_response_body) has them, with these differences:
+    /// handler's response, as [the stored response](crate::FnOpts::omit_response_body) has them, with these differences:
     ///
     /// - `X-Run-Id` is there, and tells the run's response from the route's own answers;
     /// - `Cache-Control: no-store` and `Referrer-Policy: no-referrer` replace the handler's, since the URL holds the token;

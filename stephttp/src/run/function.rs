@@ -69,7 +69,7 @@ impl Run {
         self.heed(&opts);
         self.entered.store(true, Ordering::Relaxed);
         if let Some(app) = self.app() {
-            app.routes().learn_retries(opts.retries());
+            app.routes().learn_retries(opts.get_retries());
             if let (Some(parts), true) = (parts, self.is_first()) {
                 self.keep_parts(parts);
             }
@@ -114,7 +114,7 @@ impl Run {
 
     /// What a client gets whose run is handed over: as the function says, else as the provider does.
     pub(crate) fn async_response(&self) -> AsyncResponse {
-        let own = self.opts().async_response();
+        let own = self.opts().get_async_response();
         let otherwise = || self.app().map(|app| app.async_response());
         own.or_else(otherwise).unwrap_or(AsyncResponse::Redirect)
     }
@@ -155,7 +155,7 @@ impl Run {
     /// limit.
     fn is_over_time(&self) -> bool {
         let function = self.function.get().filter(|function| !function.opts.is_sync_only());
-        let own = function.and_then(|function| function.opts.max_request_time());
+        let own = function.and_then(|function| function.opts.get_max_request_time());
         let otherwise = || self.app()?.settings().max_request_time.filter(|_| self.may_leave());
         own.or_else(otherwise).is_some_and(|most| self.elapsed() >= most)
     }
@@ -165,7 +165,7 @@ impl Run {
     fn may_leave(&self) -> bool {
         let opts = self.opts();
         let waits = self.function.get().is_some_and(|function| function.waits);
-        !opts.is_sync_only() && (opts.retries() > 0 || opts.max_request_time().is_some() || waits)
+        !opts.is_sync_only() && (opts.get_retries() > 0 || opts.get_max_request_time().is_some() || waits)
     }
 
     /// The request ends, with this status: where all endpoints are recorded, so is this one.
@@ -210,7 +210,7 @@ impl Run {
     }
 
     fn tracks_always(&self) -> bool {
-        self.function.get().is_some_and(|function| function.opts.track() == Track::Always)
+        self.function.get().is_some_and(|function| function.opts.get_track() == Track::Always)
     }
 
     /// A request that no route has matched has no name that Inngest could know it by. One for an output is none of the app's
@@ -228,8 +228,8 @@ impl Run {
 /// Says what is wrong with options that the compiler has not seen.
 fn check(opts: FnOpts, has_parts: bool) -> Result<(), String> {
     let (id, most) = (opts.id(), FnOpts::MOST_RETRIES);
-    if opts.retries() > most {
-        return Err(format!("there are {} retries, and Inngest makes {most} at most", opts.retries()));
+    if opts.get_retries() > most {
+        return Err(format!("there are {} retries, and Inngest makes {most} at most", opts.get_retries()));
     }
     if let Some((method, _)) =
         id.split_once(' ').filter(|(method, _)| RecordedMethod::stands_in_names(method))
@@ -245,7 +245,7 @@ fn check(opts: FnOpts, has_parts: bool) -> Result<(), String> {
             id.len()
         ));
     }
-    if matches!(opts.async_response(), Some(AsyncResponse::Custom(_))) && !has_parts {
+    if matches!(opts.get_async_response(), Some(AsyncResponse::Custom(_))) && !has_parts {
         let reason =
             "an `AsyncResponse::Custom` gets the request's parts: give them with `configure_with_parts`";
         return Err(reason.to_owned());

@@ -67,9 +67,9 @@ async fn axum_takes_it() {
 
 #[test]
 fn what_is_known_at_compile_time() {
-    assert_eq!((strict::shadowed::OPTS.id(), strict::shadowed::OPTS.retries()), ("attribute-strict", 0));
+    assert_eq!((strict::shadowed::OPTS.id(), strict::shadowed::OPTS.get_retries()), ("attribute-strict", 0));
     assert!(strict::shadowed::STEPS.is_empty());
-    assert_eq!(strict::nested::OPTS.retries(), FnOpts::DEFAULT_RETRIES);
+    assert_eq!(strict::nested::OPTS.get_retries(), FnOpts::DEFAULT_RETRIES);
     let steps: Vec<_> =
         strict::nested::STEPS.iter().map(|step| (step.id(), step.hash(), step.kind())).collect();
     assert_eq!(steps, [("a", StepHash::of("a"), StepKind::Run), ("b", StepHash::of("b"), StepKind::Run)]);

@@ -346,5 +346,5 @@ mod documented {
 #[tokio::test]
 async fn all_kinds_of_documentation_compose() {
     assert_eq!(documented::documented(Step::detached()).await, "documented");
-    assert_eq!(documented::documented::OPTS.retries(), 7);
+    assert_eq!(documented::documented::OPTS.get_retries(), 7);
 }

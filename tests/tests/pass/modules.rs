@@ -59,7 +59,7 @@ pub(crate) mod visible {
             step.run("greet", async { Ok("self".to_owned()) }).await
         }
 
-        async fn answer(_: axum::http::request::Parts, _: RunOutput) -> &'static str {
+        async fn answer(_: axum::http::request::Parts, _: output::RunOutput) -> &'static str {
             "accepted"
         }
     }

@@ -107,8 +107,7 @@ pub(super) async fn reentry(world: Rc<World>, program: Rc<Program>, job: Job) {
             journal.learn(memo);
             let session = session(&world, Some(job), journal);
             let mut request = Request { world: &world, session, job: Some(job), known };
-            let ending = request.attempt(&program).await;
-            ending
+            request.attempt(&program).await
         }
         Err(ending) => ending,
     };

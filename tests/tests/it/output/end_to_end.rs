@@ -69,7 +69,7 @@ async fn redirects(step: Step) -> &'static str {
 
 /// Without the attribute.
 async fn configures(step: Step) -> Result<&'static str, StatusCode> {
-    let opts = FnOpts::new("output-configures").with_async_response(AsyncResponse::Redirect);
+    let opts = FnOpts::new("output-configures").async_response(AsyncResponse::Redirect);
     step.configure(opts).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     step.sleep("pause", PAUSE).await;
     Ok("done")

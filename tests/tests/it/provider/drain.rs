@@ -46,7 +46,7 @@ async fn once(State(stage): State<Stage>, step: Step) -> Result<String, StepErro
 }
 
 async fn once_by_itself(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
-    step.configure(FnOpts::new("drain-once-by-itself").with_retries(0))?;
+    step.configure(FnOpts::new("drain-once-by-itself").retries(0))?;
     three_steps(&stage, &step).await
 }
 
