@@ -62,8 +62,7 @@ pub async fn create_order(
 pub enum create_order {}
 #[automatically_derived]
 impl ::inngest::function::ApiFn for create_order {
-    const OPTS: ::inngest::FnOpts = ::inngest::FnOpts::new("create-order")
-        .retries(3);
+    const OPTS: ::inngest::FnOpts = ::inngest::FnOpts::new("create-order").retries(3);
     const STEPS: &'static [::inngest::function::StepMeta] = &[
         ::inngest::__private::step_meta(
             "charge-card",
