@@ -1,6 +1,6 @@
 //! What is known of an endpoint at compile time: [`ApiFn`], and all that are [`registered`].
 //!
-//! Its options are [`FnOpts`](crate::FnOpts).
+//! Its options are [`FnOpts`].
 
 pub(crate) mod async_response;
 pub(crate) mod opts;

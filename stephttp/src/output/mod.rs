@@ -1,5 +1,5 @@
 //! Where a run's output is, and the options of the app's own route for it:
-//! [`Provider::output_route_with`](crate::Provider::output_route_with).
+//! [`Provider::output_route`](crate::Provider::output_route).
 
 // - `wait`: asks Inngest until the run has ended, and `read` says what its answers mean;
 // - `body`: how their bodies come;

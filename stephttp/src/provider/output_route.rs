@@ -11,8 +11,8 @@ impl Provider {
     /// otherwise.
     ///
     /// Once it is made, clients whose runs are handed over are redirected there, unless
-    /// [`AsyncResponse`] says otherwise: they need not reach Inngest, nor see its address. Inngest's own
-    /// URL gives some of them an empty 200 ([`AsyncResponse::Redirect`] says when); the route
+    /// [`AsyncResponse`](crate::AsyncResponse) says otherwise: they need not reach Inngest, nor see its address. Inngest's own
+    /// URL gives some of them an empty 200 ([`AsyncResponse::Redirect`](crate::AsyncResponse::Redirect) says when); the route
     /// does not.
     ///
     /// ```

@@ -141,7 +141,7 @@ impl Step {
     /// ```
     ///
     /// # Errors
-    /// The step's [`StepError`] when it failed for good: without retries left, or with a
+    /// The step's [`StepError`](crate::StepError) when it failed for good: without retries left, or with a
     /// [`Failure::non_retriable`]. Also when its id is empty, too long or reserved, when its output cannot be stored
     /// (not serializable, over 4 MiB as it is stored, over 32 MiB with the run's other outputs), when a stored output is no `T` any
     /// more, and when the run has 999 steps already, [hidden ones included](crate::wire::limits::RUN_STEPS).

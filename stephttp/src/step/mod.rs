@@ -1,6 +1,6 @@
 //! What steps are made of: their futures, what is given to them, and what comes of them.
 //!
-//! [`Step`](crate::Step) begins them; the table of [what each does](crate#steps) is on the crate's page.
+//! [`Step`] begins them; the table of [what each does](crate#steps) is on the crate's page.
 
 // One file a tool.
 mod ai_infer;

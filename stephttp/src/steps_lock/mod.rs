@@ -2,7 +2,7 @@
 //!
 //! A run in flight knows its endpoint and its finished steps by their ids. When a deployed change renames a step, the
 //! run does not find what that step came to, and runs it again: the card is charged twice. The ids that runs depend on
-//! are known when a program is compiled ([`registered`](crate::function::registered)), so a test can compare them with those of the
+//! are known when a program is compiled ([`registered`]), so a test can compare them with those of the
 //! program that is deployed, which are checked in beside the code:
 //!
 //! ```
