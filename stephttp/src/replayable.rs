@@ -23,8 +23,8 @@ use crate::step::Step;
 /// ```
 /// use axum::extract::{FromRequestParts, Path};
 /// use axum::http::request::Parts;
-/// use inngest::{Step, StepError};
 /// use inngest::extract::Replayable;
+/// use inngest::{Step, StepError};
 ///
 /// struct OrderId(u64);
 ///

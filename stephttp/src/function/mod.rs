@@ -21,8 +21,8 @@ pub use step_meta::{StepKind, StepMeta};
 /// The attribute implements it on an empty enum that has the function's name:
 ///
 /// ```
-/// use inngest::{Step, StepError};
 /// use inngest::function::ApiFn;
+/// use inngest::{Step, StepError};
 ///
 /// #[inngest::api_fn(id = "greet", retries = 5)]
 /// async fn greet(step: Step) -> Result<String, StepError> {

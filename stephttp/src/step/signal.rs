@@ -68,8 +68,8 @@ impl Step {
     /// 64-bit floats: of what others send, integers beyond ±2^53 are rounded, and `1.0` comes as `1`.
     ///
     /// ```
-    /// use inngest::{Step, StepError};
     /// use inngest::step::SignalConflict;
+    /// use inngest::{Step, StepError};
     ///
     /// #[inngest::api_fn(id = "approve")]
     /// async fn approve(step: Step) -> Result<String, StepError> {

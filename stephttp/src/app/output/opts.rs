@@ -9,8 +9,8 @@ use crate::connect::{bare, bare_if_set};
 ///
 /// ```
 /// # use std::time::Duration;
-/// use inngest::{Provider, SetupOpts};
 /// use inngest::output::OutputOpts;
+/// use inngest::{Provider, SetupOpts};
 ///
 /// # fn main() -> Result<(), inngest::SetupError> {
 /// let inngest = Provider::setup(
@@ -70,8 +70,8 @@ impl OutputOpts {
     ///
     /// ```
     /// # use axum::Router;
-    /// # use inngest::{Provider, SetupError, SetupOpts};
     /// # use inngest::output::OutputOpts;
+    /// # use inngest::{Provider, SetupError, SetupOpts};
     /// # fn app() -> Result<Router, SetupError> {
     /// let opts = SetupOpts::new("https://example.com").signing_key("signkey-prod-12345678");
     /// let inngest = Provider::setup(opts.output(OutputOpts::new().prefix("/api")))?;
