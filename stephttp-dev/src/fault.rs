@@ -62,14 +62,14 @@ impl Call {
 ///
 /// ```
 /// use std::time::Duration;
-/// use stephttp_dev::{Call, Fault};
+/// use stephttp_dev::{Call, InjectedFault};
 ///
-/// let _ = Fault::on(Call::NewRun).nth(2).refuse();
-/// let _ = Fault::on(Call::Steps).first(3).respond(429).retry_after(Duration::from_secs(1));
+/// let _ = InjectedFault::on(Call::NewRun).nth(2).refuse();
+/// let _ = InjectedFault::on(Call::Steps).first(3).respond(429).retry_after(Duration::from_secs(1));
 /// ```
 #[derive(Debug, Clone)]
 #[must_use = "a fault does nothing until it is given to `DevServer::inject`"]
-pub struct Fault {
+pub struct InjectedFault {
     call: Call,
     from: usize,
     until: usize,
@@ -96,7 +96,7 @@ pub(crate) enum Act {
     Hang,
 }
 
-impl Fault {
+impl InjectedFault {
     /// A fault on calls of this kind.
     pub fn on(call: Call) -> Self {
         Self { call, from: 1, until: 1, seen: 0, over: false, delay: None, gate: None, act: Act::Process }
@@ -121,9 +121,9 @@ impl Fault {
     /// for such a run is the real server that has begun to end it and has not finished:
     ///
     /// ```
-    /// use stephttp_dev::{Call, Fault};
+    /// use stephttp_dev::{Call, InjectedFault};
     ///
-    /// let _ = Fault::on(Call::Actions).of_ended_runs().body("{}");
+    /// let _ = InjectedFault::on(Call::Actions).of_ended_runs().body("{}");
     /// ```
     pub fn of_ended_runs(self) -> Self {
         Self { over: true, ..self }

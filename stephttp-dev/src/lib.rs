@@ -99,7 +99,7 @@
 //! - [`DevServer::send_event`] and [`DevServer::send_signal`]: what comes from outside; [`DevServer::hold_time`], so that
 //!   it comes before a wait is over
 //! - [`DevServerBuilder::function`]: functions that steps invoke
-//! - [`Fault`] and [`Gate`]: what goes wrong on purpose
+//! - [`InjectedFault`] and [`Gate`]: what goes wrong on purpose
 //! - [`Violation`]: what went wrong by an SDK's mistake
 //! - [`Notice`]: what happens, for people
 //!
@@ -122,7 +122,7 @@
 //! What the real server does only at times happens here when a test wants it, so that all other tests are always the same:
 //!
 //! - The state of a run that is being ended is gone at once. At the real server it can be empty for a moment: a
-//!   [`Fault`] [of ended runs](Fault::of_ended_runs) does that. The state of a run that goes on always loads, unless a fault
+//!   [`InjectedFault`] [of ended runs](InjectedFault::of_ended_runs) does that. The state of a run that goes on always loads, unless a fault
 //!   lets `/actions` answer 410.
 //! - Discoveries that are under way or due when a run ends come all the same, and their answers count. There are no more of
 //!   them than that, unless [`DevServer::reenter_after_end`] asks for some.
@@ -165,7 +165,7 @@ mod server;
 mod violation;
 
 pub use self::clock::Clock;
-pub use self::fault::{Call, Fault, Gate};
+pub use self::fault::{Call, Gate, InjectedFault};
 pub use self::inspect::{
     ApiCall, Dispatch, EventView, ResponseView, RunStatus, RunView, StepStatus, StepView,
 };

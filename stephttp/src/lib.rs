@@ -107,7 +107,8 @@
 //!   time was up in `timeout` is not run again.
 //! - **A loser is dropped.** What it had asked of Inngest may still come; nobody looks at it. A step of it that had been
 //!   planned may still run.
-//! - **An id that is used several times** is numbered in the order of the calls: see [`StepId`]. A future that is dropped
+//! - **An id that is used several times** is numbered in the order of the calls: see
+//!   [`StepId`](step::StepId). A future that is dropped
 //!   before it is polled does not count.
 //! - **Work between steps that waits** (a query outside of any step, say) is not remembered, so a race between it and a
 //!   step may end otherwise the next time: put it into a step.
@@ -130,7 +131,7 @@
 //!   shows it as [`application/vnd.stephttp.none`](wire::headers::NO_CONTENT_TYPE). Of a `HEAD` request the method is `GET`, so
 //!   its route must take that.
 //! - **The layer is outermost.** What answers a re-entry in the handler's place is never the run's result, if it stands inside
-//!   of the layer; outside, it ends the run. See [`DurableLayer`].
+//!   of the layer; outside, it ends the run. See [`DurableLayer`](layer::DurableLayer).
 //! - **A run in flight finds its steps by their ids**, also in a new version of the program: let a test compare them, with
 //!   [`assert_steps_lock!`].
 //! - **A client that goes away does not stop a run** that has begun a step.
@@ -200,60 +201,69 @@
 //! `default-features = false, features = ["rustls-no-provider"]`, and
 //! `rustls::crypto::ring::default_provider().install_default()` before [`Provider::setup`].
 //!
+//! # Where things are
+//!
+//! What an app's first hour needs is here; the rest is in modules.
+//!
+//! | Module | Holds |
+//! |---|---|
+//! | [`step`] | the futures of steps, what is given to them, and what comes of them |
+//! | [`function`] | what is known of endpoints at compile time |
+//! | [`extract`] | what belongs to extractors: rejections, [`Replayable`](extract::Replayable) |
+//! | [`output`] | where clients wait for a run's output |
+//! | [`layer`] | the tower layer |
+//! | [`middleware`] | hooks around runs, steps and calls; encryption and traces |
+//! | [`steps_lock`] | a test that guards runs in flight against changes |
+//! | [`client`] | Inngest's API |
+//! | [`wire`], [`signature`] | what crosses HTTP |
+//! | [`from_go`] | the names of the Go SDK |
+//!
 //! # Inngest's API alone
 //!
-//! [`ApiClient`] makes the calls by which runs are created, added to, ended and read, without a layer or a handler: to record
+//! [`client::ApiClient`] makes the calls by which runs are created, added to, ended and read, without a layer or a handler: to record
 //! what another framework's endpoint did, say. The layer uses the same one.
 
 #[doc(hidden)]
 pub mod __private;
 mod app;
 mod checkpoint;
-mod client;
+pub mod client;
 mod connect;
 mod delivery;
 mod error;
 mod event;
 mod exchange;
+pub mod extract;
 #[doc = include_str!("from_go.md")]
 pub mod from_go {}
-mod function;
+pub mod function;
 mod journal;
-mod layer;
+pub mod layer;
 pub mod middleware;
-mod output;
+pub mod output;
 mod provider;
 mod remember;
 mod replayable;
 mod run;
 pub mod signature;
-mod step;
+pub mod step;
 pub mod steps_lock;
 mod sync;
 mod untrusted;
 pub mod wire;
 
-pub use app::{OutputOpts, SetupOpts};
-pub use client::{ApiClient, ApiClientBuilder, ApiError, ApiErrorKind};
+pub use app::SetupOpts;
 pub use connect::SetupError;
 pub use delivery::Undelivered;
 pub use error::{Failure, ResultExt, StepError};
 pub use event::Event;
-pub use function::{
-    ApiFn, AsyncResponse, FnOpts, Registration, RunOutput, StepId, StepKind, StepMeta, Track, registered,
-};
-pub use layer::{DurableLayer, DurableService, ResponseFuture};
+pub use function::async_response::AsyncResponse;
+pub use function::opts::FnOpts;
 pub use provider::Provider;
-pub use remember::{Fault, Remember, RememberRejection};
-pub use replayable::Replayable;
+pub use remember::Remember;
 /// The HTTP client, of which [`SetupOpts::http_client`] takes one.
 pub use reqwest;
-pub use step::{
-    AiInferStep, ConfigureError, FetchRequest, FetchStep, Inference, InvokeStep, RunStep, SendEventStep,
-    SendEventsStep, SendSignalStep, SignalConflict, SleepStep, Step, StepOutcome, StepRejection, Storable,
-    WaitForEventStep, WaitForSignalStep,
-};
-pub use wire::{InvalidRunId, RunId};
+pub use step::extractor::Step;
 
 #[doc = include_str!("api_fn.md")]
 pub use stephttp_macros::api_fn;

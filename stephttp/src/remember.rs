@@ -1,6 +1,7 @@
 //! Values that a re-entry cannot extract again.
 
 use std::any::type_name;
+use std::error::Error;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
@@ -56,7 +57,7 @@ use crate::wire::limits::STEP_OUTPUT_BYTES;
 ///
 /// A value has 1 MiB at most as JSON, and all of a run together 4 MiB. The first request has it from its JSON too, so
 /// that all have the same. When a number in it would not come back the same, all values are stored as one text, as a step's
-/// [output](crate::Storable#what-is-stored) is.
+/// [output](crate::step::Storable#what-is-stored) is.
 ///
 /// Do not remember secrets: the value is visible in Inngest's dashboard. Values are told apart by their type's name,
 /// and those of one type by their order in the handler's arguments; renaming the type strands runs in flight, which
@@ -96,7 +97,7 @@ where
                 let refuse = |reason: String| {
                     let value = type_name::<T>();
                     tracing::error!(reason, value, "a `Remember` value cannot be stored");
-                    RememberRejection::Store(Fault { value, reason })
+                    RememberRejection::Store(RememberError { value, reason })
                 };
                 let json = serde_json::value::to_raw_value(&value).map_err(|error| {
                     refuse(format!("it cannot be written as JSON: {}", shown(&error.to_string())))
@@ -125,7 +126,7 @@ fn restore<T: DeserializeOwned, R>(run: &Run) -> Result<T, RememberRejection<R>>
     let refuse = |reason: String| {
         let reason = shown(&reason).to_string();
         tracing::error!(run_id = %run.id(), value, reason, "a `Remember` value cannot be restored");
-        RememberRejection::Restore(Fault { value, reason })
+        RememberRejection::Restore(RememberError { value, reason })
     };
     let stored = run.memoized(remembered_step().hash);
     let stored = stored
@@ -139,28 +140,56 @@ fn restore<T: DeserializeOwned, R>(run: &Run) -> Result<T, RememberRejection<R>>
     serde_json::from_str(json.get()).map_err(|error| refuse(error.to_string()))
 }
 
-/// Why [`Remember`] gave no value.
+/// The rejection of the extractor [`Remember`].
+///
+/// What the wrapped extractor has refused is answered by its own rejection; what cannot be remembered is a 500.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RememberRejection<R> {
     /// The wrapped extractor refused the first request.
     Extract(R),
     /// The value cannot be written as JSON, or not be read back from it.
-    Store(Fault),
+    Store(RememberError),
     /// In a re-entry: the stored value is missing, or is no value of this type any more.
-    Restore(Fault),
+    Restore(RememberError),
 }
 
-/// What is wrong with a remembered value, for the developer.
-#[derive(Debug)]
-pub struct Fault {
-    value: &'static str,
-    reason: String,
+impl<R> RememberRejection<R> {
+    /// The status of the response; `None` where the wrapped extractor's rejection says it.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        self.error().map(RememberError::status)
+    }
+
+    /// The text of the response; `None` where the wrapped extractor's rejection says it.
+    #[must_use]
+    pub fn body_text(&self) -> Option<String> {
+        self.error().map(RememberError::body_text)
+    }
+
+    fn error(&self) -> Option<&RememberError> {
+        match self {
+            Self::Extract(_) => None,
+            Self::Store(error) | Self::Restore(error) => Some(error),
+        }
+    }
 }
 
-impl fmt::Display for Fault {
+impl<R: fmt::Display> fmt::Display for RememberRejection<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Remember<{}>: {}", self.value, self.reason)
+        match self {
+            Self::Extract(rejection) => rejection.fmt(f),
+            Self::Store(error) | Self::Restore(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<R: Error> Error for RememberRejection<R> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Extract(rejection) => rejection.source(),
+            Self::Store(error) | Self::Restore(error) => error.source(),
+        }
     }
 }
 
@@ -168,10 +197,43 @@ impl<R: IntoResponse> IntoResponse for RememberRejection<R> {
     fn into_response(self) -> Response {
         match self {
             Self::Extract(rejection) => rejection.into_response(),
-            // What is wrong is logged; a client cannot mend it.
-            Self::Store(_) | Self::Restore(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "a remembered value was lost").into_response()
-            }
+            Self::Store(error) | Self::Restore(error) => error.into_response(),
         }
+    }
+}
+
+/// A value that could not be stored or restored. What it prints is for the developer, and is logged; what
+/// [a client gets](Self::body_text) names neither the type nor the reason.
+#[derive(Debug)]
+pub struct RememberError {
+    value: &'static str,
+    reason: String,
+}
+
+impl RememberError {
+    /// The status of the response.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        StatusCode::INTERNAL_SERVER_ERROR
+    }
+
+    /// The text of the response. A client cannot mend what is wrong, so it does not say it.
+    #[must_use]
+    pub fn body_text(&self) -> String {
+        "a remembered value was lost".to_owned()
+    }
+}
+
+impl fmt::Display for RememberError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Remember<{}>: {}", self.value, self.reason)
+    }
+}
+
+impl Error for RememberError {}
+
+impl IntoResponse for RememberError {
+    fn into_response(self) -> Response {
+        (self.status(), self.body_text()).into_response()
     }
 }

@@ -23,7 +23,8 @@ use crate::step::Step;
 /// ```
 /// use axum::extract::{FromRequestParts, Path};
 /// use axum::http::request::Parts;
-/// use inngest::{Replayable, Step, StepError};
+/// use inngest::extract::Replayable;
+/// use inngest::{Step, StepError};
 ///
 /// struct OrderId(u64);
 ///
@@ -62,7 +63,7 @@ use crate::step::Step;
     message = "`{Self}` is not the same when Inngest calls this handler again",
     label = "write `Remember<{Self}>`, which keeps the first request's value",
     note = "a re-entry has the method, path, query, content type and body of the first request, and nothing else of it",
-    note = "an extractor of your own that reads only what a re-entry has says so: `impl inngest::Replayable for ..`; for \
+    note = "an extractor of your own that reads only what a re-entry has says so: `impl inngest::extract::Replayable for ..`; for \
             another crate's, write `#[replayable]` before the argument",
     note = "if another value does no harm, write `#[not_replayed]` before the argument"
 )]

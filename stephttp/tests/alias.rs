@@ -1,6 +1,7 @@
 //! The attribute finds the crate under its own name when a program calls it otherwise.
 
-use durable::{ApiFn, Step, StepError};
+use durable::function::ApiFn;
+use durable::{Step, StepError};
 use inngest as durable;
 
 #[durable::api_fn(id = "alias", retries = 1)]
@@ -17,6 +18,6 @@ async fn double(n: u32) -> Result<u32, std::num::TryFromIntError> {
 #[tokio::test]
 async fn a_program_may_import_the_crate_under_another_name() {
     assert_eq!(aliased(Step::detached()).await.unwrap(), "2");
-    assert_eq!(aliased::OPTS.retries(), 1);
+    assert_eq!(aliased::OPTS.get_retries(), 1);
     assert_eq!(aliased::STEPS.len(), 2);
 }

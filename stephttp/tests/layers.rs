@@ -33,6 +33,7 @@ const ORDER: &[&[&str]] = &[
     &["step"],
     &["remember"],
     &["replayable"],
+    &["extract"],
     &["layer", "output"],
     &["provider"],
     &["__private"],

@@ -11,8 +11,9 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, routing::post};
 use http::StatusCode;
+use inngest::step::FetchRequest;
 use inngest::wire::StepHash;
-use inngest::{Event, FetchRequest, Provider, SetupOpts, Step, StepError};
+use inngest::{Event, Provider, SetupOpts, Step, StepError};
 use reqwest::Client;
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
@@ -237,6 +238,9 @@ async fn without_a_server_waits_are_over_in_the_order_in_which_they_would_be() {
     for _ in 0..50 {
         assert_eq!(first(Step::detached()).await, "sleep");
         assert_eq!(first(Step::detached_with([("event", json!({}))])).await, "event");
-        assert_eq!(first(Step::detached_with([("event", inngest::StepOutcome::timed_out())])).await, "sleep");
+        assert_eq!(
+            first(Step::detached_with([("event", inngest::step::StepOutcome::timed_out())])).await,
+            "sleep"
+        );
     }
 }

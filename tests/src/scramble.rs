@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use inngest::middleware::{Execution, Middleware, Outcome, StepContext, StoredResponse};
-use inngest::{Failure, RunId, StepError};
+use inngest::wire::RunId;
+use inngest::{Failure, StepError};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 

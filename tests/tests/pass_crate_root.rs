@@ -20,7 +20,8 @@ struct Vec;
 trait Send {}
 
 use ::axum::routing::post;
-use ::inngest::{ApiFn as _, Step, StepError};
+use ::inngest::function::ApiFn as _;
+use ::inngest::{Step, StepError};
 
 #[::inngest::api_fn(id = "crate-root", retries = 2, async_response = redirect(url), max_request_time = "1m")]
 async fn handler(
@@ -32,7 +33,7 @@ async fn handler(
     Result::Ok(format!("{a} {body}"))
 }
 
-fn url(output: &::inngest::RunOutput) -> ::std::string::String {
+fn url(output: &::inngest::output::RunOutput) -> ::std::string::String {
     output.url().to_owned()
 }
 
@@ -44,7 +45,7 @@ async fn a_crate_root_may_have_any_names() {
     assert_eq!(text, "7 body");
     world.delivered().await;
     world.assert_clean();
-    let registered = ::inngest::registered().next().unwrap();
+    let registered = ::inngest::function::registered().next().unwrap();
     assert_eq!(registered.function(), "pass_crate_root::handler");
     assert_eq!((registered.opts().id(), handler::STEPS.len()), ("crate-root", 1));
 }

@@ -25,7 +25,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::post;
-use inngest::{OutputOpts, Provider, SetupOpts};
+use inngest::output::OutputOpts;
+use inngest::{Provider, SetupOpts};
 use narrator::BoxError;
 
 use crate::office::Office;

@@ -44,7 +44,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::clock::{Clock, Time};
-use crate::fault::Fault;
+use crate::fault::InjectedFault;
 use crate::function::Function;
 use crate::inspect::{RunStatus, RunView};
 use crate::notice::Notice;
@@ -104,7 +104,7 @@ pub(crate) struct State {
     pub(crate) order: Vec<String>,
     pub(crate) work: Work,
     pub(crate) log: Log,
-    pub(crate) faults: Vec<Fault>,
+    pub(crate) faults: Vec<InjectedFault>,
     /// Whether every call is refused.
     pub(crate) down: bool,
     /// Each function's latest method, which is what re-entries use.

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::Method;
-use inngest::wire::{StepHash, event, limits};
+use inngest::wire::{HTTP_REQUEST_EVENT, StepHash, limits};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -204,7 +204,7 @@ impl State {
             }
             return creation;
         }
-        let restores = new.event.name.as_deref() == Some(event::HTTP_REQUEST);
+        let restores = new.event.name.as_deref() == Some(HTTP_REQUEST_EVENT);
         let retries = retries(new.retries);
         let request = original_request(&new.data, method, new.body, restores);
         let app = new.data.domain.clone().unwrap_or_default();
@@ -223,12 +223,11 @@ impl State {
         let NewRun { run_id, event, data, retries, request_version: version, .. } = new;
         let mut note = |kind, message: String| self.log.violation(kind, Some(run_id), message);
         match event.name.as_deref() {
-            Some(event::HTTP_REQUEST) => {}
+            Some(HTTP_REQUEST_EVENT) => {}
             name => note(
                 ViolationKind::WrongEventName,
                 format!(
-                    "the event is called {name:?}, not `{}`: re-entries get neither body nor query nor content type",
-                    event::HTTP_REQUEST
+                    "the event is called {name:?}, not `{HTTP_REQUEST_EVENT}`: re-entries get neither body nor query nor content type"
                 ),
             ),
         }

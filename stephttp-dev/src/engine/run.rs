@@ -348,7 +348,7 @@ impl Run {
 
     /// Whether an operation is a user's step under the id of the run's result.
     pub(crate) fn takes_reserved_id(op: &IncomingOp) -> bool {
-        op.user_id.as_deref() == Some(inngest::wire::result::COMPLETE)
+        op.user_id.as_deref() == Some(inngest::wire::COMPLETE_ID)
             && op.index == 0
             && !matches!(op.code, Code::RunComplete | Code::SyncRunComplete)
     }

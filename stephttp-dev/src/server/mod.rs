@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::clock::Clock;
 use crate::engine::{Engine, State};
-use crate::fault::{Call, Fault};
+use crate::fault::{Call, InjectedFault};
 use crate::function::Function;
 use crate::inspect::{ApiCall, Dispatch, EventView, RunStatus, RunView};
 use crate::notice::Notices;
@@ -150,7 +150,7 @@ impl DevServer {
 
 impl DevServer {
     /// Lets something go wrong. Of several faults for one call the one injected first strikes.
-    pub fn inject(&self, fault: Fault) {
+    pub fn inject(&self, fault: InjectedFault) {
         self.engine.change(|state| state.faults.push(fault));
     }
 

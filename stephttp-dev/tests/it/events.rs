@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::{Value, json};
-use stephttp_dev::{Call, DevServer, Fault, RunStatus, StepStatus, ViolationKind};
+use stephttp_dev::{Call, DevServer, InjectedFault, RunStatus, StepStatus, ViolationKind};
 
 use crate::support::*;
 
@@ -288,9 +288,9 @@ async fn large_integers_are_rounded_and_noted() {
 async fn faults_work_on_events_and_signals() {
     let server = DevServer::start().await.unwrap();
     let client = Client::new(&server);
-    server.inject(Fault::on(Call::Events).respond(500));
-    server.inject(Fault::on(Call::Events).nth(2).drop_response());
-    server.inject(Fault::on(Call::Signals).refuse());
+    server.inject(InjectedFault::on(Call::Events).respond(500));
+    server.inject(InjectedFault::on(Call::Events).nth(2).drop_response());
+    server.inject(InjectedFault::on(Call::Signals).refuse());
     assert_eq!(client.post("/e/k", json!({"name": "e"})).await.status, 500);
     assert!(server.events().is_empty());
     assert!(client.try_post("/e/k", json!({"name": "e"})).await.is_err());

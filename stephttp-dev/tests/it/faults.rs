@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use stephttp_dev::{Call, DevServer, Fault, Gate};
+use stephttp_dev::{Call, DevServer, Gate, InjectedFault};
 
 use crate::support::*;
 
@@ -18,10 +18,10 @@ async fn server() -> (DevServer, Client, String) {
 #[tokio::test]
 async fn a_call_is_answered_otherwise_and_not_processed() {
     let (server, client, run_id) = server().await;
-    server.inject(Fault::on(Call::Steps).nth(2).respond(500));
-    server.inject(Fault::on(Call::Steps).nth(3).respond(429).retry_after(Duration::from_secs(3)));
-    server.inject(Fault::on(Call::Steps).nth(4).body("garbage"));
-    server.inject(Fault::on(Call::Steps).nth(5).respond(401));
+    server.inject(InjectedFault::on(Call::Steps).nth(2).respond(500));
+    server.inject(InjectedFault::on(Call::Steps).nth(3).respond(429).retry_after(Duration::from_secs(3)));
+    server.inject(InjectedFault::on(Call::Steps).nth(4).body("garbage"));
+    server.inject(InjectedFault::on(Call::Steps).nth(5).respond(401));
     let mut got = Vec::new();
     for id in ["b", "c", "d", "e", "f", "g"] {
         got.push(client.steps(&run_id, [step_run(id, 1)]).await);
@@ -43,10 +43,10 @@ async fn a_connection_is_closed_before_or_after_the_call_is_processed() {
     let (server, client, run_id) = server().await;
     let path = format!("/v1/checkpoint/{run_id}/steps");
     let body = |id: &str| json!({"run_id": run_id, "steps": [step_run(id, 1)]});
-    server.inject(Fault::on(Call::Steps).refuse());
+    server.inject(InjectedFault::on(Call::Steps).refuse());
     assert!(client.try_post(&path, body("b")).await.is_err());
     assert_eq!(server.run(&run_id).unwrap().steps.len(), 1);
-    server.inject(Fault::on(Call::Steps).drop_response());
+    server.inject(InjectedFault::on(Call::Steps).drop_response());
     assert!(client.try_post(&path, body("b")).await.is_err());
     assert_eq!(server.run(&run_id).unwrap().steps.len(), 2);
     assert_eq!(client.post(&path, body("b")).await.status, 200);
@@ -62,7 +62,7 @@ async fn a_connection_is_closed_before_or_after_the_call_is_processed() {
 async fn a_call_is_held_at_a_gate() {
     let (server, client, run_id) = server().await;
     let gate = Gate::new();
-    server.inject(Fault::on(Call::Steps).every().hold(&gate));
+    server.inject(InjectedFault::on(Call::Steps).every().hold(&gate));
     let save = |id: &'static str| {
         let (client, run_id) = (client.clone(), run_id.clone());
         tokio::spawn(async move { client.steps(&run_id, [step_run(id, 1)]).await })
@@ -80,7 +80,7 @@ async fn a_call_is_held_at_a_gate() {
 #[tokio::test]
 async fn a_call_hangs_until_its_caller_gives_up() {
     let (server, client, run_id) = server().await;
-    server.inject(Fault::on(Call::Actions).hang());
+    server.inject(InjectedFault::on(Call::Actions).hang());
     let path = format!("/v0/runs/{run_id}/actions");
     let request = client.request(http::Method::GET, &path).timeout(Duration::from_millis(20));
     assert!(client.send(request).await.unwrap_err().is_timeout());
@@ -90,8 +90,8 @@ async fn a_call_hangs_until_its_caller_gives_up() {
 #[tokio::test]
 async fn faults_are_taken_back() {
     let (server, client, run_id) = server().await;
-    server.inject(Fault::on(Call::Actions).first(2).respond(503));
-    server.inject(Fault::on(Call::Batch).every().respond(503));
+    server.inject(InjectedFault::on(Call::Actions).first(2).respond(503));
+    server.inject(InjectedFault::on(Call::Batch).every().respond(503));
     for status in [503, 503, 200] {
         assert_eq!(client.actions(&run_id).await.status, status);
     }
@@ -103,7 +103,7 @@ async fn faults_are_taken_back() {
 #[tokio::test]
 async fn a_call_is_delayed() {
     let (server, client, run_id) = server().await;
-    server.inject(Fault::on(Call::Actions).delay(Duration::from_millis(30)));
+    server.inject(InjectedFault::on(Call::Actions).delay(Duration::from_millis(30)));
     let began = tokio::time::Instant::now();
     assert_eq!(client.actions(&run_id).await.status, 200);
     assert!(began.elapsed() >= Duration::from_millis(30));

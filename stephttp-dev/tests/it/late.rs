@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use stephttp_dev::{Call, Clock, DevServer, Fault, RunStatus, ViolationKind};
+use stephttp_dev::{Call, Clock, DevServer, InjectedFault, RunStatus, ViolationKind};
 
 use crate::support::*;
 
@@ -161,7 +161,7 @@ async fn a_reentry_that_saves_to_a_cancelled_run_is_told() {
 #[tokio::test]
 async fn the_state_of_a_run_that_is_being_ended_is_empty_and_then_gone() {
     let scene = Scene::new([step_run("a", 1), sleep("s", "1s")], [result(200, "")]).await;
-    scene.server.inject(Fault::on(Call::Actions).first(2).of_ended_runs().body("{}"));
+    scene.server.inject(InjectedFault::on(Call::Actions).first(2).of_ended_runs().body("{}"));
     scene.server.wait_for_end(&scene.run_id).await;
     let mut seen = Vec::new();
     for _ in 0..3 {
@@ -175,8 +175,8 @@ async fn the_state_of_a_run_that_is_being_ended_is_empty_and_then_gone() {
 #[tokio::test]
 async fn the_state_of_a_run_that_goes_on_can_fail_to_load() {
     let scene = Scene::held([step_run("a", 1), sleep("s", "1h")], [result(200, "")]).await;
-    scene.server.inject(Fault::on(Call::Actions).of_ended_runs().body("{}"));
-    scene.server.inject(Fault::on(Call::Actions).respond(410));
+    scene.server.inject(InjectedFault::on(Call::Actions).of_ended_runs().body("{}"));
+    scene.server.inject(InjectedFault::on(Call::Actions).respond(410));
     let got = scene.client.actions(&scene.run_id).await;
     assert_eq!(got.status, 410);
     assert_eq!(got.json()["error"], "runtime state is no longer available");

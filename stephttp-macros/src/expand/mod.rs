@@ -85,7 +85,7 @@ fn marker(endpoint: &Endpoint) -> TokenStream {
     }
 }
 
-/// `impl krate::ApiFn for create_order { const OPTS: .. = ..; const STEPS: .. = ..; }`
+/// `impl krate::function::ApiFn for create_order { const OPTS: .. = ..; const STEPS: .. = ..; }`
 fn api_fn_impl(endpoint: &Endpoint) -> TokenStream {
     let Endpoint { krate, cfgs, sig, calls, .. } = endpoint;
     let name = &sig.ident;
@@ -94,14 +94,14 @@ fn api_fn_impl(endpoint: &Endpoint) -> TokenStream {
     quote! {
         #(#cfgs)*
         #[automatically_derived]
-        impl #krate::ApiFn for #name {
+        impl #krate::function::ApiFn for #name {
             const OPTS: #krate::FnOpts = #opts;
-            const STEPS: &'static [#krate::StepMeta] = &[#(#steps),*];
+            const STEPS: &'static [#krate::function::StepMeta] = &[#(#steps),*];
         }
     }
 }
 
-/// Hands the function to `inngest::registered()`, with the place to name when two functions have one id.
+/// Hands the function to `inngest::function::registered()`, with the place to name when two functions have one id.
 fn registration(endpoint: &Endpoint) -> TokenStream {
     let Endpoint { krate, cfgs, sig, .. } = endpoint;
     let name = &sig.ident;

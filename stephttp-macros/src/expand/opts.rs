@@ -10,7 +10,7 @@ use crate::{
     validate::Opts,
 };
 
-/// `krate::FnOpts::new("create-order").with_retries(3)`
+/// `krate::FnOpts::new("create-order").retries(3)`
 pub(super) fn of(opts: &Opts, krate: &Path) -> TokenStream {
     let Opts {
         id,
@@ -25,27 +25,27 @@ pub(super) fn of(opts: &Opts, krate: &Path) -> TokenStream {
     let mut tokens = quote!(#krate::FnOpts::new(#id));
     if let Some(retries) = retries {
         let retries = Literal::u8_unsuffixed(*retries);
-        tokens.extend(quote!(.with_retries(#retries)));
+        tokens.extend(quote!(.retries(#retries)));
     }
     if *omit_request_body {
-        tokens.extend(quote!(.with_omit_request_body(true)));
+        tokens.extend(quote!(.omit_request_body(true)));
     }
     if *omit_response_body {
-        tokens.extend(quote!(.with_omit_response_body(true)));
+        tokens.extend(quote!(.omit_response_body(true)));
     }
     if let Some(response) = async_response {
         let response = self::async_response(response, krate);
-        tokens.extend(quote!(.with_async_response(#response)));
+        tokens.extend(quote!(.async_response(#response)));
     }
     if *track == Track::Always {
-        tokens.extend(quote!(.with_track(#krate::Track::Always)));
+        tokens.extend(quote!(.track(#krate::function::Track::Always)));
     }
     if *sync_only {
-        tokens.extend(quote!(.with_sync_only(true)));
+        tokens.extend(quote!(.sync_only(true)));
     }
     if let Some(time) = max_request_time {
         let millis = Literal::u64_unsuffixed(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-        tokens.extend(quote!(.with_max_request_time(::core::time::Duration::from_millis(#millis))));
+        tokens.extend(quote!(.max_request_time(::core::time::Duration::from_millis(#millis))));
     }
     tokens
 }

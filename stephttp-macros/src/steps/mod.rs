@@ -292,7 +292,7 @@ impl Scanner<'_> {
 }
 
 impl StepCall {
-    /// `krate::__private::step_meta("charge-card", *b"..", krate::StepKind::Run, file!(), line!())`
+    /// `krate::__private::step_meta("charge-card", *b"..", krate::function::StepKind::Run, file!(), line!())`
     pub(crate) fn meta(&self, krate: &Path) -> Option<TokenStream> {
         let id = self.id.as_ref()?;
         let text = Literal::string(&id.value());
@@ -303,6 +303,8 @@ impl StepCall {
             let old = Literal::string(&old.value());
             quote!(.with_renamed_from(#old))
         });
-        Some(quote!(#krate::__private::step_meta(#text, #hash, #krate::StepKind::#kind, #place)#renamed))
+        Some(
+            quote!(#krate::__private::step_meta(#text, #hash, #krate::function::StepKind::#kind, #place)#renamed),
+        )
     }
 }

@@ -71,7 +71,7 @@ fn a_mistake_costs_only_the_registration() {
     for part in [
         "enum place_order",
         "ApiFn for place_order",
-        "FnOpts :: new (\"place-order\") . with_retries (2)",
+        "FnOpts :: new (\"place-order\") . retries (2)",
         "step_meta",
     ] {
         assert!(tokens.contains(part), "no `{part}` in {tokens}");

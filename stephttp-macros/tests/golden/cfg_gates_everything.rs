@@ -20,9 +20,9 @@ async fn gated(step: Step) {
 enum gated {}
 #[cfg(feature = "orders")]
 #[automatically_derived]
-impl ::inngest::ApiFn for gated {
+impl ::inngest::function::ApiFn for gated {
     const OPTS: ::inngest::FnOpts = ::inngest::FnOpts::new("gated");
-    const STEPS: &'static [::inngest::StepMeta] = &[];
+    const STEPS: &'static [::inngest::function::StepMeta] = &[];
 }
 #[cfg(feature = "orders")]
 const _: fn() = || {

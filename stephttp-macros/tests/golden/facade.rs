@@ -27,13 +27,13 @@ async fn facade(step: Step) {
 #[non_exhaustive]
 enum facade {}
 #[automatically_derived]
-impl platform::durable::ApiFn for facade {
+impl platform::durable::function::ApiFn for facade {
     const OPTS: platform::durable::FnOpts = platform::durable::FnOpts::new("facade");
-    const STEPS: &'static [platform::durable::StepMeta] = &[
+    const STEPS: &'static [platform::durable::function::StepMeta] = &[
         platform::durable::__private::step_meta(
             "a",
             *b"\x86\xF7\xE47\xFA\xA5\xA7\xFC\xE1]\x1D\xDC\xB9\xEA\xEA\xEA7vg\xB8",
-            platform::durable::StepKind::Run,
+            platform::durable::function::StepKind::Run,
             ::core::file!(),
             ::core::line!(),
         ),

@@ -25,14 +25,14 @@ async fn report(step: Step) {
 #[non_exhaustive]
 enum report {}
 #[automatically_derived]
-impl ::inngest::ApiFn for report {
+impl ::inngest::function::ApiFn for report {
     const OPTS: ::inngest::FnOpts = ::inngest::FnOpts::new("report")
-        .with_async_response(::inngest::AsyncResponse::Negotiate);
-    const STEPS: &'static [::inngest::StepMeta] = &[
+        .async_response(::inngest::AsyncResponse::Negotiate);
+    const STEPS: &'static [::inngest::function::StepMeta] = &[
         ::inngest::__private::step_meta(
             "night",
             *b"\x1B\xE2\xA4L\xB5=\xDE\x90;\xE8Fl\x08\xDE\xE9\x06}\xA8\xED\xE3",
-            ::inngest::StepKind::Sleep,
+            ::inngest::function::StepKind::Sleep,
             ::core::file!(),
             ::core::line!(),
         ),

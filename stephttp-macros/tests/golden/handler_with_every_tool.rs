@@ -98,62 +98,62 @@ async fn tools(step: Step) -> Result<(), StepError> {
 #[non_exhaustive]
 enum tools {}
 #[automatically_derived]
-impl ::inngest::ApiFn for tools {
+impl ::inngest::function::ApiFn for tools {
     const OPTS: ::inngest::FnOpts = ::inngest::FnOpts::new("tools");
-    const STEPS: &'static [::inngest::StepMeta] = &[
+    const STEPS: &'static [::inngest::function::StepMeta] = &[
         ::inngest::__private::step_meta(
             "settlement",
             *b"lP\0\xAF\xBF\x1E\xFC[\xB2`\xC6\x83\xE4\xDC\x86\x0C<\x01O\xA3",
-            ::inngest::StepKind::WaitForEvent,
+            ::inngest::function::StepKind::WaitForEvent,
             ::core::file!(),
             ::core::line!(),
         ),
         ::inngest::__private::step_meta(
             "tell",
             *b"G\xB8\x01]\x98\xD5\x10:\x8Ai\x81\xA9yQHU\xCA\xC1\x0E\xBC",
-            ::inngest::StepKind::SendEvent,
+            ::inngest::function::StepKind::SendEvent,
             ::core::file!(),
             ::core::line!(),
         ),
         ::inngest::__private::step_meta(
             "tell-all",
             *b"\x9F\xBC\xE4\xF8(\x1B\xA6\xA6} x7\x96F\xD0\xBD\xBE\x90\x8Cp",
-            ::inngest::StepKind::SendEvent,
+            ::inngest::function::StepKind::SendEvent,
             ::core::file!(),
             ::core::line!(),
         ),
         ::inngest::__private::step_meta(
             "score",
             *b"u\xEB\xCB6\x1Ceb% k\xB0\x19\x1D\xF6<\xB1\xD3\x8C\xBB\xAB",
-            ::inngest::StepKind::Invoke,
+            ::inngest::function::StepKind::Invoke,
             ::core::file!(),
             ::core::line!(),
         ),
         ::inngest::__private::step_meta(
             "approval",
             *b"YIF\x95\xA3\x17+R\x12\xF0\xA4xW\xB0TnT2\x07v",
-            ::inngest::StepKind::WaitForSignal,
+            ::inngest::function::StepKind::WaitForSignal,
             ::core::file!(),
             ::core::line!(),
         ),
         ::inngest::__private::step_meta(
             "resume",
             *b"\xA2\xB4\x1B\xBA\xA7\r^`\x85>\x10\x11\xE3\x1Ad\x88\xE8\xEA\xC1\xAC",
-            ::inngest::StepKind::SendSignal,
+            ::inngest::function::StepKind::SendSignal,
             ::core::file!(),
             ::core::line!(),
         ),
         ::inngest::__private::step_meta(
             "page",
             *b"vp\x13\xCE\x0E\xE0\xF6\xD7\xA0u\x87\x91.\xBA1\x04\xCF\xAA\xBC\x15",
-            ::inngest::StepKind::Fetch,
+            ::inngest::function::StepKind::Fetch,
             ::core::file!(),
             ::core::line!(),
         ),
         ::inngest::__private::step_meta(
             "ask",
             *b"\x1C\x8F\t'\x0F\xC3:9:\xF3\xEA\xF0\xB2\xEB\xF5\x8E\xB9\xBB\xBC\xC2",
-            ::inngest::StepKind::AiInfer,
+            ::inngest::function::StepKind::AiInfer,
             ::core::file!(),
             ::core::line!(),
         ),

@@ -61,35 +61,34 @@ pub async fn create_order(
 #[non_exhaustive]
 pub enum create_order {}
 #[automatically_derived]
-impl ::inngest::ApiFn for create_order {
-    const OPTS: ::inngest::FnOpts = ::inngest::FnOpts::new("create-order")
-        .with_retries(3);
-    const STEPS: &'static [::inngest::StepMeta] = &[
+impl ::inngest::function::ApiFn for create_order {
+    const OPTS: ::inngest::FnOpts = ::inngest::FnOpts::new("create-order").retries(3);
+    const STEPS: &'static [::inngest::function::StepMeta] = &[
         ::inngest::__private::step_meta(
             "charge-card",
             *b"\xB2\xAE\x8F'.\xA6`\x90\x0F\xCA:\xEE\xFB\xD3\x96\x95\xC4?\\\xC9",
-            ::inngest::StepKind::Run,
+            ::inngest::function::StepKind::Run,
             ::core::file!(),
             ::core::line!(),
         ),
         ::inngest::__private::step_meta(
             "sum",
             *b"\xE9\xDF\xF3U}\xEDt\x14\xAES\x084\xDEp\x11\xF18\x8D *",
-            ::inngest::StepKind::Run,
+            ::inngest::function::StepKind::Run,
             ::core::file!(),
             ::core::line!(),
         ),
         ::inngest::__private::step_meta(
             "cool-off",
             *b"\0\xE3e\xC3\xC5\xBE\xFEj\xD2\x98q\xDD\x94\xDC\xD5<\x9B\r\xDF\xAC",
-            ::inngest::StepKind::Sleep,
+            ::inngest::function::StepKind::Sleep,
             ::core::file!(),
             ::core::line!(),
         ),
         ::inngest::__private::step_meta(
             "midnight",
             *b"b\xB4\x87\xBC\x84\x82[=\xF0(\xA92\xF0\x82Rn\x19^\xEF\xF2",
-            ::inngest::StepKind::Sleep,
+            ::inngest::function::StepKind::Sleep,
             ::core::file!(),
             ::core::line!(),
         ),

@@ -17,9 +17,9 @@ async fn health() -> &'static str {
 #[non_exhaustive]
 enum health {}
 #[automatically_derived]
-impl ::inngest::ApiFn for health {
+impl ::inngest::function::ApiFn for health {
     const OPTS: ::inngest::FnOpts = ::inngest::FnOpts::new("health");
-    const STEPS: &'static [::inngest::StepMeta] = &[];
+    const STEPS: &'static [::inngest::function::StepMeta] = &[];
 }
 const _: fn() = || {
     #[allow(unused_imports)]

@@ -25,9 +25,9 @@ where
 #[non_exhaustive]
 enum first {}
 #[automatically_derived]
-impl ::inngest::ApiFn for first {
+impl ::inngest::function::ApiFn for first {
     const OPTS: ::inngest::FnOpts = ::inngest::FnOpts::new("first");
-    const STEPS: &'static [::inngest::StepMeta] = &[];
+    const STEPS: &'static [::inngest::function::StepMeta] = &[];
 }
 const _: fn() = || {
     #[allow(unused_imports)]

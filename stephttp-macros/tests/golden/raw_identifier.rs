@@ -18,9 +18,9 @@ async fn r#type(mut step: Step) {
 #[non_exhaustive]
 enum r#type {}
 #[automatically_derived]
-impl ::inngest::ApiFn for r#type {
+impl ::inngest::function::ApiFn for r#type {
     const OPTS: ::inngest::FnOpts = ::inngest::FnOpts::new("type");
-    const STEPS: &'static [::inngest::StepMeta] = &[];
+    const STEPS: &'static [::inngest::function::StepMeta] = &[];
 }
 const _: fn() = || {
     #[allow(unused_imports)]

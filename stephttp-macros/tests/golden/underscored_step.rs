@@ -17,9 +17,9 @@ async fn underscored(_step: Step) {
 #[non_exhaustive]
 enum underscored {}
 #[automatically_derived]
-impl ::inngest::ApiFn for underscored {
+impl ::inngest::function::ApiFn for underscored {
     const OPTS: ::inngest::FnOpts = ::inngest::FnOpts::new("underscored");
-    const STEPS: &'static [::inngest::StepMeta] = &[];
+    const STEPS: &'static [::inngest::function::StepMeta] = &[];
 }
 const _: fn() = || {
     #[allow(unused_imports)]

@@ -16,9 +16,9 @@ pub(crate) async fn unnamed(stephttp_hidden_step: inngest::Step) {
 #[non_exhaustive]
 pub(crate) enum unnamed {}
 #[automatically_derived]
-impl ::inngest::ApiFn for unnamed {
+impl ::inngest::function::ApiFn for unnamed {
     const OPTS: ::inngest::FnOpts = ::inngest::FnOpts::new("unnamed");
-    const STEPS: &'static [::inngest::StepMeta] = &[];
+    const STEPS: &'static [::inngest::function::StepMeta] = &[];
 }
 const _: fn() = || {
     #[allow(unused_imports)]

@@ -15,7 +15,7 @@ pub fn redirect_url<'a, F: UrlOfRun<'a>>(function: F, output: &'a RunOutput) -> 
 /// A function that says where a run's output is.
 #[diagnostic::on_unimplemented(
     message = "this function cannot say where a run's output is, as `redirect(..)` asks of it",
-    label = "make it a `fn(&inngest::RunOutput) -> impl Display`: any text or URL"
+    label = "make it a `fn(&inngest::output::RunOutput) -> impl Display`: any text or URL"
 )]
 pub trait UrlOfRun<'a> {
     #[doc(hidden)]
@@ -37,7 +37,7 @@ pub fn custom_response<F: AnswerOfRun>(function: F, parts: Parts, output: RunOut
 /// A function that answers a client whose run was handed over.
 #[diagnostic::on_unimplemented(
     message = "this function cannot answer a client whose run was handed over, as `custom(..)` asks of it",
-    label = "make it an `async fn(http::request::Parts, inngest::RunOutput) -> impl IntoResponse`"
+    label = "make it an `async fn(http::request::Parts, inngest::output::RunOutput) -> impl IntoResponse`"
 )]
 pub trait AnswerOfRun {
     #[doc(hidden)]

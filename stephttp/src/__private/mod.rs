@@ -20,7 +20,7 @@ pub fn enter<F: ApiFn>(step: &Step) {
 }
 
 /// Tells the run of the request that is being handled, if there is one, which function it is in: one without a `Step`. Only
-/// [`Track::Always`](crate::Track::Always) makes it a run that is recorded.
+/// [`Track::Always`](crate::function::Track::Always) makes it a run that is recorded.
 pub fn enter_without_step<F: ApiFn>() {
     run::enter_current(&const { F::OPTS });
 }

@@ -82,7 +82,7 @@ impl SetupOpts {
 
     /// Whether every request that comes through the layer to a route is recorded as a run, with or without steps, whatever
     /// it is answered with; unless set, only those that run a step, and those of functions with
-    /// [`Track::Always`](crate::Track::Always).
+    /// [`Track::Always`](crate::function::Track::Always).
     ///
     /// A route whose handler says no id has the name `METHOD /its/{path}`, as axum's `MatchedPath` has it: neither the query
     /// nor what stands in the path's place is part of it. A request that no route has matched is not recorded: names that
@@ -92,7 +92,7 @@ impl SetupOpts {
     /// The run's details do hold the path, the query, the client's address and the bodies of request and response. A handler
     /// keeps its bodies to itself by its options. Where some annotated function does, a request that is answered with an
     /// error before its handler has said its options is recorded without its bodies: an extractor may have rejected it. For
-    /// routes that Inngest is to know nothing of, add the layer to the others alone. Requests cost what they do with [`Track::Always`](crate::Track::Always).
+    /// routes that Inngest is to know nothing of, add the layer to the others alone. Requests cost what they do with [`Track::Always`](crate::function::Track::Always).
     #[doc(alias = "TrackAllEndpoints")]
     #[must_use]
     pub fn track_all_endpoints(mut self, track: bool) -> Self {
@@ -105,7 +105,7 @@ impl SetupOpts {
     ///
     /// It does not hold for functions that [`Provider::drain`](crate::Provider::drain) does not hand over either: those with
     /// `sync_only`, and those without retries whose source shows no step that waits. For all else see
-    /// [`FnOpts::with_max_request_time`](crate::FnOpts::with_max_request_time).
+    /// [`FnOpts::max_request_time`](crate::FnOpts::max_request_time).
     #[doc(alias = "MaxRuntime")]
     #[must_use]
     pub fn max_request_time(mut self, time: Duration) -> Self {

@@ -26,8 +26,8 @@ impl Wants {
         functions.fold(every, |wants, function| {
             let opts = function.opts();
             Self {
-                parts: wants.parts || is_custom(opts.async_response()),
-                head: wants.head || opts.track() == Track::Always,
+                parts: wants.parts || is_custom(opts.get_async_response()),
+                head: wants.head || opts.get_track() == Track::Always,
                 discretion: wants.discretion || opts.omits_request_body() || opts.omits_response_body(),
             }
         })

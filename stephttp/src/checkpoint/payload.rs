@@ -19,7 +19,7 @@ use crate::wire::duration::millis;
 use crate::wire::limits::{FIRST_CALL_BYTES, REQUEST_BODY_BYTES, STEP_OUTPUT_BYTES};
 use crate::wire::{
     ApiResult, CheckpointAsyncRequest, CheckpointNewRunRequest, CheckpointRun, CheckpointStepsRequest,
-    HttpRequestEvent, NewApiRunData, Op, OpCode, RunId, event, headers,
+    HTTP_REQUEST_EVENT, HttpRequestEvent, NewApiRunData, Op, OpCode, RunId, headers,
 };
 
 /// What a call's body holds besides its operations and the request's own data, at most.
@@ -146,11 +146,11 @@ pub(super) async fn create(
     let mut request = CheckpointNewRunRequest {
         run_id: run_id.into(),
         idempotency: None,
-        event: HttpRequestEvent { name: event::HTTP_REQUEST.into(), data },
+        event: HttpRequestEvent { name: HTTP_REQUEST_EVENT.into(), data },
         steps: Vec::new(),
         ts: millis(SystemTime::now()),
         request_version: headers::REQUEST_VERSION_VALUE,
-        retries: opts.retries(),
+        retries: opts.get_retries(),
     };
     // A run that exists already may not take operations with its creation again; they follow in calls of their own.
     let takes_operations = takes_operations(run.ledger.may_exist());

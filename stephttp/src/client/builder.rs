@@ -16,7 +16,7 @@ use crate::connect::{Connection, Dev, Given, SetupError, Source, invalid};
 ///
 /// ```
 /// use std::time::Duration;
-/// use inngest::ApiClient;
+/// use inngest::client::ApiClient;
 ///
 /// let inngest = ApiClient::builder()
 ///     .dev_server("http://127.0.0.1:8288")

@@ -36,7 +36,8 @@ impl ApiClient {
     /// ```
     /// # use std::time::SystemTime;
     /// # use std::time::Duration;
-    /// # use inngest::{ApiClient, ApiError, RunId, wire::{CheckpointNewRunRequest, NewApiRunData, Op}};
+    /// # use inngest::client::{ApiClient, ApiError};
+    /// # use inngest::wire::{CheckpointNewRunRequest, NewApiRunData, Op, RunId};
     /// # async fn example(inngest: &ApiClient) -> Result<(), ApiError> {
     /// let data = NewApiRunData::new("https://api.example.com", "POST", "/orders").body(br#"{"cents":990}"#);
     /// let request = CheckpointNewRunRequest::new(RunId::new(SystemTime::now()), data)
@@ -88,7 +89,8 @@ impl ApiClient {
     /// is answered with an empty body. A step's value is kept as it was saved first.
     ///
     /// ```
-    /// # use inngest::{ApiClient, wire::{CheckpointRun, Op}};
+    /// # use inngest::client::ApiClient;
+    /// # use inngest::wire::{CheckpointRun, Op};
     /// # async fn example(inngest: &ApiClient, run: CheckpointRun) -> Result<(), Box<dyn std::error::Error>> {
     /// inngest.checkpoint_steps(&run, &[Op::step_run("charge-card", &"ch_1")?]).await?;
     /// # Ok(()) }
@@ -125,7 +127,8 @@ impl ApiClient {
     /// A status of 500 and above marks the run as failed.
     ///
     /// ```
-    /// # use inngest::{ApiClient, ApiError, wire::{ApiResult, CheckpointRun}};
+    /// # use inngest::client::{ApiClient, ApiError};
+    /// # use inngest::wire::{ApiResult, CheckpointRun};
     /// # async fn example(inngest: &ApiClient, run: CheckpointRun) -> Result<(), ApiError> {
     /// let result = ApiResult::new(201).header("content-type", "text/plain").body("created");
     /// inngest.checkpoint_response(&run, &result).await?;
@@ -158,7 +161,8 @@ impl ApiClient {
     /// [`get_steps`](Self::get_steps) shows at once which it was.
     ///
     /// ```
-    /// # use inngest::{ApiClient, wire::{CheckpointAsyncRequest, Op}};
+    /// # use inngest::client::ApiClient;
+    /// # use inngest::wire::{CheckpointAsyncRequest, Op};
     /// # async fn example(inngest: &ApiClient, headers: &http::HeaderMap) -> Result<(), Box<dyn std::error::Error>> {
     /// let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     /// let generation = header("x-inngest-generation-id").parse()?;
@@ -190,7 +194,8 @@ impl ApiClient {
     /// ```
     ///
     /// ```
-    /// # use inngest::{ApiClient, RunId, wire::StepHash};
+    /// # use inngest::client::ApiClient;
+    /// # use inngest::wire::{RunId, StepHash};
     /// # async fn example(inngest: &ApiClient, run_id: RunId) -> Result<(), Box<dyn std::error::Error>> {
     /// let steps = inngest.get_steps(run_id).await?;
     /// if let Some(charge) = steps.get(StepHash::of("charge-card")) {

@@ -1,8 +1,7 @@
-//! Inngest's API, as an app calls it.
-//!
-//! - [`ApiClient`]: what it is, and how it is set up ([`ApiClientBuilder`]);
-//! - `checkpoint`: the calls, as users make them and as the SDK does;
-//! - `call`, `retry`, `keys`: how each of them is made.
+//! Inngest's API, as an app calls it: [`ApiClient`], which [`ApiClientBuilder`] sets up.
+
+// - `checkpoint`: the calls, as users make them and as the SDK does;
+// - `call`, `retry`, `keys`: how each of them is made.
 
 mod builder;
 mod call;
@@ -60,7 +59,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// use std::time::SystemTime;
 ///
 /// use inngest::wire::{ApiResult, CheckpointNewRunRequest, NewApiRunData, Op};
-/// use inngest::{ApiClient, RunId};
+/// use inngest::client::ApiClient;
+/// use inngest::wire::RunId;
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let inngest = ApiClient::from_env()?;
@@ -151,7 +151,7 @@ impl ApiClient {
     /// As [`builder`](Self::builder) with these two options, outside of dev mode.
     ///
     /// ```
-    /// let inngest = inngest::ApiClient::new("https://api.inngest.com", "signkey-prod-12345678")?;
+    /// let inngest = inngest::client::ApiClient::new("https://api.inngest.com", "signkey-prod-12345678")?;
     /// # Ok::<(), inngest::SetupError>(())
     /// ```
     ///

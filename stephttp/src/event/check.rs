@@ -126,9 +126,9 @@ mod tests {
     fn a_good_event_is_written_as_recorded() {
         // As recorded: docs/protocol.md 5.4
         let ts = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_337_949_663);
-        let event = Event::new("test/sent", json!({"a": 1})).with_ts(ts);
+        let event = Event::new("test/sent", json!({"a": 1})).ts(ts);
         assert_eq!(to_wire(&event).unwrap(), r#"{"name":"test/sent","data":{"a":1},"ts":1795337949663}"#);
-        let event = Event::new("a", ()).with_id("i").with_user(json!({"n": "Ada"})).with_version("2");
+        let event = Event::new("a", ()).id("i").user(json!({"n": "Ada"})).version("2");
         assert_eq!(
             to_wire(&event).unwrap(),
             r#"{"name":"a","data":null,"id":"i","user":{"n":"Ada"},"v":"2"}"#
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(to_wire(&raw(r#"{"b":1.0,"a":"9007199254740993"}"#)).unwrap(), sent);
         assert!(to_wire(&Event::new("a", json!({"n": -9_007_199_254_740_991_i64, "f": 1e300}))).is_ok());
         assert!(fault("a", json!({"big": "x".repeat(3 << 20)})).contains("3 MiB"));
-        let user = to_wire(&Event::new("a", ()).with_user(json!(1))).unwrap_err();
+        let user = to_wire(&Event::new("a", ()).user(json!(1))).unwrap_err();
         assert!(user.contains("its user is a number"), "{user}");
         let deep = |levels: usize| {
             raw(&format!(r#"{}{{}}{}"#, r#"{"a":"#.repeat(levels - 1), "}".repeat(levels - 1)))
@@ -171,14 +171,13 @@ mod tests {
 
     #[test]
     fn times_are_of_this_age() {
-        let at = |seconds| {
-            to_wire(&Event::new("a", ()).with_ts(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)))
-        };
+        let at =
+            |seconds| to_wire(&Event::new("a", ()).ts(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)));
         assert!(at(315_532_799).is_err());
         assert!(at(315_532_800).is_ok());
         assert!(at(4_102_444_799).is_ok());
         assert!(at(4_102_444_801).is_err());
         let before = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
-        assert!(to_wire(&Event::new("a", ()).with_ts(before)).unwrap_err().contains("1980"));
+        assert!(to_wire(&Event::new("a", ()).ts(before)).unwrap_err().contains("1980"));
     }
 }

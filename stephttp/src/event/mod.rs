@@ -63,28 +63,28 @@ impl<T> Event<T> {
 
     /// Sets what Inngest knows the event by: of events with the same id, it acts on the first.
     #[must_use]
-    pub fn with_id(mut self, id: impl Into<String>) -> Self {
+    pub fn id(mut self, id: impl Into<String>) -> Self {
         self.id = Some(id.into());
         self
     }
 
     /// Sets when it happened; less than a millisecond is cut off. A time to come delays the functions that it starts.
     #[must_use]
-    pub fn with_ts(mut self, instant: SystemTime) -> Self {
+    pub fn ts(mut self, instant: SystemTime) -> Self {
         self.ts = Some(timestamp::millis(instant).map_or(instant, timestamp::instant));
         self
     }
 
     /// Sets whom it is about: JSON's object.
     #[must_use]
-    pub fn with_user(mut self, user: Value) -> Self {
+    pub fn user(mut self, user: Value) -> Self {
         self.user = Some(user);
         self
     }
 
     /// Sets the version of the data's schema.
     #[must_use]
-    pub fn with_version(mut self, version: impl Into<String>) -> Self {
+    pub fn version(mut self, version: impl Into<String>) -> Self {
         self.v = Some(version.into());
         self
     }
@@ -118,8 +118,7 @@ mod tests {
         assert_eq!(read(r#"{"name":"a","data":{},"ts":1.795337946848e12}"#), expected);
         assert_eq!(read(r#"{"name":"a","data":{},"ts":null}"#), None);
         assert_eq!(read(r#"{"name":"a","data":{}}"#), None);
-        let event =
-            Event::new("a", ()).with_ts(SystemTime::UNIX_EPOCH + Duration::new(1_000_000_000, 1_999_999));
+        let event = Event::new("a", ()).ts(SystemTime::UNIX_EPOCH + Duration::new(1_000_000_000, 1_999_999));
         assert_eq!(serde_json::to_string(&event).unwrap(), r#"{"name":"a","data":null,"ts":1000000000001}"#);
         assert_eq!(event.ts, Some(SystemTime::UNIX_EPOCH + Duration::new(1_000_000_000, 1_000_000)));
     }

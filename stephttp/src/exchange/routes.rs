@@ -28,7 +28,7 @@ impl Routes {
     pub(crate) fn new() -> Self {
         // Handlers without the attribute have the default. A function that is never handed over has no re-entries.
         let registered = function::registered().map(Registration::opts);
-        let registered = registered.filter(|opts| !opts.is_sync_only()).map(|opts| opts.retries());
+        let registered = registered.filter(|opts| !opts.is_sync_only()).map(|opts| opts.get_retries());
         let least = registered.chain([FnOpts::DEFAULT_RETRIES]).min().unwrap_or_default();
         Self { seen: Mutex::default(), least: AtomicU8::new(least), head_alone: Mutex::default() }
     }
@@ -37,7 +37,7 @@ impl Routes {
     pub(crate) fn learn(&self, head: &RequestHead, opts: FnOpts) {
         if let Some(path) = head.matched_path() {
             let route = (head.recorded_method(), path.as_str().to_owned());
-            lock(&self.seen).insert(route, opts.retries());
+            lock(&self.seen).insert(route, opts.get_retries());
         }
     }
 

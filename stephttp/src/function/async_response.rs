@@ -13,7 +13,7 @@ use crate::wire::RunId;
 /// It gets this once Inngest has taken the run over. When that fails, it gets a 503 instead, whatever is chosen here.
 ///
 /// Set by the `async_response` option of [`#[api_fn]`](macro@crate::api_fn), or by a handler without the attribute with
-/// [`FnOpts::with_async_response`](crate::FnOpts::with_async_response); else by
+/// [`FnOpts::async_response`](crate::FnOpts::async_response); else by
 /// [`SetupOpts::default_async_response`](crate::SetupOpts::default_async_response). Where neither is set, it is
 /// [`Proxy`](Self::Proxy) in an app that has made its output route, and [`Redirect`](Self::Redirect) in another.
 #[derive(Clone, Copy)]
@@ -50,7 +50,7 @@ pub enum AsyncResponse {
     #[doc(alias = "AsyncResponseRedirect")]
     RedirectTo(fn(&RunOutput) -> String),
     /// 200 with JSON: `{"run_id": "01J…", "token": "eyJ…", "url": "/runs/01J…/output?token=eyJ…&signature=…"}`. The URL is that of the
-    /// app's own output route, relative to the request's unless [`OutputOpts::prefix`](crate::OutputOpts::prefix) names an origin;
+    /// app's own output route, relative to the request's unless [`OutputOpts::prefix`](crate::output::OutputOpts::prefix) names an origin;
     /// in an app without one it is Inngest's. The token allows reading the run's output at Inngest for an hour; the app's
     /// own route also asks for the app's signature, which the URL has.
     #[doc(alias = "AsyncResponseToken")]
@@ -125,7 +125,7 @@ impl RunOutput {
     /// Where the app itself gives the output to whoever has this URL, with its token and the app's signature: its output route, made
     /// by [`Provider::output_route`](crate::Provider::output_route); `None` without one.
     ///
-    /// It has no origin unless [`OutputOpts::prefix`](crate::OutputOpts::prefix) names one:
+    /// It has no origin unless [`OutputOpts::prefix`](crate::output::OutputOpts::prefix) names one:
     /// `/runs/01J…/output?token=eyJ…&signature=…`. Without a signing key, in dev mode, it is not signed.
     #[must_use]
     pub fn own_url(&self) -> Option<&str> {

@@ -1,17 +1,19 @@
-//! What is known of an endpoint at compile time.
+//! What is known of an endpoint at compile time: [`ApiFn`], and all that are [`registered`].
+//!
+//! Its options are [`FnOpts`].
 
-mod async_response;
-mod opts;
-mod step_id;
+pub(crate) mod async_response;
+pub(crate) mod opts;
+pub(crate) mod step_id;
 mod step_meta;
 
 use std::collections::HashSet;
 use std::fmt;
 
-pub(crate) use async_response::CustomResponse;
-pub use async_response::{AsyncResponse, RunOutput};
-pub use opts::{FnOpts, Track};
-pub use step_id::StepId;
+pub(crate) use async_response::{AsyncResponse, CustomResponse, RunOutput};
+pub(crate) use opts::FnOpts;
+pub use opts::Track;
+pub(crate) use step_id::StepId;
 pub use step_meta::{StepKind, StepMeta};
 
 /// An endpoint annotated with [`#[api_fn]`](macro@crate::api_fn).
@@ -19,7 +21,8 @@ pub use step_meta::{StepKind, StepMeta};
 /// The attribute implements it on an empty enum that has the function's name:
 ///
 /// ```
-/// use inngest::{ApiFn, Step, StepError};
+/// use inngest::function::ApiFn;
+/// use inngest::{Step, StepError};
 ///
 /// #[inngest::api_fn(id = "greet", retries = 5)]
 /// async fn greet(step: Step) -> Result<String, StepError> {
@@ -27,7 +30,7 @@ pub use step_meta::{StepKind, StepMeta};
 /// }
 ///
 /// assert_eq!(greet::OPTS.id(), "greet");
-/// assert_eq!(greet::OPTS.retries(), 5);
+/// assert_eq!(greet::OPTS.get_retries(), 5);
 /// assert_eq!(greet::STEPS[0].id(), "name");
 /// ```
 pub trait ApiFn {

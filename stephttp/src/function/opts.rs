@@ -64,7 +64,7 @@ impl FnOpts {
 
     /// How often a failed step is retried: the first attempt is not counted. At most 20.
     #[must_use]
-    pub const fn with_retries(mut self, retries: u8) -> Self {
+    pub const fn retries(mut self, retries: u8) -> Self {
         self.retries = retries;
         self
     }
@@ -76,7 +76,7 @@ impl FnOpts {
     #[must_use]
     #[doc(alias = "OmitRequestBody")]
     #[doc(alias = "OmitBody")]
-    pub const fn with_omit_request_body(mut self, omit: bool) -> Self {
+    pub const fn omit_request_body(mut self, omit: bool) -> Self {
         self.omit_request_body = omit;
         self
     }
@@ -89,7 +89,7 @@ impl FnOpts {
     /// [`Step::omit_response_body`](crate::Step::omit_response_body).
     #[must_use]
     #[doc(alias = "OmitResponseBody")]
-    pub const fn with_omit_response_body(mut self, omit: bool) -> Self {
+    pub const fn omit_response_body(mut self, omit: bool) -> Self {
         self.omit_response_body = omit;
         self
     }
@@ -100,14 +100,14 @@ impl FnOpts {
     /// [`SetupOpts::default_async_response`]: crate::SetupOpts::default_async_response
     #[must_use]
     #[doc(alias = "AsyncResponse")]
-    pub const fn with_async_response(mut self, response: AsyncResponse) -> Self {
+    pub const fn async_response(mut self, response: AsyncResponse) -> Self {
         self.async_response = Some(response);
         self
     }
 
     /// Which requests are recorded as runs.
     #[must_use]
-    pub const fn with_track(mut self, track: Track) -> Self {
+    pub const fn track(mut self, track: Track) -> Self {
         self.track = track;
         self
     }
@@ -119,7 +119,7 @@ impl FnOpts {
     ///
     /// [`Step::detached`]: crate::Step::detached
     #[must_use]
-    pub const fn with_sync_only(mut self, sync_only: bool) -> Self {
+    pub const fn sync_only(mut self, sync_only: bool) -> Self {
         self.sync_only = sync_only;
         self
     }
@@ -128,11 +128,11 @@ impl FnOpts {
     ///
     /// The time counts from when the request reaches the layer. Steps under way then are not interrupted: they end and
     /// are stored, and the steps after them run when Inngest calls back, at once. Re-entries have no such limit, nor has an
-    /// endpoint that is [`sync_only`](Self::with_sync_only). Unless set, [`SetupOpts::max_request_time`] holds.
+    /// endpoint that is [`sync_only`](Self::sync_only). Unless set, [`SetupOpts::max_request_time`] holds.
     ///
     /// [`SetupOpts::max_request_time`]: crate::SetupOpts::max_request_time
     #[must_use]
-    pub const fn with_max_request_time(mut self, time: Duration) -> Self {
+    pub const fn max_request_time(mut self, time: Duration) -> Self {
         self.max_request_time = Some(time);
         self
     }
@@ -146,7 +146,7 @@ impl FnOpts {
     /// How often a failed step is retried, the first attempt not counted. An endpoint that is
     /// [`sync_only`](Self::is_sync_only) retries nothing.
     #[must_use]
-    pub const fn retries(&self) -> u8 {
+    pub const fn get_retries(&self) -> u8 {
         if self.sync_only { 0 } else { self.retries }
     }
 
@@ -164,13 +164,13 @@ impl FnOpts {
 
     /// What a client gets when its run is handed over; `None`: nothing was said.
     #[must_use]
-    pub const fn async_response(&self) -> Option<AsyncResponse> {
+    pub const fn get_async_response(&self) -> Option<AsyncResponse> {
         self.async_response
     }
 
     /// Which requests are recorded as runs.
     #[must_use]
-    pub const fn track(&self) -> Track {
+    pub const fn get_track(&self) -> Track {
         self.track
     }
 
@@ -182,7 +182,7 @@ impl FnOpts {
 
     /// After how much time a first request hands its run over before it begins another step; `None`: nothing was said.
     #[must_use]
-    pub const fn max_request_time(&self) -> Option<Duration> {
+    pub const fn get_max_request_time(&self) -> Option<Duration> {
         self.max_request_time
     }
 }

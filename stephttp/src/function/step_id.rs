@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::untrusted::shown;
+use crate::wire::COMPLETE_ID;
 use crate::wire::StepHash;
 use crate::wire::limits::STEP_ID_BYTES;
-use crate::wire::result::COMPLETE;
 
 /// What the ids of the SDK's own, hidden steps begin with.
 const RESERVED_PREFIX: &str = "stephttp:";
@@ -57,7 +57,7 @@ impl StepId {
         } else if self.text.len() > STEP_ID_BYTES {
             let (id, length) = (shown(&self.text), self.text.len());
             Some(format!("the step id `{id}` has {length} bytes, but at most {STEP_ID_BYTES} are allowed"))
-        } else if self.text == COMPLETE {
+        } else if self.text == COMPLETE_ID {
             Some("the step id `complete` is reserved: Inngest uses it for the run's result".to_owned())
         } else if self.text.starts_with(RESERVED_PREFIX) {
             Some(format!(

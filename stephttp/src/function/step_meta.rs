@@ -24,7 +24,7 @@ impl StepMeta {
         Self { id, hash, kind, file, line, renamed_from: None }
     }
 
-    /// With the literal id that is given to [`RunStep::renamed_from`](crate::RunStep::renamed_from).
+    /// With the literal id that is given to [`RunStep::renamed_from`](crate::step::RunStep::renamed_from).
     #[doc(hidden)]
     #[must_use]
     pub const fn with_renamed_from(mut self, old: &'static str) -> Self {

@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 
 use crate::function::{StepId, StepKind};
 use crate::wire::limits::WRAPPER_BYTES;
-use crate::wire::result::{COMPLETE, COMPLETE_HASH};
 use crate::wire::{ApiResult, Op, OpCode, OpError, OpOpts, ParallelMode, StepHash, Timing, Userland};
+use crate::wire::{COMPLETE_HASH, COMPLETE_ID};
 
 /// What an operation takes on the wire besides its id and data, about.
 const ENVELOPE_BYTES: usize = 256;
@@ -67,7 +67,7 @@ impl Recorded {
     /// The run's end.
     pub(crate) fn complete(result: &ApiResult<'_>) -> Result<Self, serde_json::Error> {
         let data = serde_json::value::to_raw_value(result)?;
-        let key = StepKey { id: Cow::Borrowed(COMPLETE), index: 0, hash: COMPLETE_HASH, kind: None };
+        let key = StepKey { id: Cow::Borrowed(COMPLETE_ID), index: 0, hash: COMPLETE_HASH, kind: None };
         Ok(Self { key, op: OpCode::RunComplete, opts: None, data: Some(data), error: None, timing: None })
     }
 

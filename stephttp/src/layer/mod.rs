@@ -1,12 +1,14 @@
-//! The tower layer: one request's life, from its first byte to the last.
-//!
-//! - [`service`] tells Inngest's re-entries from other requests;
-//! - [`first`] takes a client's request through: handler, checkpoints, response or handing over, which is answered by
-//!   [`async_answer`];
-//! - [`reentry`] does the same for Inngest's call back, whose handler [`driving`] takes as far as it goes, and [`ending`]
-//!   answers with what it came to, once [`standing`] has made sure that the run still goes on;
-//! - [`rejection`] is the answer when no handler was entered, [`once`] keeps two dispatches of one job apart;
-//! - [`response_body`] keeps what passes through.
+//! The tower layer that [`Provider::layer`](crate::Provider::layer) gives, and what it makes of services and responses.
+
+// One request's life, from its first byte to the last:
+//
+// - `service` tells Inngest's re-entries from other requests;
+// - `first` takes a client's request through: handler, checkpoints, response or handing over, which is answered by
+//   `async_answer`;
+// - `reentry` does the same for Inngest's call back, whose handler `driving` takes as far as it goes, and `ending`
+//   answers with what it came to, once `standing` has made sure that the run still goes on;
+// - `rejection` is the answer when no handler was entered, `once` keeps two dispatches of one job apart;
+// - `response_body` keeps what passes through.
 
 mod answer;
 mod async_answer;

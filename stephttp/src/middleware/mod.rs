@@ -72,7 +72,7 @@ use crate::wire::RunId;
 /// One request's share of a run: the client's request is the first, each call back from Inngest another. It begins with the
 /// handler's body, where the handler has the attribute [`#[api_fn]`](macro@crate::api_fn), and with its first step otherwise.
 /// Handlers that take no [`Step`](crate::Step) have executions if they are recorded by
-/// [`Track::Always`](crate::Track::Always); [`SetupOpts::track_all_endpoints`](crate::SetupOpts::track_all_endpoints) alone gives them none.
+/// [`Track::Always`](crate::function::Track::Always); [`SetupOpts::track_all_endpoints`](crate::SetupOpts::track_all_endpoints) alone gives them none.
 ///
 /// # Time
 ///

@@ -1,9 +1,10 @@
-//! The app's own route for its runs' outputs: [`Provider::output_route`](crate::Provider::output_route).
-//!
-//! - `wait`: asks Inngest until the run has ended, and `read` says what its answers mean;
-//! - `body`: how their bodies come;
-//! - `respond`: what the client gets;
-//! - `flight`: requests as they are counted.
+//! Where a run's output is, and the options of the app's own route for it:
+//! [`Provider::output_route`](crate::Provider::output_route).
+
+// - `wait`: asks Inngest until the run has ended, and `read` says what its answers mean;
+// - `body`: how their bodies come;
+// - `respond`: what the client gets;
+// - `flight`: requests as they are counted.
 
 mod body;
 mod flight;
@@ -19,6 +20,9 @@ use axum::response::Response;
 use axum::routing::get;
 use http::request::Parts;
 use http::{Method, Version};
+
+pub use crate::app::OutputOpts;
+pub use crate::function::async_response::RunOutput;
 
 use crate::app::{App, Full, SIGNATURE, TOKEN, query};
 use crate::middleware::MiddlewareFault;

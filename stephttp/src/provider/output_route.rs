@@ -7,7 +7,7 @@ use crate::output;
 
 impl Provider {
     /// A router with the route at which this app gives its runs' outputs itself: `GET
-    /// /runs/{run_id}/output?token=…`, and with a signing key `&signature=…`, unless [`OutputOpts`](crate::OutputOpts) say
+    /// /runs/{run_id}/output?token=…`, and with a signing key `&signature=…`, unless [`OutputOpts`](crate::output::OutputOpts) say
     /// otherwise.
     ///
     /// Once it is made, clients whose runs are handed over are redirected there, unless
@@ -34,13 +34,13 @@ impl Provider {
     /// ```
     ///
     /// It does not matter whether the layer is around it. In a nested router, or behind a gateway that takes a part of the path
-    /// away, say so with [`OutputOpts::prefix`](crate::OutputOpts::prefix). The redirect that leads there is relative to the
+    /// away, say so with [`OutputOpts::prefix`](crate::output::OutputOpts::prefix). The redirect that leads there is relative to the
     /// origin that the client used, so it stays where it was, behind any proxy; a browser's script keeps its `Origin`.
     ///
     /// # What a client gets
     ///
     /// The route waits for the run at Inngest. When the run has ended, the client gets the status, headers and body of the
-    /// handler's response, as [the stored response](crate::FnOpts::with_omit_response_body) has them, with these differences:
+    /// handler's response, as [the stored response](crate::FnOpts::omit_response_body) has them, with these differences:
     ///
     /// - `X-Run-Id` is there, and tells the run's response from the route's own answers;
     /// - `Cache-Control: no-store` and `Referrer-Policy: no-referrer` replace the handler's, since the URL holds the token;
@@ -60,8 +60,8 @@ impl Provider {
     ///
     /// | Status | When | With |
     /// |---|---|---|
-    /// | 303 | the run goes on after [`max_wait`](crate::OutputOpts::max_wait), or [`drain`](Self::drain) was called | `Location: ./output?token=…&signature=…&redirects=2`: the same place |
-    /// | 202 | the same, after [`max_redirects`](crate::OutputOpts::max_redirects) | `{"run_id": "01J…", "status": "running"}`, `Location`, `Retry-After` |
+    /// | 303 | the run goes on after [`max_wait`](crate::output::OutputOpts::max_wait), or [`drain`](Self::drain) was called | `Location: ./output?token=…&signature=…&redirects=2`: the same place |
+    /// | 202 | the same, after [`max_redirects`](crate::output::OutputOpts::max_redirects) | `{"run_id": "01J…", "status": "running"}`, `Location`, `Retry-After` |
     /// | 400 | no token, one of over 4 KiB, or no run id | `{"error": "…"}` |
     /// | 401, 403 | Inngest does not take the token, which is good for an hour | `{"error": "…"}` |
     /// | 403 | the app has a signing key, and the URL no [signature](#who-may-read-what) made with it; Inngest is not asked | `{"error": "…"}` |
@@ -79,7 +79,7 @@ impl Provider {
     ///
     /// `HEAD` waits, too, and gives status and headers without fetching the body: `Content-Length` is there if Inngest says it,
     /// and no middleware has changed the body. `OPTIONS` is answered, also [for
-    /// browsers](crate::OutputOpts::allow_origins); other methods get 405.
+    /// browsers](crate::output::OutputOpts::allow_origins); other methods get 405.
     ///
     /// A request counts [in flight](Self::in_flight) until its client has had all of the output.
     ///
@@ -93,8 +93,8 @@ impl Provider {
     /// `Cross-Origin-…`), and those of the application's own that begin with `X-`, but for what proxies and browsers act on
     /// (`X-Accel-…`, `X-Sendfile`, `X-SourceMap`, …). `Clear-Site-Data`, `Refresh`, `Service-Worker-Allowed`,
     /// `Strict-Transport-Security`, `Expires` and the like do not pass;
-    /// [`OutputOpts::pass_headers`](crate::OutputOpts::pass_headers) names others that do. The log says once of each header that it was left out. Of `Access-Control-…` the route says
-    /// its [own](crate::OutputOpts::allow_origins) alone.
+    /// [`OutputOpts::pass_headers`](crate::output::OutputOpts::pass_headers) names others that do. The log says once of each header that it was left out. Of `Access-Control-…` the route says
+    /// its [own](crate::output::OutputOpts::allow_origins) alone.
     ///
     /// # Memory
     ///
@@ -124,7 +124,7 @@ impl Provider {
     ///
     /// `endpointProxy` takes the run's id from the query, asks Inngest once, answers every run that has ended with 200 and its
     /// body as JSON, and lets scripts of any origin read it. Here the id is in the path, waiting goes on, the response is
-    /// what the handler made it, and [origins are named](crate::OutputOpts::allow_origins).
+    /// what the handler made it, and [origins are named](crate::output::OutputOpts::allow_origins).
     ///
     /// # Panics
     /// Adding it to a router that has a route at its path panics, as axum does.

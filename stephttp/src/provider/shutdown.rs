@@ -39,7 +39,7 @@ impl Provider {
     /// - functions with `sync_only`;
     /// - functions without retries, unless their source shows a step that waits, or they have a `max_request_time`: nothing
     ///   else ever hands them over, so that their extractors need not accept a call back (see
-    ///   [`Replayable`](crate::Replayable)). Handlers without the attribute have retries unless they say otherwise;
+    ///   [`Replayable`](crate::extract::Replayable)). Handlers without the attribute have retries unless they say otherwise;
     /// - all functions, while Inngest cannot be reached.
     ///
     /// Call it when the signal to end has come, *before* the server stops to take requests, so that handlers do not hold

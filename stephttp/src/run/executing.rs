@@ -1,7 +1,7 @@
 //! A step's future while it is under way.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -58,13 +58,9 @@ impl Executing {
     }
 
     pub(super) fn timing(&self) -> Timing {
-        let nanoseconds = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         let (start, clock) = self.run.began;
         let started = start + self.started.saturating_duration_since(clock);
-        Timing {
-            start_ns: nanoseconds(started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()),
-            duration_ns: nanoseconds(self.started.elapsed()),
-        }
+        Timing::new(started, self.started.elapsed())
     }
 
     /// Whether it has taken so long that its run may have been cancelled meanwhile.

@@ -68,7 +68,7 @@ impl Run {
         self.heed(&opts);
         self.entered.store(true, Ordering::Relaxed);
         if let Some(app) = self.app() {
-            app.routes().learn_retries(opts.retries());
+            app.routes().learn_retries(opts.get_retries());
             if let (Some(parts), true) = (parts, self.is_first()) {
                 self.keep_parts(parts);
             }
@@ -113,7 +113,7 @@ impl Run {
 
     /// What a client gets whose run is handed over: as the function says, else as the provider does.
     pub(crate) fn async_response(&self) -> AsyncResponse {
-        let own = self.opts().async_response();
+        let own = self.opts().get_async_response();
         let otherwise = || self.app().map(|app| app.async_response());
         own.or_else(otherwise).unwrap_or(AsyncResponse::Redirect)
     }
@@ -154,7 +154,7 @@ impl Run {
     /// limit.
     fn is_over_time(&self) -> bool {
         let function = self.function.get().filter(|function| !function.opts.is_sync_only());
-        let own = function.and_then(|function| function.opts.max_request_time());
+        let own = function.and_then(|function| function.opts.get_max_request_time());
         let otherwise = || self.app()?.settings().max_request_time.filter(|_| self.may_leave());
         own.or_else(otherwise).is_some_and(|most| self.elapsed() >= most)
     }
@@ -164,7 +164,7 @@ impl Run {
     fn may_leave(&self) -> bool {
         let opts = self.opts();
         let waits = self.function.get().is_some_and(|function| function.waits);
-        !opts.is_sync_only() && (opts.retries() > 0 || opts.max_request_time().is_some() || waits)
+        !opts.is_sync_only() && (opts.get_retries() > 0 || opts.get_max_request_time().is_some() || waits)
     }
 
     /// The request ends, with this status: where all endpoints are recorded, so is this one.
@@ -209,7 +209,7 @@ impl Run {
     }
 
     fn tracks_always(&self) -> bool {
-        self.function.get().is_some_and(|function| function.opts.track() == Track::Always)
+        self.function.get().is_some_and(|function| function.opts.get_track() == Track::Always)
     }
 
     /// A request that no route has matched has no name that Inngest could know it by. One for an output is none of the app's

@@ -134,7 +134,7 @@ impl Run {
         outstanding: Vec<Outstanding>,
         remembered: Option<Box<RawValue>>,
     ) -> Handover {
-        let retries = u32::from(self.opts().retries());
+        let retries = u32::from(self.opts().get_retries());
         let has_attempt = self.dispatch().is_some_and(|dispatch| dispatch.generation() <= retries);
         self.lock().journal.hand_over(outstanding, HandoverFacts { remembered, has_attempt })
     }

@@ -278,7 +278,7 @@ impl Run {
     pub(crate) fn sure_retries(&self) -> u8 {
         match self.reentered() {
             Some(reentry) if !self.is_entered() => reentry.sure_retries,
-            _ => self.opts().retries(),
+            _ => self.opts().get_retries(),
         }
     }
 

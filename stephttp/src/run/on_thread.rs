@@ -103,7 +103,7 @@ pub(crate) fn enter_current(opts: &'static FnOpts) {
     let run = UNENTERED.take();
     match &run {
         Some(run) => run.enter_without_step(opts),
-        None if opts.track() == Track::Always && HANDLER.get() == 0 => warn_of_missing_layer(opts.id()),
+        None if opts.get_track() == Track::Always && HANDLER.get() == 0 => warn_of_missing_layer(opts.id()),
         None => {}
     }
     UNENTERED.set(run);

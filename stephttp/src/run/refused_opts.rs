@@ -36,8 +36,8 @@ pub(crate) enum RefusedOpts {
 /// Checks options that the compiler has not seen.
 pub(super) fn check(opts: FnOpts, has_parts: bool) -> Result<(), RefusedOpts> {
     let id = opts.id();
-    if opts.retries() > FnOpts::MOST_RETRIES {
-        return Err(RefusedOpts::TooManyRetries(opts.retries()));
+    if opts.get_retries() > FnOpts::MOST_RETRIES {
+        return Err(RefusedOpts::TooManyRetries(opts.get_retries()));
     }
     if let Some((method, _)) =
         id.split_once(' ').filter(|(method, _)| RecordedMethod::stands_in_names(method))
@@ -47,7 +47,7 @@ pub(super) fn check(opts: FnOpts, has_parts: bool) -> Result<(), RefusedOpts> {
     if id.len() > FUNCTION_ID_BYTES {
         return Err(RefusedOpts::IdTooLong(id.len()));
     }
-    if matches!(opts.async_response(), Some(AsyncResponse::Custom(_))) && !has_parts {
+    if matches!(opts.get_async_response(), Some(AsyncResponse::Custom(_))) && !has_parts {
         return Err(RefusedOpts::NoParts);
     }
     let of_another = |function: &&Registration| function.opts().id() == id;

@@ -235,7 +235,7 @@ impl Run {
         executing: &mut Executing,
     ) -> Ended {
         let generation = self.dispatch().map_or(0, crate::exchange::Dispatch::generation);
-        let failing = Failing { error, retry, retries: self.opts().retries(), generation };
+        let failing = Failing { error, retry, retries: self.opts().get_retries(), generation };
         let Some(slot) = place.inner.slot() else { return Ended::Now };
         let timing = executing.timing();
         let mut state = self.open(&key.id);

@@ -36,7 +36,8 @@ impl Step {
     /// `1`. A body with a number that would be rounded is refused.
     ///
     /// ```
-    /// use inngest::{Inference, Step, StepError};
+    /// use inngest::step::Inference;
+    /// use inngest::{Step, StepError};
     /// use serde::Deserialize;
     /// use serde_json::json;
     ///

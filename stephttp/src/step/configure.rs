@@ -21,14 +21,14 @@ impl Step {
     /// use inngest::{AsyncResponse, FnOpts, Step, StepError};
     ///
     /// async fn export(step: Step) -> Result<String, StepError> {
-    ///     step.configure(FnOpts::new("export").with_retries(5).with_async_response(AsyncResponse::Token))?;
+    ///     step.configure(FnOpts::new("export").retries(5).async_response(AsyncResponse::Token))?;
     ///     step.run("collect", async { Ok::<_, inngest::Failure>("a,b,c".to_owned()) }).await
     /// }
     /// ```
     ///
     /// The attribute does more: it checks at compile time that extractors accept a re-entry, it is known before the first
-    /// request, and its function is in [`registered`](crate::registered). Where handlers say fewer
-    /// [retries](FnOpts::with_retries) than three here, a re-entry that comes to a new process, and cannot get to its
+    /// request, and its function is in [`registered`](crate::function::registered). Where handlers say fewer
+    /// [retries](FnOpts::retries) than three here, a re-entry that comes to a new process, and cannot get to its
     /// handler since Inngest's API fails just then, may ask for a retry that it does not have: its run hangs. With the
     /// attribute that is known.
     ///
@@ -72,7 +72,7 @@ impl Step {
     /// ```
     ///
     /// The last word counts. What has passed of a body while it was omitted is not kept, so such a body stays omitted. For
-    /// all else see [`FnOpts::with_omit_response_body`].
+    /// all else see [`FnOpts::omit_response_body`].
     #[doc(alias = "UpdateOmitResponseBody")]
     #[doc(alias = "update_omit_response_body")]
     pub fn omit_response_body(&self, omit: bool) {

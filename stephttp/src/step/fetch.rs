@@ -39,7 +39,8 @@ impl Step {
     ///   with `,`.
     ///
     /// ```
-    /// use inngest::{FetchRequest, Step, StepError};
+    /// use inngest::step::FetchRequest;
+    /// use inngest::{Step, StepError};
     ///
     /// #[inngest::api_fn(id = "render")]
     /// async fn render(step: Step) -> Result<String, StepError> {

@@ -16,7 +16,7 @@ use crate::untrusted::shown;
 /// no sense in it is an error of the step.
 ///
 /// ```
-/// use inngest::FetchRequest;
+/// use inngest::step::FetchRequest;
 ///
 /// let request = FetchRequest::post("https://api.example.com/orders")
 ///     .header("authorization", "Bearer secret")

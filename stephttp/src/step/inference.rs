@@ -20,7 +20,7 @@ const GEMINI: &str = "https://generativelanguage.googleapis.com/v1beta/models";
 /// The body is the provider's own, so that all its options can be used.
 ///
 /// ```
-/// use inngest::Inference;
+/// use inngest::step::Inference;
 /// use serde_json::json;
 ///
 /// let body = json!({ "model": "gpt-4o-mini", "messages": [{ "role": "user", "content": "Hello" }] });

@@ -81,7 +81,8 @@ impl Step {
     /// [`run`](Self::run) code, and those that send, do what they do in `detached`.
     ///
     /// ```
-    /// use inngest::{Step, StepError, StepOutcome};
+    /// use inngest::step::StepOutcome;
+    /// use inngest::{Step, StepError};
     /// use serde_json::json;
     ///
     /// async fn approve(step: Step) -> Result<&'static str, StepError> {

@@ -68,7 +68,8 @@ impl Step {
     /// 64-bit floats: of what others send, integers beyond ±2^53 are rounded, and `1.0` comes as `1`.
     ///
     /// ```
-    /// use inngest::{SignalConflict, Step, StepError};
+    /// use inngest::step::SignalConflict;
+    /// use inngest::{Step, StepError};
     ///
     /// #[inngest::api_fn(id = "approve")]
     /// async fn approve(step: Step) -> Result<String, StepError> {
@@ -309,7 +310,8 @@ mod tests {
         assert_eq!((error.step_id(), error.name()), ("send", "InvalidSignal"));
         let error = step.wait_for_signal::<Value>("sig", "").await.unwrap_err();
         assert_eq!(error.name(), "InvalidSignal");
-        let step = Step::detached_with([("sig", crate::StepOutcome::timed_out()), ("sig", json!(7).into())]);
+        let step =
+            Step::detached_with([("sig", crate::step::StepOutcome::timed_out()), ("sig", json!(7).into())]);
         assert_eq!(step.wait_for_signal::<u8>("sig", "a").await.unwrap(), None);
         assert_eq!(step.wait_for_signal::<u8>("sig", "a").await.unwrap(), Some(7));
     }

@@ -192,8 +192,9 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::Event;
     use crate::journal::Memo;
-    use crate::{Event, FetchRequest, Inference};
+    use crate::step::{FetchRequest, Inference};
 
     /// A value as a re-entry finds it.
     fn stored(value: &Value) -> WaitEnd {

@@ -25,8 +25,8 @@
 //! | an endpoint is gone, or has another id | are called back at their path, where nothing answers, or another function |
 //! | a step is gone, or has another id | do not find its result; what replaces it runs afresh |
 //! | a step has become one of another kind | find a result of another kind |
-//! | an id is used at more places, or fewer | may give a result to another call (see [`StepId`](crate::StepId)) |
-//! | two steps can take one stored result; a [`renamed_from`](crate::RunStep::renamed_from) is gone | may run a step afresh |
+//! | an id is used at more places, or fewer | may give a result to another call (see [`StepId`](crate::step::StepId)) |
+//! | two steps can take one stored result; a [`renamed_from`](crate::step::RunStep::renamed_from) is gone | may run a step afresh |
 //! | *a new endpoint or step, a step with `renamed_from` its old id* | *keep their results* |
 //!
 //! The last ones fail the test too, with a message that says that no run is harmed: a step that is not in the file could be
@@ -47,7 +47,7 @@
 //! - **Endpoints that are not linked into the test**, and handlers without the attribute. Compare in one test of each program. A test in `tests/` is best, with
 //!   `use my_app as _;` for each crate that has endpoints, and with the features that are deployed. Where the endpoints are
 //!   in `main.rs`, put the test there; endpoints of test modules are in the file too, then.
-//! - **Steps without a literal id, and those in functions that the handler calls**: [`ApiFn::STEPS`](crate::ApiFn::STEPS) does not have
+//! - **Steps without a literal id, and those in functions that the handler calls**: [`ApiFn::STEPS`](crate::function::ApiFn::STEPS) does not have
 //!   them. A step that moves to such a place is reported as gone, though runs find its result.
 //! - **Routes**: runs are called back at the path at which they began.
 //! - **Types**: the value that a step gave must still be readable as what the step gives now.

@@ -182,7 +182,7 @@ fn endpoints_come_and_go() {
 fn sync_only(endpoints: &[Endpoint]) -> Vec<Registration> {
     let mut endpoints = program(endpoints);
     for endpoint in &mut endpoints {
-        endpoint.opts = endpoint.opts.with_sync_only(true);
+        endpoint.opts = endpoint.opts.sync_only(true);
     }
     endpoints
 }

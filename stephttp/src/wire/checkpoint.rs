@@ -17,7 +17,7 @@ use super::{HttpRequestEvent, NewApiRunData, Op, answers};
 ///
 /// ```
 /// use std::time::SystemTime;
-/// use inngest::RunId;
+/// use inngest::wire::RunId;
 /// use inngest::wire::{CheckpointNewRunRequest, NewApiRunData, Op};
 ///
 /// let data = NewApiRunData::new("https://api.example.com", "POST", "/orders");
@@ -261,6 +261,7 @@ impl<'a> CheckpointAsyncRequest<'a> {
 
 /// What an API answer's body wraps around its data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Envelope<T> {
     /// The data.
     pub data: T,
@@ -269,6 +270,7 @@ pub struct Envelope<T> {
 /// The body of an API answer that refuses, such as
 /// `{"error":"Invalid request body","data":null,"status":400}`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ApiErrorBody {
     /// What is wrong.
     #[serde(default)]

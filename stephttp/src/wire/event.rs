@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::answers;
 
 /// The event's name. With any other, the server restores neither body nor query nor content type on a re-entry.
-pub const HTTP_REQUEST: &str = "inngest/http.request";
+pub const HTTP_REQUEST_EVENT: &str = "inngest/http.request";
 
 /// The event that stands for the first request.
 ///
@@ -20,7 +20,7 @@ pub const HTTP_REQUEST: &str = "inngest/http.request";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct HttpRequestEvent<'a> {
-    /// [`HTTP_REQUEST`].
+    /// [`HTTP_REQUEST_EVENT`].
     pub name: Cow<'a, str>,
     /// The request.
     pub data: NewApiRunData<'a>,
@@ -72,7 +72,7 @@ impl<'a> HttpRequestEvent<'a> {
     /// The event of a request.
     #[must_use]
     pub fn new(data: NewApiRunData<'a>) -> Self {
-        Self { name: HTTP_REQUEST.into(), data }
+        Self { name: HTTP_REQUEST_EVENT.into(), data }
     }
 }
 
@@ -135,6 +135,7 @@ fn text_or_null<'de, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'a
 
 /// What `POST /e/{event key}` answers: `{"ids":["01M817P4EZD096Q73BVXH8CCEH"],"status":200}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct SentEvents {
     /// The events' ids, in the order in which they were sent.
     #[serde(deserialize_with = "answers::ids")]
@@ -146,11 +147,20 @@ pub struct SentEvents {
 /// The server makes the ids of a call's events from it: ULIDs of this time and entropy, the event's number (from 1) added
 /// to the entropy's last four bytes. It takes an id once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EventIdSeed {
     /// Milliseconds since the Unix epoch; more than 0.
     pub millis: u64,
     /// What tells this call from others of the same millisecond.
     pub entropy: [u8; 10],
+}
+
+impl EventIdSeed {
+    /// A seed of this time and entropy.
+    #[must_use]
+    pub const fn new(millis: u64, entropy: [u8; 10]) -> Self {
+        Self { millis, entropy }
+    }
 }
 
 impl fmt::Display for EventIdSeed {

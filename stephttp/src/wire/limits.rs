@@ -38,7 +38,7 @@ pub const EVENT_NAME_BYTES: usize = 512;
 /// Events sent in one call.
 pub const EVENTS: usize = 5_000;
 /// Levels of arrays and objects that a value may have: as many as `serde_json` reads. A step's output with more, which only a
-/// raw value can have, is [stored as text](crate::Storable#what-is-stored).
+/// raw value can have, is [stored as text](crate::step::Storable#what-is-stored).
 pub const JSON_LEVELS: usize = 127;
 /// The largest integer, either way, that an event's data can hold: the server keeps numbers as 64-bit floats.
 pub const EVENT_INTEGER: u64 = (1 << 53) - 1;

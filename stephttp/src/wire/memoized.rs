@@ -138,7 +138,7 @@ pub struct MemoizedStep {
 impl MemoizedStep {
     /// The outcome of a step that ran: its `data`, or its `error`.
     ///
-    /// Data that this SDK [stored as text](crate::Storable#what-is-stored), `{"stephttp:json": "…"}`, is read from it.
+    /// Data that this SDK [stored as text](crate::step::Storable#what-is-stored), `{"stephttp:json": "…"}`, is read from it.
     ///
     /// # Errors
     /// The outer error means that the value is neither, or that `data` is no `T`.

@@ -3,50 +3,52 @@
 //! The shapes are those of the open-source Inngest server and were recorded from it; each item says what it stands for
 //! on the wire. Unknown fields are ignored when reading, so a newer server does not break an older app.
 //!
-//! | Module | Holds |
+//! | Items | Are |
 //! |---|---|
-//! | [`checkpoint`] | requests and answers of `POST /v1/checkpoint` and its `/steps` and `/async` |
-//! | [`event`] | the event that starts a run and restores its request on a re-entry; sending others |
-//! | [`signal`] | signals |
-//! | [`gateway`] | responses that Inngest fetched for a run |
-//! | [`op`] | operations: what a run reports about its steps |
-//! | [`result`](mod@result) | an endpoint's response as a run's result |
+//! | [`CheckpointNewRunRequest`], [`CheckpointStepsRequest`], [`CheckpointAsyncRequest`] | requests of `POST /v1/checkpoint` and its `/steps` and `/async`; answers are [`CheckpointRun`], in an [`Envelope`], or [`ApiErrorBody`] |
+//! | [`HttpRequestEvent`], [`NewApiRunData`] | the event that starts a run and restores its request on a re-entry |
+//! | [`SentEvents`], [`EventIdSeed`] | the sending of other events |
+//! | [`SignalRequest`], [`SignalledRun`], [`ReceivedSignal`] | signals |
+//! | [`GatewayResponse`] | responses that Inngest fetched for a run |
+//! | [`Op`], [`OpOpts`], [`OpError`] | operations: what a run reports about its steps |
+//! | [`ApiResult`] | an endpoint's response as a run's result |
 //! | [`MemoizedSteps`] | what a run has stored of its steps |
+//! | [`RunId`], [`StepHash`] | the ids of runs and steps |
 //! | [`headers`] | header names |
 //! | [`limits`] | what the server accepts; it drops silently what exceeds them |
 //! | [`duration`] | how durations and instants are written |
 
 mod answers;
-pub mod checkpoint;
+mod checkpoint;
 pub mod duration;
-pub mod event;
+mod event;
 pub(crate) mod exact;
-pub mod gateway;
+mod gateway;
 pub mod headers;
 pub mod limits;
 mod memoized;
-pub mod op;
+mod op;
 mod op_error;
 mod op_new;
 mod op_opts;
-pub mod result;
+mod result;
 mod run_id;
 #[cfg(feature = "encryption")]
 mod sealed;
-pub mod signal;
+mod signal;
 mod step_map;
 
 pub use checkpoint::{
     ApiErrorBody, CheckpointAsyncRequest, CheckpointNewRunRequest, CheckpointRun, CheckpointStepsRequest,
     Envelope,
 };
-pub use event::{EventIdSeed, HttpRequestEvent, NewApiRunData, SentEvents};
+pub use event::{EventIdSeed, HTTP_REQUEST_EVENT, HttpRequestEvent, NewApiRunData, SentEvents};
 pub use gateway::GatewayResponse;
 pub use memoized::{MemoizedStep, MemoizedSteps};
 pub use op::{Op, OpCode, StepHash, Timing, Userland};
 pub use op_error::OpError;
 pub use op_opts::{OpOpts, ParallelMode, Secret};
-pub use result::ApiResult;
+pub use result::{ApiResult, COMPLETE_HASH, COMPLETE_ID};
 pub use run_id::{InvalidRunId, RunId};
 #[cfg(feature = "encryption")]
 pub(crate) use sealed::{SealedValue, each_member, text};

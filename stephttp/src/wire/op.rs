@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::{Duration, SystemTime};
 
 use serde::de::{self, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -82,6 +83,7 @@ pub enum OpCode {
 
 /// A step's id as the user wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Userland<'a> {
     /// The id.
     pub id: Cow<'a, str>,
@@ -90,8 +92,17 @@ pub struct Userland<'a> {
     pub index: Option<u32>,
 }
 
+impl<'a> Userland<'a> {
+    /// The first use of an id.
+    #[must_use]
+    pub fn new(id: impl Into<Cow<'a, str>>) -> Self {
+        Self { id: id.into(), index: None }
+    }
+}
+
 /// When a step ran.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Timing {
     /// Start, in nanoseconds since the Unix epoch.
     #[serde(rename = "a")]
@@ -99,6 +110,16 @@ pub struct Timing {
     /// Duration in nanoseconds.
     #[serde(rename = "b")]
     pub duration_ns: u64,
+}
+
+impl Timing {
+    /// From this instant on, for so long.
+    #[must_use]
+    pub fn new(start: SystemTime, took: Duration) -> Self {
+        let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let start = start.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self { start_ns: nanos(start), duration_ns: nanos(took) }
+    }
 }
 
 /// What a character is worth as a hex digit; 255 if it is none. A re-entry reads a hash for each finished step.

@@ -43,7 +43,7 @@ impl<'a> Op<'a> {
         id: impl Into<Cow<'a, str>>,
         output: &(impl Serialize + ?Sized),
     ) -> Result<Self, serde_json::Error> {
-        Ok(Self::new(OpCode::StepRun, id).with_data(to_raw_value(output)?))
+        Ok(Self::new(OpCode::StepRun, id).data(to_raw_value(output)?))
     }
 
     /// A step that failed and may be tried again.
@@ -61,7 +61,7 @@ impl<'a> Op<'a> {
     /// A sleep, at most of [366 days](super::limits::WAIT).
     #[doc(alias = "OpcodeSleep")]
     pub fn sleep(id: impl Into<Cow<'a, str>>, sleep: Duration) -> Self {
-        Self::new(OpCode::Sleep, id).with_opts(OpOpts::sleep(duration::format(sleep)))
+        Self::new(OpCode::Sleep, id).opts(OpOpts::sleep(duration::format(sleep)))
     }
 
     /// The run's end, with its result. It belongs to no step of the user's.
@@ -102,24 +102,22 @@ impl<'a> Op<'a> {
 
     /// Sets its data: a step's output as JSON.
     #[must_use]
-    pub fn with_data(mut self, data: Box<RawValue>) -> Self {
+    pub fn data(mut self, data: Box<RawValue>) -> Self {
         self.data = Some(Cow::Owned(data));
         self
     }
 
     /// Sets its parameters.
     #[must_use]
-    pub fn with_opts(mut self, opts: OpOpts<'a>) -> Self {
+    pub fn opts(mut self, opts: OpOpts<'a>) -> Self {
         self.opts = Some(Box::new(opts));
         self
     }
 
     /// Sets when the step ran, and for how long.
     #[must_use]
-    pub fn with_timing(mut self, start: SystemTime, took: Duration) -> Self {
-        let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        let start = start.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        self.timing = Some(Timing { start_ns: nanos(start), duration_ns: nanos(took) });
+    pub fn timing(mut self, start: SystemTime, took: Duration) -> Self {
+        self.timing = Some(Timing::new(start, took));
         self
     }
 }

@@ -12,9 +12,9 @@ use super::StepHash;
 
 /// The id whose hash every `RunComplete` operation carries. A user's step of this id would collide with it, so it is
 /// reserved.
-pub const COMPLETE: &str = "complete";
+pub const COMPLETE_ID: &str = "complete";
 
-/// The hash of [`COMPLETE`].
+/// The hash of [`COMPLETE_ID`].
 pub const COMPLETE_HASH: StepHash = StepHash::from_bytes([
     0x07, 0x37, 0xc2, 0x2d, 0x3b, 0xfa, 0xe8, 0x12, 0x33, 0x97, 0x32, 0xd1, 0x4d, 0x8c, 0x7d, 0xbd, 0x6d,
     0xc4, 0xe0, 0x9c,

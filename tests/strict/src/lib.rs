@@ -81,7 +81,8 @@ use axum::http::request::Parts;
 use axum::Json;
 use axum::{routing::post, Router};
 use core::{future::ready, time::Duration};
-use inngest::{RunOutput, Step, StepError};
+use inngest::output::RunOutput;
+use inngest::{Step, StepError};
 use serde::{Deserialize, Serialize};
 
 /// What is bought.

@@ -1,6 +1,6 @@
 //! The library's endpoints work.
 
-use inngest::ApiFn as _;
+use inngest::function::ApiFn as _;
 use stephttp_strict::{buy, inner, item, routes, tracked, unused, Shop};
 use stephttp_tests::World;
 
@@ -29,6 +29,6 @@ fn what_is_known_of_them_is_public() {
     let ids =
         [buy::OPTS, tracked::OPTS, unused::OPTS, item::OPTS, inner::with_use::OPTS].map(|opts| opts.id());
     assert_eq!(ids, ["strict-buy", "strict-tracked", "strict-unused", "strict-item", "strict-with-use"]);
-    assert_eq!(inngest::registered().count(), 6);
+    assert_eq!(inngest::function::registered().count(), 6);
     assert_eq!(buy::STEPS.len(), 2);
 }

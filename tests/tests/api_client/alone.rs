@@ -7,10 +7,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use inngest::client::ApiClient;
+use inngest::wire::RunId;
 use inngest::wire::{
     ApiResult, CheckpointAsyncRequest, CheckpointNewRunRequest, NewApiRunData, Op, StepHash,
 };
-use inngest::{ApiClient, Provider, RunId, SetupOpts};
+use inngest::{Provider, SetupOpts};
 use stephttp_dev::{DevServer, RunStatus};
 use stephttp_tests::serve;
 

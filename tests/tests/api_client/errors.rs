@@ -4,11 +4,12 @@ use std::time::SystemTime;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use inngest::client::{ApiError, ApiErrorKind};
+use inngest::wire::RunId;
 use inngest::wire::limits::STEP_OUTPUT_BYTES;
 use inngest::wire::{
     ApiResult, CheckpointAsyncRequest, CheckpointNewRunRequest, CheckpointRun, NewApiRunData, Op, OpCode,
 };
-use inngest::{ApiError, ApiErrorKind, RunId};
 
 use crate::server::{FN_ID, RUN_ID, Server, run};
 

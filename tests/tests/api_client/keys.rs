@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use inngest::client::{ApiClient, ApiErrorKind};
 use inngest::signature::SigningKey;
-use inngest::{ApiClient, ApiErrorKind};
 
 use crate::server::{RUN_ID, Seen, Server, respond, run};
 

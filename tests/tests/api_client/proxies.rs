@@ -4,7 +4,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use inngest::ApiClient;
+use inngest::client::ApiClient;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use inngest::RunId;
+use inngest::wire::RunId;
 use inngest::wire::{
     ApiResult, CheckpointAsyncRequest, CheckpointNewRunRequest, NewApiRunData, Op, OpError, StepHash,
 };
@@ -54,7 +54,7 @@ async fn operations_are_added_as_recorded() {
     let server = Server::answers(&[(200, "")]).await;
     let start = SystemTime::UNIX_EPOCH + Duration::from_nanos(1_795_337_944_526_000_000);
     let ops = [
-        Op::step_run("before", "A").unwrap().with_timing(start, Duration::from_nanos(812_000)),
+        Op::step_run("before", "A").unwrap().timing(start, Duration::from_nanos(812_000)),
         Op::step_run("dup", &()).unwrap().repeated(1),
         Op::step_failed("e", OpError::new("Error", "bad e")),
         Op::sleep("zzz", Duration::from_secs(2)),

@@ -3,9 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use axum::response::Response;
+use inngest::client::{ApiClient, ApiError, ApiErrorKind};
+use inngest::wire::RunId;
 use inngest::wire::{ApiResult, CheckpointAsyncRequest, CheckpointNewRunRequest, NewApiRunData, Op, OpCode};
-use inngest::{ApiClient, ApiError, ApiErrorKind, RunId};
-use stephttp_dev::{Call, DevServer, Fault};
+use stephttp_dev::{Call, DevServer, InjectedFault};
 
 use crate::server::{RUN_ID, Server, respond, run};
 
@@ -171,8 +172,8 @@ async fn where_nobody_listens_nothing_is_unclear() {
 #[tokio::test]
 async fn an_answer_that_was_lost_once_leaves_the_outcome_unclear() {
     let server = DevServer::start().await.unwrap();
-    server.inject(Fault::on(Call::NewRun).nth(1).drop_response());
-    server.inject(Fault::on(Call::NewRun).nth(2).respond(400));
+    server.inject(InjectedFault::on(Call::NewRun).nth(1).drop_response());
+    server.inject(InjectedFault::on(Call::NewRun).nth(2).respond(400));
     let client = ApiClient::builder().dev_server(server.url()).build().unwrap();
     let error = client.checkpoint_new_run(&new_run()).await.unwrap_err();
     assert_eq!((error.status().unwrap().as_u16(), error.attempts()), (400, 2));

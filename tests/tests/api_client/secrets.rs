@@ -1,8 +1,9 @@
 //! Keys and tokens are shown nowhere.
 
+use inngest::client::ApiClient;
 use inngest::signature::SigningKey;
 use inngest::wire::CheckpointRun;
-use inngest::{ApiClient, Provider, SetupOpts};
+use inngest::{Provider, SetupOpts};
 use stephttp_tests::Logs;
 
 use crate::server::{RUN_ID, Server, run};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use inngest::ApiClient;
+use inngest::client::ApiClient;
 use stephttp_tests::serve;
 use tokio::time::Instant;
 

@@ -3,7 +3,9 @@
 use std::process::Command;
 use std::time::Duration;
 
-use inngest::{ApiClient, OutputOpts, Provider, SetupOpts};
+use inngest::client::ApiClient;
+use inngest::output::OutputOpts;
+use inngest::{Provider, SetupOpts};
 
 use crate::turn;
 

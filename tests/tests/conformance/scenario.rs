@@ -7,7 +7,7 @@ use axum::Router;
 use axum::http::Method;
 use axum::routing::MethodRouter;
 use bytes::Bytes;
-use inngest::ApiFn;
+use inngest::function::ApiFn;
 use serde_json::Value;
 
 pub(crate) use crate::expect::Expect;

@@ -7,7 +7,9 @@ use std::time::Duration;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use futures_util::future::BoxFuture;
-use inngest::{Failure, Replayable, Step, StepRejection};
+use inngest::extract::Replayable;
+use inngest::step::StepRejection;
+use inngest::{Failure, Step};
 use tokio::time::Instant;
 
 use crate::inngest::Inngest;

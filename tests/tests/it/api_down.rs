@@ -8,7 +8,7 @@ use axum::routing::post;
 use inngest::{Step, StepError};
 use reqwest::Response;
 use serde_json::Value;
-use stephttp_dev::{Call, Clock, Fault, RunStatus, RunView};
+use stephttp_dev::{Call, Clock, InjectedFault, RunStatus, RunView};
 use stephttp_tests::{Logs, Stage, World};
 
 const PAUSE: Duration = Duration::from_secs(86_400);
@@ -70,9 +70,9 @@ async fn what_inngest_refuses_for_good_is_lost_and_that_is_logged_and_reported()
     let logs = Logs::collect();
     for status in [400, 403, 413] {
         let world = World::of(Stage::new().app(post(finishes))).await;
-        world
-            .inngest
-            .inject(Fault::on(Call::NewRun).every().respond(status).body(r#"{"error":"not this one"}"#));
+        world.inngest.inject(
+            InjectedFault::on(Call::NewRun).every().respond(status).body(r#"{"error":"not this one"}"#),
+        );
         finished(&world).await;
         let undelivered = world.provider.wait(Duration::from_secs(10)).await.unwrap_err();
         assert_eq!(world.inngest.calls().len(), 1, "{status} will not change");
@@ -109,7 +109,7 @@ async fn slow(State(stage): State<Stage>, step: Step) -> Result<String, StepErro
 }
 
 /// While the handler is under way the first step's checkpoint meets a fault. The run is whole in the end.
-async fn slow_despite(stage: &Stage, fault: Fault) -> RunView {
+async fn slow_despite(stage: &Stage, fault: InjectedFault) -> RunView {
     let world = World::builder().opts(|opts, url| opts.dev_server(url).linger(Duration::ZERO));
     let world = world.start(stage.app(post(slow))).await;
     world.inngest.inject(fault);
@@ -132,24 +132,24 @@ async fn slow_despite(stage: &Stage, fault: Fault) -> RunView {
 
 #[tokio::test]
 async fn a_checkpoint_that_fails_while_the_handler_is_under_way_comes_with_the_next() {
-    slow_despite(&Stage::new(), Fault::on(Call::NewRun).respond(500)).await;
-    slow_despite(&Stage::new(), Fault::on(Call::NewRun).refuse()).await;
+    slow_despite(&Stage::new(), InjectedFault::on(Call::NewRun).respond(500)).await;
+    slow_despite(&Stage::new(), InjectedFault::on(Call::NewRun).refuse()).await;
 }
 
 #[tokio::test]
 async fn a_checkpoint_whose_answer_is_lost_while_the_handler_is_under_way_does_no_harm() {
-    slow_despite(&Stage::new(), Fault::on(Call::NewRun).drop_response()).await;
-    slow_despite(&Stage::new(), Fault::on(Call::Steps).drop_response()).await;
-    slow_despite(&Stage::new(), Fault::on(Call::Steps).respond(503)).await;
+    slow_despite(&Stage::new(), InjectedFault::on(Call::NewRun).drop_response()).await;
+    slow_despite(&Stage::new(), InjectedFault::on(Call::Steps).drop_response()).await;
+    slow_despite(&Stage::new(), InjectedFault::on(Call::Steps).respond(503)).await;
 }
 
 #[tokio::test]
 async fn the_same_holds_for_a_run_that_is_then_handed_over() {
     for fault in [
-        Fault::on(Call::NewRun).respond(500),
-        Fault::on(Call::NewRun).drop_response(),
-        Fault::on(Call::Steps).drop_response(),
-        Fault::on(Call::Steps).respond(503),
+        InjectedFault::on(Call::NewRun).respond(500),
+        InjectedFault::on(Call::NewRun).drop_response(),
+        InjectedFault::on(Call::Steps).drop_response(),
+        InjectedFault::on(Call::Steps).respond(503),
     ] {
         let stage = Stage::new();
         stage.effects.happen("hand over");
@@ -203,7 +203,7 @@ async fn a_handler_that_must_hand_over_while_inngest_is_down_answers_503() {
 async fn the_next_request_after_an_outage_is_as_any() {
     let stage = Stage::new();
     let world = World::of(stage.app(post(hands_over))).await;
-    world.inngest.inject(Fault::on(Call::NewRun).respond(400));
+    world.inngest.inject(InjectedFault::on(Call::NewRun).respond(400));
     assert_unavailable(world.post("/").send().await.unwrap()).await;
     let response = world.post("/").send().await.unwrap();
     assert_eq!(world.follow(response).await.text().await.unwrap(), "one ran 2 time");
@@ -212,7 +212,7 @@ async fn the_next_request_after_an_outage_is_as_any() {
 }
 
 /// One call fails; the run is handed over all the same.
-async fn hands_over_despite(fault: Fault) {
+async fn hands_over_despite(fault: InjectedFault) {
     let stage = Stage::new();
     let world = World::of(stage.app(post(hands_over))).await;
     world.inngest.inject(fault);
@@ -226,29 +226,30 @@ async fn hands_over_despite(fault: Fault) {
 
 #[tokio::test]
 async fn handing_over_is_tried_again_after_a_server_error() {
-    hands_over_despite(Fault::on(Call::NewRun).first(2).respond(500)).await;
+    hands_over_despite(InjectedFault::on(Call::NewRun).first(2).respond(500)).await;
 }
 
 #[tokio::test]
 async fn handing_over_is_tried_again_after_a_refused_connection() {
-    hands_over_despite(Fault::on(Call::NewRun).refuse()).await;
+    hands_over_despite(InjectedFault::on(Call::NewRun).refuse()).await;
 }
 
 #[tokio::test]
 async fn handing_over_is_tried_again_after_a_rate_limit_and_not_before_it_is_over() {
     let begun = tokio::time::Instant::now();
-    hands_over_despite(Fault::on(Call::NewRun).respond(429).retry_after(Duration::from_secs(1))).await;
+    hands_over_despite(InjectedFault::on(Call::NewRun).respond(429).retry_after(Duration::from_secs(1)))
+        .await;
     assert!(begun.elapsed() >= Duration::from_secs(1));
 }
 
 #[tokio::test]
 async fn handing_over_is_tried_again_when_the_answer_is_lost_and_the_run_goes_on_once() {
-    hands_over_despite(Fault::on(Call::NewRun).drop_response()).await;
+    hands_over_despite(InjectedFault::on(Call::NewRun).drop_response()).await;
 }
 
 #[tokio::test]
 async fn handing_over_waits_for_a_slow_answer() {
-    hands_over_despite(Fault::on(Call::NewRun).delay(Duration::from_millis(150))).await;
+    hands_over_despite(InjectedFault::on(Call::NewRun).delay(Duration::from_millis(150))).await;
 }
 
 #[tokio::test]
@@ -256,7 +257,7 @@ async fn handing_over_is_not_tried_again_when_that_cannot_help() {
     for status in [400, 401, 409] {
         let stage = Stage::new();
         let world = World::of(stage.app(post(hands_over))).await;
-        world.inngest.inject(Fault::on(Call::NewRun).respond(status));
+        world.inngest.inject(InjectedFault::on(Call::NewRun).respond(status));
         assert_unavailable(world.post("/").send().await.unwrap()).await;
         assert_given_up(&world, &stage).await;
         let statuses: Vec<_> = world.inngest.calls().iter().map(|call| call.status.unwrap()).collect();
@@ -271,7 +272,7 @@ async fn a_run_that_was_handed_over_without_anybody_knowing_is_ended() {
     let world = World::builder().inngest(|inngest| inngest.clock(Clock::Manual));
     let world = world.start(stage.app(post(hands_over))).await;
     // The call that hands over is made once, the one without that up to four times.
-    world.inngest.inject(Fault::on(Call::NewRun).first(5).drop_response());
+    world.inngest.inject(InjectedFault::on(Call::NewRun).first(5).drop_response());
     assert_unavailable(world.post("/").send().await.unwrap()).await;
     world.inngest.wait_for_call(Call::NewRun, 6).await;
     world.delivered().await;

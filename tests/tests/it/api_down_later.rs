@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::routing::{MethodRouter, post};
 use inngest::{Failure, Step, StepError};
 use serde_json::Value;
-use stephttp_dev::{Call, Clock, Dispatch, Fault, RunStatus};
+use stephttp_dev::{Call, Clock, Dispatch, InjectedFault, RunStatus};
 use stephttp_tests::{Stage, World};
 
 const PAUSE: Duration = Duration::from_secs(86_400);
@@ -38,7 +38,7 @@ async fn stateless(step: Step) -> &'static str {
 // ===== Finished steps cannot be fetched =====
 
 /// One call fails, and the re-entry takes no notice.
-async fn resumes_despite(fault: Fault) {
+async fn resumes_despite(fault: InjectedFault) {
     let stage = Stage::new();
     let world = World::of(stage.app(post(without_retries))).await;
     world.inngest.inject(fault);
@@ -53,22 +53,22 @@ async fn resumes_despite(fault: Fault) {
 
 #[tokio::test]
 async fn fetching_finished_steps_is_tried_again_after_a_server_error() {
-    resumes_despite(Fault::on(Call::Actions).respond(500)).await;
+    resumes_despite(InjectedFault::on(Call::Actions).respond(500)).await;
 }
 
 #[tokio::test]
 async fn fetching_finished_steps_is_tried_again_after_a_refused_connection() {
-    resumes_despite(Fault::on(Call::Actions).refuse()).await;
+    resumes_despite(InjectedFault::on(Call::Actions).refuse()).await;
 }
 
 #[tokio::test]
 async fn fetching_finished_steps_is_tried_again_after_a_rate_limit() {
-    resumes_despite(Fault::on(Call::Actions).respond(429)).await;
+    resumes_despite(InjectedFault::on(Call::Actions).respond(429)).await;
 }
 
 #[tokio::test]
 async fn fetching_finished_steps_is_tried_again_when_the_answer_is_lost() {
-    resumes_despite(Fault::on(Call::Actions).drop_response()).await;
+    resumes_despite(InjectedFault::on(Call::Actions).drop_response()).await;
 }
 
 /// What an answer says: its status, and whether the run is to be tried again.
@@ -78,7 +78,7 @@ fn verdict(dispatch: &Dispatch) -> (u16, &str) {
 }
 
 /// Finished steps can never be fetched: the run is tried again so often, and then it fails. It does not hang.
-async fn assert_gives_up(app: Router, fault: Fault, verdicts: &[(u16, &str)]) {
+async fn assert_gives_up(app: Router, fault: InjectedFault, verdicts: &[(u16, &str)]) {
     let world =
         World::builder().inngest(|inngest| inngest.retry_interval(Duration::from_secs(1))).start(app).await;
     world.inngest.inject(fault);
@@ -98,14 +98,14 @@ const RETRY: (u16, &str) = (503, "false");
 const FAILED: (u16, &str) = (500, "true");
 
 /// Fails at once, and trying again within one re-entry does not help.
-fn garbage() -> Fault {
-    Fault::on(Call::Actions).every().body("garbage")
+fn garbage() -> InjectedFault {
+    InjectedFault::on(Call::Actions).every().body("garbage")
 }
 
 #[tokio::test]
 async fn a_run_without_retries_whose_steps_cannot_be_fetched_fails_and_its_handler_does_not_run() {
     let stage = Stage::new();
-    let fault = Fault::on(Call::Actions).every().respond(500);
+    let fault = InjectedFault::on(Call::Actions).every().respond(500);
     assert_gives_up(stage.app(post(without_retries)), fault, &[FAILED]).await;
     assert_eq!(stage.effects.count("entered"), 1);
 }
@@ -127,7 +127,7 @@ async fn a_run_is_tried_again_as_often_when_its_router_has_no_state() {
 #[tokio::test]
 async fn a_key_that_inngest_refuses_ends_the_run_too() {
     let stage = Stage::new();
-    let fault = Fault::on(Call::Actions).every().respond(401);
+    let fault = InjectedFault::on(Call::Actions).every().respond(401);
     assert_gives_up(stage.app(post(with_retries)), fault, &[RETRY, RETRY, FAILED]).await;
     assert_eq!(stage.effects.count("entered"), 1);
 }
@@ -156,7 +156,7 @@ async fn sleeps_again(State(stage): State<Stage>, step: Step) -> Result<&'static
     Ok("done")
 }
 
-async fn saving(route: MethodRouter<Stage>, stage: &Stage, fault: Fault) -> World {
+async fn saving(route: MethodRouter<Stage>, stage: &Stage, fault: InjectedFault) -> World {
     let world = World::of(stage.app(route)).await;
     world.inngest.inject(fault);
     let response = world.post("/").send().await.unwrap();
@@ -170,10 +170,10 @@ async fn saving(route: MethodRouter<Stage>, stage: &Stage, fault: Fault) -> Worl
 #[tokio::test]
 async fn saving_steps_is_tried_again_and_costs_no_further_reentry() {
     for fault in [
-        Fault::on(Call::Async).respond(500),
-        Fault::on(Call::Async).respond(429),
-        Fault::on(Call::Async).refuse(),
-        Fault::on(Call::Async).drop_response(),
+        InjectedFault::on(Call::Async).respond(500),
+        InjectedFault::on(Call::Async).respond(429),
+        InjectedFault::on(Call::Async).refuse(),
+        InjectedFault::on(Call::Async).drop_response(),
     ] {
         let world = saving(post(ends), &Stage::new(), fault).await;
         assert_eq!(world.inngest.dispatches().len(), 1);
@@ -194,7 +194,7 @@ fn ops(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn steps_that_cannot_be_saved_go_back_in_the_answer_and_do_not_run_again() {
-    let world = saving(post(ends), &Stage::new(), Fault::on(Call::Async).every().respond(500)).await;
+    let world = saving(post(ends), &Stage::new(), InjectedFault::on(Call::Async).every().respond(500)).await;
     assert_eq!(
         answered(&world, 0),
         ops(&[("StepRun", "stephttp:plans"), ("StepRun", "a"), ("StepRun", "b")])
@@ -204,7 +204,7 @@ async fn steps_that_cannot_be_saved_go_back_in_the_answer_and_do_not_run_again()
 #[tokio::test]
 async fn steps_that_cannot_be_saved_go_back_before_the_next_wait() {
     let stage = Stage::new();
-    let world = saving(post(sleeps_again), &stage, Fault::on(Call::Async).every().respond(400)).await;
+    let world = saving(post(sleeps_again), &stage, InjectedFault::on(Call::Async).every().respond(400)).await;
     assert_eq!(
         answered(&world, 0),
         ops(&[("StepRun", "stephttp:plans"), ("StepRun", "a"), ("StepRun", "b"), ("Sleep", "again")])
@@ -238,7 +238,7 @@ async fn a_step_that_failed_beside_steps_that_cannot_be_saved_does_not_run_twice
         .inngest(|inngest| inngest.clock(Clock::Real).retry_interval(Duration::from_millis(50)))
         .start(stage.app(post(fails)))
         .await;
-    world.inngest.inject(Fault::on(Call::Async).every().respond(400));
+    world.inngest.inject(InjectedFault::on(Call::Async).every().respond(400));
     let response = world.post("/").send().await.unwrap();
     stage.door.reached(1).await;
     let twice = tokio::time::timeout(Duration::from_millis(300), stage.door.reached(2)).await;
@@ -264,7 +264,7 @@ async fn compensates(State(stage): State<Stage>, step: Step) -> Result<&'static 
 #[tokio::test]
 async fn a_step_after_a_failure_beside_steps_that_cannot_be_saved_runs_once() {
     let stage = Stage::new();
-    saving(post(compensates), &stage, Fault::on(Call::Async).every().respond(400)).await;
+    saving(post(compensates), &stage, InjectedFault::on(Call::Async).every().respond(400)).await;
     assert_eq!(stage.effects.count("compensate"), 1);
 }
 
@@ -284,7 +284,7 @@ async fn superseded(State(stage): State<Stage>, step: Step) -> Result<&'static s
 async fn a_reentry_that_inngest_has_superseded_stops_at_once() {
     let stage = Stage::new();
     let world = World::of(stage.app(post(superseded))).await;
-    world.inngest.inject(Fault::on(Call::Async).first(1).respond(409));
+    world.inngest.inject(InjectedFault::on(Call::Async).first(1).respond(409));
     world.post("/").send().await.unwrap();
     // The save of `a` is refused while the handler is at the door.
     stage.door.reached(1).await;

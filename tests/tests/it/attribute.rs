@@ -3,8 +3,9 @@
 use axum::Json;
 use axum::Router;
 use axum::routing::post;
+use inngest::function::{ApiFn, StepKind};
 use inngest::wire::StepHash;
-use inngest::{ApiFn, FnOpts, Step, StepError, StepKind};
+use inngest::{FnOpts, Step, StepError};
 use stephttp_tests::World;
 
 mod facade {
@@ -66,14 +67,14 @@ async fn axum_takes_it() {
 
 #[test]
 fn what_is_known_at_compile_time() {
-    assert_eq!((strict::shadowed::OPTS.id(), strict::shadowed::OPTS.retries()), ("attribute-strict", 0));
+    assert_eq!((strict::shadowed::OPTS.id(), strict::shadowed::OPTS.get_retries()), ("attribute-strict", 0));
     assert!(strict::shadowed::STEPS.is_empty());
-    assert_eq!(strict::nested::OPTS.retries(), FnOpts::DEFAULT_RETRIES);
+    assert_eq!(strict::nested::OPTS.get_retries(), FnOpts::DEFAULT_RETRIES);
     let steps: Vec<_> =
         strict::nested::STEPS.iter().map(|step| (step.id(), step.hash(), step.kind())).collect();
     assert_eq!(steps, [("a", StepHash::of("a"), StepKind::Run), ("b", StepHash::of("b"), StepKind::Run)]);
     let registered =
-        inngest::registered().find(|function| function.opts().id() == "attribute-nested").unwrap();
+        inngest::function::registered().find(|function| function.opts().id() == "attribute-nested").unwrap();
     assert!(registered.function().ends_with("attribute::strict::nested"));
     assert!(registered.location().contains("attribute.rs:"));
 }

@@ -9,7 +9,7 @@ use inngest::wire::StepHash;
 use inngest::{Step, StepError};
 use reqwest::Response;
 use serde_json::{Value, json};
-use stephttp_dev::{Call, Fault, RunStatus, ViolationKind};
+use stephttp_dev::{Call, InjectedFault, RunStatus, ViolationKind};
 use stephttp_tests::{Logs, Stage, World, serve};
 
 const PAUSE: Duration = Duration::from_secs(86_400);
@@ -109,7 +109,7 @@ async fn finished_steps_that_cannot_be_read_run_nothing_and_are_asked_for_again(
         let stage = Stage::new();
         let world = World::of(stage.app(post(nap))).await;
         // Once could be an accident on the way, which the call is made again for.
-        world.inngest.inject(Fault::on(Call::Actions).first(2).body(garbage));
+        world.inngest.inject(InjectedFault::on(Call::Actions).first(2).body(garbage));
         let response = world.post("/").send().await.unwrap();
         assert_eq!(world.follow(response).await.text().await.unwrap(), "stored", "{garbage}");
         assert_eq!(world.ended().await.status, RunStatus::Completed);
@@ -122,7 +122,7 @@ async fn finished_steps_that_cannot_be_read_run_nothing_and_are_asked_for_again(
         world.assert_clean();
 
         let world = World::of(Stage::new().app(post(nap))).await;
-        world.inngest.inject(Fault::on(Call::Actions).body(garbage));
+        world.inngest.inject(InjectedFault::on(Call::Actions).body(garbage));
         let response = world.post("/").send().await.unwrap();
         assert_eq!(world.follow(response).await.text().await.unwrap(), "stored", "{garbage}");
         world.ended().await;
@@ -135,7 +135,7 @@ async fn an_answer_to_the_hand_over_that_makes_no_sense_is_no_redirect() {
     for garbage in ["", "[]", "<html>oops</html>", r#"{"data":{}}"#, r#"{"data":null}"#] {
         let stage = Stage::new();
         let world = World::of(stage.app(post(nap))).await;
-        world.inngest.inject(Fault::on(Call::NewRun).body(garbage));
+        world.inngest.inject(InjectedFault::on(Call::NewRun).body(garbage));
         // The run exists, and is told of its wait by another call.
         let response = world.post("/").send().await.unwrap();
         assert_eq!(world.follow(response).await.status(), 200, "{garbage}");
@@ -147,7 +147,7 @@ async fn an_answer_to_the_hand_over_that_makes_no_sense_is_no_redirect() {
 
         let world = World::of(stage.app(post(nap))).await;
         // The call that hands over is not made again; the one that follows is, once.
-        world.inngest.inject(Fault::on(Call::NewRun).first(3).body(garbage));
+        world.inngest.inject(InjectedFault::on(Call::NewRun).first(3).body(garbage));
         assert_try_again(world.post("/").send().await.unwrap()).await;
         // The client tries again, which begins another run: this one must not go on.
         let run = world.ended().await;
@@ -160,7 +160,7 @@ async fn a_run_without_a_token_is_no_redirect() {
     for token in [json!(null), json!(""), json!("x".repeat(4 * 1024 + 1))] {
         let world = World::of(Stage::new().app(post(nap))).await;
         let ids = json!({"fn_id": "98819a18-31a9-54ed-84ac-c194c2ef94d6", "app_id": "bec6ee9c-d9e0-5d93-8399-cbfce8bc4104", "run_id": STRANGE_RUN, "token": token});
-        world.inngest.inject(Fault::on(Call::NewRun).body(json!({ "data": ids }).to_string()));
+        world.inngest.inject(InjectedFault::on(Call::NewRun).body(json!({ "data": ids }).to_string()));
         assert_try_again(world.post("/").send().await.unwrap()).await;
         world.delivered().await;
         assert!(world.inngest.dispatches().is_empty());
@@ -195,7 +195,7 @@ async fn a_stored_value_that_does_not_fit_the_steps_type_any_more_is_an_error_na
     for value in [r#"{"data":42}"#, r#"{"data":null}"#, r#"{"data":{"text":"x"}}"#, "[]", "null", r#""text""#]
     {
         let world = World::of(Router::new().route("/", get(recall))).await;
-        world.inngest.inject(Fault::on(Call::Actions).body(memo(value)));
+        world.inngest.inject(InjectedFault::on(Call::Actions).body(memo(value)));
         let response = world.get("/").send().await.unwrap();
         let output = world.follow(response).await.text().await.unwrap();
         assert!(output.contains("`text`") && output.contains("alloc::string::String"), "{value}: {output}");

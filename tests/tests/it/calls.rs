@@ -5,7 +5,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
-use inngest::{FetchRequest, Step, StepError};
+use inngest::step::FetchRequest;
+use inngest::{Step, StepError};
 use stephttp_tests::{Effects, Stage, World, serve};
 
 #[inngest::api_fn(id = "calls-between-waits")]

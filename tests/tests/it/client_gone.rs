@@ -8,7 +8,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use bytes::Bytes;
 use inngest::{Failure, Step, StepError};
-use stephttp_dev::{Call, Fault, Gate, RunStatus};
+use stephttp_dev::{Call, Gate, InjectedFault, RunStatus};
 use stephttp_tests::{Door, Logs, RawClient, Stage, World};
 
 const PAUSE: Duration = Duration::from_secs(86_400);
@@ -143,7 +143,7 @@ async fn a_client_that_goes_away_while_its_run_is_handed_over_does_not_cut_that_
     stage.door.open();
     let world = World::of(stage.app(post(in_a_step))).await;
     let gate = Gate::new();
-    world.inngest.inject(Fault::on(Call::NewRun).hold(&gate));
+    world.inngest.inject(InjectedFault::on(Call::NewRun).hold(&gate));
     let client = RawClient::post(&world, "/").await;
     gate.reached(1).await;
     drop(client);

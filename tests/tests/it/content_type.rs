@@ -4,9 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use axum::routing::post;
 use axum::{Json, Router};
+use inngest::wire::RunId;
 use inngest::wire::headers::NO_CONTENT_TYPE;
 use inngest::wire::{CheckpointNewRunRequest, NewApiRunData, Op};
-use inngest::{RunId, Step, StepError};
+use inngest::{Step, StepError};
 use stephttp_dev::RunStatus;
 use stephttp_tests::World;
 

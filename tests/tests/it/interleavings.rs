@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::Method;
 use axum::routing::{get, post};
 use inngest::{Failure, Step, StepError};
-use stephttp_dev::{Call, Fault, Gate, RunStatus};
+use stephttp_dev::{Call, Gate, InjectedFault, RunStatus};
 use stephttp_tests::{Stage, World};
 use tokio::task::JoinHandle;
 
@@ -67,7 +67,7 @@ async fn a_final_failure_counts_also_while_it_is_held_back() {
     let stage = Stage::new();
     let world = eager(&stage, post(fails_while_a_call_is_under_way)).await;
     let gate = Gate::new();
-    world.inngest.inject(Fault::on(Call::NewRun).nth(1).hold(&gate));
+    world.inngest.inject(InjectedFault::on(Call::NewRun).nth(1).hold(&gate));
     let handing_over = async {
         gate.reached(1).await;
         stage.door.open();
@@ -106,7 +106,7 @@ async fn steps_are_stored_before_anything_calls_back() {
         .start(stage.app(post(large_steps_around_a_failure)))
         .await;
     let gate = Gate::new();
-    world.inngest.inject(Fault::on(Call::Steps).nth(1).hold(&gate));
+    world.inngest.inject(InjectedFault::on(Call::Steps).nth(1).hold(&gate));
     let second_call = async {
         gate.reached(1).await;
         assert!(world.inngest.dispatches().is_empty());
@@ -268,7 +268,7 @@ async fn goes_on_after_a_lost_answer(
 async fn after_a_lost_answer_operations_do_not_rely_on_creating_the_run_again() {
     let stage = Stage::new();
     let world = eager(&stage, post(goes_on_after_a_lost_answer)).await;
-    world.inngest.inject(Fault::on(Call::NewRun).nth(1).drop_response());
+    world.inngest.inject(InjectedFault::on(Call::NewRun).nth(1).drop_response());
     let after_the_loss = async {
         world.inngest.wait_for_run().await;
         // The SDK has noticed when nothing but the request itself is under way.
@@ -302,7 +302,7 @@ async fn stays_in_a_long_step(State(stage): State<Stage>, step: Step) -> Result<
 async fn a_failed_checkpoint_is_sent_again_while_the_handler_does_nothing() {
     let stage = Stage::new();
     let world = eager(&stage, post(stays_in_a_long_step)).await;
-    world.inngest.inject(Fault::on(Call::NewRun).nth(1).respond(500));
+    world.inngest.inject(InjectedFault::on(Call::NewRun).nth(1).respond(500));
     let sent_again = async {
         world.inngest.wait_for_run().await;
         stage.door.open();

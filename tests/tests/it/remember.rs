@@ -1,5 +1,7 @@
 //! `Remember`: what a re-entry does not carry.
 
+use std::convert::Infallible;
+use std::error::Error;
 use std::time::Duration;
 
 use axum::Router;
@@ -7,9 +9,10 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::routing::get;
+use inngest::extract::RememberRejection;
 use inngest::{Remember, Step, StepError};
 use serde::{Deserialize, Serialize};
-use stephttp_dev::{Call, RunStatus};
+use stephttp_dev::{Call, InjectedFault, RunStatus};
 use stephttp_tests::{Logs, Stage, World, serve};
 
 const PAUSE: Duration = Duration::from_secs(86_400);
@@ -160,7 +163,7 @@ async fn a_remembered_value_that_is_gone_is_an_error_that_the_log_explains() {
     stage.effects.happen("hand over");
     let world = World::of(stage.app(get(greet))).await;
     // What a run has that began before the handler asked for the value.
-    let memo = stephttp_dev::Fault::on(Call::Actions)
+    let memo = InjectedFault::on(Call::Actions)
         .first(9)
         .body(r#"{"40fa37ec00c761c7dbb6ebdee6d4a260b922f5f4":null}"#);
     world.inngest.inject(memo);
@@ -179,9 +182,9 @@ async fn a_remembered_value_that_is_gone_is_an_error_that_the_log_explains() {
 struct Unstorable(std::collections::HashMap<(u8, u8), u8>);
 
 impl<S: Sync> FromRequestParts<S> for Unstorable {
-    type Rejection = StatusCode;
+    type Rejection = Infallible;
 
-    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, StatusCode> {
+    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, Infallible> {
         Ok(Self([((1, 2), 3)].into()))
     }
 }
@@ -201,6 +204,35 @@ async fn a_value_that_cannot_be_stored_is_an_error_at_once() {
     logs.assert_line_with(&["Unstorable", "cannot be stored"]);
     world.delivered().await;
     assert!(world.inngest.calls().is_empty());
+}
+
+#[tokio::test]
+async fn a_handler_can_answer_a_rejection_in_its_own_way() {
+    type Refused<R> = RememberRejection<R>;
+    async fn own(
+        user: Result<Remember<AuthUser>, Refused<(StatusCode, &'static str)>>,
+    ) -> Result<(), String> {
+        let rejection = user.unwrap_err();
+        assert!(matches!(rejection, RememberRejection::Extract((StatusCode::UNAUTHORIZED, _))));
+        assert_eq!((rejection.status(), rejection.body_text()), (None, None));
+        Err("no user".to_owned())
+    }
+    async fn ours(
+        map: Result<Remember<Unstorable>, Refused<Infallible>>,
+    ) -> Result<(), (StatusCode, String)> {
+        let rejection = map.unwrap_err();
+        let (status, text) = (rejection.status().unwrap(), rejection.body_text().unwrap());
+        let error: Box<dyn Error> = rejection.into();
+        Err((status, format!("{text}: {error}")))
+    }
+    let world = World::of(Router::new().route("/own", get(own)).route("/ours", get(ours))).await;
+    assert_eq!(world.get("/own").send().await.unwrap().text().await.unwrap(), "no user");
+
+    let response = world.get("/ours").send().await.unwrap();
+    assert_eq!(response.status(), 500);
+    let text = response.text().await.unwrap();
+    assert!(text.starts_with("a remembered value was lost: Remember<"), "{text}");
+    assert!(text.contains("Unstorable>: it cannot be written as JSON"), "{text}");
 }
 
 #[tokio::test]

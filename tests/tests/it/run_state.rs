@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::routing::{head, post};
 use inngest::{Step, StepError};
 use reqwest::Method;
-use stephttp_dev::{Call, Fault, RunStatus};
+use stephttp_dev::{Call, InjectedFault, RunStatus};
 use stephttp_tests::{Logs, Stage, World};
 
 const PAUSE: Duration = Duration::from_secs(3_600);
@@ -26,7 +26,7 @@ async fn a_state_that_is_missing_for_a_while_is_waited_for() {
     for (times, status, body) in [(1, 200, "{}"), (2, 200, "{}"), (1, 410, ""), (4, 410, "")] {
         let stage = Stage::new();
         let world = World::of(stage.app(post(charge))).await;
-        let fault = Fault::on(Call::Actions).first(times);
+        let fault = InjectedFault::on(Call::Actions).first(times);
         world.inngest.inject(if status == 200 { fault.body(body) } else { fault.respond(status) });
         let response = world.post("/").send().await.unwrap();
         assert_eq!(world.follow(response).await.text().await.unwrap(), "done", "{times} x {status}");

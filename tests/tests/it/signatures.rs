@@ -8,7 +8,7 @@ use axum::routing::post;
 use inngest::signature::SigningKey;
 use inngest::{Step, StepError};
 use reqwest::Response;
-use stephttp_dev::{Call, Fault, RunStatus};
+use stephttp_dev::{Call, InjectedFault, RunStatus};
 use stephttp_tests::{Stage, World, WorldBuilder};
 
 const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -168,7 +168,7 @@ async fn while_keys_are_rotated_the_fallback_verifies_reentries_and_is_used_once
 async fn a_key_that_is_refused_for_a_moment_is_gone_back_to_when_the_fallback_is_refused() {
     let stage = handing_over();
     let world = signed(KEY, KEY, Some(OTHER)).start(stage.app(post(echo))).await;
-    world.inngest.inject(Fault::on(Call::NewRun).respond(401));
+    world.inngest.inject(InjectedFault::on(Call::NewRun).respond(401));
     let response = world.post("/").body("text").send().await.unwrap();
     // Both keys were refused for this call; it cannot be told from an app whose keys are wrong.
     assert_eq!(response.status(), 503);

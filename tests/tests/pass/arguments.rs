@@ -10,7 +10,9 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use inngest::{ApiFn, Remember, Replayable, Step, StepError};
+use inngest::extract::Replayable;
+use inngest::function::ApiFn;
+use inngest::{Remember, Step, StepError};
 
 use crate::{assert_answers, assert_registered};
 

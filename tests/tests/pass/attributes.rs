@@ -3,7 +3,8 @@
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
-use inngest::{ApiFn, Failure, Step, StepError};
+use inngest::function::ApiFn;
+use inngest::{Failure, Step, StepError};
 use tracing::instrument;
 use utoipa::OpenApi;
 
@@ -345,5 +346,5 @@ mod documented {
 #[tokio::test]
 async fn all_kinds_of_documentation_compose() {
     assert_eq!(documented::documented(Step::detached()).await, "documented");
-    assert_eq!(documented::documented::OPTS.retries(), 7);
+    assert_eq!(documented::documented::OPTS.get_retries(), 7);
 }

@@ -3,7 +3,8 @@
 use axum::Router;
 use axum::extract::{Json, Query, State};
 use axum::routing::post;
-use inngest::{ApiFn, Step, StepError, StepKind};
+use inngest::function::{ApiFn, StepKind};
+use inngest::{Step, StepError};
 
 use crate::{assert_answers, assert_registered};
 
@@ -181,7 +182,7 @@ async fn macros_make_handlers() {
     assert_registered(item::OPTS, "by_example::item", &["greet"]);
     assert_registered(several::second::OPTS, "by_example::several::second", &["greet"]);
     assert_registered(hygiene::OPTS, "by_example::hygiene", &["greet"]);
-    assert_eq!((ids::OPTS.retries(), body::STEPS[1].kind()), (9, StepKind::Sleep));
+    assert_eq!((ids::OPTS.get_retries(), body::STEPS[1].kind()), (9, StepKind::Sleep));
 }
 
 #[tokio::test]

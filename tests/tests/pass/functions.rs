@@ -2,7 +2,8 @@
 
 use axum::Router;
 use axum::routing::post;
-use inngest::{ApiFn, Step, StepError};
+use inngest::function::ApiFn;
+use inngest::{Step, StepError};
 
 use crate::{assert_answers, assert_registered};
 

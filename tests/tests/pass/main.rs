@@ -41,15 +41,15 @@ async fn assert_answers(app: Router, answers: &[(&str, &str)]) {
 
 /// Asserts that the endpoint is known to the program, as `function`, with these steps.
 fn assert_registered(opts: FnOpts, function: &str, steps: &[&str]) {
-    let mut found = inngest::registered().filter(|registered| registered.opts().id() == opts.id());
+    let mut found = inngest::function::registered().filter(|registered| registered.opts().id() == opts.id());
     let registered = found.next().expect("it is registered");
     assert!(found.next().is_none(), "{} is registered twice", opts.id());
     assert_eq!(registered.function(), format!("pass::{function}"));
-    let known: Vec<&str> = registered.steps().iter().map(inngest::StepMeta::id).collect();
+    let known: Vec<&str> = registered.steps().iter().map(inngest::function::StepMeta::id).collect();
     assert_eq!(known, steps);
 }
 
 /// Whether an endpoint with this id is known to the program.
 fn is_registered(id: &str) -> bool {
-    inngest::registered().any(|registered| registered.opts().id() == id)
+    inngest::function::registered().any(|registered| registered.opts().id() == id)
 }

@@ -2,7 +2,8 @@
 
 use axum::Router;
 use axum::routing::post;
-use inngest::{ApiFn, Step, StepError};
+use inngest::function::ApiFn;
+use inngest::{Step, StepError};
 
 use crate::{assert_answers, assert_registered};
 
@@ -58,7 +59,7 @@ pub(crate) mod visible {
             step.run("greet", async { Ok("self".to_owned()) }).await
         }
 
-        async fn answer(_: axum::http::request::Parts, _: RunOutput) -> &'static str {
+        async fn answer(_: axum::http::request::Parts, _: output::RunOutput) -> &'static str {
             "accepted"
         }
     }
@@ -73,7 +74,7 @@ mod r#type {
     }
 
     mod r#move {
-        pub(super) fn r#loop(output: &inngest::RunOutput) -> String {
+        pub(super) fn r#loop(output: &inngest::output::RunOutput) -> String {
             output.url().to_owned()
         }
     }

@@ -39,7 +39,7 @@ mod none {
         Result::Ok(::std::format!("{} {a} {b} {body}", method.0))
     }
 
-    async fn answer(_: ::axum::http::request::Parts, _: ::inngest::RunOutput) {}
+    async fn answer(_: ::axum::http::request::Parts, _: ::inngest::output::RunOutput) {}
 
     #[::inngest::api_fn(id = "no-prelude-tracked", track = always)]
     pub(super) async fn tracked() -> &'static str {
@@ -51,7 +51,7 @@ mod none {
         step.run("a", async { Result::Ok(::std::borrow::ToOwned::to_owned("redirected")) }).await
     }
 
-    fn url(output: &::inngest::RunOutput) -> String {
+    fn url(output: &::inngest::output::RunOutput) -> String {
         ::std::borrow::ToOwned::to_owned(output.url())
     }
 }
@@ -121,7 +121,7 @@ mod shadowed {
         step.run("b", async move { ::core::result::Result::Ok(::std::format!("{body} {a}")) }).await
     }
 
-    async fn answer(_: ::axum::http::request::Parts, _: ::inngest::RunOutput) {}
+    async fn answer(_: ::axum::http::request::Parts, _: ::inngest::output::RunOutput) {}
 
     #[::inngest::api_fn(id = "shadowed-tracked", track = always)]
     pub(super) async fn tracked() -> &'static ::core::primitive::str {
@@ -168,10 +168,10 @@ mod ours {
     pub fn step_meta() {}
     pub fn registration() {}
 
-    async fn custom(_: axum::http::request::Parts, _: inngest::RunOutput) {}
+    async fn custom(_: axum::http::request::Parts, _: inngest::output::RunOutput) {}
 
     pub mod url {
-        pub fn of(output: &inngest::RunOutput) -> String {
+        pub fn of(output: &inngest::output::RunOutput) -> String {
             output.url().to_owned()
         }
     }
@@ -215,6 +215,10 @@ async fn no_name_in_scope_matters() {
         ("/hidden", "hidden"),
     ];
     assert_answers(app, &answers).await;
-    assert_registered(<none::handler as inngest::ApiFn>::OPTS, "names::none::handler", &["a", "b"]);
-    assert_registered(<shadowed::handler as inngest::ApiFn>::OPTS, "names::shadowed::handler", &["a", "b"]);
+    assert_registered(<none::handler as inngest::function::ApiFn>::OPTS, "names::none::handler", &["a", "b"]);
+    assert_registered(
+        <shadowed::handler as inngest::function::ApiFn>::OPTS,
+        "names::shadowed::handler",
+        &["a", "b"],
+    );
 }

@@ -3,7 +3,8 @@
 
 use axum::Router;
 use axum::routing::post;
-use inngest::{ApiFn as _, Step, StepError};
+use inngest::function::ApiFn as _;
+use inngest::{Step, StepError};
 
 #[inngest::api_fn(id = "rival", retries = 1)]
 async fn endpoint(step: Step) -> Result<String, StepError> {

@@ -3,7 +3,8 @@
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::routing::post;
-use inngest::{ApiFn, Step, StepError};
+use inngest::function::ApiFn;
+use inngest::{Step, StepError};
 
 use crate::{assert_answers, assert_registered};
 
@@ -19,10 +20,10 @@ trait ByValue: Sized {
     fn before_last<T>(self) {}
     fn last<T>(self) {}
     fn last_without_body<T>(self) {}
-    fn with_retries(self, _: u8) -> Self {
+    fn retries(self, _: u8) -> Self {
         self
     }
-    fn with_async_response(self, _: inngest::AsyncResponse) -> Self {
+    fn async_response(self, _: inngest::AsyncResponse) -> Self {
         self
     }
     fn with_renamed_from(self, _: &'static str) -> Self {
@@ -49,7 +50,7 @@ async fn by_value(
     step.run("greet", async move { Ok(format!("{state} {word} {body}")) }).renamed_from("hello").await
 }
 
-fn to(output: &inngest::RunOutput) -> String {
+fn to(output: &inngest::output::RunOutput) -> String {
     output.run_id().to_string()
 }
 
@@ -94,7 +95,7 @@ async fn traits_in_scope_change_nothing() {
         [("/by-value?word=word", "state word body"), ("/by-reference", "body"), ("/halves", "halves")];
     assert_answers(app, &answers).await;
     assert_registered(by_value::OPTS, "traits::by_value", &["greet"]);
-    assert_eq!(by_value::OPTS.retries(), 2);
-    assert!(by_value::OPTS.async_response().is_some());
+    assert_eq!(by_value::OPTS.get_retries(), 2);
+    assert!(by_value::OPTS.get_async_response().is_some());
     assert_eq!(by_value::STEPS[0].renamed_from(), Some("hello"));
 }

@@ -62,7 +62,7 @@ impl<T> ReplayedUnknown<T> for Probe<T> {
     message = "`{Self}` is not the same when Inngest calls this handler again",
     label = "write an extractor of what the handler needs of it, which can be stored, and take that as `Remember<..>`",
     note = "a re-entry has the method, path, query, content type and body of the first request, and nothing else of it",
-    note = "an extractor of your own that reads only what a re-entry has says so: `impl inngest::Replayable for ..`; for \
+    note = "an extractor of your own that reads only what a re-entry has says so: `impl inngest::extract::Replayable for ..`; for \
             another crate's, write `#[replayable]` before the argument",
     note = "if another value does no harm, write `#[not_replayed]` before the argument"
 )]
@@ -72,7 +72,7 @@ pub trait ReplayablePart {}
     message = "`{Self}` is not the same when Inngest calls this handler again",
     label = "take the parts that a re-entry has: `Method`, `Uri`, and `Bytes`, `Json<..>` or `Body` as the last",
     note = "a re-entry has the method, path, query, content type and body of the first request, and nothing else of it",
-    note = "an extractor of your own that reads only what a re-entry has says so: `impl inngest::Replayable for ..`; for \
+    note = "an extractor of your own that reads only what a re-entry has says so: `impl inngest::extract::Replayable for ..`; for \
             another crate's, write `#[replayable]` before the argument",
     note = "if another value does no harm, write `#[not_replayed]` before the argument"
 )]
@@ -83,7 +83,7 @@ pub trait ReplayableBody {}
     label = "write `Json<{Self}>`, `Query<{Self}>`, `Path<{Self}>` or `State<{Self}>` if it is data, `Remember<{Self}>` if it \
              is an extractor",
     note = "a re-entry has the method, path, query, content type and body of the first request, and nothing else of it",
-    note = "an extractor of your own that reads only what a re-entry has says so: `impl inngest::Replayable for ..`; for \
+    note = "an extractor of your own that reads only what a re-entry has says so: `impl inngest::extract::Replayable for ..`; for \
             another crate's, write `#[replayable]` before the argument",
     note = "if another value does no harm, write `#[not_replayed]` before the argument"
 )]

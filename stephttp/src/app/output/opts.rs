@@ -9,7 +9,8 @@ use crate::connect::{bare, bare_if_set};
 ///
 /// ```
 /// # use std::time::Duration;
-/// use inngest::{OutputOpts, Provider, SetupOpts};
+/// use inngest::output::OutputOpts;
+/// use inngest::{Provider, SetupOpts};
 ///
 /// # fn main() -> Result<(), inngest::SetupError> {
 /// let inngest = Provider::setup(
@@ -69,7 +70,8 @@ impl OutputOpts {
     ///
     /// ```
     /// # use axum::Router;
-    /// # use inngest::{OutputOpts, Provider, SetupError, SetupOpts};
+    /// # use inngest::output::OutputOpts;
+    /// # use inngest::{Provider, SetupError, SetupOpts};
     /// # fn app() -> Result<Router, SetupError> {
     /// let opts = SetupOpts::new("https://example.com").signing_key("signkey-prod-12345678");
     /// let inngest = Provider::setup(opts.output(OutputOpts::new().prefix("/api")))?;
@@ -129,7 +131,7 @@ impl OutputOpts {
     /// clients read.
     ///
     /// ```
-    /// # use inngest::OutputOpts;
+    /// # use inngest::output::OutputOpts;
     /// let opts = OutputOpts::new().pass_headers(["signature", "signature-input"]);
     /// ```
     pub fn pass_headers<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {

@@ -81,7 +81,7 @@ impl Encryption {
     ///
     /// ```
     /// # use inngest::middleware::{Encryption, EncryptionError};
-    /// # use inngest::RunId;
+    /// # use inngest::wire::RunId;
     /// # fn pass_on(encryption: &Encryption, run_id: RunId, from_inngest: &[u8]) -> Result<Vec<u8>, EncryptionError> {
     /// let body = encryption.open_response(run_id, from_inngest)?.into_owned();
     /// # Ok(body) }

@@ -1,6 +1,7 @@
 //! The SDK is `platform::durable` here, and `inngest` another library.
 
-use platform::durable::{RunOutput, Step, StepError};
+use platform::durable::output::RunOutput;
+use platform::durable::{Step, StepError};
 
 /// Says what the other library is called.
 ///
@@ -17,7 +18,8 @@ fn url(output: &RunOutput) -> String {
 
 #[cfg(test)]
 mod tests {
-    use platform::durable::{ApiFn as _, Step};
+    use platform::durable::Step;
+    use platform::durable::function::ApiFn as _;
 
     use super::endpoint;
 
@@ -26,7 +28,7 @@ mod tests {
         assert_eq!(endpoint(Step::detached()).await.unwrap(), "rival");
         assert_eq!((endpoint::OPTS.id(), endpoint::STEPS.len()), ("facade", 1));
         assert!(
-            platform::durable::registered()
+            platform::durable::function::registered()
                 .any(|endpoint| endpoint.function() == "stephttp_facade::endpoint")
         );
     }

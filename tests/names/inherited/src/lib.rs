@@ -1,6 +1,7 @@
 //! The SDK is `durable` here, as the workspace has renamed it, and `inngest` another library.
 
-use durable::{RunOutput, Step, StepError};
+use durable::output::RunOutput;
+use durable::{Step, StepError};
 
 /// Says what the other library is called.
 ///
@@ -17,7 +18,8 @@ fn url(output: &RunOutput) -> String {
 
 #[cfg(test)]
 mod tests {
-    use durable::{ApiFn as _, Step};
+    use durable::Step;
+    use durable::function::ApiFn as _;
 
     use super::endpoint;
 
@@ -25,6 +27,9 @@ mod tests {
     async fn the_attribute_finds_the_name_that_the_workspace_gives() {
         assert_eq!(endpoint(Step::detached()).await.unwrap(), "rival");
         assert_eq!((endpoint::OPTS.id(), endpoint::STEPS.len()), ("inherited", 1));
-        assert!(durable::registered().any(|endpoint| endpoint.function() == "stephttp_inherited::endpoint"));
+        assert!(
+            durable::function::registered()
+                .any(|endpoint| endpoint.function() == "stephttp_inherited::endpoint")
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! The SDK is `stephttp` here, since its dependency has a `package`, and `inngest` another library.
 
-use stephttp::{RunOutput, Step, StepError};
+use stephttp::output::RunOutput;
+use stephttp::{Step, StepError};
 
 /// Says what the other library is called.
 ///
@@ -17,7 +18,8 @@ fn url(output: &RunOutput) -> String {
 
 #[cfg(test)]
 mod tests {
-    use stephttp::{ApiFn as _, Step};
+    use stephttp::Step;
+    use stephttp::function::ApiFn as _;
 
     use super::endpoint;
 
@@ -25,6 +27,8 @@ mod tests {
     async fn the_attribute_finds_the_name_that_is_the_packages() {
         assert_eq!(endpoint(Step::detached()).await.unwrap(), "rival");
         assert_eq!((endpoint::OPTS.id(), endpoint::STEPS.len()), ("kept", 1));
-        assert!(stephttp::registered().any(|endpoint| endpoint.function() == "stephttp_kept::endpoint"));
+        assert!(
+            stephttp::function::registered().any(|endpoint| endpoint.function() == "stephttp_kept::endpoint")
+        );
     }
 }

@@ -2,7 +2,8 @@
 
 /// For packages that do not depend on the SDK itself.
 pub use durable;
-use durable::{RunOutput, Step, StepError};
+use durable::output::RunOutput;
+use durable::{Step, StepError};
 
 /// Says what the other library is called.
 ///
@@ -19,7 +20,8 @@ fn url(output: &RunOutput) -> String {
 
 #[cfg(test)]
 mod tests {
-    use durable::{ApiFn as _, Step};
+    use durable::Step;
+    use durable::function::ApiFn as _;
 
     use super::endpoint;
 
@@ -27,6 +29,9 @@ mod tests {
     async fn the_attribute_finds_the_name_that_the_manifest_gives() {
         assert_eq!(endpoint(Step::detached()).await.unwrap(), "rival");
         assert_eq!((endpoint::OPTS.id(), endpoint::STEPS.len()), ("renamed", 1));
-        assert!(durable::registered().any(|endpoint| endpoint.function() == "stephttp_renamed::endpoint"));
+        assert!(
+            durable::function::registered()
+                .any(|endpoint| endpoint.function() == "stephttp_renamed::endpoint")
+        );
     }
 }

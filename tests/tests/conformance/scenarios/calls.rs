@@ -5,7 +5,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::post;
 use axum::{Router, routing};
-use inngest::{FetchRequest, Inference, Step, StepError};
+use inngest::step::{FetchRequest, Inference};
+use inngest::{Step, StepError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 

@@ -7,7 +7,8 @@ use axum::extract::FromRequestParts;
 use axum::http::Method;
 use axum::http::request::Parts;
 use axum::routing::post;
-use inngest::{Remember, SignalConflict, Step, StepError};
+use inngest::step::SignalConflict;
+use inngest::{Remember, Step, StepError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 

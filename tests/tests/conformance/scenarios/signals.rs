@@ -2,7 +2,8 @@
 
 use axum::http::Method;
 use axum::routing::post;
-use inngest::{SignalConflict, Step, StepError};
+use inngest::step::SignalConflict;
+use inngest::{Step, StepError};
 use serde_json::{Value, json};
 
 use super::{LONG, NAP};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use inngest::SetupOpts;
-use stephttp_dev::{Call, DevServer, Fault, RunStatus, RunView, StepStatus};
+use stephttp_dev::{Call, DevServer, InjectedFault, RunStatus, RunView, StepStatus};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -184,8 +184,8 @@ impl Trouble {
     fn prepare(&self) {
         let (engine, nth) = (&self.engine, self.plan.nth);
         match self.plan.mishap {
-            Mishap::StateEmpty => engine.inject(Fault::on(Call::Actions).nth(nth).body("{}")),
-            Mishap::StateGone => engine.inject(Fault::on(Call::Actions).nth(nth).respond(410)),
+            Mishap::StateEmpty => engine.inject(InjectedFault::on(Call::Actions).nth(nth).body("{}")),
+            Mishap::StateGone => engine.inject(InjectedFault::on(Call::Actions).nth(nth).respond(410)),
             Mishap::DispatchRepeated => engine.duplicate_dispatch(nth),
             Mishap::ReentryAfterEnd => engine.reenter_after_end(1),
             _ => {}

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue};
 use axum::routing::post;
+use inngest::client::ApiError;
 use inngest::middleware::{CheckpointContext, Execution, Middleware};
-use inngest::{ApiError, Failure, SetupOpts, Step, StepError};
-use stephttp_dev::{Call, Fault, RunStatus};
+use inngest::{Failure, SetupOpts, Step, StepError};
+use stephttp_dev::{Call, InjectedFault, RunStatus};
 use stephttp_tests::{Effects, Logs, Stage, World};
 
 const PAUSE: Duration = Duration::from_secs(86_400);
@@ -57,7 +58,7 @@ async fn they_add_headers_to_every_call_and_are_told_how_checkpoints_end() {
         })
         .start(Stage::new().app(post(handler)))
         .await;
-    world.inngest.inject(Fault::on(Call::NewRun).respond(503));
+    world.inngest.inject(InjectedFault::on(Call::NewRun).respond(503));
     let response = world.post("/").send().await.unwrap();
     assert_eq!(world.follow(response).await.text().await.unwrap(), "done");
     let run = world.ended().await;

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::routing::{MethodRouter, post};
+use inngest::function::StepKind;
 use inngest::middleware::{Execution, Middleware, Outcome, StepContext};
-use inngest::{Failure, SetupOpts, Step, StepError, StepKind};
+use inngest::{Failure, SetupOpts, Step, StepError};
 use stephttp_dev::RunStatus;
 use stephttp_tests::{Effects, Stage, World};
 

@@ -9,7 +9,7 @@ use inngest::middleware::{Execution, Middleware, TraceContext, Tracing};
 use inngest::{Event, Failure, SetupOpts, Step, StepError};
 use opentelemetry::trace::{SpanId, SpanKind, Status, TracerProvider};
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
-use stephttp_dev::{ApiCall, Call, Fault, RunStatus};
+use stephttp_dev::{ApiCall, Call, InjectedFault, RunStatus};
 use stephttp_tests::{Stage, World};
 use tracing::Instrument;
 use tracing_subscriber::prelude::*;
@@ -232,7 +232,7 @@ async fn an_execution_ends_before_its_run_is_delivered() {
     let traces = Traces::collect();
     let world = traced(post(short), &Stage::new(), Tracing::new()).await;
     let gate = stephttp_dev::Gate::new();
-    world.inngest.inject(Fault::on(Call::NewRun).hold(&gate).respond(503));
+    world.inngest.inject(InjectedFault::on(Call::NewRun).hold(&gate).respond(503));
     assert_eq!(world.post("/").send().await.unwrap().text().await.unwrap(), "done");
     gate.reached(1).await;
     assert_eq!(traces.of_kind("execution").len(), 1);
@@ -254,7 +254,7 @@ async fn an_execution_ends_before_its_run_is_delivered() {
 async fn a_checkpoint_that_fails_says_why() {
     let traces = Traces::collect();
     let world = traced(post(short), &Stage::new(), Tracing::new()).await;
-    world.inngest.inject(Fault::on(Call::NewRun).respond(400).body(r#"{"error":"not this one"}"#));
+    world.inngest.inject(InjectedFault::on(Call::NewRun).respond(400).body(r#"{"error":"not this one"}"#));
     assert_eq!(world.post("/").send().await.unwrap().text().await.unwrap(), "done");
     assert!(world.provider.wait(Duration::from_secs(30)).await.is_err());
     let checkpoint = traces.of_kind("checkpoint").remove(0);

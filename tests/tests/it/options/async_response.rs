@@ -9,9 +9,10 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
-use inngest::{RunOutput, Step, StepError};
+use inngest::output::RunOutput;
+use inngest::{Step, StepError};
 use serde_json::Value;
-use stephttp_dev::{Call, Fault, RunStatus};
+use stephttp_dev::{Call, InjectedFault, RunStatus};
 use stephttp_tests::{Logs, Stage, World};
 
 const PAUSE: Duration = Duration::from_secs(86_400);
@@ -255,8 +256,8 @@ sleeps!(never_customized, "async-never-customized", custom(never_either));
 async fn without_inngest_or_its_token_the_client_is_told_to_try_again() {
     for route in [|| post(gives_token), || post(never_redirects), || post(never_customized)] {
         for fault in [
-            Fault::on(Call::NewRun).respond(400).every(),
-            Fault::on(Call::NewRun)
+            InjectedFault::on(Call::NewRun).respond(400).every(),
+            InjectedFault::on(Call::NewRun)
                 .respond(200)
                 .body(r#"{"data":{"fn_id":"98819a18-31a9-54ed-84ac-c194c2ef94d6","app_id":"bec6ee9c-d9e0-5d93-8399-cbfce8bc4104","run_id":"r"}}"#)
                 .every(),

@@ -5,7 +5,8 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use inngest::{Failure, FetchRequest, Step, StepError};
+use inngest::step::FetchRequest;
+use inngest::{Failure, Step, StepError};
 use stephttp_dev::{Call, RunStatus, StepStatus};
 use stephttp_tests::{Logs, Stage, World};
 

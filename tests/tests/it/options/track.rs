@@ -13,7 +13,7 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use inngest::Step;
 use serde_json::json;
-use stephttp_dev::{Call, Fault, Gate, RunStatus};
+use stephttp_dev::{Call, Gate, InjectedFault, RunStatus};
 use stephttp_tests::{Door, Logs, RawClient, Stage, World};
 
 use super::assert_never_sent;
@@ -35,7 +35,7 @@ fn app() -> Router {
 async fn a_request_without_a_step_is_one_call_with_its_end_alone_once_it_is_answered() {
     let world = World::of(app()).await;
     let gate = Gate::new();
-    world.inngest.inject(Fault::on(Call::NewRun).hold(&gate));
+    world.inngest.inject(InjectedFault::on(Call::NewRun).hold(&gate));
     let request =
         world.post("/at/home?a=1").header("content-type", "text/plain").header("x-forwarded-for", "1.2.3.4");
     let response = request.body("hello").send().await.unwrap();
@@ -217,7 +217,7 @@ async fn bodies_that_are_omitted_are_not_recorded() {
 async fn a_report_that_fails_is_counted_and_no_client_notices() {
     let logs = Logs::collect();
     let world = World::of(app()).await;
-    world.inngest.inject(Fault::on(Call::NewRun).respond(400).every());
+    world.inngest.inject(InjectedFault::on(Call::NewRun).respond(400).every());
     let response = world.post("/at/home").send().await.unwrap();
     assert_eq!(
         (response.status().as_u16(), response.text().await.unwrap().as_str()),
@@ -235,7 +235,7 @@ async fn when_too_much_waits_runs_without_steps_are_counted_as_lost_and_no_clien
     let builder = World::builder().opts(|opts, url| opts.dev_server(url).backlog_bytes(1));
     let world = builder.start(app()).await;
     let gate = Gate::new();
-    world.inngest.inject(Fault::on(Call::NewRun).hold(&gate).every());
+    world.inngest.inject(InjectedFault::on(Call::NewRun).hold(&gate).every());
     for _ in 0..3 {
         assert_eq!(world.post("/at/home").send().await.unwrap().status(), 200);
     }

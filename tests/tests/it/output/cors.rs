@@ -1,6 +1,6 @@
 //! Scripts of other origins, and `OPTIONS`.
 
-use inngest::OutputOpts;
+use inngest::output::OutputOpts;
 use reqwest::{Method, RequestBuilder, Response};
 
 use super::api::{Api, App, RUN_ID, responds, says};

@@ -7,7 +7,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use inngest::{AsyncResponse, FnOpts, OutputOpts, Provider, RunOutput, SetupOpts, Step, StepError};
+use inngest::output::{OutputOpts, RunOutput};
+use inngest::{AsyncResponse, FnOpts, Provider, SetupOpts, Step, StepError};
 use reqwest::header::LOCATION;
 use serde_json::{Value, json};
 use stephttp_dev::{Call, DevServer, RunStatus};
@@ -68,7 +69,7 @@ async fn redirects(step: Step) -> &'static str {
 
 /// Without the attribute.
 async fn configures(step: Step) -> Result<&'static str, StatusCode> {
-    let opts = FnOpts::new("output-configures").with_async_response(AsyncResponse::Redirect);
+    let opts = FnOpts::new("output-configures").async_response(AsyncResponse::Redirect);
     step.configure(opts).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     step.sleep("pause", PAUSE).await;
     Ok("done")

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use inngest::OutputOpts;
+use inngest::output::OutputOpts;
 use reqwest::Method;
 use serde_json::Value;
 use stephttp_tests::Logs;

@@ -1,6 +1,6 @@
 //! What the app's keys are never used for, and where the token never is.
 
-use inngest::OutputOpts;
+use inngest::output::OutputOpts;
 use reqwest::Method;
 use stephttp_tests::{Logs, signed_query};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use inngest::OutputOpts;
+use inngest::output::OutputOpts;
 use reqwest::Method;
 use serde_json::{Value, json};
 

@@ -9,7 +9,10 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
 use bytes::Bytes;
-use inngest::{AsyncResponse, ConfigureError, Failure, FnOpts, RunOutput, Step, StepError, Track};
+use inngest::function::Track;
+use inngest::output::RunOutput;
+use inngest::step::ConfigureError;
+use inngest::{AsyncResponse, Failure, FnOpts, Step, StepError};
 use serde_json::Value;
 use stephttp_dev::{Call, RunStatus};
 use stephttp_tests::{Logs, Stage, World};
@@ -26,10 +29,10 @@ async fn world(stage: &Stage, route: MethodRouter<Stage>) -> World {
 // ===== Options =====
 
 const ALL: FnOpts = FnOpts::new("configured")
-    .with_retries(5)
-    .with_omit_request_body(true)
-    .with_omit_response_body(true)
-    .with_async_response(AsyncResponse::Token);
+    .retries(5)
+    .omit_request_body(true)
+    .omit_response_body(true)
+    .async_response(AsyncResponse::Token);
 
 async fn configured(step: Step, body: Bytes) -> Result<String, StepError> {
     step.configure(ALL)?;
@@ -51,12 +54,12 @@ async fn all_options_hold_in_the_first_request_and_in_reentries() {
 }
 
 async fn tracked(step: Step) -> Result<&'static str, ConfigureError> {
-    step.configure(FnOpts::new("configured-track").with_track(Track::Always))?;
+    step.configure(FnOpts::new("configured-track").track(Track::Always))?;
     Ok("done")
 }
 
 async fn in_sync(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
-    step.configure(FnOpts::new("configured-sync").with_sync_only(true))?;
+    step.configure(FnOpts::new("configured-sync").sync_only(true))?;
     let fail = async { Err::<(), _>(Failure::new(stage.effects.happen("tried").to_string())) };
     Ok(step.run("fails", fail).await.unwrap_err().message().to_owned())
 }
@@ -80,7 +83,7 @@ async fn accepted(parts: Parts, output: RunOutput) -> Response {
 const OWN: AsyncResponse = AsyncResponse::Custom(|parts, output| Box::pin(accepted(parts, output)));
 
 async fn customized(step: Step, parts: Parts) -> Result<&'static str, StepError> {
-    step.configure_with_parts(FnOpts::new("configured-custom").with_async_response(OWN), parts)?;
+    step.configure_with_parts(FnOpts::new("configured-custom").async_response(OWN), parts)?;
     step.sleep("pause", PAUSE).await;
     Ok("done")
 }
@@ -105,7 +108,7 @@ async fn late(step: Step) -> Result<&'static str, StepError> {
 }
 
 async fn twice(step: Step) -> Result<&'static str, ConfigureError> {
-    step.configure(FnOpts::new("configured-twice").with_track(Track::Always))?;
+    step.configure(FnOpts::new("configured-twice").track(Track::Always))?;
     step.configure(FnOpts::new("configured-thrice"))?;
     Ok("done")
 }
@@ -122,12 +125,12 @@ async fn taken(step: Step) -> Result<&'static str, ConfigureError> {
 }
 
 async fn too_often(step: Step) -> Result<&'static str, ConfigureError> {
-    step.configure(FnOpts::new("configured-retries").with_retries(21))?;
+    step.configure(FnOpts::new("configured-retries").retries(21))?;
     Ok("done")
 }
 
 async fn without_parts(step: Step) -> Result<&'static str, ConfigureError> {
-    step.configure(FnOpts::new("configured-parts").with_async_response(OWN))?;
+    step.configure(FnOpts::new("configured-parts").async_response(OWN))?;
     Ok("done")
 }
 

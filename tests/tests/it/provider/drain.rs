@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{MethodRouter, post};
 use inngest::{Failure, FnOpts, Step, StepError};
-use stephttp_dev::{Call, Fault, RunStatus};
+use stephttp_dev::{Call, InjectedFault, RunStatus};
 use stephttp_tests::{Stage, World};
 
 const PAUSE: Duration = Duration::from_secs(86_400);
@@ -46,7 +46,7 @@ async fn once(State(stage): State<Stage>, step: Step) -> Result<String, StepErro
 }
 
 async fn once_by_itself(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
-    step.configure(FnOpts::new("drain-once-by-itself").with_retries(0))?;
+    step.configure(FnOpts::new("drain-once-by-itself").retries(0))?;
     three_steps(&stage, &step).await
 }
 
@@ -161,7 +161,7 @@ async fn while_inngest_is_out_of_reach_requests_end_where_they_are() {
     let world = world(&stage, post(plain)).await;
     stage.door.open();
     // Something finds out.
-    world.inngest.inject(Fault::on(Call::NewRun).respond(500).every());
+    world.inngest.inject(InjectedFault::on(Call::NewRun).respond(500).every());
     world.post("/").send().await.unwrap();
     world.inngest.wait_for_call(Call::NewRun, 2).await;
     world.provider.drain();

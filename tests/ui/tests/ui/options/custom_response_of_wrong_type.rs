@@ -1,6 +1,6 @@
 use inngest::{Step, StepError};
 
-use inngest::RunOutput;
+use inngest::output::RunOutput;
 
 async fn accepted(output: RunOutput) -> String {
     output.run_id().to_string()

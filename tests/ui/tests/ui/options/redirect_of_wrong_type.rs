@@ -1,6 +1,6 @@
 use inngest::{Step, StepError};
 
-use inngest::RunOutput;
+use inngest::output::RunOutput;
 
 fn page_of(output: &RunOutput) -> Option<String> {
     Some(format!("/runs/{}", output.run_id()))
