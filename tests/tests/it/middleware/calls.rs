@@ -1,5 +1,7 @@
 //! What middlewares have to do with calls to Inngest: headers, outcomes, and that they cannot keep them from being made.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue};
@@ -105,6 +107,16 @@ impl Middleware for Panicking {
     }
 }
 
+/// Counts the calls that it is told of.
+#[derive(Clone, Default)]
+struct Told(Arc<AtomicUsize>);
+
+impl Middleware for Told {
+    async fn after_checkpoint(&self, _: &CheckpointContext, _: Result<(), &ApiError>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 #[inngest::api_fn(id = "middleware-calls-panicking")]
 async fn sleeps(step: Step) -> Result<&'static str, StepError> {
     step.run("a", async { Ok::<_, Failure>(()) }).await?;
@@ -114,11 +126,14 @@ async fn sleeps(step: Step) -> Result<&'static str, StepError> {
 }
 
 #[tokio::test]
-async fn one_that_panics_around_a_checkpoint_does_not_lose_it() {
+async fn one_that_panics_around_a_checkpoint_does_not_lose_it_and_others_are_told_of_it() {
     for place in ["checkpoint_span", "after_checkpoint", "api_headers"] {
-        let logs = Logs::collect();
+        let (logs, told) = (Logs::collect(), Told::default());
+        let outer = told.clone();
         let world = World::builder()
-            .opts(move |opts: SetupOpts, url: &str| opts.dev_server(url).middleware(Panicking(place)))
+            .opts(move |opts: SetupOpts, url: &str| {
+                opts.dev_server(url).middleware(outer.clone()).middleware(Panicking(place))
+            })
             .start(Stage::new().app(post(sleeps)))
             .await;
         let response = world.post("/").send().await.unwrap();
@@ -126,6 +141,7 @@ async fn one_that_panics_around_a_checkpoint_does_not_lose_it() {
         let run = world.ended().await;
         assert_eq!(run.status, RunStatus::Completed, "{place}");
         logs.assert_line_with(&["ERROR", &run.id, "around a checkpoint: a middleware panicked"]);
+        assert_ne!(told.0.load(Ordering::Relaxed), 0, "{place}");
         world.assert_clean();
     }
 }
