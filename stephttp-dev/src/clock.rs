@@ -4,19 +4,23 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How a server's time goes by.
 ///
-/// Sleeps, retries and timeouts are all measured on one clock. Nothing in a test has to wait for them.
+/// Sleeps, retries and timeouts are all measured on one clock. Nothing in a test has to wait for
+/// them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Clock {
-    /// Time stands still while the app works and jumps to the next timer when it has answered. Timers fire in the
-    /// order of their due times; those due at the same instant fire together. A re-entry that is never answered
-    /// therefore stops time, and so does a call to a third party or a stand-in function that does not end.
+    /// Time stands still while the app works and jumps to the next timer when it has answered.
+    /// Timers fire in the order of their due times; those due at the same instant fire together. A
+    /// re-entry that is never answered therefore stops time, and so does a call to a third party or
+    /// a stand-in function that does not end.
     ///
-    /// A wait for an event or a signal times out at once, unless there is something to do before. A test that wants to
-    /// send the event first holds time: [`DevServer::hold_time`](crate::DevServer::hold_time).
+    /// A wait for an event or a signal times out at once, unless there is something to do before. A
+    /// test that wants to send the event first holds time:
+    /// [`DevServer::hold_time`](crate::DevServer::hold_time).
     #[default]
     Skip,
-    /// Time moves only by [`DevServer::advance`](crate::DevServer::advance). It does not wait for stand-in functions.
+    /// Time moves only by [`DevServer::advance`](crate::DevServer::advance). It does not wait for
+    /// stand-in functions.
     Manual,
     /// The machine's time.
     Real,

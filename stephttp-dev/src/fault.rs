@@ -57,8 +57,9 @@ impl Call {
 
 /// Something that goes wrong with calls of one kind.
 ///
-/// Without [`nth`](Self::nth), [`first`](Self::first) or [`every`](Self::every) it happens to the next call only.
-/// Calls are counted from the moment of [`DevServer::inject`](crate::DevServer::inject).
+/// Without [`nth`](Self::nth), [`first`](Self::first) or [`every`](Self::every) it happens to the
+/// next call only. Calls are counted from the moment of
+/// [`DevServer::inject`](crate::DevServer::inject).
 ///
 /// ```
 /// use std::time::Duration;
@@ -117,8 +118,9 @@ impl InjectedFault {
         Self { from: 1, until: usize::MAX, ..self }
     }
 
-    /// Only calls count that are about a run which is over, by its id in their paths. `/actions` that answers `{}` once
-    /// for such a run is the real server that has begun to end it and has not finished:
+    /// Only calls count that are about a run which is over, by its id in their paths. `/actions`
+    /// that answers `{}` once for such a run is the real server that has begun to end it and has
+    /// not finished:
     ///
     /// ```
     /// use stephttp_dev::{Call, InjectedFault};
@@ -182,7 +184,8 @@ impl InjectedFault {
         Self { gate: Some(gate.clone()), ..self }
     }
 
-    /// Counts a call; `over` says whether its run is over. Answers what goes wrong with it, if anything does.
+    /// Counts a call; `over` says whether its run is over. Answers what goes wrong with it, if
+    /// anything does.
     pub(crate) fn strike(&mut self, call: Call, over: bool) -> Option<Strike> {
         if call != self.call || (self.over && !over) {
             return None;

@@ -55,14 +55,14 @@ pub struct RunView {
     pub response: Option<ResponseView>,
     /// The event that began it.
     pub event: Value,
-    /// Re-entries that are scheduled or under way, and waits that have not ended; 0 for a run that is over, although
-    /// re-entries can still come.
+    /// Re-entries that are scheduled or under way, and waits that have not ended; 0 for a run that
+    /// is over, although re-entries can still come.
     pub outstanding: usize,
 }
 
 impl RunView {
-    /// The step of this id, as the user wrote it; its first use, if there are several. `id:1` is the second use of `id`,
-    /// `id:2` the third, and so on.
+    /// The step of this id, as the user wrote it; its first use, if there are several. `id:1` is
+    /// the second use of `id`, `id:2` the third, and so on.
     #[must_use]
     pub fn step(&self, id: &str) -> Option<&StepView> {
         let later = || self.steps.iter().find(|step| step.index > 0 && step.label() == id);
@@ -128,7 +128,8 @@ pub enum StepStatus {
 }
 
 impl StepStatus {
-    /// Whether something from outside of the run can bring it on: an event, a signal, or a function's result.
+    /// Whether something from outside of the run can bring it on: an event, a signal, or a
+    /// function's result.
     #[must_use]
     pub fn is_waiting(self) -> bool {
         matches!(self, Self::WaitingForEvent | Self::WaitingForSignal | Self::Invoking)
@@ -191,7 +192,8 @@ pub struct ApiCall {
     pub body: Bytes,
     /// When it came, on the server's clock.
     pub at: SystemTime,
-    /// What it was answered with; `None` while it is held, and when the connection was closed without an answer.
+    /// What it was answered with; `None` while it is held, and when the connection was closed
+    /// without an answer.
     pub status: Option<StatusCode>,
 }
 
@@ -203,8 +205,8 @@ impl ApiCall {
     }
 }
 
-/// A re-entry: one request of the server to the app, and what came of it. `Debug` leaves out what is secret in the
-/// answer.
+/// A re-entry: one request of the server to the app, and what came of it. `Debug` leaves out what
+/// is secret in the answer.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Dispatch {
@@ -282,7 +284,8 @@ impl fmt::Debug for Dispatch {
     }
 }
 
-/// A body with every `auth_key` blotted out. One that holds such a key and cannot be read is left out altogether.
+/// A body with every `auth_key` blotted out. One that holds such a key and cannot be read is left
+/// out altogether.
 fn without_keys(body: &Bytes) -> String {
     fn blot(value: &mut Value) {
         match value {

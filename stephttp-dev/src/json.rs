@@ -1,12 +1,12 @@
-//! Reading JSON that is nested more deeply than `serde_json` reads by itself: 127 levels, and what is stored around a value
-//! counts.
+//! Reading JSON that is nested more deeply than `serde_json` reads by itself: 127 levels, and what
+//! is stored around a value counts.
 
 use serde::Deserialize;
 use serde::de::Error as _;
 use serde_json::{Deserializer, Error};
 
-/// How many levels are read: those of any value that an app can read, and what is around it. The real server reads 10,000;
-/// here the stack of a thread sets the limit.
+/// How many levels are read: those of any value that an app can read, and what is around it. The
+/// real server reads 10,000; here the stack of a thread sets the limit.
 const LEVELS: usize = 256;
 
 /// Reads JSON.

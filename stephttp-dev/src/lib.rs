@@ -1,8 +1,9 @@
 //! An in-process, Inngest-compatible dev engine for durable HTTP endpoints.
 //!
-//! It speaks the protocol of the open-source Inngest server over a real socket: an SDK cannot tell the two apart. But it
-//! runs inside of a test, its time can be skipped or moved by hand, its calls can be made to fail, and it notes every
-//! mistake of an SDK that the real server punishes silently.
+//! It speaks the protocol of the open-source Inngest server over a real socket: an SDK cannot tell
+//! the two apart. But it runs inside of a test, its time can be skipped or moved by hand, its calls
+//! can be made to fail, and it notes every mistake of an SDK that the real server punishes
+//! silently.
 //!
 //! # Example
 //!
@@ -47,8 +48,9 @@
 //!
 //! # An event before its timeout
 //!
-//! Time is skipped, so a wait for an event times out at once, unless time is held before the request. The client follows
-//! the redirect to the run's output, which is there when the run has ended: until then the client has to be a task.
+//! Time is skipped, so a wait for an event times out at once, unless time is held before the
+//! request. The client follows the redirect to the run's output, which is there when the run has
+//! ended: until then the client has to be a task.
 //!
 //! ```
 //! use std::time::Duration;
@@ -88,16 +90,17 @@
 //! # }
 //! ```
 //!
-//! To let a deadline pass instead, start the server by `DevServer::builder().clock(Clock::Manual)` and
-//! [advance](DevServer::advance) its time.
+//! To let a deadline pass instead, start the server by `DevServer::builder().clock(Clock::Manual)`
+//! and [advance](DevServer::advance) its time.
 //!
 //! # What is in it
 //!
-//! - [`DevServer`]: starting and stopping; looking at [runs](RunView), [calls](ApiCall) and [re-entries](Dispatch);
-//!   waiting for them without ever sleeping, and [not for ever](DevServerBuilder::patience)
+//! - [`DevServer`]: starting and stopping; looking at [runs](RunView), [calls](ApiCall) and
+//!   [re-entries](Dispatch); waiting for them without ever sleeping, and [not for
+//!   ever](DevServerBuilder::patience)
 //! - [`Clock`]: how time goes by
-//! - [`DevServer::send_event`] and [`DevServer::send_signal`]: what comes from outside; [`DevServer::hold_time`], so that
-//!   it comes before a wait is over
+//! - [`DevServer::send_event`] and [`DevServer::send_signal`]: what comes from outside;
+//!   [`DevServer::hold_time`], so that it comes before a wait is over
 //! - [`DevServerBuilder::function`]: functions that steps invoke
 //! - [`InjectedFault`] and [`Gate`]: what goes wrong on purpose
 //! - [`Violation`]: what went wrong by an SDK's mistake
@@ -105,44 +108,50 @@
 //!
 //! # What it leaves out
 //!
-//! - Streaming, deferred functions (`DeferAdd`, `DeferAbort`) and the old `Step` operation. Operations of these kinds are
-//!   refused, and noted as [`ViolationKind::UnsupportedOp`].
+//! - Streaming, deferred functions (`DeferAdd`, `DeferAbort`) and the old `Step` operation.
+//!   Operations of these kinds are refused, and noted as [`ViolationKind::UnsupportedOp`].
 //! - Functions that events trigger. Functions that steps invoke are stood in for by
-//!   [`DevServerBuilder::function`]; an endpoint that the server has seen can be invoked as well, unlike at the real
-//!   server, and that is noted as [`ViolationKind::InvokedEndpoint`].
-//! - The server's own events: nobody can wait for `inngest/http.request` or `inngest/function.finished`.
-//! - Some leniency of the real server's expressions: a missing key makes a condition fail, where the real server may
-//!   take it as `null`.
+//!   [`DevServerBuilder::function`]; an endpoint that the server has seen can be invoked as well,
+//!   unlike at the real server, and that is noted as [`ViolationKind::InvokedEndpoint`].
+//! - The server's own events: nobody can wait for `inngest/http.request` or
+//!   `inngest/function.finished`.
+//! - Some leniency of the real server's expressions: a missing key makes a condition fail, where
+//!   the real server may take it as `null`.
 //! - `Accept-Encoding` on re-entries and on calls to third parties.
-//! - Delays that are only the real server's slowness (its queue takes some 100 ms for each re-entry, the output is
-//!   looked for every 2 s).
+//! - Delays that are only the real server's slowness (its queue takes some 100 ms for each
+//!   re-entry, the output is looked for every 2 s).
 //!
 //! # Where it is kinder than the real server
 //!
-//! What the real server does only at times happens here when a test wants it, so that all other tests are always the same:
+//! What the real server does only at times happens here when a test wants it, so that all other
+//! tests are always the same:
 //!
-//! - The state of a run that is being ended is gone at once. At the real server it can be empty for a moment: a
-//!   [`InjectedFault`] [of ended runs](InjectedFault::of_ended_runs) does that. The state of a run that goes on always loads, unless a fault
-//!   lets `/actions` answer 410.
-//! - Discoveries that are under way or due when a run ends come all the same, and their answers count. There are no more of
-//!   them than that, unless [`DevServer::reenter_after_end`] asks for some.
+//! - The state of a run that is being ended is gone at once. At the real server it can be empty for
+//!   a moment: a [`InjectedFault`] [of ended runs](InjectedFault::of_ended_runs) does that. The
+//!   state of a run that goes on always loads, unless a fault lets `/actions` answer 410.
+//! - Discoveries that are under way or due when a run ends come all the same, and their answers
+//!   count. There are no more of them than that, unless [`DevServer::reenter_after_end`] asks for
+//!   some.
 //! - A retried step that runs for long is not dispatched again beside itself, unless
-//!   [`DevServer::dispatch_beside`] does it. Nor does any re-entry come once more after its answer, unless
-//!   [`DevServer::duplicate_dispatch`] says so.
-//! - An output is there as soon as the run has ended, unless [`DevServer::empty_outputs`] says otherwise.
-//! - `/async` is refused with 409 in the name of a dispatch that another has taken the place of. The real server looks at
-//!   that only where it is told to.
+//!   [`DevServer::dispatch_beside`] does it. Nor does any re-entry come once more after its answer,
+//!   unless [`DevServer::duplicate_dispatch`] says so.
+//! - An output is there as soon as the run has ended, unless [`DevServer::empty_outputs`] says
+//!   otherwise.
+//! - `/async` is refused with 409 in the name of a dispatch that another has taken the place of.
+//!   The real server looks at that only where it is told to.
 //! - Steps' values keep the order of their fields. Their numbers become floats as they do there.
 //! - Statuses and steps are shown at once and completely.
 //! - `DELETE /v1/runs/{run}` cancels, which it does not at a self-hosted server.
 //!
-//! A late answer that ends a run as it has ended already, with the same status and the same output, is no violation: the
-//! real server writes both once more, and nothing changes.
+//! A late answer that ends a run as it has ended already, with the same status and the same output,
+//! is no violation: the real server writes both once more, and nothing changes.
 //!
-//! An event whose id has been seen wakes nobody. The real server's ids only keep functions from being triggered twice: a
-//! second event of one id wakes whoever waits by then. See [`EventView::duplicate`].
+//! An event whose id has been seen wakes nobody. The real server's ids only keep functions from
+//! being triggered twice: a second event of one id wakes whoever waits by then. See
+//! [`EventView::duplicate`].
 
-// The modules stand in one order, in which each names only those above it (`tests/layers.rs` holds it):
+// The modules stand in one order, in which each names only those above it (`tests/layers.rs` holds
+// it):
 //
 // | Module | Question |
 // |---|---|

@@ -34,7 +34,8 @@ pub enum ViolationKind {
     BadRunId,
     /// The path names another run than the body, or other ids than the server gave.
     WrongIds,
-    /// The event's name is not `inngest/http.request`: re-entries get neither body nor query nor content type.
+    /// The event's name is not `inngest/http.request`: re-entries get neither body nor query nor
+    /// content type.
     WrongEventName,
     /// The event lacks what a re-entry needs.
     IncompleteEvent,
@@ -48,7 +49,8 @@ pub enum ViolationKind {
     RunIdReused,
     /// One function id for two methods: re-entries use the latest.
     AmbiguousFunction,
-    /// A run began by a method that the real server calls nobody by: there, all runs of the function hang from then on.
+    /// A run began by a method that the real server calls nobody by: there, all runs of the
+    /// function hang from then on.
     UnusableMethod,
     /// A step's id is missing or is not 40 lower-case hex digits.
     BadStepId,
@@ -72,16 +74,19 @@ pub enum ViolationKind {
     MissingPayload,
     /// A wait for a signal for which another step waits already.
     SignalConflict,
-    /// An operation in a checkpoint that the real server only logs an error for: nothing ever comes of it.
+    /// An operation in a checkpoint that the real server only logs an error for: nothing ever comes
+    /// of it.
     LostOperation,
     /// An endpoint was invoked as a function: the real server calls it at the wrong URL.
     InvokedEndpoint,
     /// A body of a gateway's request that is not JSON: it is sent as a JSON string.
     GatewayBodyNotJson,
-    /// A number that the server, which reads all of them as floats, does not give back: an integer beyond 2^53 is rounded,
-    /// and over one that is too large for a float the run's state cannot be read at all.
+    /// A number that the server, which reads all of them as floats, does not give back: an integer
+    /// beyond 2^53 is rounded, and over one that is too large for a float the run's state cannot be
+    /// read at all.
     LossyNumber,
-    /// A step ran twice: it was reported again, from another request, with another time or with another value.
+    /// A step ran twice: it was reported again, from another request, with another time or with
+    /// another value.
     StepRanTwice,
     /// Something was saved to a run that does not exist.
     UnknownRun,
@@ -89,7 +94,8 @@ pub enum ViolationKind {
     RunEnded,
     /// An answer to a re-entry that came when its run was over ended the run again, in another way.
     FinalizedAgain,
-    /// A first call was repeated with an operation that waits, fails or asks for a re-entry: it is carried out again.
+    /// A first call was repeated with an operation that waits, fails or asks for a re-entry: it is
+    /// carried out again.
     CarriedOutAgain,
     /// Something was saved in the name of a re-entry that had been answered already.
     SavedAfterAnswer,
@@ -121,7 +127,7 @@ pub enum ViolationKind {
     EmptyAnswer,
     /// A failure without `x-inngest-no-retry` at the last attempt: the run hangs.
     RunHangs,
-    /// A layer or an extractor answered a re-entry in the handler's place, as the SDK says by `x-stephttp-rejected`. The real
-    /// server does not look at that.
+    /// A layer or an extractor answered a re-entry in the handler's place, as the SDK says by
+    /// `x-stephttp-rejected`. The real server does not look at that.
     Rejected,
 }

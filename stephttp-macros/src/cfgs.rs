@@ -4,7 +4,8 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Attribute, Meta, Token, parse_quote, punctuated::Punctuated};
 
-/// The conditions among `attrs`, as `#[cfg(..)]`: those that are written so, and those within `#[cfg_attr(..)]`.
+/// The conditions among `attrs`, as `#[cfg(..)]`: those that are written so, and those within
+/// `#[cfg_attr(..)]`.
 pub(crate) fn of(attrs: &[Attribute]) -> Vec<Attribute> {
     let conditions = attrs.iter().flat_map(|attr| {
         let mut found = Vec::new();

@@ -33,8 +33,8 @@ impl Errors {
         result.map_err(|error| self.0.push(error)).ok()
     }
 
-    /// One `compile_error!` item for each mistake, gated as the function is: a handler that is configured out has no
-    /// mistakes.
+    /// One `compile_error!` item for each mistake, gated as the function is: a handler that is
+    /// configured out has no mistakes.
     pub(crate) fn into_tokens(self, cfgs: &[Attribute]) -> TokenStream {
         let gated = self.0.into_iter().flatten().map(|error| {
             let error = error.to_compile_error();

@@ -1,7 +1,7 @@
 //! The annotated function: attributes, visibility, signature; the body stays opaque.
 //!
-//! A half-typed body would fail to parse, and with it would go every hint an editor can give. Only its tokens are
-//! needed here, so it is never parsed.
+//! A half-typed body would fail to parse, and with it would go every hint an editor can give. Only
+//! its tokens are needed here, so it is never parsed.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use syn::{
@@ -37,7 +37,8 @@ impl Item {
         syn::parse2(tokens)
     }
 
-    /// The conditions under which the function exists; all that stands beside it exists under the same.
+    /// The conditions under which the function exists; all that stands beside it exists under the
+    /// same.
     pub(crate) fn cfgs(&self) -> Vec<Attribute> {
         cfgs::of(&self.attrs)
     }

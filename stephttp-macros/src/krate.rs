@@ -42,8 +42,8 @@ pub(crate) fn resolve(option: Value<Path>, find: FindCrate, errors: &mut Errors)
     found
 }
 
-/// The path as it stands for a piece of the user's code: it means the same, and what rustc says about it points at
-/// `place`. Otherwise its suggestions would edit the attribute.
+/// The path as it stands for a piece of the user's code: it means the same, and what rustc says
+/// about it points at `place`. Otherwise its suggestions would edit the attribute.
 pub(crate) fn located_at(path: &Path, place: Span) -> TokenStream {
     let relocate = |mut token: TokenTree| {
         token.set_span(token.span().located_at(place));

@@ -1,6 +1,7 @@
 //! The `#[api_fn]` attribute. Use it through `stephttp`, where it is documented.
 //!
-//! Its modules stand in one order, in which each names only those above it (`tests/layers.rs` holds it):
+//! Its modules stand in one order, in which each names only those above it (`tests/layers.rs` holds
+//! it):
 //!
 //! | Module | Question |
 //! |---|---|
@@ -48,8 +49,8 @@ struct Expansion {
     errors: Errors,
 }
 
-/// Parse, validate, expand. Both halves of the input are read before anything is reported, and whatever could be
-/// read is expanded, so that one mistake is one error.
+/// Parse, validate, expand. Both halves of the input are read before anything is reported, and
+/// whatever could be read is expanded, so that one mistake is one error.
 fn expand(args: TokenStream, item: TokenStream, find_crate: FindCrate) -> Expansion {
     let mut errors = Errors::default();
     let args = Args::parse(args, &mut errors);

@@ -1,6 +1,7 @@
 //! By which name Cargo gives a dependency whose key in `Cargo.toml` is its package's name.
 //!
-//! It is the library's name. Where the dependency has a `package`, it is the key, even one that says the same:
+//! It is the library's name. Where the dependency has a `package`, it is the key, even one that
+//! says the same:
 //!
 //! ```toml
 //! stephttp = "0.1"                                        # ::inngest

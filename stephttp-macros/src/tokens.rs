@@ -19,8 +19,8 @@ pub(crate) fn as_group(token: &TokenTree, delimiter: Delimiter) -> Option<&Group
     }
 }
 
-/// What `macro_rules!` passes on as `$x:expr` or `$x:literal` stands in an invisible group: this looks into one that
-/// holds a single token.
+/// What `macro_rules!` passes on as `$x:expr` or `$x:literal` stands in an invisible group: this
+/// looks into one that holds a single token.
 pub(crate) fn peel(token: &TokenTree) -> TokenTree {
     if let Some(group) = as_group(token, Delimiter::None) {
         let mut inside = group.stream().into_iter();

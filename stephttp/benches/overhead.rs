@@ -4,12 +4,13 @@
 //! cargo bench -p stephttp
 //! ```
 //!
-//! One process holds the server (one thread), its clients and a null API that takes every checkpoint (a thread each).
-//! The endpoints are visited in turn, round after round, so that what disturbs the machine disturbs all alike; a ratio
-//! is the median of the rounds' ratios.
+//! One process holds the server (one thread), its clients and a null API that takes every
+//! checkpoint (a thread each). The endpoints are visited in turn, round after round, so that what
+//! disturbs the machine disturbs all alike; a ratio is the median of the rounds' ratios.
 //!
-//! CPU is the server thread's alone, until the last checkpoint of a visit has been delivered: what goes on after the
-//! response counts. Wall is the time from a visit's first request to its last response.
+//! CPU is the server thread's alone, until the last checkpoint of a visit has been delivered: what
+//! goes on after the response counts. Wall is the time from a visit's first request to its last
+//! response.
 
 use std::error::Error;
 use std::fmt;
@@ -220,8 +221,8 @@ async fn client(address: String, request: String, count: u64) -> Outcome<()> {
     Ok(())
 }
 
-/// Takes one HTTP message with a `content-length` (or without a body) off a connection. Returns its head in lower case,
-/// or `None` at the connection's end.
+/// Takes one HTTP message with a `content-length` (or without a body) off a connection. Returns its
+/// head in lower case, or `None` at the connection's end.
 async fn read_message(connection: &mut TcpStream, buffer: &mut Vec<u8>) -> Outcome<Option<String>> {
     loop {
         if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {

@@ -1,10 +1,10 @@
 //! Durable axum endpoints: steps that survive failures, sleeps and restarts, checkpointed to
 //! [Inngest](https://www.inngest.com).
 //!
-//! A handler is an ordinary HTTP endpoint until it needs more. Each step that it runs is checkpointed to Inngest in the
-//! background. When one must wait, or fails and is to be tried again, the run moves to Inngest: the client is
-//! redirected to its result, and Inngest calls the same endpoint again until it has finished, with finished steps
-//! remembered.
+//! A handler is an ordinary HTTP endpoint until it needs more. Each step that it runs is
+//! checkpointed to Inngest in the background. When one must wait, or fails and is to be tried
+//! again, the run moves to Inngest: the client is redirected to its result, and Inngest calls the
+//! same endpoint again until it has finished, with finished steps remembered.
 //!
 //! ```
 //! use std::time::Duration;
@@ -69,13 +69,13 @@
 //! | [`fetch`](Step::fetch) | makes an HTTP request | at Inngest |
 //! | [`ai_infer`](Step::ai_infer) | calls a model | at Inngest |
 //!
-//! A step "at Inngest" costs this process nothing while it lasts; in the first request it redirects the client to the run's
-//! result.
+//! A step "at Inngest" costs this process nothing while it lasts; in the first request it redirects
+//! the client to the run's result.
 //!
 //! # Combining steps
 //!
-//! Steps are futures, so they combine as futures do: [`tokio::join!`] and `try_join!`, `join_all`, `FuturesUnordered`,
-//! [`tokio::select!`], [`tokio::time::timeout`], nested as you like.
+//! Steps are futures, so they combine as futures do: [`tokio::join!`] and `try_join!`, `join_all`,
+//! `FuturesUnordered`, [`tokio::select!`], [`tokio::time::timeout`], nested as you like.
 //!
 //! ```
 //! # use std::time::Duration;
@@ -98,91 +98,105 @@
 //! # #[tokio::main(flavor = "current_thread")] async fn main() { transfer(Step::detached()).await.unwrap(); }
 //! ```
 //!
-//! - **What runs in this process runs together**, in the first request and in later ones; nobody is redirected for it.
-//! - **Waits in several branches are handed over together.** From then on several re-entries of the run can be under way
-//!   at once, so it *plans*: each further step is named by Inngest and runs in a re-entry of its own, once.
-//! - **A race is decided once.** The order in which steps give their results is stored with the run as soon as it
-//!   matters (in hidden steps `stephttp:order:…`, visible in the dashboard), and every later request follows it: the
-//!   winner of a `select!` stays the winner, and `FuturesUnordered` gives its results in the same order. A step whose
-//!   time was up in `timeout` is not run again.
-//! - **A loser is dropped.** What it had asked of Inngest may still come; nobody looks at it. A step of it that had been
-//!   planned may still run.
+//! - **What runs in this process runs together**, in the first request and in later ones; nobody is
+//!   redirected for it.
+//! - **Waits in several branches are handed over together.** From then on several re-entries of the
+//!   run can be under way at once, so it *plans*: each further step is named by Inngest and runs in
+//!   a re-entry of its own, once.
+//! - **A race is decided once.** The order in which steps give their results is stored with the run
+//!   as soon as it matters (in hidden steps `stephttp:order:…`, visible in the dashboard), and
+//!   every later request follows it: the winner of a `select!` stays the winner, and
+//!   `FuturesUnordered` gives its results in the same order. A step whose time was up in `timeout`
+//!   is not run again.
+//! - **A loser is dropped.** What it had asked of Inngest may still come; nobody looks at it. A
+//!   step of it that had been planned may still run.
 //! - **An id that is used several times** is numbered in the order of the calls: see
 //!   [`StepId`](step::StepId). A future that is dropped
 //!   before it is polled does not count.
-//! - **Work between steps that waits** (a query outside of any step, say) is not remembered, so a race between it and a
-//!   step may end otherwise the next time: put it into a step.
-//! - **`timeout` around a wait** has no effect while nothing else goes on: the process does not wait. Use the wait's own
-//!   `timeout`.
-//! - **A step must not wait for another** of its run, through a channel, say: in a run that plans they run in different
-//!   requests.
-//! - **A step that has begun and is held, but not polled,** while the handler waits for Inngest, is given up with the
-//!   handler, and begins anew in a later request.
+//! - **Work between steps that waits** (a query outside of any step, say) is not remembered, so a
+//!   race between it and a step may end otherwise the next time: put it into a step.
+//! - **`timeout` around a wait** has no effect while nothing else goes on: the process does not
+//!   wait. Use the wait's own `timeout`.
+//! - **A step must not wait for another** of its run, through a channel, say: in a run that plans
+//!   they run in different requests.
+//! - **A step that has begun and is held, but not polled,** while the handler waits for Inngest, is
+//!   given up with the handler, and begins anew in a later request.
 //!
 //! # What to know
 //!
-//! - **A handler runs more than once.** After a wait or a retry it begins again; finished steps give what they gave
-//!   before, and what is between them runs anew. Put side effects, the time and random values into steps.
-//! - **A step that has ended and been saved never runs again.** One that was under way when the process died does, and a
-//!   retry of over 15 s [may run twice](Step#how-often-a-step-runs) where the app has several processes: give other APIs an
-//!   [idempotency key](Step::idempotency_key).
-//! - **A re-entry carries the method, path, query, content type and body** of the first request, and nothing else. Wrap
-//!   extractors that read other headers in [`Remember`]. A request without a content type has none in a re-entry either; Inngest
-//!   shows it as [`application/vnd.stephttp.none`](wire::headers::NO_CONTENT_TYPE). Of a `HEAD` request the method is `GET`, so
-//!   its route must take that.
-//! - **The layer is outermost.** What answers a re-entry in the handler's place is never the run's result, if it stands inside
-//!   of the layer; outside, it ends the run. See [`DurableLayer`](layer::DurableLayer).
-//! - **A run in flight finds its steps by their ids**, also in a new version of the program: let a test compare them, with
-//!   [`assert_steps_lock!`].
+//! - **A handler runs more than once.** After a wait or a retry it begins again; finished steps
+//!   give what they gave before, and what is between them runs anew. Put side effects, the time and
+//!   random values into steps.
+//! - **A step that has ended and been saved never runs again.** One that was under way when the
+//!   process died does, and a retry of over 15 s [may run twice](Step#how-often-a-step-runs) where
+//!   the app has several processes: give other APIs an [idempotency key](Step::idempotency_key).
+//! - **A re-entry carries the method, path, query, content type and body** of the first request,
+//!   and nothing else. Wrap extractors that read other headers in [`Remember`]. A request without a
+//!   content type has none in a re-entry either; Inngest shows it as
+//!   [`application/vnd.stephttp.none`](wire::headers::NO_CONTENT_TYPE). Of a `HEAD` request the
+//!   method is `GET`, so its route must take that.
+//! - **The layer is outermost.** What answers a re-entry in the handler's place is never the run's
+//!   result, if it stands inside of the layer; outside, it ends the run. See
+//!   [`DurableLayer`](layer::DurableLayer).
+//! - **A run in flight finds its steps by their ids**, also in a new version of the program: let a
+//!   test compare them, with [`assert_steps_lock!`].
 //! - **A client that goes away does not stop a run** that has begun a step.
-//! - **Inngest keeps** request bodies, queries and step outputs, readable in its dashboard. With the feature `encryption`,
-//!   `middleware::Encryption` seals bodies and outputs.
-//! - **Unit tests need no server**: call the handler with [`Step::detached`], or with [`Step::detached_with`] to say what
-//!   its waits come to. For tests of the whole, the crate
+//! - **Inngest keeps** request bodies, queries and step outputs, readable in its dashboard. With
+//!   the feature `encryption`, `middleware::Encryption` seals bodies and outputs.
+//! - **Unit tests need no server**: call the handler with [`Step::detached`], or with
+//!   [`Step::detached_with`] to say what its waits come to. For tests of the whole, the crate
 //!   `stephttp-dev` has an engine that runs in the test's process.
 //!
 //! # Where clients wait
 //!
-//! A client whose run is handed over is redirected to the route that [`Provider::output_route`] makes, on the app's own
-//! domain, which waits for the run's output in its place. In an app without that route it is redirected to Inngest, which
-//! sometimes gives an empty 200 in place of the output: see [`AsyncResponse::Redirect`]. [`AsyncResponse`] lists what clients
-//! can be given instead.
+//! A client whose run is handed over is redirected to the route that [`Provider::output_route`]
+//! makes, on the app's own domain, which waits for the run's output in its place. In an app without
+//! that route it is redirected to Inngest, which sometimes gives an empty 200 in place of the
+//! output: see [`AsyncResponse::Redirect`]. [`AsyncResponse`] lists what clients can be given
+//! instead.
 //!
-//! A run can be cancelled, in Inngest's dashboard. Its client then gets 410 from the app's route, and an empty 200 from
-//! Inngest. A step that is under way is not interrupted. In a re-entry, no further step begins after one that took a second or
-//! longer; of shorter ones, some may still run. A first request is not told of the cancellation, and goes on.
+//! A run can be cancelled, in Inngest's dashboard. Its client then gets 410 from the app's route,
+//! and an empty 200 from Inngest. A step that is under way is not interrupted. In a re-entry, no
+//! further step begins after one that took a second or longer; of shorter ones, some may still run.
+//! A first request is not told of the cancellation, and goes on.
 //!
 //! # Responses
 //!
-//! What a handler answers in its first request goes to its client as it is, and as it comes: streams, server-sent events,
-//! WebSocket upgrades, trailers, several cookies. The run ends when the client has had all of it, or with a WebSocket's
-//! handshake; steps that it has run are saved before that, if it takes long. A copy of the response is stored with the run,
-//! for people to look at: the status, the headers (cookies redacted) and the body. A body is left out that is over 4 MiB, is
-//! not UTF-8, is a stream of events (`text/event-stream`), has a `content-encoding`, did not reach its client whole, or is one of
-//! [too many at once](SetupOpts::backlog_bytes); then the log and a header of the stored response,
-//! [`x-stephttp-body-not-stored`](wire::headers::BODY_NOT_STORED), say why. Put layers that compress after this crate's, so
-//! that it sees what they compress.
+//! What a handler answers in its first request goes to its client as it is, and as it comes:
+//! streams, server-sent events, WebSocket upgrades, trailers, several cookies. The run ends when
+//! the client has had all of it, or with a WebSocket's handshake; steps that it has run are saved
+//! before that, if it takes long. A copy of the response is stored with the run, for people to look
+//! at: the status, the headers (cookies redacted) and the body. A body is left out that is over 4
+//! MiB, is not UTF-8, is a stream of events (`text/event-stream`), has a `content-encoding`, did
+//! not reach its client whole, or is one of [too many at once](SetupOpts::backlog_bytes); then the
+//! log and a header of the stored response,
+//! [`x-stephttp-body-not-stored`](wire::headers::BODY_NOT_STORED), say why. Put layers that
+//! compress after this crate's, so that it sees what they compress.
 //!
-//! After a run was handed over, the stored response is what its client gets. It is collected to its end first, so a stream
-//! that never ends keeps the run from ending. Its body has to be UTF-8, and 8 MiB at most; of several cookies Inngest keeps
-//! the first, of trailers nothing. A connection cannot be upgraded then: a handler that upgrades is `sync_only`.
+//! After a run was handed over, the stored response is what its client gets. It is collected to its
+//! end first, so a stream that never ends keeps the run from ending. Its body has to be UTF-8, and
+//! 8 MiB at most; of several cookies Inngest keeps the first, of trailers nothing. A connection
+//! cannot be upgraded then: a handler that upgrades is `sync_only`.
 //!
 //! # When Inngest cannot be reached
 //!
-//! A handler that ends in its first request has answered its client; its checkpoints are tried again for about half a
-//! minute, then logged as lost and reported by [`Provider::wait`]. A handler that must be handed over answers 503 with
-//! `Retry-After`: the steps it had run are lost, and run again when the client tries again. When only the answer to the call
-//! is lost, no step runs twice for that.
+//! A handler that ends in its first request has answered its client; its checkpoints are tried
+//! again for about half a minute, then logged as lost and reported by [`Provider::wait`]. A handler
+//! that must be handed over answers 503 with `Retry-After`: the steps it had run are lost, and run
+//! again when the client tries again. When only the answer to the call is lost, no step runs twice
+//! for that.
 //!
-//! A re-entry whose finished steps cannot be fetched runs nothing and asks Inngest for a retry. One whose connection breaks
-//! goes on in its process: what it has begun is brought to its end, and saved.
+//! A re-entry whose finished steps cannot be fetched runs nothing and asks Inngest for a retry. One
+//! whose connection breaks goes on in its process: what it has begun is brought to its end, and
+//! saved.
 //!
 //! # Limits
 //!
-//! Inngest drops silently what exceeds its limits, so this crate refuses it first, with an error that names the limit:
-//! 4 MiB a step's output, 32 MiB of outputs and 999 steps a run (a few hidden ones of waits, retries and races included),
-//! about 3 MiB a request's body that is to be handed over, 8 MiB the response of a run that was handed over. See
-//! [`wire::limits`]. The client and the run's page get that error.
+//! Inngest drops silently what exceeds its limits, so this crate refuses it first, with an error
+//! that names the limit: 4 MiB a step's output, 32 MiB of outputs and 999 steps a run (a few hidden
+//! ones of waits, retries and races included), about 3 MiB a request's body that is to be handed
+//! over, 8 MiB the response of a run that was handed over. See [`wire::limits`]. The client and the
+//! run's page get that error.
 //!
 //! # Features
 //!
@@ -194,12 +208,13 @@
 //! | `encryption`, `encryption-legacy` | `middleware::Encryption`, and that it opens what older versions of Inngest's JS package sealed |
 //! | `opentelemetry` | spans of `middleware::Tracing` are in the client's OpenTelemetry trace |
 //!
-//! Without any TLS, setup fails where Inngest is at an `https` URL, unless [`SetupOpts::http_client`] gives a client that has
-//! it. No feature changes rustls' choice of a provider in a program that has rustls with its own defaults. One that has it with
-//! `ring` alone, and leaves the choice to rustls (`ClientConfig::builder()`), must not have `rustls` here: rustls panics where
-//! it is built with two providers and none is installed. There, write
-//! `default-features = false, features = ["rustls-no-provider"]`, and
-//! `rustls::crypto::ring::default_provider().install_default()` before [`Provider::setup`].
+//! Without any TLS, setup fails where Inngest is at an `https` URL, unless
+//! [`SetupOpts::http_client`] gives a client that has it. No feature changes rustls' choice of a
+//! provider in a program that has rustls with its own defaults. One that has it with `ring` alone,
+//! and leaves the choice to rustls (`ClientConfig::builder()`), must not have `rustls` here: rustls
+//! panics where it is built with two providers and none is installed. There, write
+//! `default-features = false, features =
+//! ["rustls-no-provider"]`, and `rustls::crypto::ring::default_provider().install_default()` before [`Provider::setup`].
 //!
 //! # Where things are
 //!
@@ -220,8 +235,9 @@
 //!
 //! # Inngest's API alone
 //!
-//! [`client::ApiClient`] makes the calls by which runs are created, added to, ended and read, without a layer or a handler: to record
-//! what another framework's endpoint did, say. The layer uses the same one.
+//! [`client::ApiClient`] makes the calls by which runs are created, added to, ended and read,
+//! without a layer or a handler: to record what another framework's endpoint did, say. The layer
+//! uses the same one.
 
 #[doc(hidden)]
 pub mod __private;

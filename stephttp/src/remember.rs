@@ -19,10 +19,11 @@ use crate::wire::limits::STEP_OUTPUT_BYTES;
 
 /// Keeps an extractor's value over the whole run.
 ///
-/// When Inngest calls an endpoint back, the request carries the method, path, query, content type and body of the first
-/// one, and nothing else: no `Authorization`, no cookies, no peer address. An extractor that reads those fails then, or
-/// gives another value. `Remember` runs the extractor in the first request only; the value is stored (as JSON, at
-/// Inngest) when the run hands over, and every re-entry gets it from there.
+/// When Inngest calls an endpoint back, the request carries the method, path, query, content type
+/// and body of the first one, and nothing else: no `Authorization`, no cookies, no peer address. An
+/// extractor that reads those fails then, or gives another value. `Remember` runs the extractor in
+/// the first request only; the value is stored (as JSON, at Inngest) when the run hands over, and
+/// every re-entry gets it from there.
 ///
 /// ```
 /// use axum::Json;
@@ -52,16 +53,17 @@ use crate::wire::limits::STEP_OUTPUT_BYTES;
 /// }
 /// ```
 ///
-/// `T` must be serializable, which `HeaderMap`, `TypedHeader` or `CookieJar` are not: write an extractor of what you need,
-/// as above.
+/// `T` must be serializable, which `HeaderMap`, `TypedHeader` or `CookieJar` are not: write an
+/// extractor of what you need, as above.
 ///
-/// A value has 1 MiB at most as JSON, and all of a run together 4 MiB. The first request has it from its JSON too, so
-/// that all have the same. When a number in it would not come back the same, all values are stored as one text, as a step's
-/// [output](crate::step::Storable#what-is-stored) is.
+/// A value has 1 MiB at most as JSON, and all of a run together 4 MiB. The first request has it
+/// from its JSON too, so that all have the same. When a number in it would not come back the same,
+/// all values are stored as one text, as a step's [output](crate::step::Storable#what-is-stored)
+/// is.
 ///
-/// Do not remember secrets: the value is visible in Inngest's dashboard. Values are told apart by their type's name,
-/// and those of one type by their order in the handler's arguments; renaming the type strands runs in flight, which
-/// are answered with an error that says so.
+/// Do not remember secrets: the value is visible in Inngest's dashboard. Values are told apart by
+/// their type's name, and those of one type by their order in the handler's arguments; renaming the
+/// type strands runs in flight, which are answered with an error that says so.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Remember<T>(pub T);
 
@@ -142,7 +144,8 @@ fn restore<T: DeserializeOwned, R>(run: &Run) -> Result<T, RememberRejection<R>>
 
 /// The rejection of the extractor [`Remember`].
 ///
-/// What the wrapped extractor has refused is answered by its own rejection; what cannot be remembered is a 500.
+/// What the wrapped extractor has refused is answered by its own rejection; what cannot be
+/// remembered is a 500.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RememberRejection<R> {
@@ -202,8 +205,8 @@ impl<R: IntoResponse> IntoResponse for RememberRejection<R> {
     }
 }
 
-/// A value that could not be stored or restored. What it prints is for the developer, and is logged; what
-/// [a client gets](Self::body_text) names neither the type nor the reason.
+/// A value that could not be stored or restored. What it prints is for the developer, and is
+/// logged; what [a client gets](Self::body_text) names neither the type nor the reason.
 #[derive(Debug)]
 pub struct RememberError {
     value: &'static str,

@@ -13,10 +13,11 @@ use crate::step::Step;
 
 /// An extractor that gives the same in a re-entry as in the first request.
 ///
-/// When Inngest calls an endpoint back, the request carries the method, path, query, content type and body of the
-/// first one, and nothing else: no `Authorization`, no cookies, no peer address. In a handler that can be called back,
-/// [`#[api_fn]`](macro@crate::api_fn) demands of each argument that it can be made of those. axum's own extractors of
-/// them are `Replayable`, as are [`Remember`], which keeps the first request's value, and [`Step`].
+/// When Inngest calls an endpoint back, the request carries the method, path, query, content type
+/// and body of the first one, and nothing else: no `Authorization`, no cookies, no peer address. In
+/// a handler that can be called back, [`#[api_fn]`](macro@crate::api_fn) demands of each argument
+/// that it can be made of those. axum's own extractors of them are `Replayable`, as are
+/// [`Remember`], which keeps the first request's value, and [`Step`].
 ///
 /// An extractor of your own declares it:
 ///
@@ -45,9 +46,11 @@ use crate::step::Step;
 /// }
 /// ```
 ///
-/// For another crate's, as for `axum::extract::Multipart`, the argument declares it: `#[replayable] form: Multipart`.
+/// For another crate's, as for `axum::extract::Multipart`, the argument declares it:
+/// `#[replayable] form: Multipart`.
 ///
-/// Where it is not so, and the handler can do with another value or with none, the argument says so:
+/// Where it is not so, and the handler can do with another value or with none, the argument says
+/// so:
 ///
 /// ```
 /// use axum::http::HeaderMap;

@@ -11,7 +11,8 @@ use crate::wire::RunId;
 /// How far a signature's time may be from ours, in either direction.
 const TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
-/// A signing key, as Inngest shows it: hex digits, with or without a prefix such as `signkey-prod-`.
+/// A signing key, as Inngest shows it: hex digits, with or without a prefix such as
+/// `signkey-prod-`.
 ///
 /// Neither `Debug` nor any error shows it.
 #[derive(Clone, PartialEq, Eq)]
@@ -31,7 +32,8 @@ impl SigningKey {
     /// Reads a key.
     ///
     /// # Errors
-    /// When the text, without a `signkey-<word>-` prefix, is not an even, positive number of hex digits.
+    /// When the text, without a `signkey-<word>-` prefix, is not an even, positive number of hex
+    /// digits.
     pub fn parse(text: &str) -> Result<Self, InvalidSigningKey> {
         let text = text.trim();
         let digits = match text.strip_prefix("signkey-") {
@@ -47,15 +49,16 @@ impl SigningKey {
         }
     }
 
-    /// What goes into `Authorization: Bearer`: the key's prefix and the SHA-256 of its bytes in hex. The key itself
-    /// is never sent.
+    /// What goes into `Authorization: Bearer`: the key's prefix and the SHA-256 of its bytes in
+    /// hex. The key itself is never sent.
     #[must_use]
     pub fn bearer(&self) -> String {
         let bytes = hex::decode(&self.digits).unwrap_or_default();
         format!("{}{}", self.prefix, hex::encode(Sha256::digest(bytes)))
     }
 
-    /// Signs a body at a time: the value of `X-Inngest-Signature`, `t=<unix seconds>&s=<hex of HMAC-SHA256>`.
+    /// Signs a body at a time: the value of `X-Inngest-Signature`,
+    /// `t=<unix seconds>&s=<hex of HMAC-SHA256>`.
     #[must_use]
     pub fn sign(&self, body: &[u8], at: SystemTime) -> String {
         let seconds = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -79,19 +82,21 @@ impl SigningKey {
         Verification(hmac(self.digits.as_bytes()))
     }
 
-    /// By which this app's output route knows a URL that the app has made: a code over the run and its token, in hex.
+    /// By which this app's output route knows a URL that the app has made: a code over the run and
+    /// its token, in hex.
     pub(crate) fn output_signature(&self, run_id: RunId, token: &str) -> String {
         hex::encode(self.output_code(run_id, token).finalize().into_bytes())
     }
 
-    /// Whether `signature` is this key's for a run and its token. The comparison takes the same time wherever the codes differ.
+    /// Whether `signature` is this key's for a run and its token. The comparison takes the same
+    /// time wherever the codes differ.
     pub(crate) fn verifies_output(&self, signature: &str, run_id: RunId, token: &str) -> bool {
         let code = hex::decode(signature);
         code.is_ok_and(|code| self.output_code(run_id, token).verify_slice(&code).is_ok())
     }
 
-    /// Keyed with a code of a constant, which ends in no digit and so is none of a request's body and its time: what signs requests
-    /// is never used on a text that others choose.
+    /// Keyed with a code of a constant, which ends in no digit and so is none of a request's body
+    /// and its time: what signs requests is never used on a text that others choose.
     fn output_code(&self, run_id: RunId, token: &str) -> Hmac<Sha256> {
         let mut key = hmac(self.digits.as_bytes());
         key.update(b"stephttp: URLs of the output route");
@@ -159,7 +164,8 @@ impl Verification {
         self.0.update(part);
     }
 
-    /// Whether the key's owner has signed the body. The comparison takes the same time wherever the codes differ.
+    /// Whether the key's owner has signed the body. The comparison takes the same time wherever the
+    /// codes differ.
     pub(crate) fn proves(mut self, claim: &Claim) -> bool {
         self.0.update(claim.seconds.to_string().as_bytes());
         self.0.verify_slice(&claim.code).is_ok()

@@ -1,5 +1,5 @@
-//! The folders of this crate stand in one order, in which each names only those above it: `ARCHITECTURE.md` says what
-//! each is for.
+//! The folders of this crate stand in one order, in which each names only those above it:
+//! `ARCHITECTURE.md` says what each is for.
 
 use std::path::PathBuf;
 

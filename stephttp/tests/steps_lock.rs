@@ -1,4 +1,5 @@
-//! `assert_steps_lock!` on the endpoints of this program. What is told of each kind of change is tested beside the code.
+//! `assert_steps_lock!` on the endpoints of this program. What is told of each kind of change is
+//! tested beside the code.
 
 // Clippy allows it in test functions, not in their helpers.
 #![allow(clippy::unwrap_used)]
@@ -70,7 +71,8 @@ fn file(name: &str, text: &str) -> PathBuf {
     path
 }
 
-/// What a user's test is; run by the others in a process of its own, since the environment is one for all tests.
+/// What a user's test is; run by the others in a process of its own, since the environment is one
+/// for all tests.
 #[test]
 #[ignore = "the other tests run it"]
 fn users_test() {

@@ -7,8 +7,8 @@ use inngest::{Failure, StepError};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// Turns texts around, JSON's as a whole: what is stored is nothing that a handler could use. Every method gives way to other
-/// tasks a few times.
+/// Turns texts around, JSON's as a whole: what is stored is nothing that a handler could use. Every
+/// method gives way to other tasks a few times.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Scramble;
 

@@ -3,7 +3,8 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// The query of the output route's URL for a run's token: `token=…&signature=…`. The token needs no escaping.
+/// The query of the output route's URL for a run's token: `token=…&signature=…`. The token needs no
+/// escaping.
 #[must_use]
 pub fn signed_query(key: &str, run_id: &str, token: &str) -> String {
     let digits = key.rsplit('-').next().unwrap_or(key);

@@ -91,7 +91,8 @@ impl World {
         self.inngest.assert_no_violations();
     }
 
-    /// A layer or an extractor answered re-entries in the handler's place, and nothing else went wrong.
+    /// A layer or an extractor answered re-entries in the handler's place, and nothing else went
+    /// wrong.
     ///
     /// # Panics
     /// When that is not so.

@@ -107,7 +107,8 @@ fn what_is_cited_is_in_the_repository() {
     let mut missing = Vec::new();
     for file in files(&[".rs", ".md", ".toml"]).iter().filter(|file| *file != "tests/tests/comments.rs") {
         let text = in_one_line(file);
-        // Pages and folders that people have worked with who wrote this, and that others do not have.
+        // Pages and folders that people have worked with who wrote this, and that others do not
+        // have.
         for elsewhere in ["PROTOCOL", "DESIGN", "experiments/"] {
             let is_word = |place: usize| !text[..place].ends_with(['_', '/']);
             missing.extend(

@@ -1,4 +1,5 @@
-//! A crate whose root has names that generated code is wont to use. A program of its own: only a root can be one.
+//! A crate whose root has names that generated code is wont to use. A program of its own: only a
+//! root can be one.
 
 #![allow(dead_code, non_camel_case_types, non_snake_case, non_upper_case_globals)]
 

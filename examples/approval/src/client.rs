@@ -23,7 +23,8 @@ pub(crate) async fn submit(here: &str, purpose: &str, cents: u64) -> Result<Tick
     Ok(response.error_for_status()?.json().await?)
 }
 
-/// Asks for the outcome until there is one: 202 says that there is none yet. Each question waits for a while.
+/// Asks for the outcome until there is one: 202 says that there is none yet. Each question waits
+/// for a while.
 pub(crate) async fn outcome(here: &str, ticket: &Ticket) -> Result<Outcome, BoxError> {
     let url = Url::parse(here)?.join(&ticket.url)?;
     loop {

@@ -39,8 +39,8 @@ pub(crate) enum Outcome {
     Expired,
 }
 
-/// Asks the approver about an expense, and waits for days if need be. The employee's client does not: it is given the
-/// URL of the outcome at once, at this program's output route, and asks there.
+/// Asks the approver about an expense, and waits for days if need be. The employee's client does
+/// not: it is given the URL of the outcome at once, at this program's output route, and asks there.
 #[inngest::api_fn(id = "expense", retries = 3, async_response = token)]
 pub(crate) async fn submit(
     State(office): State<Office>,
@@ -51,8 +51,8 @@ pub(crate) async fn submit(
     let number = step.run_id().to_string();
     step.run("ask", office.ask(&number, &expense)).await?;
 
-    // From here on the process may stop, be replaced, or run elsewhere. Events count that come once Inngest knows of this
-    // wait, some milliseconds from now: no person answers faster.
+    // From here on the process may stop, be replaced, or run elsewhere. Events count that come once
+    // Inngest knows of this wait, some milliseconds from now: no person answers faster.
     let decided = step
         .wait_for_event::<Decided>("decision", DECIDED)
         .matching("data.expense", &number)
@@ -73,8 +73,8 @@ pub(crate) async fn submit(
     }))
 }
 
-/// Takes the approver's decision, and lets the expense go on that waits for it. So does the same event from anywhere else:
-/// another service, or Inngest's dashboard.
+/// Takes the approver's decision, and lets the expense go on that waits for it. So does the same
+/// event from anywhere else: another service, or Inngest's dashboard.
 #[inngest::api_fn(id = "decide", retries = 3)]
 pub(crate) async fn decide(
     Path(expense): Path<String>,

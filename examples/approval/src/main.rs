@@ -7,8 +7,9 @@
 //! cargo run -p approval -- --once  # takes three expenses through, and exits
 //! ```
 //!
-//! The dev engine runs in this process. With `INNGEST_DEV` or `INNGEST_SIGNING_KEY` set, the real Inngest is used
-//! instead; set `APPROVAL_ORIGIN` to where it can reach this program, if that is not this machine.
+//! The dev engine runs in this process. With `INNGEST_DEV` or `INNGEST_SIGNING_KEY` set, the real
+//! Inngest is used instead; set `APPROVAL_ORIGIN` to where it can reach this program, if that is
+//! not this machine.
 //!
 //! `expense.rs` is what matters here.
 
@@ -68,7 +69,8 @@ async fn run(once: bool) -> Result<(), BoxError> {
     }
 }
 
-/// Clients that poll are told at once to come again, and a page of the front end's may ask from its own origin.
+/// Clients that poll are told at once to come again, and a page of the front end's may ask from its
+/// own origin.
 fn opts(origin: &str) -> SetupOpts {
     SetupOpts::new(origin)
         .output(OutputOpts::new().max_redirects(0).allow_origins(["https://expenses.example.com"]))

@@ -7,8 +7,9 @@
 //! curl http://127.0.0.1:3000/run
 //! ```
 //!
-//! `INNGEST_DEV` is where checkpoints go: a null API when a load generator is at work, else a dev server. With N = 0
-//! the endpoint has a [`Step`] and runs none. `SIGTERM` stops the server once its checkpoints are delivered.
+//! `INNGEST_DEV` is where checkpoints go: a null API when a load generator is at work, else a dev
+//! server. With N = 0 the endpoint has a [`Step`] and runs none. `SIGTERM` stops the server once
+//! its checkpoints are delivered.
 
 use std::error::Error;
 use std::time::Duration;

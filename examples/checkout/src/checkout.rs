@@ -33,8 +33,8 @@ pub(crate) struct Delivered {
 
 const DELIVERED: &str = "carrier/parcel.delivered";
 
-/// Takes an order: charges the card, leaves the customer some time for second thoughts, ships, waits until the parcel is
-/// there, and mails a receipt.
+/// Takes an order: charges the card, leaves the customer some time for second thoughts, ships,
+/// waits until the parcel is there, and mails a receipt.
 #[inngest::api_fn(id = "checkout", retries = 3)]
 pub(crate) async fn checkout(
     State(shop): State<Shop>,

@@ -7,8 +7,9 @@
 //! cargo run -p checkout -- --once  # takes one order through, and exits
 //! ```
 //!
-//! The dev engine runs in this process. With `INNGEST_DEV` or `INNGEST_SIGNING_KEY` set, the real Inngest is used
-//! instead; set `CHECKOUT_ORIGIN` to where it can reach this program, if that is not this machine.
+//! The dev engine runs in this process. With `INNGEST_DEV` or `INNGEST_SIGNING_KEY` set, the real
+//! Inngest is used instead; set `CHECKOUT_ORIGIN` to where it can reach this program, if that is
+//! not this machine.
 
 mod checkout;
 mod demonstration;

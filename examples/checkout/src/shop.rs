@@ -1,4 +1,5 @@
-//! What a shop does to the world outside. Each of these happens once for an order, however often its handler runs.
+//! What a shop does to the world outside. Each of these happens once for an order, however often
+//! its handler runs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

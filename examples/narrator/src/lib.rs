@@ -1,4 +1,5 @@
-//! What the examples have around their endpoints: the dev engine, a port, and somebody who tells what happens.
+//! What the examples have around their endpoints: the dev engine, a port, and somebody who tells
+//! what happens.
 
 mod process;
 mod story;
@@ -17,7 +18,8 @@ pub use story::{tell_of_request, tell_what_inngest_does};
 /// Whatever goes wrong in an example.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Runs an example as a program: `example` is given whether it is to end after its demonstration, `--once`.
+/// Runs an example as a program: `example` is given whether it is to end after its demonstration,
+/// `--once`.
 pub async fn play(name: &str, example: impl AsyncFnOnce(bool) -> Result<(), BoxError>) -> ExitCode {
     tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::ERROR).init();
     let once = match env::args().skip(1).collect::<Vec<_>>().as_slice() {
@@ -37,7 +39,8 @@ pub async fn play(name: &str, example: impl AsyncFnOnce(bool) -> Result<(), BoxE
     }
 }
 
-/// Listens; also answers where. The port is fixed so that a `curl` can be copied; any free one will do else.
+/// Listens; also answers where. The port is fixed so that a `curl` can be copied; any free one will
+/// do else.
 ///
 /// # Errors
 /// When no port is free.
@@ -50,7 +53,8 @@ pub async fn listen() -> Result<(TcpListener, String), BoxError> {
     Ok((listener, here))
 }
 
-/// The dev engine, and somebody who tells what it does, unless the environment names a real Inngest.
+/// The dev engine, and somebody who tells what it does, unless the environment names a real
+/// Inngest.
 ///
 /// # Errors
 /// When the engine finds no free port.

@@ -6,8 +6,8 @@ use std::thread;
 use axum::Router;
 use tokio::sync::oneshot;
 
-/// An app in a thread and a runtime of its own. When it is dropped nothing of it is left, wherever it was: it is as if the
-/// process had been killed.
+/// An app in a thread and a runtime of its own. When it is dropped nothing of it is left, wherever
+/// it was: it is as if the process had been killed.
 #[derive(Debug)]
 pub struct Process {
     power: Option<oneshot::Sender<()>>,

@@ -7,8 +7,9 @@
 //! cargo run -p trip-booker -- --once  # books two trips, and exits
 //! ```
 //!
-//! The dev engine runs in this process. With `INNGEST_DEV` or `INNGEST_SIGNING_KEY` set, the real Inngest is used
-//! instead; set `TRIP_ORIGIN` to where it can reach this program, if that is not this machine.
+//! The dev engine runs in this process. With `INNGEST_DEV` or `INNGEST_SIGNING_KEY` set, the real
+//! Inngest is used instead; set `TRIP_ORIGIN` to where it can reach this program, if that is not
+//! this machine.
 //!
 //! `trip.rs` is what matters here.
 

@@ -62,7 +62,8 @@ impl World {
     }
 }
 
-/// A client that is led to the run's output, and asks for it again when the process that it waits at dies.
+/// A client that is led to the run's output, and asks for it again when the process that it waits
+/// at dies.
 async fn book(trips: String) -> (StatusCode, Value) {
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let response = client.post(trips).json(&json!({"to": "Faro"})).send().await.unwrap();
@@ -131,7 +132,8 @@ async fn everything_is_done_once_wherever_the_process_dies() {
         assert_eq!(answer["cancelled"], json!(["hotel-2", "flight-1"]), "{dies_in}");
         let done = ["flight-1 booked", "hotel-2 booked", "hotel-2 cancelled", "flight-1 cancelled"];
         assert_eq!(world.suppliers.take_done(), done, "{dies_in}");
-        // So does the step before it, if its end was not saved yet: that is what idempotency keys are for.
+        // So does the step before it, if its end was not saved yet: that is what idempotency keys
+        // are for.
         assert_eq!(world.suppliers.calls(dies_in), 2, "{dies_in} runs again");
     }
 }

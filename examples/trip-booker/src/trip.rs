@@ -20,8 +20,8 @@ pub(crate) struct Itinerary {
     pub(crate) cents: u64,
 }
 
-/// Asks for prices, then books a flight, a hotel and a car. When one of them cannot be had, what was booked before is
-/// cancelled, the last first.
+/// Asks for prices, then books a flight, a hotel and a car. When one of them cannot be had, what
+/// was booked before is cancelled, the last first.
 #[inngest::api_fn(id = "book-trip", retries = 3)]
 pub(crate) async fn book_trip(
     State(suppliers): State<Suppliers>,
@@ -35,8 +35,8 @@ pub(crate) async fn book_trip(
         step.run("price-car", suppliers.price(Kind::Car, &trip.to)),
     )?;
 
-    // A booking binds. A supplier that sees a key again, since this process died before it could save the first answer,
-    // gives that answer again.
+    // A booking binds. A supplier that sees a key again, since this process died before it could
+    // save the first answer, gives that answer again.
     let mut booked = Vec::new();
     let outcome = async {
         let key = step.idempotency_key("book-flight");
@@ -51,8 +51,8 @@ pub(crate) async fn book_trip(
         return Ok(Json(Itinerary { booked, cents: flight + hotel + car }));
     };
 
-    // Each cancellation is a step with retries of its own. One that fails for all that must not keep the others from
-    // being made: somebody has to see to it by hand.
+    // Each cancellation is a step with retries of its own. One that fails for all that must not
+    // keep the others from being made: somebody has to see to it by hand.
     let mut answer =
         NotBooked { reason: error.message().to_owned(), cancelled: vec![], still_booked: vec![] };
     for booking in booked.into_iter().rev() {

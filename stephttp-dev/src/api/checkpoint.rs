@@ -33,7 +33,8 @@ async fn new_run(State(engine): State<Arc<Engine>>, body: Bytes) -> Response<Bod
             if let Some(token) = created.token {
                 data["token"] = token.into();
             }
-            // The real server always sends one. It is for streaming, which this server does not have.
+            // The real server always sends one. It is for streaming, which this server does not
+            // have.
             data["realtime_token"] = ulid::Ulid::generate().to_string().into();
             let fetched_at = respond::rfc3339(engine.read(crate::engine::State::now));
             let answer = json!({"data": data, "metadata": {"fetched_at": fetched_at}});

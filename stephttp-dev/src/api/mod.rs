@@ -1,4 +1,5 @@
-//! The server's API over HTTP: what every call has in common. The calls themselves are in the modules below.
+//! The server's API over HTTP: what every call has in common. The calls themselves are in the
+//! modules below.
 
 mod auth;
 mod checkpoint;

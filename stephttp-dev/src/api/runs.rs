@@ -37,7 +37,8 @@ async fn batch(State(engine): State<Arc<Engine>>, Path(id): Path<String>) -> Res
     state_of(&engine, &id, |run| Some(json!([run.event()]).to_string()))
 }
 
-/// Something of a run that is there only while it is going. What cannot be read is answered like what is not there.
+/// Something of a run that is there only while it is going. What cannot be read is answered like
+/// what is not there.
 fn state_of(engine: &Engine, id: &str, look: impl FnOnce(&Run) -> Option<String>) -> Response<Body> {
     let Some(id) = run_id(id) else {
         let status = StatusCode::BAD_REQUEST;
@@ -125,7 +126,8 @@ async fn run_v2(
     }
 }
 
-/// A run's steps, in the order in which they were taken: of what came together, waits for events come first.
+/// A run's steps, in the order in which they were taken: of what came together, waits for events
+/// come first.
 async fn trace_v2(
     State(engine): State<Arc<Engine>>,
     Path(id): Path<String>,

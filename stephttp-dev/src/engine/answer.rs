@@ -13,7 +13,8 @@ use super::run::Reply;
 use crate::inspect::{ResponseView, RunStatus};
 use crate::violation::ViolationKind;
 
-/// By this header the SDK says which status it was that something else than the handler answered with.
+/// By this header the SDK says which status it was that something else than the handler answered
+/// with.
 const REJECTED: &str = "x-stephttp-rejected";
 
 /// An answer as it came.

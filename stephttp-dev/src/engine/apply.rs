@@ -39,8 +39,8 @@ impl Applied {
 }
 
 impl State {
-    /// Does what operations say to a run that is going. `job` is the one that they answer. Calls to third parties are
-    /// left to be made, under the ticket.
+    /// Does what operations say to a run that is going. `job` is the one that they answer. Calls to
+    /// third parties are left to be made, under the ticket.
     pub(crate) fn apply(
         &mut self,
         run_id: &str,
@@ -113,7 +113,8 @@ impl State {
         }
     }
 
-    /// In a checkpoint nothing is tried again: the server logs what went wrong with a wait, and the run hangs.
+    /// In a checkpoint nothing is tried again: the server logs what went wrong with a wait, and the
+    /// run hangs.
     pub(crate) fn lost(&mut self, run_id: &str, op: &IncomingOp, by: By, applied: Applied) -> Applied {
         let why = match &applied {
             Applied::Retry(why) => why.clone(),

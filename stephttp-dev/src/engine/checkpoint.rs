@@ -149,8 +149,8 @@ impl State {
         self.apply(run_id, ops, By::Async, origin, None, ticket)
     }
 
-    /// Notes what is wrong about a save in the name of a dispatch that is not current. To be superseded is nobody's
-    /// mistake.
+    /// Notes what is wrong about a save in the name of a dispatch that is not current. To be
+    /// superseded is nobody's mistake.
     fn note_stale(&mut self, run_id: &str, request: &str, ops: &[IncomingOp], origin: &Origin) {
         let dispatch = self.log.dispatches.iter().find(|dispatch| dispatch.request_id == request);
         let (known, superseded, answered, targeted) = dispatch
@@ -237,7 +237,8 @@ impl State {
         if !path_id.eq_ignore_ascii_case(run_id) {
             wrong.push(format!("the path names the run {path_id}"));
         }
-        // A re-entry does not carry these, so nobody can be asked to send them; but what is sent has to be right.
+        // A re-entry does not carry these, so nobody can be asked to send them; but what is sent
+        // has to be right.
         for (name, sent, given) in [("fn_id", fn_id, &run.fn_id), ("app_id", app_id, &run.app_id)] {
             if let Some(sent) = sent.filter(|sent| !sent.is_empty() && sent != given) {
                 wrong.push(format!("{name} is {sent}, not {given}"));

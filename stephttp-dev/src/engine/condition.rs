@@ -14,13 +14,14 @@ const NAMES: [&str; 3] = ["async", "event", "vars"];
 /// Macros that bring names of their own.
 const MACROS: [&str; 6] = [".all(", ".exists(", ".exists_one(", ".existsOne(", ".map(", ".filter("];
 
-/// How long an expression may be, and how deep its brackets and signs may go: the parser goes down with each of them,
-/// and a stack that is too small for it ends the process.
+/// How long an expression may be, and how deep its brackets and signs may go: the parser goes down
+/// with each of them, and a stack that is too small for it ends the process.
 const LENGTH: usize = 1_024;
 const DEPTH: usize = 32;
 const STACK: usize = 256 * 1024 * 1024;
 
-/// An expression in CEL over `async`, the event that comes in, and `event`, the one that began the run.
+/// An expression in CEL over `async`, the event that comes in, and `event`, the one that began the
+/// run.
 #[derive(Debug)]
 pub(crate) struct Condition {
     program: Program,
@@ -68,7 +69,8 @@ impl Condition {
     }
 }
 
-/// Does what goes down a level for each of an expression's, on a thread of its own with room for it.
+/// Does what goes down a level for each of an expression's, on a thread of its own with room for
+/// it.
 fn on_a_deep_stack<T: Send>(work: impl FnOnce() -> Result<T, String> + Send) -> Result<T, String> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
@@ -101,7 +103,8 @@ fn depth(text: &str) -> usize {
     deepest
 }
 
-/// Whether the server takes an expression to be about the run's own event. It only looks for this text.
+/// Whether the server takes an expression to be about the run's own event. It only looks for this
+/// text.
 pub(crate) fn speaks_of_event(expression: &str) -> bool {
     expression.contains("event.")
 }

@@ -55,7 +55,8 @@ impl RetryAfter {
         }
     }
 
-    /// The instant. What is too soon or too late is clipped, and counts from the beginning of the second.
+    /// The instant. What is too soon or too late is clipped, and counts from the beginning of the
+    /// second.
     pub(crate) fn at(self, now: SystemTime) -> SystemTime {
         let second = now - since_second(now);
         let wanted = match self {
@@ -106,8 +107,9 @@ impl std::fmt::Display for BadWait {
     }
 }
 
-/// Reads how long a sleep is: a duration such as `1d2h30m`, or the instant at which it ends. What is left until an
-/// instant is rounded to seconds, so that the sleep can end up to half a second early.
+/// Reads how long a sleep is: a duration such as `1d2h30m`, or the instant at which it ends. What
+/// is left until an instant is rounded to seconds, so that the sleep can end up to half a second
+/// early.
 pub(crate) fn sleep(value: &str, now: SystemTime) -> Result<Duration, BadWait> {
     let duration = match duration(value) {
         Some(duration) => duration,

@@ -78,7 +78,8 @@ impl Engine {
         outgoing.map(|outgoing| self.send(outgoing)).is_some()
     }
 
-    /// Sends a run's outstanding job again while it is under way, and lets both count; answers whether there was one.
+    /// Sends a run's outstanding job again while it is under way, and lets both count; answers
+    /// whether there was one.
     pub(crate) fn dispatch_beside(self: &Arc<Self>, run_id: &str) -> bool {
         let outgoing = self.change(|state| {
             let key = *state.work.live_jobs(run_id).first()?;
@@ -142,7 +143,8 @@ fn explain(error: &dyn std::error::Error) -> String {
 
 impl State {
     fn begin_all(&mut self, jobs: &[JobKey], signing_key: Option<&SigningKey>) -> Vec<Outgoing> {
-        // All sleeps and waits that end in this instant have ended before any of the re-entries goes out.
+        // All sleeps and waits that end in this instant have ended before any of the re-entries
+        // goes out.
         let mut due = Vec::new();
         for key in jobs {
             let Some(job) = self.work.job(*key) else { continue };
@@ -310,7 +312,8 @@ impl State {
         let outgoing = &conclusion.outgoing;
         let current =
             self.work.job(outgoing.job).filter(|job| job.live.as_ref() == Some(&outgoing.request_id));
-        // The run may have ended, or the dispatch may have been superseded, while a third party was called.
+        // The run may have ended, or the dispatch may have been superseded, while a third party was
+        // called.
         let Some(job) = current.cloned() else { return };
         let run_id = outgoing.run_id.as_str();
         if applied == Applied::Done || self.running(run_id).is_none() {
@@ -338,7 +341,8 @@ impl State {
         }
     }
 
-    /// Asks the app once more what comes next, after an answer that says nothing; but not twice after one step.
+    /// Asks the app once more what comes next, after an answer that says nothing; but not twice
+    /// after one step.
     fn start_over(&mut self, run_id: &str, job: &Job) {
         let Some(run) = self.runs.get(run_id) else { return };
         let hash = run.last_saved.clone().unwrap_or_else(|| format!("redrive-{}", ulid::Ulid::generate()));

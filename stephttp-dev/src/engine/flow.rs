@@ -1,4 +1,5 @@
-//! What comes after a step: when the app is asked what comes next, and when it is not, because others are still open.
+//! What comes after a step: when the app is asked what comes next, and when it is not, because
+//! others are still open.
 
 use std::collections::HashSet;
 
@@ -16,7 +17,8 @@ use crate::violation::ViolationKind;
 #[derive(Debug)]
 pub(crate) struct Ended<'a> {
     pub(crate) hash: &'a str,
-    /// Names the job by which the app is asked, together with the step: the server never makes two of one name.
+    /// Names the job by which the app is asked, together with the step: the server never makes two
+    /// of one name.
     pub(crate) suffix: &'static str,
     /// The group whose steps share one job.
     pub(crate) group: Option<&'a str>,
@@ -63,7 +65,8 @@ impl State {
         self.discover(run_id, &ended);
     }
 
-    /// A wait has come to something: `raw` is what the step's value is from now on. Drops its timer.
+    /// A wait has come to something: `raw` is what the step's value is from now on. Drops its
+    /// timer.
     pub(crate) fn settle(
         &mut self,
         wait: &Wait,
@@ -128,8 +131,8 @@ impl State {
     }
 }
 
-/// Takes note of operations that came together in a re-entry's answer: planning is forced from now on, and what they
-/// leave open is waited for together. Answers the group's name.
+/// Takes note of operations that came together in a re-entry's answer: planning is forced from now
+/// on, and what they leave open is waited for together. Answers the group's name.
 pub(crate) fn gather(run: &mut Run, ops: &[IncomingOp], forced: bool) -> Option<String> {
     if ops.len() < 2 {
         return None;

@@ -135,7 +135,8 @@ impl Request {
         }
     }
 
-    /// Sends the request. Addresses of this machine and of its network are refused, unless `private` says otherwise.
+    /// Sends the request. Addresses of this machine and of its network are refused, unless
+    /// `private` says otherwise.
     pub(crate) async fn perform(&self, http: &reqwest::Client, private: bool) -> Outcome {
         let failed = |why: String| {
             let method = self.method.as_str();

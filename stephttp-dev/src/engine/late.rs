@@ -36,8 +36,8 @@ impl Mischief {
 }
 
 impl State {
-    /// Plans the re-entries of a run that has ended, where a test wants some. Of a run that was never re-entered there
-    /// is none that could be late.
+    /// Plans the re-entries of a run that has ended, where a test wants some. Of a run that was
+    /// never re-entered there is none that could be late.
     pub(super) fn come_late(&mut self, run_id: &str) {
         let times = self.mischief.after_end;
         if times == 0 || !self.log.dispatches.iter().any(|dispatch| dispatch.run_id == run_id) {
@@ -60,7 +60,8 @@ impl State {
     /// Takes the answer of a re-entry whose run is over. The server does not look whether it is.
     pub(super) fn answered_late(&mut self, outgoing: &Outgoing, answer: Result<Answer, String>) {
         self.work.finish(outgoing.job);
-        // Without an answer there would be a retry, but by then the queue finds no run and drops the job.
+        // Without an answer there would be a retry, but by then the queue finds no run and drops
+        // the job.
         let Ok(answer) = answer else { return };
         let run_id = outgoing.run_id.as_str();
         let judged = answer.judge();
@@ -108,8 +109,8 @@ impl State {
         self.log.violation(ViolationKind::FinalizedAgain, Some(run_id), message);
     }
 
-    /// Operations for a run that has ended: nothing happens, but mistakes are noted. `targeted` is the step that the
-    /// reporting re-entry was asked to run: it could not know, so it is forgiven.
+    /// Operations for a run that has ended: nothing happens, but mistakes are noted. `targeted` is
+    /// the step that the reporting re-entry was asked to run: it could not know, so it is forgiven.
     pub(crate) fn too_late(
         &mut self,
         run_id: &str,
@@ -122,7 +123,8 @@ impl State {
         }
     }
 
-    /// The same in a call, which is answered with 400. A step that began before that is nobody's mistake.
+    /// The same in a call, which is answered with 400. A step that began before that is nobody's
+    /// mistake.
     pub(crate) fn refuse_late(
         &mut self,
         run_id: &str,

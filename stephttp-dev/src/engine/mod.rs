@@ -1,11 +1,12 @@
 //! The engine: runs, their jobs, and what becomes of them. It knows nothing of the API's HTTP.
 //!
-//! All state is in one struct behind a lock that is never held while waiting. One task, the scheduler, takes jobs that
-//! are due; each dispatch is a task of its own and puts its outcome back under the lock.
+//! All state is in one struct behind a lock that is never held while waiting. One task, the
+//! scheduler, takes jobs that are due; each dispatch is a task of its own and puts its outcome back
+//! under the lock.
 //!
-//! [`State`] and [`Engine`] are common to all files of this folder, which stand in an order (`tests/layers.rs` holds it):
-//! what operations, requests and answers say; runs, waits and jobs; what operations do to a run, each kind in a file of
-//! its own; and what comes from outside.
+//! [`State`] and [`Engine`] are common to all files of this folder, which stand in an order
+//! (`tests/layers.rs` holds it): what operations, requests and answers say; runs, waits and jobs;
+//! what operations do to a run, each kind in a file of its own; and what comes from outside.
 
 mod answer;
 mod apply;
@@ -67,7 +68,8 @@ pub(crate) struct Settings {
     pub(crate) clock: Clock,
     pub(crate) backoff: Backoff,
     pub(crate) signing_key: Option<SigningKey>,
-    /// Ids of steps by which concurrent re-entries agree on a value; they may be saved more than once.
+    /// Ids of steps by which concurrent re-entries agree on a value; they may be saved more than
+    /// once.
     pub(crate) registers: Vec<String>,
     pub(crate) kept: Option<usize>,
     /// The one key for events; `None` when any will do.
@@ -92,7 +94,8 @@ pub(crate) struct Engine {
     outside: reqwest::Client,
     /// The engine itself, for tasks.
     me: Weak<Self>,
-    /// `None` once the engine has been stopped: tasks hold the engine, so none may begin after that.
+    /// `None` once the engine has been stopped: tasks hold the engine, so none may begin after
+    /// that.
     tasks: Mutex<Option<JoinSet<()>>>,
 }
 
@@ -131,7 +134,8 @@ impl Engine {
         let client = |redirects| {
             reqwest::Client::builder()
                 .redirect(redirects)
-                // The real server closes its connections, and a kept one could be closed under a request.
+                // The real server closes its connections, and a kept one could be closed under a
+                // request.
                 .pool_max_idle_per_host(0)
                 .timeout(Duration::from_secs(2 * 3_600))
                 .no_proxy()
@@ -225,7 +229,8 @@ impl Engine {
         }
     }
 
-    /// Waits until a look at the state finds something, but no longer than patience lasts; answers how things stand then.
+    /// Waits until a look at the state finds something, but no longer than patience lasts; answers
+    /// how things stand then.
     pub(crate) async fn while_patient<T>(&self, look: impl FnMut(&State) -> Option<T>) -> Result<T, String> {
         #[expect(
             clippy::disallowed_types,

@@ -170,8 +170,8 @@ impl State {
         }
     }
 
-    /// Notes what a repeated first call does once more: the server knows jobs by the event that it makes up for each first
-    /// call, so that it does not know them again.
+    /// Notes what a repeated first call does once more: the server knows jobs by the event that it
+    /// makes up for each first call, so that it does not know them again.
     fn check_repetition(&mut self, run_id: &str, ops: &[IncomingOp]) {
         if ops.iter().any(|op| op.code.ends()) {
             return;
@@ -187,8 +187,9 @@ impl State {
         }
     }
 
-    /// Makes the run, unless there is one of its id: then the call is a repeated one. Answers how many came before. The
-    /// state of a run that has ended is made anew, and knows nothing of what was in it.
+    /// Makes the run, unless there is one of its id: then the call is a repeated one. Answers how
+    /// many came before. The state of a run that has ended is made anew, and knows nothing of what
+    /// was in it.
     fn create(&mut self, new: NewRun, method: Method, ids: (String, String), function: String) -> u32 {
         let run_id = new.run_id;
         if let Some(run) = self.runs.get_mut(&run_id) {
@@ -300,7 +301,8 @@ fn name_function(data: &EventData) -> String {
     }
 }
 
-/// What re-entries repeat. Only an event of the right name brings back body, query and content type.
+/// What re-entries repeat. Only an event of the right name brings back body, query and content
+/// type.
 fn original_request(data: &EventData, method: Method, body: Bytes, restores: bool) -> OriginalRequest {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let mut url = format!("{}{}", text(&data.domain), text(&data.path));

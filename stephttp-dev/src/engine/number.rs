@@ -2,8 +2,9 @@
 
 use serde_json::{Number, Value};
 
-/// JSON as it comes back when the server has read it: every number has become a float, and is written as Go writes one.
-/// Texts stay as they are, and so do the order of fields and the spaces, which the real server does not keep.
+/// JSON as it comes back when the server has read it: every number has become a float, and is
+/// written as Go writes one. Texts stay as they are, and so do the order of fields and the spaces,
+/// which the real server does not keep.
 ///
 /// # Errors
 /// The number that is too large for a float, over which the server fails to read all of it.
@@ -41,7 +42,8 @@ pub(crate) fn lossy_integers(json: &str) -> Vec<String> {
     lossy
 }
 
-/// Whether a float is written as the integer that a text says; of what is no integer nobody expects that.
+/// Whether a float is written as the integer that a text says; of what is no integer nobody expects
+/// that.
 fn holds(float: f64, integer: &str) -> bool {
     let digits = integer.strip_prefix('-').unwrap_or(integer);
     !digits.bytes().all(|byte| byte.is_ascii_digit()) || go_float(float) == integer
@@ -77,7 +79,8 @@ fn go_float(float: f64) -> String {
     float.to_string()
 }
 
-/// Takes every number of a value through a float; answers the paths of those that change, with what they were.
+/// Takes every number of a value through a float; answers the paths of those that change, with what
+/// they were.
 pub(crate) fn through_floats(value: &mut Value, path: &str) -> Vec<String> {
     match value {
         Value::Number(number) => {

@@ -225,7 +225,8 @@ impl IncomingOp {
         }
     }
 
-    /// Whether `opts.parallelMode` asks the server to go on after this step, even while others are still open.
+    /// Whether `opts.parallelMode` asks the server to go on after this step, even while others are
+    /// still open.
     pub(crate) fn races(&self) -> bool {
         matches!(self.opts.get("parallelMode").and_then(Value::as_str), Some("race" | "Race"))
     }

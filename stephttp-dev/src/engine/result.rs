@@ -13,7 +13,8 @@ pub(crate) struct ApiOutput {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
-    /// What could not be read. Go reads on after such fields, so the rest still counts at a checkpoint.
+    /// What could not be read. Go reads on after such fields, so the rest still counts at a
+    /// checkpoint.
     pub(crate) wrong: Vec<(ViolationKind, String)>,
     /// Whether there was an object at all.
     pub(crate) present: bool,

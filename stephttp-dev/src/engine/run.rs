@@ -32,7 +32,8 @@ pub(crate) struct Run {
     /// Allows reading the output.
     pub(crate) token: String,
     pub(crate) ending: Option<Ending>,
-    /// Whether the server still has the run's state: until its end, and again when a first call comes after that.
+    /// Whether the server still has the run's state: until its end, and again when a first call
+    /// comes after that.
     pub(crate) stored: bool,
     /// How often the run was created. What a repeated creation plans is planned once more.
     pub(crate) creations: u32,
@@ -55,7 +56,8 @@ pub(crate) struct Run {
     finished: HashSet<String>,
     steps: Vec<StepRecord>,
     by_hash: HashMap<String, usize>,
-    /// By hashed ids, in which order operations first came. It is not always that in which they are taken.
+    /// By hashed ids, in which order operations first came. It is not always that in which they are
+    /// taken.
     places: HashMap<String, usize>,
 }
 
@@ -199,7 +201,8 @@ impl Run {
         self.force_plan = false;
     }
 
-    /// Takes a name for a job; answers whether it was free. Each creation of the run has names of its own.
+    /// Takes a name for a job; answers whether it was free. Each creation of the run has names of
+    /// its own.
     pub(crate) fn takes_name(&mut self, name: String) -> bool {
         let name = if self.creation > 0 { format!("{}/{name}", self.creation) } else { name };
         self.scheduled.insert(name)
@@ -277,8 +280,8 @@ impl Run {
         true
     }
 
-    /// Whether a report that a step ran is news; remembers it. `twins` are the requests of all dispatches of the job from
-    /// which it comes.
+    /// Whether a report that a step ran is news; remembers it. `twins` are the requests of all
+    /// dispatches of the job from which it comes.
     pub(crate) fn news(&mut self, op: &IncomingOp, origin: &Origin, twins: &[String]) -> News {
         let finished = self.finished.contains(&op.id);
         let reports = &mut self.record(op).reports;
@@ -308,7 +311,8 @@ impl Run {
         step.map_or_else(|| hash.to_owned(), StepView::label)
     }
 
-    /// `{"<hash>":<value>,…}`, as `/actions` answers it; `None` when a number in it is too large to be read.
+    /// `{"<hash>":<value>,…}`, as `/actions` answers it; `None` when a number in it is too large to
+    /// be read.
     pub(crate) fn actions(&self) -> Option<String> {
         let entry = |(hash, value): (&String, &String)| Some(format!("\"{hash}\":{}", as_read(value).ok()?));
         let entries: Option<Vec<String>> = self.memo.iter().map(entry).collect();

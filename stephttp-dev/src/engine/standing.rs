@@ -12,7 +12,8 @@ use crate::inspect::{RunStatus, RunView, StepStatus, StepView};
 const MOST: usize = 50;
 
 impl State {
-    /// A run that waits in a step. `Err` says why it does not, and never will; `None` while it still may.
+    /// A run that waits in a step. `Err` says why it does not, and never will; `None` while it
+    /// still may.
     pub(crate) fn waits_in(&self, run_id: &str, step_id: &str) -> Option<Result<RunView, String>> {
         let run = self.view(run_id)?;
         let step = run.step(step_id);
@@ -58,7 +59,8 @@ impl State {
         }
     }
 
-    /// Runs and their steps, what they wait for, events that woke nobody, what is under way, and violations.
+    /// Runs and their steps, what they wait for, events that woke nobody, what is under way, and
+    /// violations.
     pub(crate) fn standing(&self) -> String {
         let runs = self.order.iter().filter_map(|id| self.view(id)).map(|run| self.run(&run));
         let silent = self.log.events.iter().filter(|event| event.woken == 0).map(|event| {

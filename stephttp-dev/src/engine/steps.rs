@@ -36,8 +36,9 @@ impl State {
         let news = self.report(run_id, op, source.origin);
         let finished = self.runs.get(run_id).is_some_and(|run| run.memo.contains_key(&op.id));
         if news != News::New && finished {
-            // The first value stays. The server goes on all the same, unless it has for this step already. What is
-            // the same as before tells it whether others are open; what differs does not.
+            // The first value stays. The server goes on all the same, unless it has for this step
+            // already. What is the same as before tells it whether others are open; what differs
+            // does not.
             let same = self.runs.get(run_id).is_some_and(|run| run.memo.get(&op.id) == Some(&value));
             let pending = same && self.runs.get(run_id).is_some_and(|run| !run.pending.is_empty());
             self.go_on_after_answer(run_id, op, source, pending);
@@ -149,7 +150,8 @@ impl State {
         news
     }
 
-    /// Stores a step's value, unless it is too large. How many there are is looked at when the run is re-entered.
+    /// Stores a step's value, unless it is too large. How many there are is looked at when the run
+    /// is re-entered.
     pub(super) fn store(&mut self, run_id: &str, op: &IncomingOp, value: String, by: By) -> Stored {
         let Some(run) = self.runs.get_mut(run_id) else { return Stored::TooLarge };
         let (length, total) = (value.len(), run.memo_bytes + value.len());
@@ -190,7 +192,8 @@ impl State {
         Stored::Yes { pending: !run.pending.is_empty() }
     }
 
-    /// Ends a run that is to be re-entered and has as many steps as a run may have; answers whether it did.
+    /// Ends a run that is to be re-entered and has as many steps as a run may have; answers whether
+    /// it did.
     pub(super) fn overflow(&mut self, run_id: &str) -> bool {
         let Some(run) = self.running(run_id).filter(|run| run.memo.len() >= TOO_MANY_STEPS) else {
             return false;

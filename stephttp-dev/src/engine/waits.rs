@@ -34,7 +34,8 @@ impl State {
             },
             Some(other) => return Applied::Retry(format!("`if` is not a string but {other}")),
         };
-        // Unlike everywhere else, no timeout means none at all: the SDKs leave it out when it is over already.
+        // Unlike everywhere else, no timeout means none at all: the SDKs leave it out when it is
+        // over already.
         let timeout = match text(op, "timeout").filter(|timeout| !timeout.is_empty()) {
             None => Ok(Duration::ZERO),
             Some(timeout) => delay::wait(timeout, self.now()).and_then(|duration| {
@@ -143,7 +144,8 @@ impl State {
             return false;
         }
         if run.creation > 0 {
-            // The server knows the wait by the run and the step: it is there once, and whatever ends it ends it once.
+            // The server knows the wait by the run and the step: it is there once, and whatever
+            // ends it ends it once.
             if run.memo.contains_key(&op.id) || self.waits.find(run_id, &op.id).is_some() {
                 return true;
             }
@@ -180,7 +182,8 @@ impl State {
         }
     }
 
-    /// Wakes every step that waits for such an event, in the order in which they began to wait; answers how many.
+    /// Wakes every step that waits for such an event, in the order in which they began to wait;
+    /// answers how many.
     pub(super) fn wake_by_event(&mut self, event: &Value) -> usize {
         let name = event.get("name").and_then(Value::as_str).unwrap_or_default();
         let mut woken = Vec::new();

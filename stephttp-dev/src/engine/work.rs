@@ -17,7 +17,8 @@ pub(crate) struct Job {
     pub(crate) kind: JobKind,
     /// Dispatches so far: `X-Inngest-Generation-Id` of the latest.
     pub(crate) generation: u32,
-    /// The attempt that the next dispatch is, from 0. A step that failed in the first request starts at 1.
+    /// The attempt that the next dispatch is, from 0. A step that failed in the first request
+    /// starts at 1.
     pub(crate) attempt: u32,
     /// Retries of this very job so far.
     pub(crate) retried: u32,
@@ -25,7 +26,8 @@ pub(crate) struct Job {
     pub(crate) live: Option<String>,
     /// Whether the operation that made the job races with others of its group.
     pub(crate) race: bool,
-    /// The group of a planned step: whichever of the group ends last asks for the one discovery of the group.
+    /// The group of a planned step: whichever of the group ends last asks for the one discovery of
+    /// the group.
     pub(crate) group: Option<String>,
     /// Whether planning was forced when the latest dispatch began.
     pub(crate) forced: bool,
@@ -197,8 +199,8 @@ impl Work {
         self.jobs.remove(&key);
     }
 
-    /// Drops what a run that has ended still had to do, but for what is under way or due: that comes although the run is
-    /// over.
+    /// Drops what a run that has ended still had to do, but for what is under way or due: that
+    /// comes although the run is over.
     pub(crate) fn leave_run(&mut self, run_id: &str) {
         let now = self.time.now();
         let due = self.queue.iter().take_while(|(due, _, _)| *due <= now).filter(|(_, rank, _)| *rank == 0);
@@ -212,8 +214,8 @@ impl Work {
         self.jobs.values().filter(|job| job.run_id == run_id).count()
     }
 
-    /// Takes what is due. Later timers wait until everything before them has been answered, and so does the end of a
-    /// wait.
+    /// Takes what is due. Later timers wait until everything before them has been answered, and so
+    /// does the end of a wait.
     pub(crate) fn next(&mut self) -> Next {
         if self.held {
             return Next::Wait;
@@ -241,8 +243,8 @@ impl Work {
         }
     }
 
-    /// Whether nothing is under way that time waits for. A manual clock is moved by hand, also past a function that is
-    /// still at work.
+    /// Whether nothing is under way that time waits for. A manual clock is moved by hand, also past
+    /// a function that is still at work.
     fn quiet(&self) -> bool {
         let functions = if self.time.kind() == Clock::Skip { self.functions } else { 0 };
         self.unanswered.is_empty() && self.calls + functions == 0

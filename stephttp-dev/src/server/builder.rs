@@ -84,8 +84,8 @@ impl DevServerBuilder {
         Self { port, ..self }
     }
 
-    /// The key by which re-entries are signed and which API calls must show. Without one nothing is signed and
-    /// everybody may call.
+    /// The key by which re-entries are signed and which API calls must show. Without one nothing is
+    /// signed and everybody may call.
     pub fn signing_key(self, key: impl Into<String>) -> Self {
         Self { signing_key: Some(key.into()), ..self }
     }
@@ -95,22 +95,24 @@ impl DevServerBuilder {
         Self { retry_interval: Some(interval), ..self }
     }
 
-    /// Names steps by the beginning of their ids that several re-entries may save at once, to agree on the value that
-    /// was saved first: it is no violation when they are saved again. `inngest:` and `stephttp:` are such already.
+    /// Names steps by the beginning of their ids that several re-entries may save at once, to agree
+    /// on the value that was saved first: it is no violation when they are saved again. `inngest:`
+    /// and `stephttp:` are such already.
     pub fn write_once(mut self, prefix: impl Into<String>) -> Self {
         self.registers.push(prefix.into());
         self
     }
 
-    /// How many calls, dispatches and events keep their bodies for [`DevServer::calls`], [`DevServer::dispatches`] and
-    /// [`DevServer::events`]; all, unless said otherwise.
+    /// How many calls, dispatches and events keep their bodies for [`DevServer::calls`],
+    /// [`DevServer::dispatches`] and [`DevServer::events`]; all, unless said otherwise.
     pub fn keep(self, bodies: usize) -> Self {
         Self { kept: Some(bodies), ..self }
     }
 
-    /// How long, in real time, the server's waiting functions wait for something before they panic and say how things
-    /// stand: [`DevServer::wait_for_end`] and its like, [`DevServer::idle`] and [`DevServer::advance`]. 30 s unless said
-    /// otherwise; with [`Duration::MAX`] they wait for ever.
+    /// How long, in real time, the server's waiting functions wait for something before they panic
+    /// and say how things stand: [`DevServer::wait_for_end`] and its like, [`DevServer::idle`] and
+    /// [`DevServer::advance`]. 30 s unless said otherwise; with [`Duration::MAX`] they wait for
+    /// ever.
     pub fn patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
@@ -120,13 +122,15 @@ impl DevServerBuilder {
         Self { event_key: Some(key.into()), ..self }
     }
 
-    /// Stands in for a function that steps may invoke, under the id by which they do: `<app>-<function>`.
+    /// Stands in for a function that steps may invoke, under the id by which they do:
+    /// `<app>-<function>`.
     ///
-    /// It gets the payload's `data`, without what the real server adds to that under `_inngest`. It runs in a task of its
-    /// own, and [`Clock::Skip`] stands still meanwhile. An error is the last there is: it is not tried again. So is a
-    /// panic.
+    /// It gets the payload's `data`, without what the real server adds to that under `_inngest`. It
+    /// runs in a task of its own, and [`Clock::Skip`] stands still meanwhile. An error is the last
+    /// there is: it is not tried again. So is a panic.
     ///
-    /// A step that invokes anything else fails with the real server's words: `could not find function with ID: <id>`.
+    /// A step that invokes anything else fails with the real server's words:
+    /// `could not find function with ID: <id>`.
     pub fn function<F, R, E>(mut self, id: impl Into<String>, handler: F) -> Self
     where
         F: Fn(Value) -> R + Send + Sync + 'static,

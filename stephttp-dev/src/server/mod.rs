@@ -65,11 +65,12 @@ impl DevServer {
         self.engine.read(State::now)
     }
 
-    /// Moves a manual clock on by `duration`, releasing everything that becomes due in its order. Returns when all of
-    /// it has been answered, and whatever became due by the answers too.
+    /// Moves a manual clock on by `duration`, releasing everything that becomes due in its order.
+    /// Returns when all of it has been answered, and whatever became due by the answers too.
     ///
     /// # Panics
-    /// When the clock is not [`Clock::Manual`], or it takes longer than [patience](DevServerBuilder::patience) lasts.
+    /// When the clock is not [`Clock::Manual`], or it takes longer than
+    /// [patience](DevServerBuilder::patience) lasts.
     #[track_caller]
     pub fn advance(&self, duration: Duration) -> impl Future<Output = ()> + Send + '_ {
         let clock = self.engine.read(|state| state.work.time.kind());
@@ -89,9 +90,9 @@ impl DevServer {
         }
     }
 
-    /// Stops a skipping clock: time stands still, but whatever is due now, or comes to be by an event or an answer, is
-    /// still done. A test that sends the event which a run waits for does so while time is held. Other clocks are not
-    /// affected.
+    /// Stops a skipping clock: time stands still, but whatever is due now, or comes to be by an
+    /// event or an answer, is still done. A test that sends the event which a run waits for does so
+    /// while time is held. Other clocks are not affected.
     pub fn hold_time(&self) {
         self.engine.change(|state| state.work.time.hold(true));
     }
@@ -112,7 +113,8 @@ impl DevServer {
         self.engine.change(|state| state.functions.insert(id, function));
     }
 
-    /// Sends an event, as `POST /e/{key}` does; answers its id. Runs that wait for it have it when this returns.
+    /// Sends an event, as `POST /e/{key}` does; answers its id. Runs that wait for it have it when
+    /// this returns.
     ///
     /// # Panics
     /// When `data` is not an object in JSON, or the server refuses the name.
@@ -179,34 +181,35 @@ impl DevServer {
         self.engine.change(|state| state.work.held = false);
     }
 
-    /// Sends the re-entry of a run that is under way once more, with the next generation, as if the first had been
-    /// lost. What the first still saves is refused with 409, and its answer is ignored. Answers `false` when no
-    /// re-entry is under way.
+    /// Sends the re-entry of a run that is under way once more, with the next generation, as if the
+    /// first had been lost. What the first still saves is refused with 409, and its answer is
+    /// ignored. Answers `false` when no re-entry is under way.
     pub fn redispatch(&self, run_id: &str) -> bool {
         self.engine.redispatch(run_id)
     }
 
-    /// Sends the re-entry of a run that is under way once more, with the same job and the next generation, and both count:
-    /// both may save steps, and both answers are taken. So does the real server with a retried step that runs for longer
-    /// than about 15 s, as far as it does not validate dispatches. Answers `false` when no re-entry is under way.
+    /// Sends the re-entry of a run that is under way once more, with the same job and the next
+    /// generation, and both count: both may save steps, and both answers are taken. So does the
+    /// real server with a retried step that runs for longer than about 15 s, as far as it does not
+    /// validate dispatches. Answers `false` when no re-entry is under way.
     pub fn dispatch_beside(&self, run_id: &str) -> bool {
         self.engine.dispatch_beside(run_id)
     }
 
-    /// Sends the n-th re-entry, counted from the first ever, once more after its answer has been taken: with the same job
-    /// and the next generation, whatever has become of the run by then.
+    /// Sends the n-th re-entry, counted from the first ever, once more after its answer has been
+    /// taken: with the same job and the next generation, whatever has become of the run by then.
     pub fn duplicate_dispatch(&self, nth: usize) {
         self.engine.change(|state| state.mischief.duplicates.insert(nth.saturating_sub(1)));
     }
 
-    /// From now on every run that ends after a re-entry is re-entered so many times more, as the real server does with
-    /// discoveries that are under way by then.
+    /// From now on every run that ends after a re-entry is re-entered so many times more, as the
+    /// real server does with discoveries that are under way by then.
     pub fn reenter_after_end(&self, times: usize) {
         self.engine.change(|state| state.mischief.after_end = times);
     }
 
-    /// The next `clients` that wait for a run's output get 200 with an empty body when the run ends, as from the real server
-    /// when it looks before the output has been stored.
+    /// The next `clients` that wait for a run's output get 200 with an empty body when the run
+    /// ends, as from the real server when it looks before the output has been stored.
     pub fn empty_outputs(&self, clients: usize) {
         self.engine.change(|state| state.mischief.empty_outputs = clients);
     }
@@ -261,7 +264,8 @@ impl DevServer {
         self.awaited(Location::caller(), what, look)
     }
 
-    /// Waits until the n-th re-entry has been answered, or has failed to be; 1 is the first that ever was sent.
+    /// Waits until the n-th re-entry has been answered, or has failed to be; 1 is the first that
+    /// ever was sent.
     ///
     /// # Panics
     /// When it does not come while [patience](DevServerBuilder::patience) lasts.
@@ -290,9 +294,9 @@ impl DevServer {
         self.awaited(Location::caller(), what, look)
     }
 
-    /// Waits until a step waits for an event, a signal or a function. Its run may not have been created yet. With
-    /// [`Clock::Skip`] time has to be [held](Self::hold_time), or the wait may be over before anybody sees it. A step is
-    /// named as in [`RunView::step`].
+    /// Waits until a step waits for an event, a signal or a function. Its run may not have been
+    /// created yet. With [`Clock::Skip`] time has to be [held](Self::hold_time), or the wait may be
+    /// over before anybody sees it. A step is named as in [`RunView::step`].
     ///
     /// # Panics
     /// At once when the step or its run is over. When the step does not wait while
@@ -366,18 +370,21 @@ impl DevServer {
         self.awaited(Location::caller(), what, move |state| state.view(run_id).filter(&condition))
     }
 
-    /// Waits until no re-entry, call or function is under way and nothing is planned: whatever has not ended by then hangs
-    /// for ever. While time is [held](Self::hold_time), only what is due now is waited for.
+    /// Waits until no re-entry, call or function is under way and nothing is planned: whatever has
+    /// not ended by then hangs for ever. While time is [held](Self::hold_time), only what is due
+    /// now is waited for.
     ///
     /// # Panics
-    /// When something is still under way or planned once [patience](DevServerBuilder::patience) is over.
+    /// When something is still under way or planned once [patience](DevServerBuilder::patience) is
+    /// over.
     #[track_caller]
     pub fn idle(&self) -> impl Future<Output = ()> {
         let what = "nothing to be under way or planned".to_owned();
         self.awaited(Location::caller(), what, |state| state.work.idle().then_some(()))
     }
 
-    /// What a look at the state finds, in the end. `caller` and `what` are for people whose patience is over.
+    /// What a look at the state finds, in the end. `caller` and `what` are for people whose
+    /// patience is over.
     async fn awaited<T>(
         &self,
         caller: &Location<'_>,

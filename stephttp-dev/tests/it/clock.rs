@@ -46,7 +46,8 @@ async fn a_later_timer_waits_for_the_answer_to_an_earlier_one() {
         async move {
             match reentry.n {
                 1 => {
-                    // Everything that is due now goes out while this one is being answered, but nothing later.
+                    // Everything that is due now goes out while this one is being answered, but
+                    // nothing later.
                     assert_eq!(server.dispatches().len(), 1);
                     ops([step_run("x", 1)])
                 }

@@ -82,7 +82,8 @@ async fn a_wait_times_out_to_null() {
     scene.server.assert_no_violations();
 }
 
-// Read in the server's source: without a timeout the wait is over at once. The name may stand in `name` (JS).
+// Read in the server's source: without a timeout the wait is over at once. The name may stand in
+// `name` (JS).
 #[tokio::test]
 async fn a_wait_without_a_timeout_is_over_at_once() {
     let scene = waiting(json!({})).await;

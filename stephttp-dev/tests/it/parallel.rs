@@ -8,7 +8,8 @@ use tokio::sync::Barrier;
 
 use crate::support::*;
 
-/// An app that answers a targeted re-entry with the step that it names, and others as `discovery` says.
+/// An app that answers a targeted re-entry with the step that it names, and others as `discovery`
+/// says.
 async fn planner(
     names: &'static [&'static str],
     discovery: impl Fn(&Reentry) -> Answer + Clone + Send + Sync + 'static,
@@ -189,7 +190,8 @@ async fn a_result_at_the_first_of_two_waits_drops_the_second() {
     scene.server.assert_no_violations();
 }
 
-// docs/protocol.md 8.1: two sleeps end in one instant. Both re-entries are under way at once, and both sleeps are over
+// docs/protocol.md 8.1: two sleeps end in one instant. Both re-entries are under way at once, and
+// both sleeps are over
 #[tokio::test]
 async fn sleeps_that_end_in_one_instant_are_dispatched_at_once() {
     let server = DevServer::start().await.unwrap();

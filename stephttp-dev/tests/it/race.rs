@@ -1,4 +1,5 @@
-//! What is waited for together, and what races: `parallelMode`, and the server's list of what is open.
+//! What is waited for together, and what races: `parallelMode`, and the server's list of what is
+//! open.
 
 use serde_json::{Value, json};
 use stephttp_dev::{DevServer, RunStatus, ViolationKind};
@@ -14,7 +15,8 @@ fn wait_op(id: &str, event: &str) -> Value {
     op_with("WaitForEvent", id, json!({"event": event, "timeout": "1h"}))
 }
 
-/// A run on a held server whose first re-entry hands these over, and whose later ones are answered like that.
+/// A run on a held server whose first re-entry hands these over, and whose later ones are answered
+/// like that.
 async fn after_handing_over(first: Vec<Value>, later: Answer) -> Scene {
     let server = DevServer::start().await.unwrap();
     server.hold_time();
@@ -102,10 +104,12 @@ async fn a_timeout_beside_others_follows_the_mode_too() {
     assert_eq!(hours(&scene), [0, 1]);
 }
 
-// Read in the server's source: what a step reports decides after it ran, the job's mode after it failed for good
+// Read in the server's source: what a step reports decides after it ran, the job's mode after it
+// failed for good
 #[tokio::test]
 async fn the_reported_step_decides_after_success_and_its_plan_after_failure() {
-    // (planned to race, reported as racing, failing) and whether the app is asked while the sleep goes on
+    // (planned to race, reported as racing, failing) and whether the app is asked while the sleep
+    // goes on
     for (plan, ran, fails, asked) in [
         (true, true, false, true),
         (true, false, false, false),
@@ -134,7 +138,8 @@ async fn the_reported_step_decides_after_success_and_its_plan_after_failure() {
     }
 }
 
-// Read in the server's source, and as recorded (docs/protocol.md 8.1): one discovery for a group, without the force flag
+// Read in the server's source, and as recorded (docs/protocol.md 8.1): one discovery for a group,
+// without the force flag
 #[tokio::test]
 async fn planning_is_forced_until_the_group_has_ended() {
     let app = App::start(|reentry: Reentry| async move {
@@ -153,8 +158,8 @@ async fn planning_is_forced_until_the_group_has_ended() {
     scene.server.assert_no_violations();
 }
 
-// Read in the server's source: what is saved already counts as open when it comes again beside something open, and
-// nothing ever ends it
+// Read in the server's source: what is saved already counts as open when it comes again beside
+// something open, and nothing ever ends it
 #[tokio::test]
 async fn a_saved_step_beside_a_wait_hangs_the_run() {
     let server = DevServer::start().await.unwrap();

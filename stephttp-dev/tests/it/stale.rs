@@ -107,7 +107,8 @@ async fn a_save_after_the_end_is_refused_and_noted() {
     assert_eq!(client.save(&other, [step_run("a", 1)]).await.status, 200);
     answer.send(result(200, "")).unwrap();
     server.wait_for_end(&run_id).await;
-    // The same again is a call that was repeated, and what began before anybody knew of the end is nobody's mistake.
+    // The same again is a call that was repeated, and what began before anybody knew of the end is
+    // nobody's mistake.
     for id in ["a", "b"] {
         let got = client.save(&other, [step_run(id, 1)]).await;
         assert_eq!((got.status, &got.json()["error"]), (400, &"run not found in state store".into()));

@@ -352,8 +352,8 @@ impl Scene {
         Self { server, client, app, run_id, token }
     }
 
-    /// One whose app looks at the run's state as soon as a step has a value, and ends the run; until then it answers
-    /// with operations. Answers the value too.
+    /// One whose app looks at the run's state as soon as a step has a value, and ends the run;
+    /// until then it answers with operations. Answers the value too.
     pub(crate) async fn until_there_is(
         server: DevServer,
         id: &str,

@@ -1,7 +1,7 @@
 //! The attribute's options: tokens to typed values that keep their spans.
 //!
-//! A new option is a field of [`Args`], a row of [`OPTIONS`], and a line in `validate`, which takes `Args` apart
-//! without `..` so that none is forgotten.
+//! A new option is a field of [`Args`], a row of [`OPTIONS`], and a line in `validate`, which takes
+//! `Args` apart without `..` so that none is forgotten.
 
 mod duration;
 mod given;
@@ -36,7 +36,8 @@ pub(crate) struct Args {
     pub(crate) incomplete: bool,
 }
 
-/// An option's value. `Bad` was given and has been reported, so it must not be reported as missing too.
+/// An option's value. `Bad` was given and has been reported, so it must not be reported as missing
+/// too.
 #[derive(Default)]
 pub(crate) enum Value<T> {
     #[default]

@@ -1,7 +1,7 @@
 //! What only the compiler knows: whether types are extractors, answers, and the same in a re-entry.
 //!
-//! Each check is a call of a function in `inngest::__private` with the user's type, in a closure that is never
-//! called. Its bound fails with words of ours, at the type.
+//! Each check is a call of a function in `inngest::__private` with the user's type, in a closure
+//! that is never called. Its bound fails with words of ours, at the type.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -80,7 +80,8 @@ fn answer(endpoint: &Endpoint) -> TokenStream {
 
 /// A method's name as if it were the user's, at the type: rustc reports a bound that fails there.
 ///
-/// Those of traits have a prefix, because the user's traits are in scope too, and may have methods for every type.
+/// Those of traits have a prefix, because the user's traits are in scope too, and may have methods
+/// for every type.
 fn method(name: &str, ty: &Type) -> Ident {
     Ident::new(name, ty.span())
 }

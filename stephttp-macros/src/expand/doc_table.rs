@@ -14,8 +14,8 @@ use crate::{
 /// `#[doc = " .."]`, to stand after the user's own.
 pub(super) fn of(endpoint: &Endpoint) -> TokenStream {
     let table = table(endpoint);
-    // Attributes that make a description of the documentation would take this for a part of it; they do not look
-    // into `cfg_attr`.
+    // Attributes that make a description of the documentation would take this for a part of it;
+    // they do not look into `cfg_attr`.
     if endpoint.attrs.iter().any(describes) {
         quote!(#[cfg_attr(doc, doc = #table)])
     } else {

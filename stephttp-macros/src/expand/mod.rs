@@ -1,7 +1,7 @@
 //! The validated model to tokens. Nothing here can fail.
 //!
-//! Every path is absolute and every attribute is built in, so that nothing in the user's scope, a missing prelude
-//! included, can change what this means.
+//! Every path is absolute and every attribute is built in, so that nothing in the user's scope, a
+//! missing prelude included, can change what this means.
 
 mod checks;
 mod doc_table;
@@ -24,7 +24,8 @@ pub(crate) fn endpoint(endpoint: &Endpoint) -> TokenStream {
     tokens.extend(marker(endpoint));
     tokens.extend(api_fn_impl(endpoint));
     tokens.extend(checks::of(endpoint));
-    // A function with a mistake is not registered: a setup check that fails on it would be a second error.
+    // A function with a mistake is not registered: a setup check that fails on it would be a second
+    // error.
     if endpoint.sound {
         tokens.extend(registration(endpoint));
     }
@@ -69,10 +70,12 @@ fn function(endpoint: &Endpoint) -> TokenStream {
     quote!(#lint #(#attrs)* #table #vis #sig #body)
 }
 
-/// `pub enum create_order {}`, and not exhaustive, because users may have a lint that asks for that.
+/// `pub enum create_order {}`, and not exhaustive, because users may have a lint that asks for
+/// that.
 ///
-/// Functions and types have different namespaces, so the handler and its type share a name: `&create_order` is the
-/// handler, `<create_order as ApiFn>::OPTS` its options, and one `use` brings both.
+/// Functions and types have different namespaces, so the handler and its type share a name:
+/// `&create_order` is the handler, `<create_order as ApiFn>::OPTS` its options, and one `use`
+/// brings both.
 fn marker(endpoint: &Endpoint) -> TokenStream {
     let Endpoint { cfgs, vis, sig, .. } = endpoint;
     let name = &sig.ident;
@@ -101,7 +104,8 @@ fn api_fn_impl(endpoint: &Endpoint) -> TokenStream {
     }
 }
 
-/// Hands the function to `inngest::function::registered()`, with the place to name when two functions have one id.
+/// Hands the function to `inngest::function::registered()`, with the place to name when two
+/// functions have one id.
 fn registration(endpoint: &Endpoint) -> TokenStream {
     let Endpoint { krate, cfgs, sig, .. } = endpoint;
     let name = &sig.ident;

@@ -50,7 +50,8 @@ pub(super) fn of(opts: &Opts, krate: &Path) -> TokenStream {
     tokens
 }
 
-/// What is wrong with the user's function is said at its path. The closures' arguments have names that it cannot mean.
+/// What is wrong with the user's function is said at its path. The closures' arguments have names
+/// that it cannot mean.
 fn async_response(response: &AsyncResponse, krate: &Path) -> TokenStream {
     let hidden = |name: &str| Ident::new(name, Span::mixed_site());
     match response {

@@ -1,6 +1,7 @@
 //! A step that gives a text literal: `async { Ok("Ada") }`.
 //!
-//! rustc says of it that "implementation of `Deserialize` is not general enough", and no trait can say it better.
+//! rustc says of it that "implementation of `Deserialize` is not general enough", and no trait can
+//! say it better.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::quote_spanned;

@@ -1,5 +1,5 @@
-//! Which parts of a body exclude each other: the blocks of an `if` with its `else`, the arms of a `match`, and a block
-//! that ends in `return` with all that comes after it.
+//! Which parts of a body exclude each other: the blocks of an `if` with its `else`, the arms of a
+//! `match`, and a block that ends in `return` with all that comes after it.
 
 use proc_macro2::{Delimiter, Group, TokenTree};
 

@@ -167,7 +167,8 @@ pub(super) fn is_harmless_use(after: &[TokenTree]) -> bool {
     }
 }
 
-/// The first `step` in a body that has none, if all it is used for is calls: anything else may be what makes it.
+/// The first `step` in a body that has none, if all it is used for is calls: anything else may be
+/// what makes it.
 pub(crate) fn unbound(tokens: &[TokenTree]) -> Option<Ident> {
     let known = ["step".to_owned()];
     let mut first = None;

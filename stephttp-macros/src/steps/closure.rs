@@ -1,4 +1,5 @@
-//! Closures, above all in place of a step's future, as other SDKs take it: `step.run("charge", || async { .. })`.
+//! Closures, above all in place of a step's future, as other SDKs take it:
+//! `step.run("charge", || async { .. })`.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 

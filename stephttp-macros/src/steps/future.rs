@@ -17,7 +17,8 @@ pub(super) fn range(args: &[TokenTree]) -> Option<Range<usize>> {
     (is_sure && start < end).then_some(start..end)
 }
 
-/// `shop.charge(&cart)`: a function says its error type. That most steps are such calls saves the compiler time.
+/// `shop.charge(&cart)`: a function says its error type. That most steps are such calls saves the
+/// compiler time.
 pub(super) fn is_plain_call(future: &[TokenTree]) -> bool {
     match future {
         [.., name @ TokenTree::Ident(_), args] => {

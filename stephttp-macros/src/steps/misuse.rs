@@ -19,7 +19,8 @@ const SPAWNERS: &[&str] = &[
     "spawn_pinned",
 ];
 
-/// The place of the arguments of `tokio::spawn(..)` and its like, if its name is at `at`, and the name.
+/// The place of the arguments of `tokio::spawn(..)` and its like, if its name is at `at`, and the
+/// name.
 pub(super) fn spawn_args(tokens: &[TokenTree], at: usize) -> Option<(usize, String)> {
     let name = SPAWNERS.iter().find(|name| is_ident(&tokens[at], name))?;
     let args_at = at + 1 + turbofish(&tokens[at + 1..]);

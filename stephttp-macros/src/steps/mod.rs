@@ -1,8 +1,9 @@
 //! Finds the step calls in a body and rewrites them: tokens to tokens, nothing is parsed.
 //!
-//! A literal id is hashed here, so that it costs nothing at run time, and is listed in `ApiFn::STEPS`. Calls are
-//! recognised by their receiver's name, also inside closures and macros such as `join!`. A call that is missed still
-//! works: its id is hashed at run time, it is not in the list, and its mistakes are found when it runs.
+//! A literal id is hashed here, so that it costs nothing at run time, and is listed in
+//! `ApiFn::STEPS`. Calls are recognised by their receiver's name, also inside closures and macros
+//! such as `join!`. A call that is missed still works: its id is hashed at run time, it is not in
+//! the list, and its mistakes are found when it runs.
 
 mod binding;
 mod borrowed;
@@ -101,7 +102,8 @@ struct Scanner<'a> {
 }
 
 impl Scanner<'_> {
-    /// `None`: nothing to change. The original is kept then, because a rebuilt group loses its braces' own spans.
+    /// `None`: nothing to change. The original is kept then, because a rebuilt group loses its
+    /// braces' own spans.
     fn stream(&mut self, stream: TokenStream, place: &Place) -> Option<TokenStream> {
         let outside = self.known.clone();
         let tokens: Vec<TokenTree> = stream.into_iter().collect();
@@ -257,7 +259,8 @@ impl Scanner<'_> {
         changed.then(|| regroup(call.args, out))
     }
 
-    /// Spanned at the literal: a hover, or an error about the argument, stays on what the user wrote.
+    /// Spanned at the literal: a hover, or an error about the argument, stays on what the user
+    /// wrote.
     fn step_id(&self, id: &LitStr) -> TokenStream {
         let span = Span::call_site().located_at(id.span());
         let krate = krate::located_at(self.krate, span);
@@ -265,7 +268,8 @@ impl Scanner<'_> {
         quote_spanned!(span=> #krate::__private::step_id(#id, #hash))
     }
 
-    /// `"sum", async { .. }` to `"sum", krate::__private::block::block(async { .. }).stephttp_typed()`
+    /// `"sum", async { .. }` to `"sum", krate::__private::block::block(async { ..
+    /// }).stephttp_typed()`
     fn fix_future(&mut self, args: &mut Vec<TokenTree>, fixes_error: bool) -> bool {
         let Some(Range { start, end }) = future::range(args) else { return false };
         let body = closure::mend(&args[start..end], self.errors);
@@ -292,7 +296,8 @@ impl Scanner<'_> {
 }
 
 impl StepCall {
-    /// `krate::__private::step_meta("charge-card", *b"..", krate::function::StepKind::Run, file!(), line!())`
+    /// `krate::__private::step_meta("charge-card", *b"..", krate::function::StepKind::Run, file!(),
+    /// line!())`
     pub(crate) fn meta(&self, krate: &Path) -> Option<TokenStream> {
         let id = self.id.as_ref()?;
         let text = Literal::string(&id.value());

@@ -43,7 +43,8 @@ impl Place {
             [] => false,
         };
         if braces && is_async {
-            // Only this is polled with the step; `charge(step.run(..).await?)` runs one after the other.
+            // Only this is polled with the step; `charge(step.run(..).await?)` runs one after the
+            // other.
             inner.in_step = self.argument_of.clone().or_else(|| self.in_step.clone());
             if let Some(spawned) = &mut inner.spawned {
                 spawned.later = true;

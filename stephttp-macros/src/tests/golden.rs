@@ -1,4 +1,5 @@
-//! Whole expansions, formatted and compared with `tests/golden/*.rs`, where reviewers read them as code.
+//! Whole expansions, formatted and compared with `tests/golden/*.rs`, where reviewers read them as
+//! code.
 //!
 //! `BLESS=1 cargo test -p stephttp-macros golden` writes them anew.
 

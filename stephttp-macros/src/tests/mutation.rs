@@ -1,4 +1,5 @@
-//! Correct handlers with a token taken away, doubled, or all that follows cut off: code while somebody types.
+//! Correct handlers with a token taken away, doubled, or all that follows cut off: code while
+//! somebody types.
 
 use proc_macro2::{Group, TokenStream, TokenTree};
 use syn::parse_quote;
@@ -68,7 +69,8 @@ fn a_function_stays_whatever_is_typed_in_it() {
                 continue;
             }
             assert!(!expanded.is_empty(), "lost: {source}");
-            // What is between the signature and the braces, or after the braces, belongs to no function.
+            // What is between the signature and the braces, or after the braces, belongs to no
+            // function.
             if syn::parse2::<crate::item::Item>(item).is_ok() && !source.contains("self") {
                 assert!(expanded.contains("fn h") || !source.contains("fn h"), "{source}\n{expanded}");
                 assert!(expanded.contains("ApiFn for"), "{source}\n{expanded}");

@@ -5,7 +5,8 @@ use syn::{Ident, LitStr, ext::IdentExt};
 
 use crate::{args::Value, errors::Errors};
 
-/// Inngest's limit for a function's name, in bytes, without the method that may stand before the id there.
+/// Inngest's limit for a function's name, in bytes, without the method that may stand before the id
+/// there.
 const MAX_FUNCTION_ID: usize = 255 - "DELETE ".len();
 
 /// Methods that stand before the id in the name that Inngest knows a function by.

@@ -21,8 +21,8 @@ use crate::{
     tokens::mentions,
 };
 
-/// An annotated function that can be expanded. Where the user's was at fault this is the good case of it, so that the
-/// rest of the program sees what it will see once the fault is mended.
+/// An annotated function that can be expanded. Where the user's was at fault this is the good case
+/// of it, so that the rest of the program sees what it will see once the fault is mended.
 pub(crate) struct Endpoint {
     pub(crate) krate: Path,
     pub(crate) cfgs: Vec<Attribute>,

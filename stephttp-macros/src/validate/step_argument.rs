@@ -7,7 +7,8 @@ use syn::{
 
 use crate::{cfgs, errors::Errors, item::Body, steps, tokens::ungrouped};
 
-/// Finds the argument that holds the `Step`, gives it a name if it has none, and says on what conditions it exists.
+/// Finds the argument that holds the `Step`, gives it a name if it has none, and says on what
+/// conditions it exists.
 pub(super) fn step_argument(sig: &mut Signature, errors: &mut Errors) -> Option<(Ident, Vec<Attribute>)> {
     let mut typed: Vec<&mut PatType> = sig.inputs.iter_mut().filter_map(typed_argument).collect();
     // An alias hides the type's name; the argument's own name is then the best hint there is.
@@ -26,7 +27,8 @@ pub(super) fn step_argument(sig: &mut Signature, errors: &mut Errors) -> Option<
     match &mut *step.pat {
         Pat::Ident(pat) => Some((pat.ident.clone(), cfgs)),
         Pat::Wild(wild) => {
-            // The user cannot name it, and it cannot hide anything of the user's. A static of this name could hide it.
+            // The user cannot name it, and it cannot hide anything of the user's. A static of this
+            // name could hide it.
             let ident =
                 Ident::new("stephttp_hidden_step", Span::mixed_site().located_at(wild.underscore_token.span));
             let (attrs, ident_pat) = (std::mem::take(&mut wild.attrs), ident.clone());

@@ -1,8 +1,8 @@
 //! The error of an async block in a step, which the compiler cannot infer through `?`.
 //!
-//! `block(future).stephttp_typed()` finds the first of several methods that fits what the future gives. One with an open error
-//! type fits the first, and so gets its error type; one that cannot be a step's is replaced by the good case of it, so
-//! that it is one error.
+//! `block(future).stephttp_typed()` finds the first of several methods that fits what the future
+//! gives. One with an open error type fits the first, and so gets its error type; one that cannot
+//! be a step's is replaced by the good case of it, so that it is one error.
 
 use std::future::Pending;
 

@@ -1,5 +1,5 @@
-//! The one door through which the attribute's expansion reaches the runtime. Not for use by hand: it changes without
-//! notice, and the two crates are pinned to each other.
+//! The one door through which the attribute's expansion reaches the runtime. Not for use by hand:
+//! it changes without notice, and the two crates are pinned to each other.
 
 mod async_response;
 pub mod block;
@@ -19,8 +19,9 @@ pub fn enter<F: ApiFn>(step: &Step) {
     step.enter(&const { F::OPTS }, const { waits(F::STEPS) });
 }
 
-/// Tells the run of the request that is being handled, if there is one, which function it is in: one without a `Step`. Only
-/// [`Track::Always`](crate::function::Track::Always) makes it a run that is recorded.
+/// Tells the run of the request that is being handled, if there is one, which function it is in:
+/// one without a `Step`. Only [`Track::Always`](crate::function::Track::Always) makes it a run that
+/// is recorded.
 pub fn enter_without_step<F: ApiFn>() {
     run::enter_current(&const { F::OPTS });
 }

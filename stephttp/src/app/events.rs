@@ -8,7 +8,8 @@ use crate::connect::{CLOUD, SetupError, env, invalid, parse_url};
 /// Inngest Cloud takes events at a host of its own.
 const CLOUD_EVENTS: &str = "https://inn.gs";
 
-/// The dev server takes any key. This one is what Inngest's JS SDK uses, and what people know from its logs.
+/// The dev server takes any key. This one is what Inngest's JS SDK uses, and what people know from
+/// its logs.
 const DEV_KEY: &str = "NO_EVENT_KEY_SET";
 
 /// `None` without a key: setup goes on, and the step that sends says what is missing.

@@ -111,7 +111,8 @@ impl App {
         self.wants
     }
 
-    /// Whether a log line that strangers can cause may be written; with how many of its kind were left out before it.
+    /// Whether a log line that strangers can cause may be written; with how many of its kind were
+    /// left out before it.
     pub(crate) fn admits_line(&self, complaint: Complaint) -> Option<u64> {
         self.complaints.admit(complaint)
     }

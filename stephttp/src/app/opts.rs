@@ -63,9 +63,9 @@ pub struct SetupOpts {
 }
 
 impl SetupOpts {
-    /// What a client gets when its run is handed over, where its function says nothing of it. Unless set:
-    /// [`AsyncResponse::Proxy`] in an app that has made its [output route](crate::Provider::output_route), else
-    /// [`AsyncResponse::Redirect`].
+    /// What a client gets when its run is handed over, where its function says nothing of it.
+    /// Unless set: [`AsyncResponse::Proxy`] in an app that has made its [output
+    /// route](crate::Provider::output_route), else [`AsyncResponse::Redirect`].
     #[doc(alias = "DefaultAsyncResponse")]
     #[must_use]
     pub fn default_async_response(mut self, response: AsyncResponse) -> Self {
@@ -73,26 +73,30 @@ impl SetupOpts {
         self
     }
 
-    /// Where the app gives its runs' outputs, and how, with [`Provider::output_route`](crate::Provider::output_route).
+    /// Where the app gives its runs' outputs, and how, with
+    /// [`Provider::output_route`](crate::Provider::output_route).
     #[must_use]
     pub fn output(mut self, opts: OutputOpts) -> Self {
         self.output = opts;
         self
     }
 
-    /// Whether every request that comes through the layer to a route is recorded as a run, with or without steps, whatever
-    /// it is answered with; unless set, only those that run a step, and those of functions with
-    /// [`Track::Always`](crate::function::Track::Always).
+    /// Whether every request that comes through the layer to a route is recorded as a run, with or
+    /// without steps, whatever it is answered with; unless set, only those that run a step, and
+    /// those of functions with [`Track::Always`](crate::function::Track::Always).
     ///
-    /// A route whose handler says no id has the name `METHOD /its/{path}`, as axum's `MatchedPath` has it: neither the query
-    /// nor what stands in the path's place is part of it. A request that no route has matched is not recorded: names that
-    /// strangers make up would each be a function at Inngest. Nor is one of a service that is no axum router, or lies
-    /// around one, unless its handler asks for a `Step` below the router. Go's SDK records those, by their whole path.
+    /// A route whose handler says no id has the name `METHOD /its/{path}`, as axum's `MatchedPath`
+    /// has it: neither the query nor what stands in the path's place is part of it. A request that
+    /// no route has matched is not recorded: names that strangers make up would each be a function
+    /// at Inngest. Nor is one of a service that is no axum router, or lies around one, unless its
+    /// handler asks for a `Step` below the router. Go's SDK records those, by their whole path.
     ///
-    /// The run's details do hold the path, the query, the client's address and the bodies of request and response. A handler
-    /// keeps its bodies to itself by its options. Where some annotated function does, a request that is answered with an
-    /// error before its handler has said its options is recorded without its bodies: an extractor may have rejected it. For
-    /// routes that Inngest is to know nothing of, add the layer to the others alone. Requests cost what they do with [`Track::Always`](crate::function::Track::Always).
+    /// The run's details do hold the path, the query, the client's address and the bodies of
+    /// request and response. A handler keeps its bodies to itself by its options. Where some
+    /// annotated function does, a request that is answered with an error before its handler has
+    /// said its options is recorded without its bodies: an extractor may have rejected it. For
+    /// routes that Inngest is to know nothing of, add the layer to the others alone. Requests cost
+    /// what they do with [`Track::Always`](crate::function::Track::Always).
     #[doc(alias = "TrackAllEndpoints")]
     #[must_use]
     pub fn track_all_endpoints(mut self, track: bool) -> Self {
@@ -100,11 +104,13 @@ impl SetupOpts {
         self
     }
 
-    /// After how much time a first request hands its run over before it begins another step, for functions that say
-    /// nothing of it: something less than the patience of the load balancer. Never unless set.
+    /// After how much time a first request hands its run over before it begins another step, for
+    /// functions that say nothing of it: something less than the patience of the load balancer.
+    /// Never unless set.
     ///
-    /// It does not hold for functions that [`Provider::drain`](crate::Provider::drain) does not hand over either: those with
-    /// `sync_only`, and those without retries whose source shows no step that waits. For all else see
+    /// It does not hold for functions that [`Provider::drain`](crate::Provider::drain) does not
+    /// hand over either: those with `sync_only`, and those without retries whose source shows no
+    /// step that waits. For all else see
     /// [`FnOpts::max_request_time`](crate::FnOpts::max_request_time).
     #[doc(alias = "MaxRuntime")]
     #[must_use]
@@ -113,13 +119,16 @@ impl SetupOpts {
         self
     }
 
-    /// Options of the app at a public origin, such as `https://api.example.com`: a scheme, a host and perhaps a port.
+    /// Options of the app at a public origin, such as `https://api.example.com`: a scheme, a host
+    /// and perhaps a port.
     ///
-    /// Inngest calls the app back there, and knows it by that name. It is never taken from a client's request: anybody
-    /// could then have Inngest call a place of their choice. In dev mode alone the request's own `Host` is used
-    /// instead, so that code with a production origin works on any machine, if it is of this machine or of a private network:
-    /// `localhost`, a loopback or private address, a name without dots (a container's), or one that ends with `.localhost`,
-    /// `.local`, `.internal`, `.test`, `.lan` or `.home.arpa`. For others, see [`dev_origin`](Self::dev_origin).
+    /// Inngest calls the app back there, and knows it by that name. It is never taken from a
+    /// client's request: anybody could then have Inngest call a place of their choice. In dev mode
+    /// alone the request's own `Host` is used instead, so that code with a production origin works
+    /// on any machine, if it is of this machine or of a private network: `localhost`, a loopback or
+    /// private address, a name without dots (a container's), or one that ends with `.localhost`,
+    /// `.local`, `.internal`, `.test`, `.lan` or `.home.arpa`. For others, see
+    /// [`dev_origin`](Self::dev_origin).
     ///
     /// With `SetupOpts::default()` it is `INNGEST_SERVE_ORIGIN`.
     #[doc(alias = "Domain")]
@@ -127,8 +136,9 @@ impl SetupOpts {
         Self { origin: Some(origin.into()), ..Self::default() }
     }
 
-    /// The HTTP client that Inngest is called with: one with a corporate proxy, say, roots or a client certificate of your
-    /// own, or other timeouts. Its type is [`reqwest`]'s, of version 0.13.
+    /// The HTTP client that Inngest is called with: one with a corporate proxy, say, roots or a
+    /// client certificate of your own, or other timeouts. Its type is [`reqwest`]'s, of version
+    /// 0.13.
     ///
     /// ```
     /// use inngest::reqwest::{Client, Proxy, redirect::Policy};
@@ -144,19 +154,22 @@ impl SetupOpts {
     /// # Ok(()) }
     /// ```
     ///
-    /// Give it no timeout of the whole request, or one of over six minutes: a client that waits for a run's output waits on
-    /// such a request. How long other calls may take is decided here. Redirects are an error of the call unless the client
-    /// follows them, in which case a `POST` may become a `GET`, and the address, which holds the event key in calls that
-    /// send events, may be given to another host as `Referer`.
+    /// Give it no timeout of the whole request, or one of over six minutes: a client that waits for
+    /// a run's output waits on such a request. How long other calls may take is decided here.
+    /// Redirects are an error of the call unless the client follows them, in which case a `POST`
+    /// may become a `GET`, and the address, which holds the event key in calls that send events,
+    /// may be given to another host as `Referer`.
     ///
-    /// A client that speaks HTTP/2 makes its calls on one connection, which clients who wait for outputs at the
-    /// [output route](crate::Provider::output_route) would share with all else, up to the number of streams that Inngest
-    /// takes. With that route, and many such clients, build it with `http1_only()`.
+    /// A client that speaks HTTP/2 makes its calls on one connection, which clients who wait for
+    /// outputs at the [output route](crate::Provider::output_route) would share with all else, up
+    /// to the number of streams that Inngest takes. With that route, and many such clients, build
+    /// it with `http1_only()`.
     ///
-    /// Unless set, a client is made that follows no redirects and keeps no cookies, speaks HTTP/2 where the server does
-    /// (but for outputs), and takes the proxy that `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` name, in capitals or small letters.
-    /// A server at a loopback address, such as a dev server, is always called directly. TLS is that of the [crate's
-    /// features](crate#features).
+    /// Unless set, a client is made that follows no redirects and keeps no cookies, speaks HTTP/2
+    /// where the server does (but for outputs), and takes the proxy that `HTTPS_PROXY`,
+    /// `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` name, in capitals or small letters. A server at a
+    /// loopback address, such as a dev server, is always called directly. TLS is that of the
+    /// [crate's features](crate#features).
     #[must_use]
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http_client = Some(client);
@@ -165,15 +178,17 @@ impl SetupOpts {
 
     /// Dev mode with a dev server at a URL, such as `http://127.0.0.1:8288`.
     ///
-    /// In dev mode there is no authentication: whoever knows a run's id can pretend to be Inngest. Not for production. With a
-    /// signing key, setup warns of it, and signatures that are there are checked; the dev server sends none.
+    /// In dev mode there is no authentication: whoever knows a run's id can pretend to be Inngest.
+    /// Not for production. With a signing key, setup warns of it, and signatures that are there are
+    /// checked; the dev server sends none.
     #[must_use]
     pub fn dev_server(mut self, url: impl Into<String>) -> Self {
         self.dev = Some(Dev::Server(url.into()));
         self
     }
 
-    /// Dev mode on or off, whatever `INNGEST_DEV` says. The dev server is at `http://127.0.0.1:8288`.
+    /// Dev mode on or off, whatever `INNGEST_DEV` says. The dev server is at
+    /// `http://127.0.0.1:8288`.
     #[must_use]
     pub fn dev(mut self, dev: bool) -> Self {
         self.dev = Some(Dev::Flag(dev));
@@ -196,12 +211,13 @@ impl SetupOpts {
         self
     }
 
-    /// A second key: requests signed with it are accepted, and calls that the first one is refused for are made with
-    /// it. For rotating keys without a gap.
+    /// A second key: requests signed with it are accepted, and calls that the first one is refused
+    /// for are made with it. For rotating keys without a gap.
     ///
-    /// Give all processes the new key as the fallback before any of them has it as the [`signing_key`](Self::signing_key), and
-    /// the former key as the fallback for an hour after that: redirects to the output route are signed with the first key, a
-    /// process that does not have that key refuses them, and they are good for an hour.
+    /// Give all processes the new key as the fallback before any of them has it as the
+    /// [`signing_key`](Self::signing_key), and the former key as the fallback for an hour after
+    /// that: redirects to the output route are signed with the first key, a process that does not
+    /// have that key refuses them, and they are good for an hour.
     #[doc(alias = "SigningKeyFallback")]
     #[must_use]
     pub fn signing_key_fallback(mut self, key: impl Into<String>) -> Self {
@@ -209,8 +225,9 @@ impl SetupOpts {
         self
     }
 
-    /// Where the API of a self-hosted server is. Clients are redirected there for a run's output, so they must be able
-    /// to reach it; unless the app gives it to them itself, at its [output route](crate::Provider::output_route).
+    /// Where the API of a self-hosted server is. Clients are redirected there for a run's output,
+    /// so they must be able to reach it; unless the app gives it to them itself, at its [output
+    /// route](crate::Provider::output_route).
     #[doc(alias = "BaseURL")]
     #[must_use]
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
@@ -227,23 +244,24 @@ impl SetupOpts {
 
     /// The key to send events with, as Inngest shows it. Neither logs nor `Debug` show it.
     ///
-    /// Without it, [`Step::send_event`](crate::Step::send_event) fails outside of dev mode. In dev mode any key will do,
-    /// and `NO_EVENT_KEY_SET` is sent when none is set.
+    /// Without it, [`Step::send_event`](crate::Step::send_event) fails outside of dev mode. In dev
+    /// mode any key will do, and `NO_EVENT_KEY_SET` is sent when none is set.
     #[must_use]
     pub fn event_key(mut self, key: impl Into<String>) -> Self {
         self.event_key = Some(key.into());
         self
     }
 
-    /// Where events are sent. Unless set: `https://inn.gs` with Inngest Cloud, the address of the API with any other
-    /// server.
+    /// Where events are sent. Unless set: `https://inn.gs` with Inngest Cloud, the address of the
+    /// API with any other server.
     #[must_use]
     pub fn event_api_url(mut self, url: impl Into<String>) -> Self {
         self.event_api_url = Some(url.into());
         self
     }
 
-    /// Adds a [`Middleware`]: code around every execution and step of the provider's endpoints. The first is the outermost.
+    /// Adds a [`Middleware`]: code around every execution and step of the provider's endpoints. The
+    /// first is the outermost.
     #[must_use]
     pub fn middleware(mut self, middleware: impl Middleware) -> Self {
         self.middleware.push(middleware);
@@ -252,8 +270,8 @@ impl SetupOpts {
 
     /// How long operations gather in a client's request before they are sent; 500 ms unless set.
     ///
-    /// A handler that ends sooner costs one call to Inngest. If the process dies, what was gathering is lost, and with
-    /// it the run.
+    /// A handler that ends sooner costs one call to Inngest. If the process dies, what was
+    /// gathering is lost, and with it the run.
     #[doc(alias = "BatchInterval")]
     #[must_use]
     pub fn linger(mut self, linger: Duration) -> Self {
@@ -261,39 +279,46 @@ impl SetupOpts {
         self
     }
 
-    /// How many bytes of operations, requests and responses may wait for Inngest, over all runs, before new steps wait
-    /// too; 4 MiB unless set. [`Provider::backlog_bytes`](crate::Provider::backlog_bytes) says how many do.
+    /// How many bytes of operations, requests and responses may wait for Inngest, over all runs,
+    /// before new steps wait too; 4 MiB unless set.
+    /// [`Provider::backlog_bytes`](crate::Provider::backlog_bytes) says how many do.
     ///
-    /// It is what bounds the process's memory when Inngest is slow, or hangs. At the limit no further step begins for a
-    /// while ([`backlog_wait`](Self::backlog_wait)), and then none is kept; the end of a request that has run no step is not
-    /// kept either. So the limit is exceeded only by what was under way when it was reached: for each request in flight,
-    /// its body, the outputs of the steps that it was running, and its response.
+    /// It is what bounds the process's memory when Inngest is slow, or hangs. At the limit no
+    /// further step begins for a while ([`backlog_wait`](Self::backlog_wait)), and then none is
+    /// kept; the end of a request that has run no step is not kept either. So the limit is exceeded
+    /// only by what was under way when it was reached: for each request in flight, its body, the
+    /// outputs of the steps that it was running, and its response.
     ///
-    /// Responses that clients have not had all of count too, and no step waits for these: together they take as many bytes again
-    /// (4 MiB at least), and what goes beyond is not stored with its run.
+    /// Responses that clients have not had all of count too, and no step waits for these: together
+    /// they take as many bytes again (4 MiB at least), and what goes beyond is not stored with its
+    /// run.
     ///
-    /// Beside the backlog, each request in flight holds its body, as far as Inngest keeps it (3 MiB); 16 runs that
-    /// have ended, and each request in flight, hold the text of a call to Inngest. How many requests are in flight is the
-    /// server's to limit, with `tower::limit::ConcurrencyLimitLayer`, say.
+    /// Beside the backlog, each request in flight holds its body, as far as Inngest keeps it (3
+    /// MiB); 16 runs that have ended, and each request in flight, hold the text of a call to
+    /// Inngest. How many requests are in flight is the server's to limit, with
+    /// `tower::limit::ConcurrencyLimitLayer`, say.
     #[must_use]
     pub fn backlog_bytes(mut self, bytes: usize) -> Self {
         self.backlog_bytes = Some(bytes);
         self
     }
 
-    /// How long a step waits when [`backlog_bytes`](Self::backlog_bytes) are reached; ten seconds unless set.
+    /// How long a step waits when [`backlog_bytes`](Self::backlog_bytes) are reached; ten seconds
+    /// unless set.
     ///
-    /// After that it runs all the same, so that the client is answered, but its run is not reported to Inngest: it is
-    /// counted as lost, and can no longer be handed over. When the backlog has been full for as long, steps do not wait.
+    /// After that it runs all the same, so that the client is answered, but its run is not reported
+    /// to Inngest: it is counted as lost, and can no longer be handed over. When the backlog has
+    /// been full for as long, steps do not wait.
     #[must_use]
     pub fn backlog_wait(mut self, wait: Duration) -> Self {
         self.backlog_wait = Some(wait);
         self
     }
 
-    /// How long a later request of a run waits for its handler to come to a step that it came to before, when something
-    /// that is no step lies in between (a query, say): 5 seconds unless set. Then the order of steps that is stored with the
-    /// run is no longer followed there, and a step that was to run is given up.
+    /// How long a later request of a run waits for its handler to come to a step that it came to
+    /// before, when something that is no step lies in between (a query, say): 5 seconds unless set.
+    /// Then the order of steps that is stored with the run is no longer followed there, and a step
+    /// that was to run is given up.
     #[must_use]
     pub fn replay_patience(mut self, patience: Duration) -> Self {
         self.replay_patience = Some(patience);

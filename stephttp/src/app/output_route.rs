@@ -41,7 +41,8 @@ impl App {
         self.has_own_output().then(|| self.settings.output.location(run_id, token, signature().as_deref()))
     }
 
-    /// Whether the app has made the output route's URL for this run and token. Without a key nothing tells.
+    /// Whether the app has made the output route's URL for this run and token. Without a key
+    /// nothing tells.
     pub(crate) fn admits_output(&self, run_id: RunId, token: &str, signature: Option<&str>) -> bool {
         let Connection { signing_key, signing_key_fallback, .. } = &self.settings.connection;
         let mut keys = signing_key.iter().chain(signing_key_fallback).peekable();

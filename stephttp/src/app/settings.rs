@@ -97,7 +97,8 @@ impl Settings {
         matches!(self.mode, Mode::Dev { .. })
     }
 
-    /// Where Inngest calls this app. A client's `Host` is believed in dev mode only, and then if it is a private one.
+    /// Where Inngest calls this app. A client's `Host` is believed in dev mode only, and then if it
+    /// is a private one.
     pub(crate) fn origin(&self, host: Option<&str>) -> Cow<'_, str> {
         match &self.mode {
             Mode::Cloud { origin } | Mode::Dev { origin: Some(origin), .. } => Cow::Borrowed(origin),
@@ -108,7 +109,8 @@ impl Settings {
         }
     }
 
-    /// Whether a client's `Host` would be the [origin](Self::origin), if only it were a private one.
+    /// Whether a client's `Host` would be the [origin](Self::origin), if only it were a private
+    /// one.
     pub(crate) fn goes_by_host(&self) -> bool {
         matches!(self.mode, Mode::Dev { origin: None, .. })
     }
@@ -117,8 +119,9 @@ impl Settings {
         self.signing_keys().iter().any(Option::is_some)
     }
 
-    /// Whether a request with this signature is Inngest's only if one of the keys made it. In dev mode it is believed without
-    /// a signature, since the dev server does not sign; one that is there is looked at all the same.
+    /// Whether a request with this signature is Inngest's only if one of the keys made it. In dev
+    /// mode it is believed without a signature, since the dev server does not sign; one that is
+    /// there is looked at all the same.
     pub(crate) fn must_verify(&self, signature: &str) -> bool {
         !self.is_dev() || (self.has_key() && !signature.is_empty())
     }

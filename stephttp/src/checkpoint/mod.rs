@@ -16,7 +16,8 @@ use crate::middleware::CheckpointCall;
 use crate::run::{HookedCheckpoint, Run};
 use crate::wire::{ApiResult, CheckpointRun, OpCode, RunId};
 
-/// How long a handler waits for room in the backlog before what its own run has gathered is sent to make room, rather than with the run's end.
+/// How long a handler waits for room in the backlog before what its own run has gathered is sent to
+/// make room, rather than with the run's end.
 const WAIT_BEFORE_SENDING: Duration = Duration::from_millis(100);
 
 /// What a finished run takes besides its steps' operations while it waits to be reported, about.
@@ -64,8 +65,8 @@ pub(crate) async fn checkpoint(run: &Run, patience: Patience) -> Result<(), Deli
     send(run, Batch::All, patience).await
 }
 
-/// Waits until the process holds less that Inngest has not taken. When that takes too long, this run's operations
-/// are dropped, so that its client is answered; the loss is reported.
+/// Waits until the process holds less that Inngest has not taken. When that takes too long, this
+/// run's operations are dropped, so that its client is answered; the loss is reported.
 pub(crate) async fn make_room(run: Arc<Run>) {
     let Some(app) = run.app() else { return };
     let most = app.settings().backlog_wait;
@@ -97,7 +98,8 @@ pub(crate) fn report_finished(
     result: impl FnOnce() -> ApiResult<'static> + Send + 'static,
 ) {
     let Some(app) = run.app().cloned() else { return };
-    // Steps wait for room before they begin. What has run none must not wait, since its client does, nor pile up.
+    // Steps wait for room before they begin. What has run none must not wait, since its client
+    // does, nor pile up.
     if run.ledger.is_dropped() || (app.backlog().is_full() && !run.has_executed()) {
         run.ledger.drop_operations();
         app.deliveries().lost(run.id(), &DeliveryError::Dropped);
@@ -125,7 +127,8 @@ async fn report(run: &Run, result: ApiResult<'static>) {
     }
 }
 
-/// Tells Inngest of everything, what is outstanding included. Returns where the run's output will be.
+/// Tells Inngest of everything, what is outstanding included. Returns where the run's output will
+/// be.
 pub(crate) async fn hand_over(
     run: &Arc<Run>,
     outstanding: Vec<Outstanding>,
@@ -155,7 +158,8 @@ pub(crate) async fn hand_over(
     Ok(RunOutput::new(run.id(), token.to_owned(), url, own_url))
 }
 
-/// Sends a batch: in the first request by creating the run or adding to it, in a re-entry by saving steps.
+/// Sends a batch: in the first request by creating the run or adding to it, in a re-entry by saving
+/// steps.
 async fn send(run: &Run, batch: Batch, patience: Patience) -> Result<(), DeliveryError> {
     let Some(app) = run.app() else { return Ok(()) };
     let mut created = run.ledger.created().await;
@@ -163,12 +167,14 @@ async fn send(run: &Run, batch: Batch, patience: Patience) -> Result<(), Deliver
         return Err(DeliveryError::Dropped);
     }
     let mut ops = run.take_unsent();
-    // Inngest calls back at once for a step that failed for good, unless it comes with the run's end.
+    // Inngest calls back at once for a step that failed for good, unless it comes with the run's
+    // end.
     let held_back = match batch {
         Batch::Finished => ops.extract_if(.., |op| op.op() != OpCode::StepRun).collect(),
         Batch::All => Vec::new(),
     };
-    // What has an effect goes last: in a call of its own it might have it before the rest is stored.
+    // What has an effect goes last: in a call of its own it might have it before the rest is
+    // stored.
     ops.sort_by_key(|op| op.op() != OpCode::StepRun);
     let mut unsent = payload::Unsent::new(ops);
     let has_calls = !unsent.is_empty();

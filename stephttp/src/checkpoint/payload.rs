@@ -91,7 +91,8 @@ impl Unsent {
 
 /// `POST /v1/checkpoint`. `None`: not yet, the handler is still reading the request's body.
 ///
-/// At the run's end a body that was not read, or cannot be kept, is left out: nobody will replay it.
+/// At the run's end a body that was not read, or cannot be kept, is left out: nobody will replay
+/// it.
 pub(super) async fn create(
     run: &Run,
     app: &App,
@@ -141,7 +142,8 @@ pub(super) async fn create(
     let fixed =
         ENVELOPE_BYTES + data.body.len() + data.path.len() + data.query_params.len() + data.domain.len();
     let run_id = run.id().to_string();
-    // An answer without operations has no token; when not even the first fits, something small stands in for it.
+    // An answer without operations has no token; when not even the first fits, something small
+    // stands in for it.
     let stand_in = LazyCell::new(|| start(run.ledger.handed_over_at()));
     let mut request = CheckpointNewRunRequest {
         run_id: run_id.into(),
@@ -152,7 +154,8 @@ pub(super) async fn create(
         request_version: headers::REQUEST_VERSION_VALUE,
         retries: opts.get_retries(),
     };
-    // A run that exists already may not take operations with its creation again; they follow in calls of their own.
+    // A run that exists already may not take operations with its creation again; they follow in
+    // calls of their own.
     let takes_operations = takes_operations(run.ledger.may_exist());
     let room = if takes_operations { FIRST_CALL_BYTES.saturating_sub(fixed) } else { 0 };
     let mut count = unsent.fitting(room);

@@ -10,9 +10,9 @@ use crate::connect::{Connection, Dev, Given, SetupError, Source, invalid};
 
 /// How to set up an [`ApiClient`].
 ///
-/// What is not set here is taken from the environment, as by [`SetupOpts`](crate::SetupOpts), which lists the
-/// variables: `INNGEST_DEV`, `INNGEST_SIGNING_KEY`, `INNGEST_SIGNING_KEY_FALLBACK`, `INNGEST_API_BASE_URL`,
-/// `INNGEST_BASE_URL` and `INNGEST_ENV`.
+/// What is not set here is taken from the environment, as by [`SetupOpts`](crate::SetupOpts), which
+/// lists the variables: `INNGEST_DEV`, `INNGEST_SIGNING_KEY`, `INNGEST_SIGNING_KEY_FALLBACK`,
+/// `INNGEST_API_BASE_URL`, `INNGEST_BASE_URL` and `INNGEST_ENV`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -64,7 +64,8 @@ impl ApiClientBuilder {
         self
     }
 
-    /// Dev mode on or off, whatever `INNGEST_DEV` says. The dev server is at `http://127.0.0.1:8288`.
+    /// Dev mode on or off, whatever `INNGEST_DEV` says. The dev server is at
+    /// `http://127.0.0.1:8288`.
     pub fn dev(mut self, dev: bool) -> Self {
         self.given.dev = Some(Dev::Flag(dev));
         self
@@ -77,7 +78,8 @@ impl ApiClientBuilder {
         self
     }
 
-    /// How long connecting may take; 5 seconds unless set. A client [of your own](Self::http_client) knows that itself.
+    /// How long connecting may take; 5 seconds unless set. A client [of your
+    /// own](Self::http_client) knows that itself.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.configuration.connect_timeout = timeout;
         self
@@ -89,19 +91,22 @@ impl ApiClientBuilder {
         self
     }
 
-    /// How long a call may take, with all its attempts and the waits between them; 30 seconds unless set.
+    /// How long a call may take, with all its attempts and the waits between them; 30 seconds
+    /// unless set.
     pub fn total_timeout(mut self, timeout: Duration) -> Self {
         self.configuration.limits.total = Some(timeout);
         self
     }
 
-    /// How often a call is tried again after its first attempt; 4 times unless set. See [`ApiClient`] for when.
+    /// How often a call is tried again after its first attempt; 4 times unless set. See
+    /// [`ApiClient`] for when.
     pub fn retries(mut self, retries: usize) -> Self {
         self.configuration.limits.retries = retries;
         self
     }
 
-    /// The `User-Agent` header; none is sent unless set. Every call names this SDK in `X-Inngest-Sdk`.
+    /// The `User-Agent` header; none is sent unless set. Every call names this SDK in
+    /// `X-Inngest-Sdk`.
     pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
         self.user_agent = Some(user_agent.into());
         self
@@ -110,8 +115,9 @@ impl ApiClientBuilder {
     /// Sets the client up. Nothing is sent.
     ///
     /// # Errors
-    /// When an option or a variable makes no sense (the error names it), and when there is neither a signing key nor dev
-    /// mode. Where the API is at an `https` URL, also when no feature of this crate gives TLS, or it cannot be set up.
+    /// When an option or a variable makes no sense (the error names it), and when there is neither
+    /// a signing key nor dev mode. Where the API is at an `https` URL, also when no feature of this
+    /// crate gives TLS, or it cannot be set up.
     pub fn build(self) -> Result<ApiClient, SetupError> {
         self.build_with(|name| std::env::var(name).ok())
     }

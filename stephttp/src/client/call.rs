@@ -69,7 +69,8 @@ impl<'a> Call<'a> {
         Self { extras, ..self }
     }
 
-    /// Whether it may have its effect twice. If not, it is tried again only when it surely has had none.
+    /// Whether it may have its effect twice. If not, it is tried again only when it surely has had
+    /// none.
     pub(super) fn repeatable(self, repeatable: bool) -> Self {
         Self { repeatable, ..self }
     }

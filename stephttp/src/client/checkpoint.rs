@@ -17,7 +17,8 @@ use crate::wire::{
 
 /// As users make them.
 impl ApiClient {
-    /// Creates a run, with the operations so far: `POST /v1/checkpoint` (docs/protocol.md 2.1 and 2.2).
+    /// Creates a run, with the operations so far: `POST /v1/checkpoint` (docs/protocol.md 2.1 and
+    /// 2.2).
     ///
     /// ```json
     /// {"run_id": "01M8…", "event": {"name": "inngest/http.request", "data": {"domain": "https://api.example.com", "method":
@@ -30,8 +31,8 @@ impl ApiClient {
     /// {"data": {"fn_id": "98819a18-…", "app_id": "bec6ee9c-…", "run_id": "01M8…", "token": "<JWT>"}}
     /// ```
     ///
-    /// The token allows reading the run's output, at [`output_url`](Self::output_url). There is none unless the call
-    /// carried an operation.
+    /// The token allows reading the run's output, at [`output_url`](Self::output_url). There is
+    /// none unless the call carried an operation.
     ///
     /// ```
     /// # use std::time::SystemTime;
@@ -49,15 +50,17 @@ impl ApiClient {
     /// ```
     ///
     /// # Errors
-    /// When the API cannot be reached or refuses, after the [retries](Self#retries). Without a call, when its body would
-    /// be over 4 MiB, when a step's output is, and when an operation says that a step failed but not why: the server
-    /// answers the first with a 400 that does not say so, drops the second silently, and crashes on the third.
+    /// When the API cannot be reached or refuses, after the [retries](Self#retries). Without a
+    /// call, when its body would be over 4 MiB, when a step's output is, and when an operation says
+    /// that a step failed but not why: the server answers the first with a 400 that does not say
+    /// so, drops the second silently, and crashes on the third.
     ///
     /// The server says 200 also when it could not store an operation.
     ///
     /// # Cancellation
-    /// Dropping the future may leave the run created or not. Creating it again, with the same id, does no harm while the run
-    /// goes on, if the call carries no operation that makes Inngest call back, or the run's end beside it.
+    /// Dropping the future may leave the run created or not. Creating it again, with the same id,
+    /// does no harm while the run goes on, if the call carries no operation that makes Inngest call
+    /// back, or the run's end beside it.
     #[doc(alias = "CheckpointNewRun")]
     pub async fn checkpoint_new_run(
         &self,
@@ -79,8 +82,8 @@ impl ApiClient {
         self.read::<Envelope<_>>(call, Patience::AsSetUp).await.map(|envelope| envelope.data)
     }
 
-    /// Adds operations to a run while its first request goes on: `POST /v1/checkpoint/{run_id}/steps`
-    /// (docs/protocol.md 2.5 and 5).
+    /// Adds operations to a run while its first request goes on:
+    /// `POST /v1/checkpoint/{run_id}/steps` (docs/protocol.md 2.5 and 5).
     ///
     /// ```json
     /// {"run_id": "01M8…", "fn_id": "98819a18-…", "app_id": "bec6ee9c-…", "steps": [{"id": "51de2b…", "op": "StepRun", …}]}
@@ -97,15 +100,17 @@ impl ApiClient {
     /// ```
     ///
     /// # Errors
-    /// When the API cannot be reached or refuses, after the [retries](Self#retries). Without a call, when the run's id
-    /// is none, when a step's output is over 4 MiB, and when an operation says that a step failed but not why.
+    /// When the API cannot be reached or refuses, after the [retries](Self#retries). Without a
+    /// call, when the run's id is none, when a step's output is over 4 MiB, and when an operation
+    /// says that a step failed but not why.
     ///
-    /// The server says 200 also for a run that it does not know or that has ended, and when the run's outputs are over 32 MiB,
-    /// and then stores nothing: [`get_steps`](Self::get_steps) shows what it has.
+    /// The server says 200 also for a run that it does not know or that has ended, and when the
+    /// run's outputs are over 32 MiB, and then stores nothing: [`get_steps`](Self::get_steps) shows
+    /// what it has.
     ///
     /// # Cancellation
-    /// Dropping the future may leave the operations added or not. Adding them again does no harm, but for
-    /// [gateway operations](Self#retries).
+    /// Dropping the future may leave the operations added or not. Adding them again does no harm,
+    /// but for [gateway operations](Self#retries).
     #[doc(alias = "CheckpointSteps")]
     pub async fn checkpoint_steps(&self, run: &CheckpointRun, steps: &[Op<'_>]) -> Result<(), ApiError> {
         let run_id = parse_run_id(&run.run_id)?;
@@ -114,10 +119,11 @@ impl ApiClient {
         self.post(run_id, "steps", body, is_repeatable(steps)).await
     }
 
-    /// Ends a run with its response: a `RunComplete` operation in `POST /v1/checkpoint/{run_id}/steps`
-    /// (docs/protocol.md 5.7 and 11).
+    /// Ends a run with its response: a `RunComplete` operation in
+    /// `POST /v1/checkpoint/{run_id}/steps` (docs/protocol.md 5.7 and 11).
     ///
-    /// The call that was documented for it earlier, `POST …/{run_id}/response`, does not exist on today's server.
+    /// The call that was documented for it earlier, `POST …/{run_id}/response`, does not exist on
+    /// today's server.
     ///
     /// ```json
     /// {"run_id": "01M8…", "fn_id": "98819a18-…", "app_id": "bec6ee9c-…", "steps": [{"id": "0737c22d3bfae812339732d14d8c7dbd6dc4e09c",
@@ -136,10 +142,12 @@ impl ApiClient {
     /// ```
     ///
     /// # Errors
-    /// As [`checkpoint_steps`](Self::checkpoint_steps); without a call, too, when the result is over 4 MiB as JSON.
+    /// As [`checkpoint_steps`](Self::checkpoint_steps); without a call, too, when the result is
+    /// over 4 MiB as JSON.
     ///
     /// # Cancellation
-    /// Dropping the future may leave the run ended or not. Ending it again does no harm: the first result is kept.
+    /// Dropping the future may leave the run ended or not. Ending it again does no harm: the first
+    /// result is kept.
     #[doc(alias = "CheckpointResponse")]
     pub async fn checkpoint_response(
         &self,
@@ -150,15 +158,16 @@ impl ApiClient {
         self.checkpoint_steps(run, &[complete]).await
     }
 
-    /// Saves finished steps while a re-entry goes on: `POST /v1/checkpoint/{run_id}/async` (docs/protocol.md 2.6).
+    /// Saves finished steps while a re-entry goes on: `POST /v1/checkpoint/{run_id}/async`
+    /// (docs/protocol.md 2.6).
     ///
     /// ```json
     /// {"run_id": "01M8…", "qi_id": "<X-Inngest-Job-Id>", "request_id": "<X-Request-Id>", "generation_id": 1,
     ///  "request_started_at": 1795337944526, "steps": [{"id": "405906…", "op": "StepRun", "data": "B", …}], "ts": 1795337944530}
     /// ```
     ///
-    /// is answered with an empty body. A step's value is kept as it was saved first, also when re-entries save it at once:
-    /// [`get_steps`](Self::get_steps) shows at once which it was.
+    /// is answered with an empty body. A step's value is kept as it was saved first, also when
+    /// re-entries save it at once: [`get_steps`](Self::get_steps) shows at once which it was.
     ///
     /// ```
     /// # use inngest::client::ApiClient;
@@ -174,9 +183,11 @@ impl ApiClient {
     /// ```
     ///
     /// # Errors
-    /// When the API cannot be reached or refuses, after the [retries](Self#retries): with 400 for operations that are no
-    /// finished steps, and for a run that has ended or was cancelled; with 409 when this re-entry has been superseded; with 413
-    /// when a step or the run is too large. After a 409, and when the run is over, the re-entry must run nothing more. Without a call, as [`checkpoint_steps`](Self::checkpoint_steps).
+    /// When the API cannot be reached or refuses, after the [retries](Self#retries): with 400 for
+    /// operations that are no finished steps, and for a run that has ended or was cancelled; with
+    /// 409 when this re-entry has been superseded; with 413 when a step or the run is too large.
+    /// After a 409, and when the run is over, the re-entry must run nothing more. Without a call,
+    /// as [`checkpoint_steps`](Self::checkpoint_steps).
     ///
     /// # Cancellation
     /// Dropping the future may leave the steps saved or not. Saving them again does no harm.
@@ -205,10 +216,12 @@ impl ApiClient {
     /// ```
     ///
     /// # Errors
-    /// When the API cannot be reached or refuses, after the [retries](Self#retries): with 410 for a run that it does not
-    /// know, or that has ended, and when it cannot load the run's state for a moment.
+    /// When the API cannot be reached or refuses, after the [retries](Self#retries): with 410 for a
+    /// run that it does not know, or that has ended, and when it cannot load the run's state for a
+    /// moment.
     ///
-    /// While a run is being ended, Inngest can give no steps at all instead: ask again before you take that for a new run.
+    /// While a run is being ended, Inngest can give no steps at all instead: ask again before you
+    /// take that for a new run.
     ///
     /// # Cancellation
     /// The call has no effect, so it can be dropped at any time.
@@ -217,7 +230,8 @@ impl ApiClient {
         self.memoized_steps(run_id, Patience::AsSetUp).await
     }
 
-    /// Where a client waits for the output of a run and reads it, with the token of [`CheckpointRun::token`].
+    /// Where a client waits for the output of a run and reads it, with the token of
+    /// [`CheckpointRun::token`].
     ///
     /// Whoever knows the URL can read the output, for an hour.
     #[must_use]
@@ -229,7 +243,8 @@ impl ApiClient {
     }
 }
 
-/// As the SDK makes them: with bodies that are encoded already, and the patience that the moment asks for.
+/// As the SDK makes them: with bodies that are encoded already, and the patience that the moment
+/// asks for.
 impl ApiClient {
     /// `repeatable`: the call may be made again also when it may have had its effect.
     pub(crate) async fn send_new_run(
@@ -243,7 +258,8 @@ impl ApiClient {
         self.read::<Envelope<_>>(call, patience).await.map(|envelope| envelope.data)
     }
 
-    /// The same of a run that ends in this call. Nothing of the answer is needed, but that it is Inngest's.
+    /// The same of a run that ends in this call. Nothing of the answer is needed, but that it is
+    /// Inngest's.
     pub(crate) async fn send_ended_run(
         &self,
         body: Bytes,
@@ -303,7 +319,8 @@ fn encode(request: &impl Serialize) -> Result<Bytes, ApiError> {
     serde_json::to_vec(request).map(Bytes::from).map_err(|error| ApiError::request(error.to_string()))
 }
 
-/// Whether an answer is an envelope. One that begins as the server writes it is not read to its end.
+/// Whether an answer is an envelope. One that begins as the server writes it is not read to its
+/// end.
 fn check_envelope(answer: &[u8]) -> Result<(), String> {
     if answer.starts_with(br#"{"data":{"#) && answer.trim_ascii_end().ends_with(b"}") {
         return Ok(());
@@ -343,8 +360,8 @@ fn is_repeatable(ops: &[Op<'_>]) -> bool {
     !ops.iter().any(|op| matches!(op.op, OpCode::Gateway | OpCode::AiGateway))
 }
 
-/// Whether creating a run with these twice is creating it once. What makes the server call back does so each time
-/// (docs/protocol.md 2.3), unless the run ends in the same call.
+/// Whether creating a run with these twice is creating it once. What makes the server call back
+/// does so each time (docs/protocol.md 2.3), unless the run ends in the same call.
 fn is_repeatable_at_creation(ops: &[Op<'_>]) -> bool {
     ops.iter().any(|op| op.op == OpCode::RunComplete) || ops.iter().all(|op| op.op == OpCode::StepRun)
 }

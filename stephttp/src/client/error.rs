@@ -75,7 +75,8 @@ impl ApiError {
         self.inner.status
     }
 
-    /// What the API said, or what is wrong with the call or its answer; empty if it could not be reached.
+    /// What the API said, or what is wrong with the call or its answer; empty if it could not be
+    /// reached.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.inner.message
@@ -87,8 +88,8 @@ impl ApiError {
         self.inner.attempts
     }
 
-    /// Whether the call may have had its effect all the same: an answer was lost on its way, say, in the last attempt or in
-    /// one before.
+    /// Whether the call may have had its effect all the same: an answer was lost on its way, say,
+    /// in the last attempt or in one before.
     #[must_use]
     pub fn is_outcome_unclear(&self) -> bool {
         self.inner.unclear

@@ -55,7 +55,8 @@ impl fmt::Debug for EventApi {
 impl ApiClient {
     /// Sends a JSON array of events; gives their ids, in order.
     ///
-    /// Calls with the same seed give the same ids, and Inngest takes an id once: it is safe to call again.
+    /// Calls with the same seed give the same ids, and Inngest takes an id once: it is safe to call
+    /// again.
     pub(crate) async fn send_events(
         &self,
         events: Bytes,

@@ -6,8 +6,8 @@ use http::HeaderValue;
 
 use crate::signature::SigningKey;
 
-/// The keys that calls are authenticated with: the main one at first. Once the API refuses one and takes the other, the
-/// other is used, until that happens to it.
+/// The keys that calls are authenticated with: the main one at first. Once the API refuses one and
+/// takes the other, the other is used, until that happens to it.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
     main: Option<HeaderValue>,

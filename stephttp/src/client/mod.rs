@@ -44,8 +44,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Inngest's checkpoint API: authenticates, retries, and reads the answers.
 ///
-/// It needs no [`Provider`](crate::Provider), layer or handler; it is also what those use themselves, and
-/// [`Provider::client`](crate::Provider::client) gives theirs. Clones are the same client.
+/// It needs no [`Provider`](crate::Provider), layer or handler; it is also what those use
+/// themselves, and [`Provider::client`](crate::Provider::client) gives theirs. Clones are the same
+/// client.
 ///
 /// | Method | Call |
 /// |---|---|
@@ -75,29 +76,32 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// # Retries
 ///
-/// A call is tried again when there was no connection or it broke off, when the answer did not come in time, and after
-/// 408, 429 and 5xx: by default up to four times, after 100, 200, 400 and 800 ms, each with as much again of jitter. An
-/// answer that says that the call was taken, and makes no sense otherwise, is asked for once more.
-/// `Retry-After`, in seconds or as a date, is waited for instead, or the call given up when that is longer than the
-/// [total timeout](ApiClientBuilder::total_timeout) leaves. Other refusals are final.
+/// A call is tried again when there was no connection or it broke off, when the answer did not come
+/// in time, and after 408, 429 and 5xx: by default up to four times, after 100, 200, 400 and 800
+/// ms, each with as much again of jitter. An answer that says that the call was taken, and makes no
+/// sense otherwise, is asked for once more. `Retry-After`, in seconds or as a date, is waited for
+/// instead, or the call given up when that is longer than the [total
+/// timeout](ApiClientBuilder::total_timeout) leaves. Other refusals are final.
 ///
-/// That is safe, since having a call's effect twice is having it once: a run's id is made by the caller, and creating it
-/// again gives the same run; a step's value is kept as it was saved first; and what is scheduled already is not
-/// scheduled again. Two things are otherwise. Inngest makes the request of a `Gateway` or `AIGateway` operation each time
-/// that it is told of it. And it carries out a wait or a failed step each time that it comes in the call that creates the
-/// run. Such calls are tried again only when they surely have had no effect. To tell Inngest of a wait after an
-/// [unclear outcome](ApiError::is_outcome_unclear), create the run without it, and add it by
-/// [`checkpoint_steps`](Self::checkpoint_steps).
+/// That is safe, since having a call's effect twice is having it once: a run's id is made by the
+/// caller, and creating it again gives the same run; a step's value is kept as it was saved first;
+/// and what is scheduled already is not scheduled again. Two things are otherwise. Inngest makes
+/// the request of a `Gateway` or `AIGateway` operation each time that it is told of it. And it
+/// carries out a wait or a failed step each time that it comes in the call that creates the run.
+/// Such calls are tried again only when they surely have had no effect. To tell Inngest of a wait
+/// after an [unclear outcome](ApiError::is_outcome_unclear), create the run without it, and add it
+/// by [`checkpoint_steps`](Self::checkpoint_steps).
 ///
 /// # Keys
 ///
-/// Calls show the hash of the signing key, never the key. When the API answers 401 and there is a fallback key, the call is
-/// made with that one at once; if it is taken, later calls begin with it, until it is refused and the first one is
-/// taken. When both are refused, the call fails.
+/// Calls show the hash of the signing key, never the key. When the API answers 401 and there is a
+/// fallback key, the call is made with that one at once; if it is taken, later calls begin with it,
+/// until it is refused and the first one is taken. When both are refused, the call fails.
 ///
 /// # Cancellation
 ///
-/// Dropping a call's future may leave it made or not. It is safe to make it again with the same run id.
+/// Dropping a call's future may leave it made or not. It is safe to make it again with the same run
+/// id.
 #[derive(Clone)]
 #[doc(alias = "APIClient")]
 #[doc(alias = "checkpointAPI")]
@@ -109,7 +113,8 @@ struct Inner {
     http: Client,
     /// For events.
     event_http: Client,
-    /// For outputs, which clients wait for and read as slowly as they like: each has a connection of its own.
+    /// For outputs, which clients wait for and read as slowly as they like: each has a connection
+    /// of its own.
     output_http: Client,
     base: Url,
     new_run: Url,
@@ -163,7 +168,8 @@ impl ApiClient {
         Self::builder().dev(false).base_url(base_url).signing_key(signing_key).build()
     }
 
-    /// A client that is set up by the environment alone: by the variables that [`SetupOpts`](crate::SetupOpts) lists.
+    /// A client that is set up by the environment alone: by the variables that
+    /// [`SetupOpts`](crate::SetupOpts) lists.
     ///
     /// # Errors
     /// When a variable makes no sense, and when there is neither a signing key nor dev mode.

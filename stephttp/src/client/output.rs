@@ -1,4 +1,5 @@
-//! `GET /v1/http/runs/{run_id}/output`: waiting for a run's output, as its client does (docs/protocol.md 9.1).
+//! `GET /v1/http/runs/{run_id}/output`: waiting for a run's output, as its client does
+//! (docs/protocol.md 9.1).
 
 use std::time::Duration;
 
@@ -14,16 +15,19 @@ use super::error::Credential;
 use super::{ApiClient, ApiError};
 use crate::wire::{RunId, headers};
 
-/// Inngest answers after five minutes at the latest, so a connection that says nothing for longer is dead.
+/// Inngest answers after five minutes at the latest, so a connection that says nothing for longer
+/// is dead.
 const LONGEST_ANSWER: Duration = Duration::from_secs(5 * 60 + 30);
 
 /// The answer's body, as it comes.
 pub(crate) type OutputBody = UnsyncBoxBody<Bytes, ApiError>;
 
 impl ApiClient {
-    /// Asks once for a run's output. The answer, of whatever status, comes when the run has ended, or after five minutes.
+    /// Asks once for a run's output. The answer, of whatever status, comes when the run has ended,
+    /// or after five minutes.
     ///
-    /// The token is all that is shown: it is a client's, so it must be no use that this app has keys.
+    /// The token is all that is shown: it is a client's, so it must be no use that this app has
+    /// keys.
     ///
     /// # Cancellation
     /// Dropping the future, or the body, ends the connection.

@@ -33,12 +33,14 @@ pub(crate) struct Limits {
     pub(super) retries: usize,
     /// The longest wait between two attempts.
     pub(super) longest_wait: Duration,
-    /// The longest wait that the API can ask for with `Retry-After`; `None` to give up rather than to come too early.
+    /// The longest wait that the API can ask for with `Retry-After`; `None` to give up rather than
+    /// to come too early.
     pub(super) longest_asked: Option<Duration>,
 }
 
 impl Default for Limits {
-    /// What a client has unless it is set up otherwise: 100, 200, 400 and 800 ms, each with as much again of jitter.
+    /// What a client has unless it is set up otherwise: 100, 200, 400 and 800 ms, each with as much
+    /// again of jitter.
     fn default() -> Self {
         Self {
             attempt: Duration::from_secs(10),
@@ -138,7 +140,8 @@ impl Attempts {
         self.unclear
     }
 
-    /// How long to wait before the next one, if there is to be one. `repeatable`: having the effect twice does no harm.
+    /// How long to wait before the next one, if there is to be one. `repeatable`: having the effect
+    /// twice does no harm.
     pub(super) fn wait_after(&mut self, error: &ApiError, repeatable: bool) -> Option<Duration> {
         // Garbage once is an accident on the way. Twice, it is how whoever is there answers.
         let is_accident = error.kind() == ApiErrorKind::Answer && self.is_garbled && self.unusable == 1;
@@ -160,13 +163,15 @@ impl Attempts {
     }
 }
 
-/// Whether the same call may succeed later. What the API says of a run (404, 409, 410) or of the call's content (400,
+/// Whether the same call may succeed later. What the API says of a run (404, 409, 410) or of the
+/// call's content (400,
 /// 413) will not change.
 pub(crate) fn is_worth_retrying(status: StatusCode) -> bool {
     status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
 }
 
-/// The longest that an answer can ask to wait: nothing is down for a year, and whoever says so must not decide that.
+/// The longest that an answer can ask to wait: nothing is down for a year, and whoever says so must
+/// not decide that.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3_600);
 
 /// `Retry-After`, in seconds or as a date; an hour at most.

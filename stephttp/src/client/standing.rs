@@ -1,7 +1,8 @@
 //! How a run stands: what of Inngest's answers about it can be believed.
 //!
-//! - `GET /v0/runs/{run_id}/actions` answers `200 {}` while a run is being finalized, and 410 for every failure to load a
-//!   run's state, a passing one included. So neither says at once that a run is new, or over.
+//! - `GET /v0/runs/{run_id}/actions` answers `200 {}` while a run is being finalized, and 410 for
+//!   every failure to load a run's state, a passing one included. So neither says at once that a
+//!   run is new, or over.
 //! - `GET /v1/runs/{run_id}` says whether a run has ended, some seconds late.
 
 use std::time::Duration;
@@ -16,7 +17,8 @@ use crate::wire::{MemoizedSteps, RunId};
 /// The waits between looking for a state that should be there.
 const LOOK_AGAIN: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(300)];
 
-/// How long Inngest may show an older status of a run: it is cached for three seconds, and written a moment late.
+/// How long Inngest may show an older status of a run: it is cached for three seconds, and written
+/// a moment late.
 pub(crate) const STATUS_LAG: Duration = Duration::from_secs(4);
 
 /// Why a run's state cannot be had.
@@ -31,7 +33,8 @@ pub(crate) enum NoState {
 impl ApiClient {
     /// The state of a run that was handed over, in which at least `known` steps have ended.
     ///
-    /// One that is not [whole](MemoizedSteps::is_whole) is asked for again. By then its deletion is over.
+    /// One that is not [whole](MemoizedSteps::is_whole) is asked for again. By then its deletion is
+    /// over.
     pub(crate) async fn state_of(&self, run_id: RunId, known: usize) -> Result<MemoizedSteps, NoState> {
         let mut state = self.look_at(run_id, known).await;
         for wait in LOOK_AGAIN {

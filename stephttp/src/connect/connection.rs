@@ -1,4 +1,5 @@
-//! Which Inngest is talked to, and as whom: what a provider and a client that is used alone have in common.
+//! Which Inngest is talked to, and as whom: what a provider and a client that is used alone have in
+//! common.
 
 use std::fmt;
 

@@ -14,8 +14,9 @@ const IDLE_CONNECTIONS: usize = 64;
 
 const HAS_TLS: bool = cfg!(any(feature = "native-tls", feature = "rustls", feature = "rustls-no-provider"));
 
-/// How long an HTTP/2 connection may say nothing while an answer is waited for, and then how long not even answer that.
-/// All calls are on that connection: one that is dead would fail them until the operating system notices.
+/// How long an HTTP/2 connection may say nothing while an answer is waited for, and then how long
+/// not even answer that. All calls are on that connection: one that is dead would fail them until
+/// the operating system notices.
 const HTTP2_SILENCE: Duration = Duration::from_secs(5);
 const HTTP2_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -41,7 +42,8 @@ impl<'a> HttpClients<'a> {
         })
     }
 
-    /// The same, with HTTP/1.1: a call has a connection of its own while it lasts, and keeps no other one waiting.
+    /// The same, with HTTP/1.1: a call has a connection of its own while it lasts, and keeps no
+    /// other one waiting.
     ///
     /// # Errors
     /// As [`of`](Self::of).
@@ -68,7 +70,8 @@ impl<'a> HttpClients<'a> {
                 .redirect(Policy::none())
                 .connect_timeout(self.connect_timeout)
                 .pool_max_idle_per_host(IDLE_CONNECTIONS);
-            // What it tries again are streams of HTTP/2, which needs TLS here. Without, it keeps a copy of each request in vain.
+            // What it tries again are streams of HTTP/2, which needs TLS here. Without, it keeps a
+            // copy of each request in vain.
             let builder = if needs_tls { builder } else { builder.retry(never().max_retries_per_request(0)) };
             // Behind a proxy, this address is the proxy's own machine.
             if is_loopback(url) { builder.no_proxy() } else { builder }

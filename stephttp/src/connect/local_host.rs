@@ -7,13 +7,15 @@ use url::{Host, Url};
 /// Names that nobody can register.
 const PRIVATE: [&str; 6] = [".localhost", ".local", ".internal", ".test", ".lan", ".home.arpa"];
 
-/// The origin of a `Host`, if it is this machine's, or one of a private network: a loopback or private address, a name
-/// without dots (a container's), or one that nobody can register (`host.docker.internal`, `app.test`).
+/// The origin of a `Host`, if it is this machine's, or one of a private network: a loopback or
+/// private address, a name without dots (a container's), or one that nobody can register
+/// (`host.docker.internal`, `app.test`).
 ///
-/// `None` for all else: a stranger could have Inngest call a place of their choice, and would be sent what runs hold.
+/// `None` for all else: a stranger could have Inngest call a place of their choice, and would be
+/// sent what runs hold.
 pub(crate) fn origin_of(host: &str) -> Option<String> {
-    // As clients on this machine write it: reading a URL takes a tenth of what a run does. Zeros before a port are the one thing
-    // that such an address can be written with, and is not.
+    // As clients on this machine write it: reading a URL takes a tenth of what a run does. Zeros
+    // before a port are the one thing that such an address can be written with, and is not.
     if let Ok(address) = host.parse::<SocketAddrV4>()
         && address.ip().is_loopback()
         && address.port() != 80
@@ -41,7 +43,8 @@ fn is_private_name(name: &str) -> bool {
 }
 
 fn is_private_v4(address: Ipv4Addr) -> bool {
-    // What a server listens on everywhere with, and says so: as an address to call it is this machine.
+    // What a server listens on everywhere with, and says so: as an address to call it is this
+    // machine.
     address.is_loopback() || address.is_private() || address.is_unspecified()
 }
 

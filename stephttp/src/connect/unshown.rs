@@ -1,9 +1,10 @@
-//! Settings that may hold a secret, if only by mistake: a password in a URL, a key in the wrong variable.
+//! Settings that may hold a secret, if only by mistake: a password in a URL, a key in the wrong
+//! variable.
 
 use url::Url;
 
-/// What may be shown of a setting: the origin of an http or https URL, without user, password, path and query. Of all else,
-/// that it is set.
+/// What may be shown of a setting: the origin of an http or https URL, without user, password, path
+/// and query. Of all else, that it is set.
 pub(crate) fn bare(text: &str) -> String {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     match url {

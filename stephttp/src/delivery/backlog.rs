@@ -12,8 +12,8 @@ use crate::sync::lock;
 
 /// Bytes that wait to be delivered, over all runs, and their limit.
 ///
-/// At the limit no further step begins; what then executes may exceed it, by one output and one response for each
-/// request under way.
+/// At the limit no further step begins; what then executes may exceed it, by one output and one
+/// response for each request under way.
 #[derive(Debug)]
 pub(crate) struct Backlog {
     bytes: AtomicUsize,
@@ -39,7 +39,8 @@ impl Backlog {
         self.bytes.load(Ordering::Relaxed) + self.responses.bytes()
     }
 
-    /// What is kept of responses that clients have not had all of. Steps do not wait for these bytes.
+    /// What is kept of responses that clients have not had all of. Steps do not wait for these
+    /// bytes.
     pub(crate) fn responses(&self) -> &KeptResponses {
         &self.responses
     }
@@ -64,7 +65,8 @@ impl Backlog {
         let before = self.bytes.fetch_sub(bytes, Ordering::AcqRel);
         if before >= self.limit && before - bytes < self.limit {
             *self.full_since() = None;
-            // One, who passes it on: woken together, all but the first few would find it full again.
+            // One, who passes it on: woken together, all but the first few would find it full
+            // again.
             self.shrunk.notify_one();
         }
     }

@@ -34,7 +34,8 @@ pub(crate) struct Deliveries {
 struct Account {
     /// Runs with tasks of their own, and how many.
     tasks: HashMap<RunId, usize>,
-    /// Finished runs that wait to be reported. A queue rather than a task for each: what waits stays small.
+    /// Finished runs that wait to be reported. A queue rather than a task for each: what waits
+    /// stays small.
     finished: VecDeque<Box<dyn Report>>,
     /// Runs that are being reported.
     reporting: Vec<RunId>,
@@ -85,7 +86,8 @@ impl Deliveries {
         requests + account.finished.len() + account.reporting.len()
     }
 
-    /// Runs a future in a task that [`wait`](Self::wait) waits for. `None` when the runtime is gone.
+    /// Runs a future in a task that [`wait`](Self::wait) waits for. `None` when the runtime is
+    /// gone.
     pub(crate) fn spawn<T: Send + 'static>(
         self: &Arc<Self>,
         run_id: RunId,
@@ -117,7 +119,8 @@ impl Deliveries {
             account.reporters += 1;
             drop(account);
             let reporter = Reporter { deliveries: self.clone(), current: None, ended: false };
-            // Boxed: it is kilobytes large, and tokio copies a task's future when it begins and when it ends.
+            // Boxed: it is kilobytes large, and tokio copies a task's future when it begins and
+            // when it ends.
             runtime.spawn(Box::pin(reporter.work()));
         }
     }
@@ -261,20 +264,22 @@ pub struct Undelivered {
 }
 
 impl Undelivered {
-    /// Requests that were still under way when the time was up: their handlers had not answered, or their clients had not
-    /// had the whole of a response that is recorded, or of an output.
+    /// Requests that were still under way when the time was up: their handlers had not answered, or
+    /// their clients had not had the whole of a response that is recorded, or of an output.
     #[must_use]
     pub fn requests(&self) -> usize {
         self.requests
     }
 
-    /// Runs that were still to be delivered when the time was up. They are lost if the process ends now.
+    /// Runs that were still to be delivered when the time was up. They are lost if the process ends
+    /// now.
     #[must_use]
     pub fn pending(&self) -> &[RunId] {
         &self.pending
     }
 
-    /// Runs whose checkpoints could not be delivered since the provider was set up, with the reason: the first 1,000.
+    /// Runs whose checkpoints could not be delivered since the provider was set up, with the
+    /// reason: the first 1,000.
     pub fn lost(&self) -> impl Iterator<Item = (RunId, &str)> {
         self.lost.iter().map(|(run_id, reason)| (*run_id, reason.as_str()))
     }

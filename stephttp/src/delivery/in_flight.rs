@@ -21,7 +21,8 @@ impl InFlight {
 
     /// Whether that was the last one, and somebody waits for it.
     pub(super) fn request_over(&self) -> bool {
-        // In one order with `watch` and `requests`: either this sees the watcher, or that sees the end.
+        // In one order with `watch` and `requests`: either this sees the watcher, or that sees the
+        // end.
         self.requests.fetch_sub(1, Ordering::SeqCst) == 1 && self.watchers.load(Ordering::SeqCst) > 0
     }
 

@@ -12,11 +12,12 @@ use crate::sync::lock;
 use crate::untrusted::Joined;
 use crate::wire::limits::STEP_OUTPUT_BYTES;
 
-/// A response of which its client has taken nothing for so long is let go of when there is no room for another.
+/// A response of which its client has taken nothing for so long is let go of when there is no room
+/// for another.
 const STALE: Duration = Duration::from_secs(5);
 
-/// The responses that are kept, as far as they have come. Steps do not wait for the room that these take: a client that reads slowly
-/// must not stop others.
+/// The responses that are kept, as far as they have come. Steps do not wait for the room that these
+/// take: a client that reads slowly must not stop others.
 #[derive(Debug)]
 pub(crate) struct KeptResponses {
     most: usize,
@@ -68,7 +69,8 @@ impl KeptResponses {
         KeptResponse { number, content }
     }
 
-    /// Keeps more of a response. `false`: there is no room, or it was let go of, and nothing of it is kept.
+    /// Keeps more of a response. `false`: there is no room, or it was let go of, and nothing of it
+    /// is kept.
     pub(crate) fn push(&self, response: &KeptResponse, data: &Bytes) -> bool {
         let mut inner = self.lock();
         if !inner.responses.contains_key(&response.number) {

@@ -24,8 +24,8 @@ pub(crate) struct Ledger {
     dropped: AtomicBool,
     /// Creating the run has failed, and may have succeeded for all that.
     may_exist: AtomicBool,
-    /// When the run may have been handed over by a call whose answer did not come. In milliseconds since the epoch; 0: it
-    /// was not.
+    /// When the run may have been handed over by a call whose answer did not come. In milliseconds
+    /// since the epoch; 0: it was not.
     handed_over_at: AtomicU64,
 }
 
@@ -85,7 +85,8 @@ impl Ledger {
         self.may_exist.load(Ordering::Relaxed)
     }
 
-    /// When the run may have been handed over by a call whose answer did not come: milliseconds since the epoch.
+    /// When the run may have been handed over by a call whose answer did not come: milliseconds
+    /// since the epoch.
     pub(crate) fn handed_over_at(&self) -> Option<u64> {
         Some(self.handed_over_at.load(Ordering::Relaxed)).filter(|at| *at > 0)
     }

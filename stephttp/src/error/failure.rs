@@ -19,8 +19,8 @@ const MESSAGE_CHARS: usize = 16 * 1024;
 
 /// Why a step failed, and whether trying again can help.
 ///
-/// Any [`std::error::Error`] becomes a `Failure` that may be retried, so `?` works in a step as it stands. Say more
-/// where retrying is wrong or must wait:
+/// Any [`std::error::Error`] becomes a `Failure` that may be retried, so `?` works in a step as it
+/// stands. Say more where retrying is wrong or must wait:
 ///
 /// ```
 /// # use std::time::Duration;
@@ -36,8 +36,8 @@ const MESSAGE_CHARS: usize = 16 * 1024;
 /// }
 /// ```
 ///
-/// Like the error types of anyhow and restate it does not implement [`Error`] itself: that is what lets it be made
-/// from every type that does.
+/// Like the error types of anyhow and restate it does not implement [`Error`] itself: that is what
+/// lets it be made from every type that does.
 pub struct Failure {
     inner: Box<Inner>,
 }
@@ -75,10 +75,11 @@ impl Failure {
 
     /// A failure that is retried, but not before `delay` has passed.
     ///
-    /// It holds in every request, and the retry never comes early. It can come up to two seconds late. After a failure in a
-    /// re-entry, Inngest takes no delay over 24 hours: a longer one counts as that. In the *first* request, the run is handed
-    /// over with a sleep in the failure's place, which Inngest shows as `stephttp:retry:<hash>`. The attempts are as many as
-    /// ever: `retries`, and the first.
+    /// It holds in every request, and the retry never comes early. It can come up to two seconds
+    /// late. After a failure in a re-entry, Inngest takes no delay over 24 hours: a longer one
+    /// counts as that. In the *first* request, the run is handed over with a sleep in the failure's
+    /// place, which Inngest shows as `stephttp:retry:<hash>`. The attempts are as many as ever:
+    /// `retries`, and the first.
     #[doc(alias = "RetryAtError")]
     pub fn retry_after(delay: Duration, error: impl Into<BoxError>) -> Self {
         Self::with(Cow::Borrowed("RetryAfterError"), error.into(), Retry::After(delay))
@@ -123,7 +124,8 @@ impl Failure {
     }
 }
 
-/// The name of a cause. What another step failed with has kept its own; of others only the text is known.
+/// The name of a cause. What another step failed with has kept its own; of others only the text is
+/// known.
 fn name<'a>(error: &'a (dyn Error + 'static)) -> &'a str {
     if let Some(error) = error.downcast_ref::<StepError>() {
         return error.name();

@@ -11,9 +11,10 @@ use crate::wire::OpError;
 
 /// A step failed for good: without retries left, or because retrying cannot help.
 ///
-/// It is the same value in the request in which the step failed and in every later one: the step's id, and the name,
-/// message and causes of its [`Failure`](crate::Failure) as text. The causes are its [`source`](Error::source), and the
-/// source of that, and so on; their `Debug` shows their names, too.
+/// It is the same value in the request in which the step failed and in every later one: the step's
+/// id, and the name, message and causes of its [`Failure`](crate::Failure) as text. The causes are
+/// its [`source`](Error::source), and the source of that, and so on; their `Debug` shows their
+/// names, too.
 ///
 /// A handler may catch it and go on, to compensate for what was done before:
 ///
@@ -30,8 +31,9 @@ use crate::wire::OpError;
 /// }
 /// ```
 ///
-/// As a response it is a 500 with `{"error":"a step failed","step":"<id>"}`. The message is logged, and shown in Inngest. It may
-/// tell more than a client should know, so the response has it, as `"message"`, in two cases alone:
+/// As a response it is a 500 with `{"error":"a step failed","step":"<id>"}`. The message is logged,
+/// and shown in Inngest. It may tell more than a client should know, so the response has it, as
+/// `"message"`, in two cases alone:
 ///
 /// - when it tells of a limit of this SDK's, or of an id or a timeout that is none;
 /// - in dev mode, for steps that run in the process: [`run`](crate::Step::run) and those that send.

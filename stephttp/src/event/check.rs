@@ -58,8 +58,8 @@ fn check_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A value as an event's data (or user): JSON's object or null, without numbers that Inngest would round. `part` is what to
-/// call it.
+/// A value as an event's data (or user): JSON's object or null, without numbers that Inngest would
+/// round. `part` is what to call it.
 pub(crate) fn object(value: &(impl Serialize + ?Sized), part: &str) -> Result<Box<RawValue>, String> {
     let json = serde_json::value::to_raw_value(value)
         .map_err(|error| format!("its {part} cannot be written as JSON: {}", shown(&error.to_string())))?;

@@ -27,8 +27,8 @@ pub(crate) use received::read;
 /// assert_eq!(event.name, "shop/order.placed");
 /// ```
 ///
-/// [`Step::send_event`](crate::Step::send_event) sends it; [`Step::wait_for_event`](crate::Step::wait_for_event) gives
-/// one that came.
+/// [`Step::send_event`](crate::Step::send_event) sends it;
+/// [`Step::wait_for_event`](crate::Step::wait_for_event) gives one that came.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Event<T = Value> {
@@ -36,12 +36,12 @@ pub struct Event<T = Value> {
     pub name: String,
     /// More about it: JSON's object, or null.
     ///
-    /// Inngest keeps numbers as 64-bit floats. An integer beyond ±(2⁵³ − 1) would be rounded, as would a decimal with more
-    /// digits than an `f64` has, so it is refused when the event is sent: send such numbers as text. `1.0` is sent, and comes
-    /// as `1`.
+    /// Inngest keeps numbers as 64-bit floats. An integer beyond ±(2⁵³ − 1) would be rounded, as
+    /// would a decimal with more digits than an `f64` has, so it is refused when the event is sent:
+    /// send such numbers as text. `1.0` is sent, and comes as `1`.
     pub data: T,
-    /// What Inngest knows the event by. When one is set before sending, Inngest starts functions at most once for it in 24
-    /// hours.
+    /// What Inngest knows the event by. When one is set before sending, Inngest starts functions at
+    /// most once for it in 24 hours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// When it happened, to the millisecond; when Inngest got it, unless set.
@@ -68,7 +68,8 @@ impl<T> Event<T> {
         self
     }
 
-    /// Sets when it happened; less than a millisecond is cut off. A time to come delays the functions that it starts.
+    /// Sets when it happened; less than a millisecond is cut off. A time to come delays the
+    /// functions that it starts.
     #[must_use]
     pub fn ts(mut self, instant: SystemTime) -> Self {
         self.ts = Some(timestamp::millis(instant).map_or(instant, timestamp::instant));

@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 
 use super::{Event, timestamp};
 
-/// Reads an event; `None` for `null`. What was sent is read alone: `serde_json` takes 127 levels, and the event's own does not
-/// count.
+/// Reads an event; `None` for `null`. What was sent is read alone: `serde_json` takes 127 levels,
+/// and the event's own does not count.
 pub(crate) fn read<T: DeserializeOwned>(json: &str) -> Result<Option<Event<T>>, Error> {
     #[derive(Deserialize)]
     struct Received<'a> {

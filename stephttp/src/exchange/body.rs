@@ -15,8 +15,8 @@ use crate::sync::lock;
 use crate::untrusted::Joined;
 use crate::wire::limits::REQUEST_BODY_BYTES;
 
-/// What is kept of the body of a request whose handler has not asked for a `Step`: a middleware below the layer may
-/// read the body before the handler's extractors do.
+/// What is kept of the body of a request whose handler has not asked for a `Step`: a middleware
+/// below the layer may read the body before the handler's extractors do.
 const UNTRACKED_BYTES: usize = 64 * 1024;
 
 /// How long a client may take to send the rest of a body that its handler did not read.
@@ -106,7 +106,8 @@ impl RequestBody {
         }
     }
 
-    /// From now on it counts as empty, and nothing of it is held. What the handler has not read is let go of.
+    /// From now on it counts as empty, and nothing of it is held. What the handler has not read is
+    /// let go of.
     pub(crate) fn omit(&self) {
         let mut kept = self.lock();
         let former = std::mem::take(&mut *kept);
@@ -256,7 +257,8 @@ impl Drop for KeptBody {
     fn drop(&mut self) {
         let Some(rest) = self.inner.take() else { return };
         let mut kept = self.keeper.body().lock();
-        // A handler may take its `Step` after its body was dropped. If it takes none, the layer lets go of the rest.
+        // A handler may take its `Step` after its body was dropped. If it takes none, the layer
+        // lets go of the rest.
         if matches!(kept.seen, Seen::Reading) {
             kept.seen = Seen::Unread(rest);
         }

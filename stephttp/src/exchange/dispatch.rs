@@ -9,7 +9,8 @@ use crate::sync::lock;
 use crate::untrusted::shown;
 use crate::wire::{InvalidRunId, RunId, StepHash, headers};
 
-/// Bytes of an id that Inngest makes: those seen have some dozens. The process keeps them for a while.
+/// Bytes of an id that Inngest makes: those seen have some dozens. The process keeps them for a
+/// while.
 const MOST_ID_BYTES: usize = 512;
 
 /// One dispatch of one of a run's jobs.
@@ -22,8 +23,9 @@ pub(crate) struct Dispatch {
     lease: Lease,
 }
 
-/// What Inngest goes by to tell a dispatch from those of the same job before it. Clones are the same lease: a later dispatch that
-/// finds its job under way [renews](Self::renew) it, and what is saved from then on is saved in the later one's name.
+/// What Inngest goes by to tell a dispatch from those of the same job before it. Clones are the
+/// same lease: a later dispatch that finds its job under way [renews](Self::renew) it, and what is
+/// saved from then on is saved in the later one's name.
 #[derive(Debug, Clone)]
 pub(crate) struct Lease(Arc<Mutex<Request>>);
 
@@ -111,9 +113,10 @@ impl Dispatch {
 
     /// Whether Inngest surely has an attempt left, so that an answer may ask for it.
     ///
-    /// After the last attempt such an answer would leave the run hanging for ever, and the server does not say which
-    /// attempt this is. The generation counts dispatches from 1. For a step whose first attempt was in the client's
-    /// request, generation `retries` is the last; for other work it is `retries + 1`: the smaller one is safe for both.
+    /// After the last attempt such an answer would leave the run hanging for ever, and the server
+    /// does not say which attempt this is. The generation counts dispatches from 1. For a step
+    /// whose first attempt was in the client's request, generation `retries` is the last; for other
+    /// work it is `retries + 1`: the smaller one is safe for both.
     pub(crate) fn may_ask_for_retry(&self, retries: u8) -> bool {
         self.generation() < u32::from(retries)
     }

@@ -18,8 +18,8 @@ static RUN_ID: HeaderName = HeaderName::from_static(headers::RUN_ID);
 static SIGNATURE: HeaderName = HeaderName::from_static(headers::SIGNATURE);
 static PREFER: HeaderName = HeaderName::from_static("prefer");
 
-/// Taken when a `Step` is extracted, or before that, where functions without a `Step` are recorded. All of it is
-/// reference-counted: nothing is copied until a run is reported.
+/// Taken when a `Step` is extracted, or before that, where functions without a `Step` are recorded.
+/// All of it is reference-counted: nothing is copied until a run is reported.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestHead {
     method: Method,
@@ -129,12 +129,14 @@ fn text(value: Option<&HeaderValue>) -> Cow<'_, str> {
     value.map_or(Cow::Borrowed(""), |value| String::from_utf8_lossy(value.as_bytes()))
 }
 
-/// Whether a request looks like Inngest's call back: both headers are there, even if the signature is empty.
+/// Whether a request looks like Inngest's call back: both headers are there, even if the signature
+/// is empty.
 pub(crate) fn is_reentry(headers: &HeaderMap) -> bool {
     headers.contains_key(&RUN_ID) && headers.contains_key(&SIGNATURE)
 }
 
-/// Makes a re-entry's content type that of the first request, for which Inngest could not keep that there was none.
+/// Makes a re-entry's content type that of the first request, for which Inngest could not keep that
+/// there was none.
 pub(crate) fn restore_content_type(map: &mut HeaderMap) {
     let Some(value) = map.get(CONTENT_TYPE) else { return };
     if value == headers::NO_CONTENT_TYPE {

@@ -15,10 +15,11 @@ use crate::wire::{RunId, StepHash};
 
 /// The jobs that this process works on, by run.
 ///
-/// Inngest dispatches a job again while it is under way when its lease is lost, as happens to retries that take over 15 s
-/// (docs/protocol.md 3.4). The later dispatch runs nothing: it waits for what the earlier one comes to, and answers with that. So it is
-/// with one that comes after the job was answered, since the answer was lost, or a proxy repeats the request: Inngest knows what it
-/// has been told before.
+/// Inngest dispatches a job again while it is under way when its lease is lost, as happens to
+/// retries that take over 15 s (docs/protocol.md 3.4). The later dispatch runs nothing: it waits
+/// for what the earlier one comes to, and answers with that. So it is with one that comes after the
+/// job was answered, since the answer was lost, or a proxy repeats the request: Inngest knows what
+/// it has been told before.
 #[derive(Debug, Default)]
 pub(crate) struct Jobs {
     inner: Mutex<Inner>,

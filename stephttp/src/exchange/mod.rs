@@ -1,10 +1,12 @@
 //! One HTTP exchange as data: what came in, and what goes back.
 //!
-//! - [`head`], [`parts`], [`body`]: a request, as far as re-entries repeat it; [`recorded_method`]: which methods they can have;
-//! - [`dispatch`]: Inngest's call back as its headers describe it, [`unverified`]: its body until it is proven, [`jobs`]: which
-//!   of them are one job;
+//! - [`head`], [`parts`], [`body`]: a request, as far as re-entries repeat it; [`recorded_method`]:
+//!   which methods they can have;
+//! - [`dispatch`]: Inngest's call back as its headers describe it, [`unverified`]: its body until
+//!   it is proven, [`jobs`]: which of them are one job;
 //! - [`routes`]: what is known of a route's function;
-//! - [`try_again`](mod@try_again): when a client is to come again; [`result`]: a response as a run's result; [`passed_headers`]: which of its headers the output route passes on.
+//! - [`try_again`](mod@try_again): when a client is to come again; [`result`]: a response as a
+//!   run's result; [`passed_headers`]: which of its headers the output route passes on.
 
 mod body;
 mod dispatch;

@@ -1,7 +1,7 @@
 //! Which headers of a stored response pass on to its client.
 //!
-//! Inngest has stored them, and whoever can change what it answers can change them: so those pass that describe the response, and
-//! none by which a browser or a proxy does something beyond it.
+//! Inngest has stored them, and whoever can change what it answers can change them: so those pass
+//! that describe the response, and none by which a browser or a proxy does something beyond it.
 
 use http::header::{CONNECTION, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -9,7 +9,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::is_hop_by_hop;
 use crate::wire::headers::RUN_ID;
 
-/// What describes a representation or a response, and its meaning for whoever has asked. `x-…` is looked at apart.
+/// What describes a representation or a response, and its meaning for whoever has asked. `x-…` is
+/// looked at apart.
 const PASSED: [&str; 32] = [
     "accept-patch",
     "accept-post",
@@ -44,10 +45,12 @@ const PASSED: [&str; 32] = [
     "traceresponse",
     "tracestate",
 ];
-/// The same, by what the names begin with. `hx-…` is htmx's, which can do with a response what `location` and HTML can.
+/// The same, by what the names begin with. `hx-…` is htmx's, which can do with a response what
+/// `location` and HTML can.
 const PASSED_BEGINNINGS: [&str; 3] = ["content-", "hx-", "ratelimit"];
 
-/// What browsers, proxies and servers act on among the names that begin with `x-`, and what SDKs say to Inngest.
+/// What browsers, proxies and servers act on among the names that begin with `x-`, and what SDKs
+/// say to Inngest.
 const NOT_PASSED: [&str; 17] = [
     // nginx: other files in place of the response, how it is cached and sent; mod_zip.
     "x-accel-",
@@ -77,8 +80,8 @@ const SDKS_OWN: &str = "x-stephttp-";
 /// The route's own, whatever is stored.
 const ROUTES_OWN: [&str; 4] = ["cache-control", "referrer-policy", "expires", "pragma"];
 
-/// Takes away what is not to pass of a run's response. `more`: names that the app has allowed. Answers with those taken away that
-/// the app could have allowed.
+/// Takes away what is not to pass of a run's response. `more`: names that the app has allowed.
+/// Answers with those taken away that the app could have allowed.
 pub(crate) fn of_response(headers: &mut HeaderMap, more: &[HeaderName]) -> Vec<HeaderName> {
     // RFC 9110, section 7.6.1: a connection may name more headers that are about it alone.
     let named: Vec<HeaderName> = headers
@@ -100,7 +103,8 @@ pub(crate) fn of_response(headers: &mut HeaderMap, more: &[HeaderName]) -> Vec<H
     others
 }
 
-/// The headers of what is not of the handler's making: its type, which is none that makes a browser run it, and the run's mark.
+/// The headers of what is not of the handler's making: its type, which is none that makes a browser
+/// run it, and the run's mark.
 pub(crate) fn of_other(headers: &mut HeaderMap) {
     const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
     let content_type = headers.remove(CONTENT_TYPE).filter(is_inert).unwrap_or(OCTETS);

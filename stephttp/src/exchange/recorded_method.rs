@@ -2,8 +2,9 @@
 
 use http::{HeaderValue, Method};
 
-/// The method that a run is recorded with. Inngest calls back with it, and shares it among all runs of a function: so it is none
-/// that a client has thought of, and functions of different methods have different names.
+/// The method that a run is recorded with. Inngest calls back with it, and shares it among all runs
+/// of a function: so it is none that a client has thought of, and functions of different methods
+/// have different names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum RecordedMethod {
     Get,
@@ -17,8 +18,8 @@ pub(crate) enum RecordedMethod {
 pub(crate) const ALLOW: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 
 impl RecordedMethod {
-    /// `None`: no run begins by this method. An answer to HEAD has no body, so nothing could be told in it: Inngest calls back by
-    /// GET.
+    /// `None`: no run begins by this method. An answer to HEAD has no body, so nothing could be
+    /// told in it: Inngest calls back by GET.
     pub(crate) fn of(method: &Method) -> Option<Self> {
         match *method {
             Method::GET | Method::HEAD => Some(Self::Get),

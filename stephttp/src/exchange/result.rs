@@ -51,7 +51,8 @@ pub(crate) fn headers(headers: &HeaderMap, audience: Audience) -> Headers {
     result
 }
 
-/// Takes from a result's headers what holds for its body alone: with an empty one, a client could not even read that.
+/// Takes from a result's headers what holds for its body alone: with an empty one, a client could
+/// not even read that.
 pub(crate) fn omit_body(headers: &mut Headers) {
     const ABOUT_THE_BODY: [&str; 6] =
         ["content-encoding", "content-range", "content-md5", "content-digest", "digest", "repr-digest"];

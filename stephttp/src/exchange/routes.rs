@@ -13,8 +13,8 @@ use crate::sync::lock;
 
 /// The retries of functions whose runs have been handed over, by route.
 ///
-/// A re-entry that is answered without its handler must not ask Inngest for a retry that it does not have: that leaves
-/// the run hanging for ever.
+/// A re-entry that is answered without its handler must not ask Inngest for a retry that it does
+/// not have: that leaves the run hanging for ever.
 #[derive(Debug)]
 pub(crate) struct Routes {
     seen: Mutex<HashMap<(RecordedMethod, String), u8>>,
@@ -26,7 +26,8 @@ pub(crate) struct Routes {
 
 impl Routes {
     pub(crate) fn new() -> Self {
-        // Handlers without the attribute have the default. A function that is never handed over has no re-entries.
+        // Handlers without the attribute have the default. A function that is never handed over has
+        // no re-entries.
         let registered = function::registered().map(Registration::opts);
         let registered = registered.filter(|opts| !opts.is_sync_only()).map(|opts| opts.get_retries());
         let least = registered.chain([FnOpts::DEFAULT_RETRIES]).min().unwrap_or_default();
@@ -41,8 +42,8 @@ impl Routes {
         }
     }
 
-    /// How many retries a request on this route has for sure: as seen, or the fewest that any function of this program
-    /// has.
+    /// How many retries a request on this route has for sure: as seen, or the fewest that any
+    /// function of this program has.
     pub(crate) fn sure_retries(&self, method: &Method, path: Option<&MatchedPath>) -> u8 {
         let seen = lock(&self.seen);
         let route = path.and_then(|path| Some((RecordedMethod::of(method)?, path.as_str().to_owned())));

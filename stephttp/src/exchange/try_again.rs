@@ -5,7 +5,8 @@ use std::time::Duration;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderValue};
 
-/// What a client is told to wait before it tries again while Inngest cannot be reached, if nobody says otherwise.
+/// What a client is told to wait before it tries again while Inngest cannot be reached, if nobody
+/// says otherwise.
 pub(crate) const TRY_AGAIN: Duration = Duration::from_secs(5);
 
 /// Says in a response when to try again: in whole seconds, and never at once.

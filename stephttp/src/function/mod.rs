@@ -86,18 +86,20 @@ impl fmt::Debug for Registration {
     }
 }
 
-/// What Inngest calls a function of a method: Inngest's own form, by which it names functions of a method and a path.
+/// What Inngest calls a function of a method: Inngest's own form, by which it names functions of a
+/// method and a path.
 pub(crate) fn name(method: &str, of: &str) -> String {
     format!("{method} {of}")
 }
 
 inventory::collect!(Registration);
 
-/// Every endpoint annotated with [`#[api_fn]`](macro@crate::api_fn) that is linked into this program, in no
-/// particular order.
+/// Every endpoint annotated with [`#[api_fn]`](macro@crate::api_fn) that is linked into this
+/// program, in no particular order.
 pub fn registered() -> impl Iterator<Item = &'static Registration> {
     let mut known = HashSet::new();
-    // An attribute above `#[api_fn]` may have made a copy of the function, as `#[axum::debug_handler]` does.
+    // An attribute above `#[api_fn]` may have made a copy of the function, as
+    // `#[axum::debug_handler]` does.
     inventory::iter::<Registration>
         .into_iter()
         .filter(move |this| known.insert((this.opts.id(), this.function, this.file, this.line)))

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::AsyncResponse;
 
-/// An endpoint's options: given to [`#[api_fn]`](macro@crate::api_fn), or by a handler without the attribute to
-/// [`Step::configure`](crate::Step::configure).
+/// An endpoint's options: given to [`#[api_fn]`](macro@crate::api_fn), or by a handler without the
+/// attribute to [`Step::configure`](crate::Step::configure).
 #[derive(Debug, Clone, Copy)]
 pub struct FnOpts {
     id: &'static str,
@@ -25,16 +25,17 @@ pub enum Track {
     /// Those that run a step.
     #[default]
     WithSteps,
-    /// All that reach the handler's body, also when the function takes no `Step`. Those that an extractor rejects are not
-    /// recorded.
+    /// All that reach the handler's body, also when the function takes no `Step`. Those that an
+    /// extractor rejects are not recorded.
     ///
-    /// A run is told of in one call, when its client has had the response; the client never notices whether that works. If
-    /// too much waits for Inngest already, a run without steps is counted as lost (see [`Provider::wait`]). A request that
-    /// is dropped before its handler has answered, since its client is gone, is recorded with the status 499.
+    /// A run is told of in one call, when its client has had the response; the client never notices
+    /// whether that works. If too much waits for Inngest already, a run without steps is counted as
+    /// lost (see [`Provider::wait`]). A request that is dropped before its handler has answered,
+    /// since its client is gone, is recorded with the status 499.
     ///
-    /// If some function of the program is tracked always, the head and body of every request are kept, for the time of
-    /// its handler, up to what Inngest keeps with a run. A handler that a middleware runs in a task of its own is not
-    /// recorded if it takes no `Step`.
+    /// If some function of the program is tracked always, the head and body of every request are
+    /// kept, for the time of its handler, up to what Inngest keeps with a run. A handler that a
+    /// middleware runs in a task of its own is not recorded if it takes no `Step`.
     ///
     /// [`Provider::wait`]: crate::Provider::wait
     Always,
@@ -71,8 +72,9 @@ impl FnOpts {
 
     /// Whether Inngest is not given the request's body.
     ///
-    /// A re-entry has an empty one then, with the first request's content type: an extractor such as `Json` rejects it.
-    /// Take `#[not_replayed] body: Bytes`, and read them in a step. When the handler begins, the layer lets go of what it has kept by then.
+    /// A re-entry has an empty one then, with the first request's content type: an extractor such
+    /// as `Json` rejects it. Take `#[not_replayed] body: Bytes`, and read them in a step. When the
+    /// handler begins, the layer lets go of what it has kept by then.
     #[must_use]
     #[doc(alias = "OmitRequestBody")]
     #[doc(alias = "OmitBody")]
@@ -81,11 +83,12 @@ impl FnOpts {
         self
     }
 
-    /// Whether Inngest is not given the response's body; it is given the status and the headers, without those that
-    /// hold for the body alone (`Content-Encoding`, digests).
+    /// Whether Inngest is not given the response's body; it is given the status and the headers,
+    /// without those that hold for the body alone (`Content-Encoding`, digests).
     ///
-    /// A client whose request the handler answers gets the body as always. One that was sent to the run's output finds
-    /// an empty one there, for the body is not even read in a re-entry. A handler can decide later, and otherwise:
+    /// A client whose request the handler answers gets the body as always. One that was sent to the
+    /// run's output finds an empty one there, for the body is not even read in a re-entry. A
+    /// handler can decide later, and otherwise:
     /// [`Step::omit_response_body`](crate::Step::omit_response_body).
     #[must_use]
     #[doc(alias = "OmitResponseBody")]
@@ -94,8 +97,9 @@ impl FnOpts {
         self
     }
 
-    /// What a client gets when its run is handed over to Inngest. Unless set, [`SetupOpts::default_async_response`] holds, and
-    /// unless that is set, the app's [output route](crate::Provider::output_route), if it has one.
+    /// What a client gets when its run is handed over to Inngest. Unless set,
+    /// [`SetupOpts::default_async_response`] holds, and unless that is set, the app's [output
+    /// route](crate::Provider::output_route), if it has one.
     ///
     /// [`SetupOpts::default_async_response`]: crate::SetupOpts::default_async_response
     #[must_use]
@@ -112,10 +116,12 @@ impl FnOpts {
         self
     }
 
-    /// Says that the endpoint always answers in its first request, so that its runs are never handed over.
+    /// Says that the endpoint always answers in its first request, so that its runs are never
+    /// handed over.
     ///
-    /// Its steps are not retried: a failed one gives its error at once. A step that waits (a sleep, `wait_for_event`,
-    /// `invoke`, `fetch` and the like) fails the run: a 500 that says so. With [`Step::detached`] it panics.
+    /// Its steps are not retried: a failed one gives its error at once. A step that waits (a sleep,
+    /// `wait_for_event`, `invoke`, `fetch` and the like) fails the run: a 500 that says so. With
+    /// [`Step::detached`] it panics.
     ///
     /// [`Step::detached`]: crate::Step::detached
     #[must_use]
@@ -126,9 +132,10 @@ impl FnOpts {
 
     /// After how much time a first request hands its run over before it begins another step.
     ///
-    /// The time counts from when the request reaches the layer. Steps under way then are not interrupted: they end and
-    /// are stored, and the steps after them run when Inngest calls back, at once. Re-entries have no such limit, nor has an
-    /// endpoint that is [`sync_only`](Self::sync_only). Unless set, [`SetupOpts::max_request_time`] holds.
+    /// The time counts from when the request reaches the layer. Steps under way then are not
+    /// interrupted: they end and are stored, and the steps after them run when Inngest calls back,
+    /// at once. Re-entries have no such limit, nor has an endpoint that is
+    /// [`sync_only`](Self::sync_only). Unless set, [`SetupOpts::max_request_time`] holds.
     ///
     /// [`SetupOpts::max_request_time`]: crate::SetupOpts::max_request_time
     #[must_use]
@@ -180,15 +187,17 @@ impl FnOpts {
         self.sync_only
     }
 
-    /// After how much time a first request hands its run over before it begins another step; `None`: nothing was said.
+    /// After how much time a first request hands its run over before it begins another step;
+    /// `None`: nothing was said.
     #[must_use]
     pub const fn get_max_request_time(&self) -> Option<Duration> {
         self.max_request_time
     }
 }
 
-/// For a handler without the attribute that says none: Inngest knows it as `<METHOD> <path>`, where the path is that of
-/// its route (`/orders/{id}`), or the request's own where the layer is not on an axum router.
+/// For a handler without the attribute that says none: Inngest knows it as `<METHOD> <path>`, where
+/// the path is that of its route (`/orders/{id}`), or the request's own where the layer is not on
+/// an axum router.
 impl Default for FnOpts {
     fn default() -> Self {
         Self::new("")

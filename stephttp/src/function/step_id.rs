@@ -13,19 +13,22 @@ const RESERVED_PREFIX: &str = "stephttp:";
 
 /// A step's id: what makes its result known again in a later request.
 ///
-/// Any text of up to 1,024 bytes but `complete`, which Inngest uses for a run's result, and what begins with
-/// `stephttp:`. You rarely name this type: `&str` and `String` become one. In a function annotated with [`#[api_fn]`](macro@crate::api_fn) a literal id is
-/// hashed at compile time.
+/// Any text of up to 1,024 bytes but `complete`, which Inngest uses for a run's result, and what
+/// begins with `stephttp:`. You rarely name this type: `&str` and `String` become one. In a
+/// function annotated with [`#[api_fn]`](macro@crate::api_fn) a literal id is hashed at compile
+/// time.
 ///
 /// # Ids used more than once
 ///
-/// The second use of an id in a run is known to Inngest as `id:1`, the third as `id:2`, and so on, in the order in
-/// which the step methods are *called* (an index already taken by an id written out, such as `"charge:1"`, is
-/// skipped). That is the same in every request as long as the calls are. Where they are not (items in changing order,
-/// say), put what identifies the item into the id.
+/// The second use of an id in a run is known to Inngest as `id:1`, the third as `id:2`, and so on,
+/// in the order in which the step methods are *called* (an index already taken by an id written
+/// out, such as `"charge:1"`, is skipped). That is the same in every request as long as the calls
+/// are. Where they are not (items in changing order, say), put what identifies the item into the
+/// id.
 ///
-/// A future that is dropped before it is polled has not come to its step, and its use does not count. When a later use of
-/// the id has been made by then, that one keeps its number, and a warning says so: make a step's future where it is awaited.
+/// A future that is dropped before it is polled has not come to its step, and its use does not
+/// count. When a later use of the id has been made by then, that one keeps its number, and a
+/// warning says so: make a step's future where it is awaited.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepId {
     text: Cow<'static, str>,

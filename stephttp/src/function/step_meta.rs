@@ -24,7 +24,8 @@ impl StepMeta {
         Self { id, hash, kind, file, line, renamed_from: None }
     }
 
-    /// With the literal id that is given to [`RunStep::renamed_from`](crate::step::RunStep::renamed_from).
+    /// With the literal id that is given to
+    /// [`RunStep::renamed_from`](crate::step::RunStep::renamed_from).
     #[doc(hidden)]
     #[must_use]
     pub const fn with_renamed_from(mut self, old: &'static str) -> Self {
@@ -73,7 +74,8 @@ pub enum StepKind {
     Sleep,
     /// [`Step::wait_for_event`](crate::Step::wait_for_event).
     WaitForEvent,
-    /// [`Step::send_event`](crate::Step::send_event) or [`Step::send_events`](crate::Step::send_events).
+    /// [`Step::send_event`](crate::Step::send_event) or
+    /// [`Step::send_events`](crate::Step::send_events).
     SendEvent,
     /// [`Step::invoke`](crate::Step::invoke).
     Invoke,

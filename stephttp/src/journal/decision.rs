@@ -7,7 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::wire::StepHash;
 
-/// One turn. As JSON: `"<hash>:<steps>"`, or `"-<hash>:<milliseconds>"` for a step that was dropped.
+/// One turn. As JSON: `"<hash>:<steps>"`, or `"-<hash>:<milliseconds>"` for a step that was
+/// dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decision {
     /// This step's result was given, when the handler had come to so many steps.

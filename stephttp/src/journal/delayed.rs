@@ -1,8 +1,10 @@
-//! A step that failed, and asked to be tried again not before some time has passed, where Inngest has no place for that.
+//! A step that failed, and asked to be tried again not before some time has passed, where Inngest
+//! has no place for that.
 //!
-//! A first request's checkpoints have none: Inngest would use its own backoff. In a re-entry's answer other operations would bring
-//! another re-entry earlier, which runs the step. So the run is handed over with a sleep in the failure's place, named
-//! `stephttp:retry:<hash>`, and a hidden step `stephttp:delayed:<hash>` says what that sleep is for:
+//! A first request's checkpoints have none: Inngest would use its own backoff. In a re-entry's
+//! answer other operations would bring another re-entry earlier, which runs the step. So the run is
+//! handed over with a sleep in the failure's place, named `stephttp:retry:<hash>`, and a hidden
+//! step `stephttp:delayed:<hash>` says what that sleep is for:
 //!
 //! ```json
 //! {"seconds": 30.0, "error": {"name": "RetryAfterError", "message": "rate limited"}}

@@ -6,13 +6,14 @@ use super::order::{Slot, Turn};
 use super::{Journal, Mode, Outstanding, Recorded, Stale, Stop, Target};
 use crate::wire::limits::RUN_STEPS;
 
-/// How often in a row a handler that wakes itself is polled again before it is given the next result all the same.
+/// How often in a row a handler that wakes itself is polled again before it is given the next
+/// result all the same.
 ///
 /// Combinators wake themselves once or twice to be fair; a step that is busy does it without end.
 const PATIENCE: u8 = 16;
 
-/// How often a handler is let alone before something is decided that other requests of the run must come to as well:
-/// what lies between its steps may give way to others.
+/// How often a handler is let alone before something is decided that other requests of the run must
+/// come to as well: what lies between its steps may give way to others.
 const SETTLING: u8 = 4;
 
 /// What the handler does by itself, if it does as it did in an earlier request.
@@ -65,8 +66,9 @@ pub(crate) enum Next {
 pub(crate) enum Done {
     /// It waits for what only Inngest can bring about.
     Suspended(Vec<Outstanding>),
-    /// It must be decided which step's result comes first, so that other requests of the run agree: this step holds
-    /// the proposal. Once what is stored has been [learnt](Journal::learn), the handler goes on.
+    /// It must be decided which step's result comes first, so that other requests of the run agree:
+    /// this step holds the proposal. Once what is stored has been [learnt](Journal::learn), the
+    /// handler goes on.
     Undecided(Recorded),
     /// A step was misused; the text is for the developer.
     Misused(String),
@@ -77,8 +79,8 @@ pub(crate) enum Done {
 }
 
 impl Journal {
-    /// What is done with the handler, which is pending. `is_woken`: it has been woken since its last poll. `transforming`: a
-    /// middleware is at work on a step that has just come to it.
+    /// What is done with the handler, which is pending. `is_woken`: it has been woken since its
+    /// last poll. `transforming`: a middleware is at work on a step that has just come to it.
     pub(crate) fn after_poll(&mut self, is_woken: bool, transforming: bool) -> Next {
         if let Some(stop) = &self.stop {
             // The others are told once; Inngest's word stays.
@@ -118,8 +120,9 @@ impl Journal {
             return Next::Rest;
         }
         if self.executing.all > 0 && !probing {
-            // Is the handler still interested in the steps that execute, or does it hold them while it waits for
-            // something else? Then they will never end: what has begun is given up, and runs again.
+            // Is the handler still interested in the steps that execute, or does it hold them while
+            // it waits for something else? Then they will never end: what has begun is given up,
+            // and runs again.
             self.executing.probing = true;
             return Next::Wake(self.order.waiting());
         }

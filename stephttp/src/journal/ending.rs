@@ -1,10 +1,12 @@
 //! How a re-entry ends: what it tells Inngest, as one value.
 //!
-//! An answer that ends a run ends it again if it is over, and rewrites its status and output (docs/protocol.md 3.5). So:
+//! An answer that ends a run ends it again if it is over, and rewrites its status and output
+//! (docs/protocol.md 3.5). So:
 //!
 //! > No answer changes a run that is over, and none hangs or fails one that is not.
 //!
-//! [`Ending::of`] is where that is kept. Everything that has ended is saved first; whether the run still goes on is asked last.
+//! [`Ending::of`] is where that is kept. Everything that has ended is saved first; whether the run
+//! still goes on is asked last.
 
 use std::time::Duration;
 
@@ -18,7 +20,8 @@ pub(crate) enum Ending {
     Operations(Vec<Recorded>, Option<Duration>),
     /// The run has ended, and this is what its client gets.
     Finished(ApiResult<'static>),
-    /// Another attempt is asked for. Of a run that is over it changes nothing; one whose attempts are used up hangs.
+    /// Another attempt is asked for. Of a run that is over it changes nothing; one whose attempts
+    /// are used up hangs.
     TryAgain(Why, String),
     /// The run is over: nothing.
     Over,
@@ -129,13 +132,15 @@ impl Ending {
         match standing {
             Standing::Agreed(agreed) => Self::Finished(agreed),
             Standing::Unknown(what) if may_retry => Self::TryAgain(Why::Inngest, what.to_owned()),
-            // If that is unknown: it went on when the request began, and what it has come to must not be lost.
+            // If that is unknown: it went on when the request began, and what it has come to must
+            // not be lost.
             Standing::GoesOn | Standing::Unknown(_) => Self::Finished(result),
             standing => Self::without_state(&standing, may_retry),
         }
     }
 
-    /// Finished steps that cannot be saved go back in the answer: the next re-entry comes to this same point.
+    /// Finished steps that cannot be saved go back in the answer: the next re-entry comes to this
+    /// same point.
     fn unsaved(
         outcome: Outcome,
         may_retry: bool,
@@ -163,7 +168,8 @@ impl Ending {
             // Each of its attempts has come to this, and Inngest has not said that it is over.
             Standing::Unknown(what) if !may_retry => Self::Finished(failure(what)),
             Standing::Unknown(what) => Self::TryAgain(Why::Inngest, (*what).to_owned()),
-            // Whether it was over cannot be told. This changes nothing if it was, and brings another attempt if it was not.
+            // Whether it was over cannot be told. This changes nothing if it was, and brings
+            // another attempt if it was not.
             Standing::Gone | Standing::GoesOn | Standing::Agreed(_) => {
                 Self::TryAgain(Why::Inngest, NOT_GIVEN.to_owned())
             }

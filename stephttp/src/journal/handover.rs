@@ -43,8 +43,8 @@ pub(crate) enum Unfinished {
     Missed(Recorded),
 }
 
-/// The hidden step that a run begins with which has no other. `handed_over_at` is when the run may have been handed over
-/// before, in milliseconds since the epoch.
+/// The hidden step that a run begins with which has no other. `handed_over_at` is when the run may
+/// have been handed over before, in milliseconds since the epoch.
 pub(crate) fn start(handed_over_at: Option<u64>) -> Recorded {
     hidden(StepKey::hidden(START), &handed_over_at)
 }
@@ -52,9 +52,9 @@ pub(crate) fn start(handed_over_at: Option<u64>) -> Recorded {
 impl Journal {
     /// Decides what to tell Inngest about a suspended handler.
     ///
-    /// With one thing outstanding, Inngest calls back once, and that re-entry may run every step it comes to. With
-    /// several, two re-entries can be under way at once, and each would run what the other is running: from then on
-    /// the run *plans*, which it notes in a hidden step.
+    /// With one thing outstanding, Inngest calls back once, and that re-entry may run every step it
+    /// comes to. With several, two re-entries can be under way at once, and each would run what the
+    /// other is running: from then on the run *plans*, which it notes in a hidden step.
     pub(crate) fn hand_over(&mut self, outstanding: Vec<Outstanding>, facts: HandoverFacts) -> Handover {
         // What follows must find the handler where it is.
         self.store_order();
@@ -100,7 +100,8 @@ impl Journal {
             && ops.iter().any(|op| op.op() == OpCode::DiscoveryRequest)
             && !self.added.any_ended
         {
-            // A re-entry that finds no step at all cannot tell a new run from one whose state is being deleted.
+            // A re-entry that finds no step at all cannot tell a new run from one whose state is
+            // being deleted.
             context.push(start(None));
         }
         Handover { context, ops, retry_after }
@@ -115,8 +116,8 @@ impl Journal {
         }
     }
 
-    /// Asks to be called back, for once more to find out what comes next: the step that a request was made for is named
-    /// only once.
+    /// Asks to be called back, for once more to find out what comes next: the step that a request
+    /// was made for is named only once.
     pub(crate) fn discovery(&self) -> Recorded {
         let suffix = match self.mode {
             Mode::Runs(step) => format!(":{step}"),
@@ -126,12 +127,14 @@ impl Journal {
         Recorded::ask(key, OpCode::DiscoveryRequest, OpOpts::default()).race()
     }
 
-    /// A hidden step that says that the handler dropped a step by itself, if it is the next in the order.
+    /// A hidden step that says that the handler dropped a step by itself, if it is the next in the
+    /// order.
     pub(crate) fn propose_drop(&self, dropped: Decision) -> Option<Recorded> {
         (!self.order.has_drop_of(dropped)).then(|| hidden(order_step(self.known.orders()), &[dropped]))
     }
 
-    /// Says what is wrong when a run's hidden steps are over a limit: Inngest ends it without an error then, or drops them.
+    /// Says what is wrong when a run's hidden steps are over a limit: Inngest ends it without an
+    /// error then, or drops them.
     pub(crate) fn over_limit(&self, handover: &Handover) -> Option<String> {
         if let Some(bytes) =
             handover.context.iter().map(Recorded::output_size).find(|bytes| *bytes > STEP_OUTPUT_BYTES)
@@ -151,8 +154,9 @@ impl Journal {
         })
     }
 
-    /// What a re-entry answers when finished steps could not be saved: they go before the operations that it would have
-    /// answered alone. Inngest calls back for each, so from here on the run plans.
+    /// What a re-entry answers when finished steps could not be saved: they go before the
+    /// operations that it would have answered alone. Inngest calls back for each, so from here on
+    /// the run plans.
     pub(crate) fn unsaved_with(&mut self, ops: Vec<Recorded>) -> Vec<Recorded> {
         let size: usize = ops.iter().map(Recorded::size).sum();
         let mut answer = self.take_unsent_within(REENTRY_ANSWER_BYTES.saturating_sub(size + PLANS_BYTES));
@@ -168,7 +172,8 @@ impl Journal {
         }
     }
 
-    /// A hidden step that proposes how the run ends, if several re-entries may come to its end at once, and it can be stored.
+    /// A hidden step that proposes how the run ends, if several re-entries may come to its end at
+    /// once, and it can be stored.
     pub(crate) fn propose_end(&self, result: &ApiResult<'_>) -> Option<Recorded> {
         if !self.plans() || self.is_full() {
             return None;
@@ -183,7 +188,8 @@ impl Journal {
     }
 }
 
-/// Replaces what must not be told from the first request by the wish to be called back at once, to tell it then.
+/// Replaces what must not be told from the first request by the wish to be called back at once, to
+/// tell it then.
 fn by_reentry(mut ops: Vec<Recorded>) -> Vec<Recorded> {
     let told = ops.len();
     ops.retain(|op| !op.is_for_reentries());
@@ -207,7 +213,8 @@ fn choose(outstanding: Vec<Outstanding>, failed_before: usize) -> (Vec<Recorded>
     if let Some(answer) = outstanding.iter().position(is_answer) {
         return only(outstanding, answer, delay);
     }
-    // A step that failed for good in the first request calls back by itself, at once: the rest is found again then.
+    // A step that failed for good in the first request calls back by itself, at once: the rest is
+    // found again then.
     let waits_for_retry = |one: &Outstanding| is_failing(one) && delay(one).is_some();
     if failed_before == 1 && !outstanding.iter().any(waits_for_retry) {
         return (Vec::new(), None);
@@ -216,8 +223,8 @@ fn choose(outstanding: Vec<Outstanding>, failed_before: usize) -> (Vec<Recorded>
     if let Some(failed) = outstanding.iter().position(ends) {
         return only(outstanding, failed, delay);
     }
-    // Of several steps that failed and will be tried again, one is told; the others run again in its re-entry. So it is the one
-    // that wants to wait longest; among equals, the first.
+    // Of several steps that failed and will be tried again, one is told; the others run again in
+    // its re-entry. So it is the one that wants to wait longest; among equals, the first.
     let failing = outstanding.iter().filter(|one| is_failing(one)).rev();
     let last = failing.max_by_key(|one| delay(one)).map(|one| (one.op.hash(), delay(one)));
     let is_told = |one: &Outstanding| !is_failing(one) || last.is_some_and(|(hash, _)| hash == one.op.hash());

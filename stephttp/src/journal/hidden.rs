@@ -14,14 +14,17 @@ pub(crate) const FAILED: &str = "stephttp:failed";
 /// The hidden step that asks to be called back at once.
 pub(crate) const DISCOVER: &str = "stephttp:discover";
 
-/// The hidden step of a run that has no other to begin with, or whose first call was made again. Its value is `null`, or when
-/// that call may have been carried out before: then the run may have ended, and creating it again has only brought it back.
+/// The hidden step of a run that has no other to begin with, or whose first call was made again.
+/// Its value is `null`, or when that call may have been carried out before: then the run may have
+/// ended, and creating it again has only brought it back.
 pub(crate) const START: &str = "stephttp:start";
 
-/// The hidden step that holds how a run that plans ends: the first that is stored, whichever of its re-entries comes to an end.
+/// The hidden step that holds how a run that plans ends: the first that is stored, whichever of its
+/// re-entries comes to an end.
 pub(crate) const END: &str = "stephttp:end";
 
-/// A hidden step that says that a planned step was not found when it was to run. Inngest does not name it again.
+/// A hidden step that says that a planned step was not found when it was to run. Inngest does not
+/// name it again.
 pub(crate) fn missed(step: StepHash) -> Recorded {
     hidden(missed_step(step), &true)
 }

@@ -11,7 +11,8 @@ use crate::wire::{StepHash, StepMap};
 pub(crate) struct UsedIds {
     /// For each hash in use: the index to try at the next use of its id.
     next_index: StepMap<u32>,
-    /// Ids with a use that was released: whether a use reaches its step may differ from request to request.
+    /// Ids with a use that was released: whether a use reaches its step may differ from request to
+    /// request.
     released: Vec<StepHash>,
 }
 
@@ -41,7 +42,8 @@ impl UsedIds {
 
     /// The hash for one more use of `id`, and its index: 0 for the first, then counting up.
     ///
-    /// An index whose hash is already taken by an id written out (`"dup:1"`) is skipped, as Inngest's JS SDK does.
+    /// An index whose hash is already taken by an id written out (`"dup:1"`) is skipped, as
+    /// Inngest's JS SDK does.
     pub(crate) fn claim(&mut self, id: &StepId) -> (StepHash, u32) {
         let first = id.hash();
         let mut index = match self.next_index.entry(first) {
@@ -72,8 +74,8 @@ impl UsedIds {
         place.map(|place| self.released.swap_remove(place)).is_some()
     }
 
-    /// Takes back the claim of a use that never reached its step. `false` when a later use of the id has been claimed
-    /// meanwhile: it keeps its index.
+    /// Takes back the claim of a use that never reached its step. `false` when a later use of the
+    /// id has been claimed meanwhile: it keeps its index.
     pub(crate) fn release(&mut self, id: &str, index: u32, claimed: StepHash) -> bool {
         let first = StepHash::of(id);
         let is_latest = self.next_index.get(&first).is_some_and(|next| *next == index + 1);
@@ -101,8 +103,8 @@ impl Journal {
         self.ids.was_released(id)
     }
 
-    /// A step's future is dropped before it was ever polled: the handler has not come to that step, so the use does not
-    /// count. `false`: it does, since a later use of the id has been made.
+    /// A step's future is dropped before it was ever polled: the handler has not come to that step,
+    /// so the use does not count. `false`: it does, since a later use of the id has been made.
     pub(crate) fn unclaim(&mut self, key: &StepKey) -> bool {
         self.closed || self.ids.release(&key.id, key.index, key.hash)
     }

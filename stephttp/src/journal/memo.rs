@@ -11,7 +11,8 @@ pub(crate) fn end_of(memo: &Memo) -> Option<ApiResult<'static>> {
     memo.get(StepKey::hidden(END).hash)?.outcome().ok()?.ok()
 }
 
-/// When the run may have been handed over by a call whose answer was lost: milliseconds since the epoch.
+/// When the run may have been handed over by a call whose answer was lost: milliseconds since the
+/// epoch.
 pub(crate) fn handed_over_at(memo: &Memo) -> Option<u64> {
     memo.get(StepKey::hidden(START).hash)?.outcome::<Option<u64>>().ok()?.ok()?
 }

@@ -1,11 +1,11 @@
-//! The rules of replay: what a step does now, whose turn it is, when a request has come as far as it comes, and with what it
-//! then ends.
+//! The rules of replay: what a step does now, whose turn it is, when a request has come as far as
+//! it comes, and with what it then ends.
 //!
-//! Data and functions on them, and nothing else: no HTTP, no lock, no clock, no waker. So a run can be played here, with
-//! every order of its discoveries, in microseconds: `tests` does.
+//! Data and functions on them, and nothing else: no HTTP, no lock, no clock, no waker. So a run can
+//! be played here, with every order of its discoveries, in microseconds: `tests` does.
 //!
-//! [`Journal`] is what one request knows of its run. Whoever drives a handler tells it what has happened, and does what it
-//! answers:
+//! [`Journal`] is what one request knows of its run. Whoever drives a handler tells it what has
+//! happened, and does what it answers:
 //!
 //! | Told | Answers |
 //! |---|---|
@@ -127,7 +127,8 @@ impl Journal {
         Self { mode, ..Self::default() }
     }
 
-    /// Whether the request ends with a fault, or without an answer that counts: no step begins any more.
+    /// Whether the request ends with a fault, or without an answer that counts: no step begins any
+    /// more.
     pub(crate) fn is_stopped(&self) -> bool {
         self.stop.is_some()
     }
@@ -182,7 +183,8 @@ impl Journal {
         self.known.stored(hash)
     }
 
-    /// What is stored under a hash and has to be restored by middlewares before it is given; `None` once that is done.
+    /// What is stored under a hash and has to be restored by middlewares before it is given; `None`
+    /// once that is done.
     pub(crate) fn unrestored(&self, hash: StepHash) -> Option<Memoized> {
         self.known.unrestored(hash)
     }
@@ -240,7 +242,8 @@ impl Journal {
         std::mem::take(&mut self.unsent)
     }
 
-    /// What has not been sent, as far as it fits into one message. The rest is given up: its steps run again.
+    /// What has not been sent, as far as it fits into one message. The rest is given up: its steps
+    /// run again.
     pub(crate) fn take_unsent_within(&mut self, mut bytes: usize) -> Vec<Recorded> {
         let mut ops = self.take_unsent();
         let fits = ops.iter().take_while(|op| {
@@ -258,15 +261,16 @@ impl Journal {
         self.unsent = ops;
     }
 
-    /// What had ended is saved, or cannot be for now. Whether a step waits for that which can begin now.
+    /// What had ended is saved, or cannot be for now. Whether a step waits for that which can begin
+    /// now.
     pub(crate) fn saved(&mut self, in_vain: bool) -> bool {
         let opens = self.saves_first && (in_vain || self.unsent.is_empty());
         self.saves_first &= !opens;
         opens
     }
 
-    /// Ends the use of steps. Returns what is outstanding, and whom to wake once the handler is gone: futures in tasks
-    /// of their own, which would wait for ever.
+    /// Ends the use of steps. Returns what is outstanding, and whom to wake once the handler is
+    /// gone: futures in tasks of their own, which would wait for ever.
     pub(crate) fn close(&mut self) -> (Vec<Outstanding>, Vec<Slot>) {
         self.closed = true;
         self.gate.waiting.clear();

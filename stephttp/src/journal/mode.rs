@@ -15,8 +15,8 @@ pub(crate) enum Mode {
     RunsOn,
     /// It tries a step again: when a step has ended, it answers.
     ///
-    /// Inngest counts attempts by job. A later step that failed in this one would find the attempts used up that the
-    /// earlier step took; the answer makes Inngest begin another job.
+    /// Inngest counts attempts by job. A later step that failed in this one would find the attempts
+    /// used up that the earlier step took; the answer makes Inngest begin another job.
     Retries,
     /// Several things were outstanding, and other re-entries may be under way: steps are planned.
     Plans,
@@ -25,7 +25,8 @@ pub(crate) enum Mode {
 }
 
 impl Mode {
-    /// The mode of a re-entry that was made for `step`, if for one, and is the job's dispatch with the number `generation`.
+    /// The mode of a re-entry that was made for `step`, if for one, and is the job's dispatch with
+    /// the number `generation`.
     pub(crate) fn of(step: Option<StepHash>, generation: u32, memo: &Memo) -> Self {
         let stored = |id| memo.get(StepKey::hidden(id).hash);
         if let Some(step) = step {
@@ -42,7 +43,8 @@ impl Mode {
         Self::RunsOn
     }
 
-    /// Whether this request alone decides which step's result comes first: no other one of the run is under way.
+    /// Whether this request alone decides which step's result comes first: no other one of the run
+    /// is under way.
     pub(super) fn decides(self) -> bool {
         matches!(self, Self::First | Self::RunsOn | Self::Retries)
     }

@@ -1,13 +1,14 @@
 //! The order in which steps give their results to the handler.
 //!
-//! A handler is replayed from its start, and must come by the same way each time. So no step gives its result at its
-//! first poll: it is noted here, and when the handler can go no further, the results that are there are given, one at a
-//! time. Where several steps wait, which is given is a *choice*. Once a run has made one, its order is stored with it, in
-//! hidden steps `stephttp:order:0`, `:1`, …, and later requests follow it: that makes the winner of a `select!` the
-//! winner for ever.
+//! A handler is replayed from its start, and must come by the same way each time. So no step gives
+//! its result at its first poll: it is noted here, and when the handler can go no further, the
+//! results that are there are given, one at a time. Where several steps wait, which is given is a
+//! *choice*. Once a run has made one, its order is stored with it, in hidden steps
+//! `stephttp:order:0`, `:1`, …, and later requests follow it: that makes the winner of a `select!`
+//! the winner for ever.
 //!
-//! A handler can also drop a step by itself, as `tokio::time::timeout` does. That is a choice too: later requests do not
-//! run that step again, but wait until the handler drops it.
+//! A handler can also drop a step by itself, as `tokio::time::timeout` does. That is a choice too:
+//! later requests do not run that step again, but wait until the handler drops it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -32,20 +33,23 @@ pub(super) struct Order {
     entries: Vec<Entry>,
     /// How many steps wait for their turn.
     waiting: usize,
-    /// How many left without having given a result: whether they were ever polled may differ from request to request.
+    /// How many left without having given a result: whether they were ever polled may differ from
+    /// request to request.
     lost: usize,
     /// Results in the order in which they came; those given meanwhile are passed over.
     resolved: VecDeque<Slot>,
     /// The stored order, and how far it has been followed.
     log: Vec<Decision>,
     cursor: usize,
-    /// The handler has not come to where it should have: what it does not come to any more is passed over at once.
+    /// The handler has not come to where it should have: what it does not come to any more is
+    /// passed over at once.
     astray: bool,
     /// The steps in it that are to be dropped; few, if any.
     dropped: Vec<StepHash>,
     /// The steps here, when there is a stored order.
     by_hash: StepMap<Slot>,
-    /// How many turns there were beyond the stored order, and how many of them are stored or on their way.
+    /// How many turns there were beyond the stored order, and how many of them are stored or on
+    /// their way.
     turns: u32,
     stored: u32,
     /// The first of them that was a choice and is not stored.
@@ -60,7 +64,8 @@ struct Entry {
     phase: Phase,
     /// How many turns there had been when the step was first polled.
     entered: u32,
-    /// Its own turn, from 1; 0 before that, and for turns of the stored order. And how many steps were here by then.
+    /// Its own turn, from 1; 0 before that, and for turns of the stored order. And how many steps
+    /// were here by then.
     turn: u32,
     steps: u32,
 }
@@ -153,8 +158,8 @@ impl Order {
         self.at(slot).phase == Phase::Given
     }
 
-    /// A step's future was dropped, or has given its result. `by_handler` says how long after the request's begin the
-    /// handler dropped it, if it did so by itself.
+    /// A step's future was dropped, or has given its result. `by_handler` says how long after the
+    /// request's begin the handler dropped it, if it did so by itself.
     pub(super) fn leave(&mut self, slot: Slot, by_handler: Option<Duration>) {
         let entry = self.entry(slot);
         let hash = entry.hash;
@@ -219,7 +224,8 @@ impl Order {
         Turn::Nobody
     }
 
-    /// The handler does not come to where the stored order says that it does, nor to what follows there.
+    /// The handler does not come to where the stored order says that it does, nor to what follows
+    /// there.
     pub(super) fn pass_over(&mut self) {
         self.astray = true;
         let reached = |decision: &Decision| match decision {
@@ -270,7 +276,8 @@ impl Order {
         self.is_beyond_log() && !self.resolved.is_empty()
     }
 
-    /// What could come next in the stored order: the turns that are not stored, and all results that are there.
+    /// What could come next in the stored order: the turns that are not stored, and all results
+    /// that are there.
     pub(super) fn proposal(&self) -> Vec<Decision> {
         let results = self.resolved.iter().map(|slot| &self.entries[slot.0 as usize]);
         let results = results.filter(|entry| entry.phase == Phase::Resolved);

@@ -28,8 +28,8 @@ pub(crate) enum OutstandingKind {
     Wait,
     /// A step that failed; with the delay that it asks for before it is tried again.
     Failing(Option<Duration>),
-    /// A step that another request runs: the one in which Inngest names it or, after a first request that took too long,
-    /// the next.
+    /// A step that another request runs: the one in which Inngest names it or, after a first
+    /// request that took too long, the next.
     Planned,
     /// A step that ended, and with it what this request was made for.
     Answer(Option<Duration>),
@@ -42,7 +42,8 @@ impl Journal {
         self.outstanding.push(Outstanding { kind, op, slot });
     }
 
-    /// The same for a step whose operation took a while to prepare: its future may have been dropped meanwhile.
+    /// The same for a step whose operation took a while to prepare: its future may have been
+    /// dropped meanwhile.
     pub(crate) fn await_inngest_if_there(&mut self, slot: Slot, kind: OutstandingKind, op: Recorded) {
         if self.order.is_waiting(slot) {
             self.await_inngest(slot, kind, op);

@@ -91,8 +91,9 @@ impl Recorded {
         self
     }
 
-    /// Whether the server must not get this with the first request's checkpoints: should it fail there, the run hangs.
-    /// A step that the first request was too late for is not told of either: a re-entry comes to it, and runs it.
+    /// Whether the server must not get this with the first request's checkpoints: should it fail
+    /// there, the run hangs. A step that the first request was too late for is not told of either:
+    /// a re-entry comes to it, and runs it.
     pub(crate) fn is_for_reentries(&self) -> bool {
         let opts = self.opts.as_ref();
         match self.op {
@@ -106,7 +107,8 @@ impl Recorded {
         }
     }
 
-    /// Whether the server does this while it takes the answer, and once more each time that it is told of it.
+    /// Whether the server does this while it takes the answer, and once more each time that it is
+    /// told of it.
     pub(crate) fn is_done_when_told(&self) -> bool {
         matches!(self.op, OpCode::Gateway | OpCode::AiGateway)
     }

@@ -49,7 +49,8 @@ pub(crate) enum Wait {
     Given(Memoized),
     /// What it has come to is there: [`resolve`](Journal::resolve) it, once it is restored.
     Stored(Slot),
-    /// Inngest is to be asked for this: [`await_inngest`](Journal::await_inngest), once the operation is prepared.
+    /// Inngest is to be asked for this: [`await_inngest`](Journal::await_inngest), once the
+    /// operation is prepared.
     Ask(Slot, OutstandingKind, Recorded),
     Pending,
 }
@@ -125,7 +126,8 @@ impl Journal {
             }
             return Some(Begin::Pending);
         }
-        // Whatever is memoized resolves first, so that a branch that lost a race before does not start now.
+        // Whatever is memoized resolves first, so that a branch that lost a race before does not
+        // start now.
         if is_new {
             place.gate = self.gate.opened;
             self.gate.waiting.push(slot);
@@ -148,7 +150,8 @@ impl Journal {
         self.await_inngest(slot, OutstandingKind::Planned, Recorded::planned(key.clone()));
     }
 
-    /// What a step does when it is polled that Inngest does. `refused` says why it must not begin, if so.
+    /// What a step does when it is polled that Inngest does. `refused` says why it must not begin,
+    /// if so.
     pub(crate) fn wait(
         &mut self,
         key: &StepKey,
@@ -187,8 +190,8 @@ impl Journal {
         self.ask(slot, key, op())
     }
 
-    /// What a wait asks of Inngest. What the server does as soon as it is told, each time, is planned like a step when
-    /// several re-entries could tell it.
+    /// What a wait asks of Inngest. What the server does as soon as it is told, each time, is
+    /// planned like a step when several re-entries could tell it.
     fn ask(&mut self, slot: Slot, key: &StepKey, op: Recorded) -> Wait {
         match self.mode {
             Mode::Runs(step) if step == key.hash => {
@@ -219,8 +222,8 @@ impl Journal {
         }
     }
 
-    /// A step's future was dropped, as the loser of a `select!` is, or has given its result. What it has come to stays.
-    /// `elapsed` is how long ago the request began.
+    /// A step's future was dropped, as the loser of a `select!` is, or has given its result. What
+    /// it has come to stays. `elapsed` is how long ago the request began.
     pub(crate) fn forget(&mut self, slot: Slot, elapsed: impl FnOnce() -> Duration) {
         if self.closed {
             return;
@@ -248,7 +251,8 @@ impl Journal {
         });
     }
 
-    /// A step's code has ended with an output. `was_long`: it took so long that its run may have been cancelled meanwhile.
+    /// A step's code has ended with an output. `was_long`: it took so long that its run may have
+    /// been cancelled meanwhile.
     pub(crate) fn ended_ok(
         &mut self,
         key: &StepKey,
@@ -310,8 +314,8 @@ impl Journal {
 
     /// Whether a step that failed is not tried again.
     ///
-    /// Of a step whose second attempt was put off Inngest knows nothing of the first one, so it would make one too many.
-    /// Generations count the others from 1.
+    /// Of a step whose second attempt was put off Inngest knows nothing of the first one, so it
+    /// would make one too many. Generations count the others from 1.
     pub(crate) fn is_for_good(&self, key: &StepKey, failing: &Failing) -> bool {
         let (retries, is_first) = (failing.retries, self.mode == Mode::First);
         failing.retry == Retry::Never

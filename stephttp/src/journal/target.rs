@@ -3,7 +3,8 @@
 use super::decision::Decision;
 use super::order::Slot;
 
-/// How far a request has come with the step that it was made for; of other requests it says only whether they have their answer.
+/// How far a request has come with the step that it was made for; of other requests it says only
+/// whether they have their answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Target {
     /// The handler has not come to it.
@@ -15,7 +16,8 @@ pub(super) enum Target {
     Reached(Slot),
     /// The handler has dropped it by itself.
     Dropped(Decision),
-    /// The request's answer is known, and nothing new begins: it is what this step has come to, or has to ask.
+    /// The request's answer is known, and nothing new begins: it is what this step has come to, or
+    /// has to ask.
     Answered(Slot),
 }
 

@@ -38,7 +38,8 @@ pub(super) fn see_other(location: &str) -> Response {
     }
 }
 
-/// To a client: the run goes on at Inngest, and this allows reading its result there, or at the app's own route if it has one.
+/// To a client: the run goes on at Inngest, and this allows reading its result there, or at the
+/// app's own route if it has one.
 pub(super) fn token(output: &RunOutput) -> Response {
     let (run_id, token, url) = (output.run_id().to_string(), output.token(), output.nearest_url());
     let body = serde_json::json!({ "run_id": run_id, "token": token, "url": url });
@@ -47,7 +48,8 @@ pub(super) fn token(output: &RunOutput) -> Response {
     response
 }
 
-/// To a client: the run goes on at Inngest. One that would rather not wait is told where its result will be.
+/// To a client: the run goes on at Inngest. One that would rather not wait is told where its result
+/// will be.
 pub(super) fn negotiated(output: &RunOutput, prefers_async: bool) -> Response {
     let mut response = see_other(output.nearest_url());
     if prefers_async && let Some(location) = response.headers().get(LOCATION).cloned() {
@@ -105,19 +107,22 @@ fn operations(ops: &[Recorded], retry_after: Option<Duration>) -> Response {
     }
     if let Some(delay) = retry_after {
         let delay = delay.min(LONGEST_RETRY_DELAY);
-        // Counted from a clock without fractions of a second (docs/protocol.md 7.3): one second more is never too early.
+        // Counted from a clock without fractions of a second (docs/protocol.md 7.3): one second
+        // more is never too early.
         let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0) + 1;
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }
 
-/// To Inngest: the run's end, from which its client gets exactly this status, headers and body, and the run's id.
+/// To Inngest: the run's end, from which its client gets exactly this status, headers and body, and
+/// the run's id.
 ///
-/// By the id whoever reads the output knows the run's own response from what Inngest says in its place.
+/// By the id whoever reads the output knows the run's own response from what Inngest says in its
+/// place.
 ///
-/// A bare object, not an array: of an array the client would get the body `null`. A status of 500 and above fails the
-/// run, which takes an answer of its own.
+/// A bare object, not an array: of an array the client would get the body `null`. A status of 500
+/// and above fails the run, which takes an answer of its own.
 fn finished(run_id: RunId, result: &ApiResult<'_>) -> Response {
     let mut result = result.clone();
     result.headers.insert(Cow::Borrowed(headers::RUN_ID), run_id.into());
@@ -136,7 +141,8 @@ fn finished(run_id: RunId, result: &ApiResult<'_>) -> Response {
     }
 }
 
-/// To Inngest: call again. Only while an attempt is left, or the run hangs. Of a run that is over it changes nothing.
+/// To Inngest: call again. Only while an attempt is left, or the run hangs. Of a run that is over
+/// it changes nothing.
 pub(super) fn retry(status: StatusCode, message: &str) -> Response {
     let mut response = to_inngest(status, &serde_json::json!({ "error": message }));
     response.headers_mut().insert(NO_RETRY, HeaderValue::from_static("false"));
@@ -144,8 +150,8 @@ pub(super) fn retry(status: StatusCode, message: &str) -> Response {
     response
 }
 
-/// To whoever has not proven to be Inngest: do not call again. Should it be Inngest, then the run fails, and its client gets
-/// this status.
+/// To whoever has not proven to be Inngest: do not call again. Should it be Inngest, then the run
+/// fails, and its client gets this status.
 pub(super) fn refused(run_id: Option<RunId>, status: StatusCode, message: &str) -> Response {
     let mut result = ApiResult::own(status.as_u16(), message);
     if let Some(run_id) = run_id {

@@ -12,8 +12,8 @@ use crate::exchange::RequestHead;
 use crate::function::{AsyncResponse, RunOutput};
 use crate::run::Run;
 
-/// Answers as the run's function says; it may want its request's parts. The error says what the application's part of it
-/// did wrong.
+/// Answers as the run's function says; it may want its request's parts. The error says what the
+/// application's part of it did wrong.
 pub(super) async fn answer(run: &Run, parts: Option<Parts>, output: RunOutput) -> Result<Response, String> {
     match run.async_response() {
         AsyncResponse::Redirect => Ok(answer::see_other(output.url())),
@@ -49,8 +49,8 @@ fn contained<T>(make: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(make)).map_err(|_| "it panicked".to_owned())
 }
 
-/// A location is a URL, or is one when taken relative to another. What is wrong is said without the location: it may hold
-/// the run's token.
+/// A location is a URL, or is one when taken relative to another. What is wrong is said without the
+/// location: it may hold the run's token.
 fn check(location: &str, output: &RunOutput) -> Result<(), String> {
     // RFC 3986, appendix A: the client might read anything else in another way than was meant.
     let is_good = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#[]@!$&'()*+,;=%".contains(c);

@@ -1,5 +1,5 @@
-//! How a re-entry ends when its handler has come as far as it comes: what has ended is saved, it is asked how the run stands,
-//! and [`Ending::of`] decides what is answered.
+//! How a re-entry ends when its handler has come as far as it comes: what has ended is saved, it is
+//! asked how the run stands, and [`Ending::of`] decides what is answered.
 
 use std::sync::Arc;
 
@@ -28,7 +28,8 @@ async fn end(run: &Arc<Run>, outcome: Outcome, mut saved: Saved) -> Ending {
     let may_retry = run.may_retry();
     let mut standing = Standing::GoesOn;
     if saved == Saved::All && outcome.ends(may_retry) {
-        // Of several re-entries that come to the end at once, each answers with the same result: the first that was stored.
+        // Of several re-entries that come to the end at once, each answers with the same result:
+        // the first that was stored.
         let proposal = match &outcome {
             Outcome::Ends(result) => run.propose_end(result),
             Outcome::Fails(message) => run.propose_end(&failure(message)),
@@ -114,7 +115,8 @@ async fn suspend(run: &Arc<Run>, outstanding: Vec<Outstanding>) -> Ending {
     conclude(run, Outcome::Waits(handover.ops, handover.retry_after)).await
 }
 
-/// The handler dropped the step that this request was made for: later requests must not run it either.
+/// The handler dropped the step that this request was made for: later requests must not run it
+/// either.
 async fn give_up(run: &Arc<Run>, dropped: Decision) -> Ending {
     for _ in 0..DECISIONS {
         if run.is_full() {
@@ -129,8 +131,8 @@ async fn give_up(run: &Arc<Run>, dropped: Decision) -> Ending {
     conclude(run, Outcome::Waits(vec![run.discovery()], None)).await
 }
 
-/// The handler has not come to the step that this request was made for. Inngest does not name it again, so should the
-/// handler come to it later, the run must not wait for it.
+/// The handler has not come to the step that this request was made for. Inngest does not name it
+/// again, so should the handler come to it later, the run must not wait for it.
 async fn miss(run: &Arc<Run>, missed: Recorded) -> Ending {
     let message = "the handler does not come to the step that it had planned";
     tracing::error!(
@@ -144,8 +146,9 @@ async fn miss(run: &Arc<Run>, missed: Recorded) -> Ending {
     conclude(run, Outcome::Waits(vec![run.discovery()], None)).await
 }
 
-/// Has all requests of the run agree on which step's result comes first: the server keeps the first order that is saved,
-/// and everybody reads back which it was. The error is how the request ends instead.
+/// Has all requests of the run agree on which step's result comes first: the server keeps the first
+/// order that is saved, and everybody reads back which it was. The error is how the request ends
+/// instead.
 pub(super) async fn decide(run: &Arc<Run>, proposal: Recorded) -> Result<(), Ending> {
     let known = run.stored_orders();
     run.put_back(vec![proposal]);

@@ -24,7 +24,8 @@ use crate::wire::limits::STEP_OUTPUT_BYTES;
 /// What a handler that ended without a response is recorded with.
 const FAILED: u16 = StatusCode::INTERNAL_SERVER_ERROR.as_u16();
 
-/// What a request is recorded with that was dropped before its handler had answered, or begun a step: nginx's word for it.
+/// What a request is recorded with that was dropped before its handler had answered, or begun a
+/// step: nginx's word for it.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 pub(super) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -32,8 +33,8 @@ pub(super) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// The future of [`DurableService`](super::DurableService).
 ///
 /// # Cancellation
-/// Dropping it while a run is under way does not stop the run: its handler goes on in a task of its own. A request
-/// whose handler has not begun a step is dropped.
+/// Dropping it while a run is under way does not stop the run: its handler goes on in a task of its
+/// own. A request whose handler has not begun a step is dropped.
 pub struct ResponseFuture<E: Send + 'static> {
     stage: Stage<E>,
 }
@@ -57,7 +58,8 @@ struct Handling<E> {
     linger: Linger,
 }
 
-/// A handler that has ended. What it has come to is not lost, whatever becomes of its client meanwhile.
+/// A handler that has ended. What it has come to is not lost, whatever becomes of its client
+/// meanwhile.
 struct Ending<E> {
     telling: BoxFuture<()>,
     run: Arc<Run>,
@@ -176,8 +178,8 @@ fn outcome<E>(end: &End<E>) -> (Outcome, Option<String>) {
     }
 }
 
-/// The client is gone: axum drops a handler then. One that has begun a step goes on without its client, and so does the end
-/// of one that has ended.
+/// The client is gone: axum drops a handler then. One that has begun a step goes on without its
+/// client, and so does the end of one that has ended.
 impl<E: Send + 'static> Drop for ResponseFuture<E> {
     fn drop(&mut self) {
         let stage = std::mem::replace(&mut self.stage, Stage::Done);
@@ -223,7 +225,8 @@ async fn conclude_alone<E: Send>(run: Arc<Run>, end: End<E>) {
     match end {
         End::Driven(Driven::Answered(Ok(response))) => {
             let mut body = std::pin::pin!(answered(&run, response).into_body());
-            // What of the response is there already belongs to the run's result; a stream is not waited for.
+            // What of the response is there already belongs to the run's result; a stream is not
+            // waited for.
             std::future::poll_fn(|cx| {
                 let mut read = 0;
                 while let Poll::Ready(Some(Ok(frame))) = body.as_mut().poll_frame(cx)
@@ -265,8 +268,8 @@ fn answered(run: &Arc<Run>, response: Response) -> Response {
     Response::from_parts(parts, Body::new(body))
 }
 
-/// A step was misused, or a middleware failed, in a way that the handler cannot be told of. The client and the run's page get
-/// the message.
+/// A step was misused, or a middleware failed, in a way that the handler cannot be told of. The
+/// client and the run's page get the message.
 fn failed(run: &Arc<Run>, fault: &str, message: &str) -> Response {
     tracing::error!(run_id = %run.id(), "{fault}");
     run.finish();

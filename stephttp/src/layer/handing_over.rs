@@ -115,8 +115,8 @@ fn unanswered(run: &Arc<Run>, fault: &str) -> Response {
     give_up(run, answer::error(StatusCode::INTERNAL_SERVER_ERROR, message))
 }
 
-/// The client gets an error. Should Inngest know of the run, or learn of it later, it must not go on: a client that
-/// tries again begins another one.
+/// The client gets an error. Should Inngest know of the run, or learn of it later, it must not go
+/// on: a client that tries again begins another one.
 fn give_up(run: &Arc<Run>, response: Response) -> Response {
     let status = response.status().as_u16();
     checkpoint::report_finished(run, 0, move || ApiResult::new(status));

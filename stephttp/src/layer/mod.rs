@@ -1,13 +1,16 @@
-//! The tower layer that [`Provider::layer`](crate::Provider::layer) gives, and what it makes of services and responses.
+//! The tower layer that [`Provider::layer`](crate::Provider::layer) gives, and what it makes of
+//! services and responses.
 
 // One request's life, from its first byte to the last:
 //
 // - `service` tells Inngest's re-entries from other requests;
-// - `first` takes a client's request through: handler, checkpoints, response or handing over, which is answered by
-//   `async_answer`;
-// - `reentry` does the same for Inngest's call back, whose handler `driving` takes as far as it goes, and `ending`
-//   answers with what it came to, once `standing` has made sure that the run still goes on;
-// - `rejection` is the answer when no handler was entered, `once` keeps two dispatches of one job apart;
+// - `first` takes a client's request through: handler, checkpoints, response or handing over, which
+//   is answered by `async_answer`;
+// - `reentry` does the same for Inngest's call back, whose handler `driving` takes as far as it
+//   goes, and `ending` answers with what it came to, once `standing` has made sure that the run
+//   still goes on;
+// - `rejection` is the answer when no handler was entered, `once` keeps two dispatches of one job
+//   apart;
 // - `response_body` keeps what passes through.
 
 mod answer;
@@ -52,25 +55,29 @@ use crate::app::App;
 ///
 /// # Beside other layers
 ///
-/// It is outermost: add it last, as above. When Inngest calls back, the request has no credentials, cookies or peer address
-/// of the client's. So a layer for logins, limits or timeouts may reject it:
+/// It is outermost: add it last, as above. When Inngest calls back, the request has no credentials,
+/// cookies or peer address of the client's. So a layer for logins, limits or timeouts may reject
+/// it:
 ///
-/// - **Inside of this layer**, that is a failed attempt, and never the run's result. Inngest calls again, and after the last
-///   attempt the run fails with a 500 that gives the status and says what to do. So it is with an extractor that rejects the
-///   call. Let the layer pass requests that have both `X-Run-ID` and `X-Inngest-Signature`: outside of dev mode their
-///   signature has been verified by then. A request with one of them alone is a client's.
-/// - **Outside of this layer**, nothing can be done about it: Inngest takes the answer for the run's end, and the handler's
-///   result is lost. The [output route](crate::Provider::output_route) logs it. Only what answers no request itself belongs
-///   there, such as compression.
+/// - **Inside of this layer**, that is a failed attempt, and never the run's result. Inngest calls
+///   again, and after the last attempt the run fails with a 500 that gives the status and says what
+///   to do. So it is with an extractor that rejects the call. Let the layer pass requests that have
+///   both `X-Run-ID` and `X-Inngest-Signature`: outside of dev mode their signature has been
+///   verified by then. A request with one of them alone is a client's.
+/// - **Outside of this layer**, nothing can be done about it: Inngest takes the answer for the
+///   run's end, and the handler's result is lost. The [output route](crate::Provider::output_route)
+///   logs it. Only what answers no request itself belongs there, such as compression.
 ///
 /// # Routes and services
 ///
-/// Routes whose handlers take no [`Step`](crate::Step) pass through it as they are. Of two layers on one route the outer
-/// one works, since it sees the request first; the other does nothing, and says so in the log.
+/// Routes whose handlers take no [`Step`](crate::Step) pass through it as they are. Of two layers
+/// on one route the outer one works, since it sees the request first; the other does nothing, and
+/// says so in the log.
 ///
-/// It works on whatever tower service takes a `Request<axum::body::Body>`; requests may come with any body of [`Bytes`],
-/// and so may the service's responses. A service without axum's extractors gets its `Step` with
-/// [`Step::from_parts`](crate::Step::from_parts), and says its options with [`Step::configure`](crate::Step::configure):
+/// It works on whatever tower service takes a `Request<axum::body::Body>`; requests may come with
+/// any body of [`Bytes`], and so may the service's responses. A service without axum's extractors
+/// gets its `Step` with [`Step::from_parts`](crate::Step::from_parts), and says its options with
+/// [`Step::configure`](crate::Step::configure):
 ///
 /// ```
 /// # use std::convert::Infallible;

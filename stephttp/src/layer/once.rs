@@ -16,8 +16,8 @@ use crate::wire::StepHash;
 
 /// Does a job's work, unless it is under way: then it is waited for.
 ///
-/// The work goes on when the connection breaks off, as a first request's does: what a step has begun is brought to its end
-/// and saved, and the next dispatch finds it.
+/// The work goes on when the connection breaks off, as a first request's does: what a step has
+/// begun is brought to its end and saved, and the next dispatch finds it.
 pub(super) async fn once(
     jobs: Arc<Jobs>,
     app: &App,
@@ -66,7 +66,8 @@ async fn repeat(app: &App, dispatch: &Dispatch, (parts, body): Answer) -> Respon
     }
 }
 
-/// Whether Inngest has made the requests of these steps. It may be making them now. The error is how the request ends instead.
+/// Whether Inngest has made the requests of these steps. It may be making them now. The error is
+/// how the request ends instead.
 async fn were_made(app: &App, dispatch: &Dispatch, steps: &[StepHash]) -> Result<bool, Ending> {
     for wait in CALLS_MAY_TAKE.map(Duration::from_millis) {
         let memo = standing::obtain(app, dispatch, 0, 0).await;
@@ -79,7 +80,8 @@ async fn were_made(app: &App, dispatch: &Dispatch, steps: &[StepHash]) -> Result
     Ok(false)
 }
 
-/// How long Inngest is given to make a request that it was told of: the waits between looking for it, in milliseconds.
+/// How long Inngest is given to make a request that it was told of: the waits between looking for
+/// it, in milliseconds.
 const CALLS_MAY_TAKE: [u64; 4] = [100, 400, 1_000, 2_000];
 
 #[cfg(test)]

@@ -59,7 +59,8 @@ struct Admitted {
     sure_retries: u8,
 }
 
-/// Makes sure that it is Inngest who calls. What the headers show already is refused before any of the body is read.
+/// Makes sure that it is Inngest who calls. What the headers show already is refused before any of
+/// the body is read.
 async fn admit(app: &App, request: Request<Body>) -> Result<Admitted, Response> {
     let (parts, body) = request.into_parts();
     let sure_retries = app.routes().sure_retries(&parts.method, parts.extensions.get::<MatchedPath>());
@@ -76,7 +77,8 @@ async fn admit(app: &App, request: Request<Body>) -> Result<Admitted, Response> 
     })?;
     match app.unverified().read(body, &proof).await {
         Ok(body) => Ok(Admitted { parts, body, dispatch, sure_retries }),
-        // Should it be Inngest's, with a key that is being rotated, say, then it may try again while an attempt is left.
+        // Should it be Inngest's, with a key that is being rotated, say, then it may try again
+        // while an attempt is left.
         Err(refusal) => {
             let (complaint, status, message) = match &refusal {
                 Refusal::Unproven => {
@@ -95,7 +97,8 @@ async fn admit(app: &App, request: Request<Body>) -> Result<Admitted, Response> 
     }
 }
 
-/// What the request is to be verified by; `None` when its signature cannot hold, whatever the body is.
+/// What the request is to be verified by; `None` when its signature cannot hold, whatever the body
+/// is.
 fn proof<'a>(app: &'a App, parts: &Parts) -> Option<Proof<'a>> {
     let settings = app.settings();
     let mut signatures = parts.headers.get_all(headers::SIGNATURE).iter();
@@ -128,8 +131,8 @@ fn refuse(dispatch: Option<&Dispatch>, sure_retries: u8, status: StatusCode, mes
     }
 }
 
-/// Fetches what Inngest remembers of the run, and restores its request. Nothing runs before that. The error is how the request
-/// ends instead.
+/// Fetches what Inngest remembers of the run, and restores its request. Nothing runs before that.
+/// The error is how the request ends instead.
 async fn prepare(
     app: &Arc<App>,
     mut parts: Parts,
@@ -161,10 +164,12 @@ async fn prepare(
     Ok((run, Request::from_parts(parts, Body::from(body))))
 }
 
-/// How a re-entry has ended, and with what a layer or an extractor has answered in its handler's place, if so.
+/// How a re-entry has ended, and with what a layer or an extractor has answered in its handler's
+/// place, if so.
 type Ended = (Ending, Option<StatusCode>);
 
-/// Runs the handler, and answers with what it came to. Inngest must be told of a panic too, so it ends here.
+/// Runs the handler, and answers with what it came to. Inngest must be told of a panic too, so it
+/// ends here.
 async fn handle<E>(run: Arc<Run>, call: Call<E>, request: Request<Body>) -> Response {
     let _over = Over(run.clone());
     let mut attempt = std::pin::pin!(attempt(&run, call, request));
@@ -237,8 +242,8 @@ async fn attempt<E>(run: &Arc<Run>, call: Call<E>, request: Request<Body>) -> Re
     Ok((ending::of(run, done).await, None))
 }
 
-/// Ends the use of steps also when Inngest's connection breaks off and the re-entry is dropped: the run holds wakers
-/// that hold the run.
+/// Ends the use of steps also when Inngest's connection breaks off and the re-entry is dropped: the
+/// run holds wakers that hold the run.
 struct Over(Arc<Run>);
 
 impl Drop for Over {

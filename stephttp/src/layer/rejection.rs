@@ -1,7 +1,8 @@
 //! A layer or an extractor has answered a re-entry in the handler's place.
 //!
-//! What it says is about Inngest's call, which has no credentials, cookies or peer address, or about the moment: a limit that
-//! is reached, a database that is down. It is never the run's result, for which its client waits and steps were paid.
+//! What it says is about Inngest's call, which has no credentials, cookies or peer address, or
+//! about the moment: a limit that is reached, a database that is down. It is never the run's
+//! result, for which its client waits and steps were paid.
 
 use std::sync::Arc;
 
@@ -12,8 +13,9 @@ use super::ending::conclude;
 use crate::journal::{Ending, Outcome};
 use crate::run::Run;
 
-/// Whether a response that came without any step is not the handler's. With the attribute that is sure. A handler without it
-/// may have taken its `Step` and answered at once, from a database, say: an error is more likely an extractor's.
+/// Whether a response that came without any step is not the handler's. With the attribute that is
+/// sure. A handler without it may have taken its `Step` and answered at once, from a database, say:
+/// an error is more likely an extractor's.
 pub(super) fn is_likely(run: &Run, response: &Response) -> bool {
     let status = response.status();
     !run.is_tracked() || status.is_client_error() || status.is_server_error()

@@ -34,8 +34,8 @@ struct Pending {
     run: Arc<Run>,
     status: StatusCode,
     headers: result::Headers,
-    /// How long the body is to be, where that is said. The server may not ask for more than that, so it may not see the
-    /// end.
+    /// How long the body is to be, where that is said. The server may not ask for more than that,
+    /// so it may not see the end.
     announced: Option<u64>,
     kept: Kept,
     length: usize,

@@ -86,7 +86,8 @@ pub(super) fn fits(result: &ApiResult<'_>) -> bool {
     let texts = result.headers.iter().map(|(name, value)| name.len() + value.len());
     let bytes = result.body.len() + texts.sum::<usize>();
     let fits = |json: Vec<u8>| json.len() <= REENTRY_ANSWER_BYTES;
-    // A character takes some dozen bytes at most as JSON: only what is near the limit is written out.
+    // A character takes some dozen bytes at most as JSON: only what is near the limit is written
+    // out.
     bytes < REENTRY_ANSWER_BYTES / 16
         || Recorded::complete(result).is_ok_and(|op| serde_json::to_vec(&op.to_wire()).is_ok_and(fits))
 }

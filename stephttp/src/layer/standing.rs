@@ -1,9 +1,10 @@
 //! Making sure of how a run stands, before a re-entry runs anything or ends its run.
 //!
-//! A re-entry can come for a run that is over: in fan-outs it usually does. Its answer counts all the same: one that ends the
-//! run ends it again, and rewrites its status and output. And a state that Inngest does not give may be a passing failure of
-//! Inngest's, so the run must not be left hanging either. So an answer that ends a run is given by a request alone to which
-//! Inngest has shown the run's state (docs/protocol.md 4.3 and 6.4).
+//! A re-entry can come for a run that is over: in fan-outs it usually does. Its answer counts all
+//! the same: one that ends the run ends it again, and rewrites its status and output. And a state
+//! that Inngest does not give may be a passing failure of Inngest's, so the run must not be left
+//! hanging either. So an answer that ends a run is given by a request alone to which Inngest has
+//! shown the run's state (docs/protocol.md 4.3 and 6.4).
 
 use std::time::{Duration, SystemTime};
 
@@ -14,8 +15,8 @@ use crate::journal::{Ending, Memo, Standing, end_of, handed_over_at};
 use crate::run::Run;
 use crate::wire::RunId;
 
-/// How often it is asked again how a run stands when there may be no other attempt, and how long after each other. Longer
-/// than Inngest's view lags.
+/// How often it is asked again how a run stands when there may be no other attempt, and how long
+/// after each other. Longer than Inngest's view lags.
 const LAST_CHANCES: u32 = 6;
 const LAST_CHANCE_WAIT: Duration = Duration::from_secs(1);
 
@@ -36,7 +37,8 @@ pub(super) async fn state(app: &App, dispatch: &Dispatch, retries: u8) -> Result
     }
 }
 
-/// The state of a run in which at least `known` steps have ended. The error is how it stands without one.
+/// The state of a run in which at least `known` steps have ended. The error is how it stands
+/// without one.
 pub(super) async fn obtain(
     app: &App,
     dispatch: &Dispatch,
@@ -117,8 +119,9 @@ pub(super) async fn agreed_end(run: &Run) -> Standing {
     end_of(&memo).map_or(Standing::GoesOn, Standing::Agreed)
 }
 
-/// The first call of the run was made twice, since the answer to the first did not come. Should the run have ended between the
-/// two, then the second has brought it back, without its steps: nothing of it may run.
+/// The first call of the run was made twice, since the answer to the first did not come. Should the
+/// run have ended between the two, then the second has brought it back, without its steps: nothing
+/// of it may run.
 async fn was_brought_back(app: &App, run_id: RunId, again_at: u64) -> bool {
     let shown_at = SystemTime::UNIX_EPOCH + Duration::from_millis(again_at) + STATUS_LAG;
     let wait = shown_at.duration_since(SystemTime::now()).unwrap_or_default().min(STATUS_LAG);

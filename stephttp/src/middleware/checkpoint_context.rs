@@ -9,7 +9,8 @@ use http::Extensions;
 use super::Execution;
 use crate::sync::lock;
 
-/// A call to Inngest's checkpoint API, with all its attempts, as a [`Middleware`](super::Middleware) sees it.
+/// A call to Inngest's checkpoint API, with all its attempts, as a
+/// [`Middleware`](super::Middleware) sees it.
 pub struct CheckpointContext {
     execution: Arc<Execution>,
     call: CheckpointCall,
@@ -24,7 +25,8 @@ pub struct CheckpointContext {
 pub enum CheckpointCall {
     /// Creates the run: `POST /v1/checkpoint`.
     NewRun,
-    /// Adds to the run while its first request goes on, or at its end: `POST /v1/checkpoint/{run_id}/steps`.
+    /// Adds to the run while its first request goes on, or at its end:
+    /// `POST /v1/checkpoint/{run_id}/steps`.
     Steps,
     /// Saves finished steps while a re-entry goes on: `POST /v1/checkpoint/{run_id}/async`.
     Async,
@@ -63,7 +65,8 @@ impl CheckpointContext {
         self.call
     }
 
-    /// How many operations of the run it carries: finished steps, what is asked of Inngest, the run's end.
+    /// How many operations of the run it carries: finished steps, what is asked of Inngest, the
+    /// run's end.
     #[must_use]
     pub fn operations(&self) -> usize {
         self.operations
@@ -75,8 +78,8 @@ impl CheckpointContext {
         self.attempts.load(Ordering::Relaxed)
     }
 
-    /// Keeps a value of the middleware's own between the methods that are called for the call. It replaces one of the same
-    /// type.
+    /// Keeps a value of the middleware's own between the methods that are called for the call. It
+    /// replaces one of the same type.
     pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) {
         lock(&self.extensions).insert(value);
     }

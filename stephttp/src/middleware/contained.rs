@@ -38,8 +38,8 @@ pub(crate) async fn contained<T>(
     tokio::time::timeout(MOST, contained).await.unwrap_or(Err(MiddlewareFault::TooLong))
 }
 
-/// Tells a middleware of something, or asks it for what the run does without. What it does wrong changes nothing, and is
-/// only logged: `None` then.
+/// Tells a middleware of something, or asks it for what the run does without. What it does wrong
+/// changes nothing, and is only logged: `None` then.
 pub(crate) async fn told<T>(when: &str, run_id: RunId, hook: impl Future<Output = T>) -> Option<T> {
     let outcome = contained(async { Ok(hook.await) }).await;
     outcome.inspect_err(|fault| tracing::error!(%run_id, "{when}: {fault}")).ok()

@@ -43,9 +43,9 @@ impl Execution {
         self.run_id
     }
 
-    /// The function: its id or, where it has none, its method and route, as `GET /orders/{id}`. `None` as long as
-    /// the execution has not begun: while a re-entry's request is restored, before its handler is called, and over all of a
-    /// request whose handler did not begin.
+    /// The function: its id or, where it has none, its method and route, as `GET /orders/{id}`.
+    /// `None` as long as the execution has not begun: while a re-entry's request is restored,
+    /// before its handler is called, and over all of a request whose handler did not begin.
     #[must_use]
     pub fn function_id(&self) -> Option<&str> {
         self.function_id.get().map(String::as_str)
@@ -57,28 +57,29 @@ impl Execution {
         self.generation.is_none()
     }
 
-    /// Which attempt this is, from 0, where it is known: in the client's own request. Inngest does not send it with its
-    /// calls back; [`generation`](Self::generation) comes nearest.
+    /// Which attempt this is, from 0, where it is known: in the client's own request. Inngest does
+    /// not send it with its calls back; [`generation`](Self::generation) comes nearest.
     #[must_use]
     pub fn attempt(&self) -> Option<u32> {
         self.is_first_request().then_some(0)
     }
 
-    /// How often Inngest has called back for this one piece of the run's work, this time included; `None` in the client's own
-    /// request. More than 1 is a retry.
+    /// How often Inngest has called back for this one piece of the run's work, this time included;
+    /// `None` in the client's own request. More than 1 is a retry.
     #[must_use]
     pub fn generation(&self) -> Option<u32> {
         self.generation
     }
 
-    /// The request's headers. Of the client's own headers, a call back from Inngest has the content type alone.
+    /// The request's headers. Of the client's own headers, a call back from Inngest has the content
+    /// type alone.
     #[must_use]
     pub fn request_headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// Keeps a value of the middleware's own for its other methods, as long as the execution lasts. It replaces one of the
-    /// same type.
+    /// Keeps a value of the middleware's own for its other methods, as long as the execution lasts.
+    /// It replaces one of the same type.
     pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) {
         lock(&self.extensions).insert(value);
     }
@@ -89,12 +90,12 @@ impl Execution {
         lock(&self.extensions).get().cloned()
     }
 
-    /// Keeps a text for the run's later executions: it is stored at Inngest when the run is handed over. In a first request, and
-    /// before it ends; elsewhere it is not stored.
+    /// Keeps a text for the run's later executions: it is stored at Inngest when the run is handed
+    /// over. In a first request, and before it ends; elsewhere it is not stored.
     ///
-    /// Choose a name that no other middleware has: `"example.com/tenant"`. All that is remembered of a run, the values of
-    /// [`Remember`](crate::Remember) included, has 4 MiB at most as it is stored; with more the run is not handed over, and its
-    /// client gets a 500.
+    /// Choose a name that no other middleware has: `"example.com/tenant"`. All that is remembered
+    /// of a run, the values of [`Remember`](crate::Remember) included, has 4 MiB at most as it is
+    /// stored; with more the run is not handed over, and its client gets a 500.
     pub fn remember(&self, name: impl Into<String>, value: impl Into<String>) {
         lock(&self.remembered).insert(name.into(), value.into());
     }

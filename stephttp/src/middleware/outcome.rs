@@ -12,11 +12,11 @@ pub enum Outcome {
     HandedOver,
     /// The handler has panicked.
     Panicked,
-    /// The request was given up: a step was misused, a service gave an error, a middleware failed, or the run could not be
-    /// handed over. The text is for the developer.
+    /// The request was given up: a step was misused, a service gave an error, a middleware failed,
+    /// or the run could not be handed over. The text is for the developer.
     Failed(String),
-    /// Whoever made the request is gone, and nothing was done that would be worth going on for; or, in a re-entry, Inngest has
-    /// given the work to another request.
+    /// Whoever made the request is gone, and nothing was done that would be worth going on for; or,
+    /// in a re-entry, Inngest has given the work to another request.
     Canceled,
 }
 
@@ -38,13 +38,14 @@ impl StoredResponse {
         self.status
     }
 
-    /// Whether the run's client reads the body from where it is stored: then what a middleware makes of it is what the client
-    /// gets.
+    /// Whether the run's client reads the body from where it is stored: then what a middleware
+    /// makes of it is what the client gets.
     ///
-    /// It does when the run was handed over, unless [`AsyncResponse::Proxy`](crate::AsyncResponse::Proxy), which is the default
-    /// in an app that has an [output route](crate::Provider::output_route), or `Negotiate` has sent it there, where the body is
-    /// [restored](super::Middleware::restore_response_body). Otherwise the client has had its response, and only viewers of
-    /// Inngest's dashboard see what is stored.
+    /// It does when the run was handed over, unless
+    /// [`AsyncResponse::Proxy`](crate::AsyncResponse::Proxy), which is the default in an app that
+    /// has an [output route](crate::Provider::output_route), or `Negotiate` has sent it there,
+    /// where the body is [restored](super::Middleware::restore_response_body). Otherwise the client
+    /// has had its response, and only viewers of Inngest's dashboard see what is stored.
     #[must_use]
     pub fn is_read_by_client(&self) -> bool {
         self.is_read_by_client

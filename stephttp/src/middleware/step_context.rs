@@ -55,14 +55,15 @@ impl StepContext {
         self.hash
     }
 
-    /// What the step does. `None` for the hidden one that holds the values of [`Remember`](crate::Remember).
+    /// What the step does. `None` for the hidden one that holds the values of
+    /// [`Remember`](crate::Remember).
     #[must_use]
     pub fn kind(&self) -> Option<StepKind> {
         self.kind
     }
 
-    /// Keeps a value of the middleware's own between the methods that are called for one attempt of the step. It replaces
-    /// one of the same type.
+    /// Keeps a value of the middleware's own between the methods that are called for one attempt of
+    /// the step. It replaces one of the same type.
     pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) {
         lock(&self.extensions).insert(value);
     }

@@ -17,8 +17,9 @@ use crate::untrusted::Complaint;
 use crate::wire::RunId;
 use crate::wire::limits::REENTRY_ANSWER_BYTES;
 
-/// Bytes of a body that is read or passed on. An output has at most what a re-entry can answer with; twice that, since it is
-/// Inngest that limits it, and this is only there for what has no end.
+/// Bytes of a body that is read or passed on. An output has at most what a re-entry can answer
+/// with; twice that, since it is Inngest that limits it, and this is only there for what has no
+/// end.
 const MOST: usize = 2 * REENTRY_ANSWER_BYTES;
 /// The steps in which room is taken for a body of unknown length.
 const STEP: usize = 1024 * 1024;
@@ -53,8 +54,8 @@ impl From<Full> for Problem {
 }
 
 impl Content {
-    /// Reads a body whole. Room for one of known length is taken at once; for another in steps, without waiting for more while
-    /// something is held.
+    /// Reads a body whole. Room for one of known length is taken at once; for another in steps,
+    /// without waiting for more while something is held.
     pub(super) async fn whole(
         room: &OutputRoom,
         run_id: RunId,
@@ -87,8 +88,8 @@ impl Content {
         Ok(Self::Whole(read.into(), taken))
     }
 
-    /// Takes a body's beginning: nothing was promised to the client before, so that another attempt can be made. A small one is
-    /// read whole.
+    /// Takes a body's beginning: nothing was promised to the client before, so that another attempt
+    /// can be made. A small one is read whole.
     pub(super) async fn begun(mut body: OutputBody) -> Result<Self, Problem> {
         check(&body)?;
         let is_small = body.size_hint().exact().is_none_or(|length| length <= SMALL as u64);
@@ -137,8 +138,8 @@ async fn next(body: &mut OutputBody) -> Result<Option<Bytes>, Problem> {
     Ok(None)
 }
 
-/// A body that comes from Inngest as the client takes it. When it breaks off, so does the client's connection: what it has of it
-/// never looks complete.
+/// A body that comes from Inngest as the client takes it. When it breaks off, so does the client's
+/// connection: what it has of it never looks complete.
 pub(super) struct Passing {
     begun: Bytes,
     rest: OutputBody,

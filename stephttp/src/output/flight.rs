@@ -16,7 +16,8 @@ use crate::run::CurrentRun;
 pub(super) struct Flight(Arc<App>);
 
 impl Flight {
-    /// A request begins. Where a layer is around the route, it has counted it already, and would only until there is a response.
+    /// A request begins. Where a layer is around the route, it has counted it already, and would
+    /// only until there is a response.
     pub(super) fn begin(app: &Arc<App>, request: &Extensions) -> Self {
         app.deliveries().request_began();
         if let Some(CurrentRun(run)) = request.get()

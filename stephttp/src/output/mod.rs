@@ -95,8 +95,9 @@ async fn answer(app: &Arc<App>, asked: &Asked) -> Response {
         Found::Failed(failure) => respond::failed(failure),
         Found::Unavailable(after) => respond::unavailable(after),
         Found::Running => {
-            // Relative to the URL that the client knows, whatever that has before this. A query alone would be enough, but for
-            // clients that follow an older rule (RFC 2396), Java's among them.
+            // Relative to the URL that the client knows, whatever that has before this. A query
+            // alone would be enough, but for clients that follow an older rule (RFC 2396), Java's
+            // among them.
             let query = query(&asked.token, asked.signature.as_deref());
             let here = format!("./{}?{query}", asked.last_segment);
             if asked.redirects < app.settings().output.max_redirects {

@@ -28,7 +28,8 @@ pub(super) struct Output {
 /// What an answer means.
 pub(super) enum Answer {
     Ended(Output),
-    /// Nothing: the run was cancelled; or it has just ended, and Inngest has stored that alone so far.
+    /// Nothing: the run was cancelled; or it has just ended, and Inngest has stored that alone so
+    /// far.
     Empty,
     Running,
     Failed(Failure),
@@ -63,14 +64,16 @@ pub(super) enum Failure {
     Unrestorable,
 }
 
-/// What Inngest says of itself, or has in place of a response. Other fields are the server's business.
+/// What Inngest says of itself, or has in place of a response. Other fields are the server's
+/// business.
 #[derive(Deserialize)]
 struct Statement {
     status: Option<String>,
     error: Option<String>,
 }
 
-/// How Inngest says that an answer was not an SDK's: `Your server returned HTTP 401 before the SDK responded.`
+/// How Inngest says that an answer was not an SDK's: `Your server returned HTTP 401 before the SDK
+/// responded.`
 const NOT_REACHED: &str = "before the SDK responded.";
 
 /// What to do about an output that is not an SDK's.
@@ -94,8 +97,8 @@ enum Head {
     Senseless,
 }
 
-/// A run's own response says which run it is of: its SDK has stored that with it. Everything else is Inngest's, or of what
-/// stands in front of it, so that its statuses are not for the client.
+/// A run's own response says which run it is of: its SDK has stored that with it. Everything else
+/// is Inngest's, or of what stands in front of it, so that its statuses are not for the client.
 fn read_head(run_id: RunId, status: StatusCode, headers: &HeaderMap) -> Head {
     if status.is_informational() {
         return Head::Senseless;
@@ -274,7 +277,8 @@ mod tests {
         let unknown = r#"{"status":"unknown","message":"unable to fetch run output"}"#;
         assert!(matches!(said(unknown).await, Answer::Unavailable(_)));
         assert!(matches!(said("").await, Answer::Empty));
-        // As the server writes it of an app whose answer did not come from an SDK, and as this one refuses.
+        // As the server writes it of an app whose answer did not come from an SDK, and as this one
+        // refuses.
         for error in [r#"{"error":"Your server returned HTTP 502","name":"x"}"#, r#"{"error":"no"}"#] {
             assert!(matches!(said(error).await, Answer::Failed(Failure::NoResponse)), "{error}");
         }

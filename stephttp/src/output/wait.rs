@@ -11,11 +11,12 @@ use crate::app::App;
 use crate::untrusted::Complaint;
 use crate::wire::RunId;
 
-/// How long a request that comes while the process drains is kept: longer than not at all, since the client may be back at
-/// once.
+/// How long a request that comes while the process drains is kept: longer than not at all, since
+/// the client may be back at once.
 const DRAINING_WAIT: Duration = Duration::from_secs(1);
 
-/// When an output that is empty is asked for again. Inngest stores that a run has ended before it stores its output.
+/// When an output that is empty is asked for again. Inngest stores that a run has ended before it
+/// stores its output.
 const EMPTY_DELAYS: [Duration; 5] = [
     Duration::from_millis(100),
     Duration::from_millis(200),
@@ -31,7 +32,8 @@ const OUTAGE_PATIENCE: Duration = Duration::from_secs(30);
 /// An answer that took so long to come says that Inngest was there until then.
 const LONG: Duration = Duration::from_secs(5);
 
-/// What reading an answer may take, beyond the time that a request has; with the usual wait it stays below 30 seconds.
+/// What reading an answer may take, beyond the time that a request has; with the usual wait it
+/// stays below 30 seconds.
 const READING: Duration = Duration::from_secs(4);
 
 /// What waiting has come to.
@@ -171,7 +173,8 @@ impl Waiting {
         Some(now + *delay)
     }
 
-    /// Inngest has held the question for five minutes; or something else did not, and is not asked without a pause.
+    /// Inngest has held the question for five minutes; or something else did not, and is not asked
+    /// without a pause.
     fn after_running(&mut self, began: Instant) -> Instant {
         self.failing = None;
         let now = Instant::now();

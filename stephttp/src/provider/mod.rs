@@ -26,8 +26,8 @@ impl Provider {
     /// Options win over the environment; see [`SetupOpts`] for the variables.
     ///
     /// # Errors
-    /// When an option or variable makes no sense (the error names it), when there is neither a signing key nor dev
-    /// mode, and when two functions of this program have one id.
+    /// When an option or variable makes no sense (the error names it), when there is neither a
+    /// signing key nor dev mode, and when two functions of this program have one id.
     #[doc(alias = "Setup")]
     pub fn setup(opts: SetupOpts) -> Result<Self, SetupError> {
         let settings = Settings::resolve(opts, |name| std::env::var(name).ok())?;
@@ -51,8 +51,8 @@ impl Provider {
     }
 
     /// The layer that makes handlers durable. Add it once, after the routes and after [other
-    /// layers](DurableLayer#beside-other-layers): to a router, to one that is nested in another, to a single route, or to any
-    /// tower service (see [`DurableLayer`]).
+    /// layers](DurableLayer#beside-other-layers): to a router, to one that is nested in another, to
+    /// a single route, or to any tower service (see [`DurableLayer`]).
     #[doc(alias = "Middleware")]
     #[doc(alias = "ServeHTTP")]
     #[must_use = "a layer does nothing until it is added to a router"]

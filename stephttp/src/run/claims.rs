@@ -1,4 +1,5 @@
-//! Which use of which id a step is: claimed when its future is made, and given back when that is dropped unpolled.
+//! Which use of which id a step is: claimed when its future is made, and given back when that is
+//! dropped unpolled.
 
 use std::panic::Location;
 
@@ -45,8 +46,9 @@ impl Run {
         key
     }
 
-    /// A step's future is dropped before it was ever polled: the handler has not come to that step, so the use does not
-    /// count. Otherwise a `drop(step.run("x", …))` would make the next use of `x` another step than it was before.
+    /// A step's future is dropped before it was ever polled: the handler has not come to that step,
+    /// so the use does not count. Otherwise a `drop(step.run("x", …))` would make the next use of
+    /// `x` another step than it was before.
     pub(crate) fn unclaim(&self, key: &StepKey) {
         let mut state = self.lock();
         if !state.journal.unclaim(key) {

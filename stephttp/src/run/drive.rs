@@ -20,9 +20,9 @@ pub(crate) enum Driven<T> {
 impl Run {
     /// Polls a request's handler.
     ///
-    /// When it can go no further, it is given the results of its steps, one at a time; then new steps start; and when
-    /// nothing of that is left, at least one operation is outstanding and no step executes, it is suspended. The caller
-    /// then drops the handler.
+    /// When it can go no further, it is given the results of its steps, one at a time; then new
+    /// steps start; and when nothing of that is left, at least one operation is outstanding and no
+    /// step executes, it is suspended. The caller then drops the handler.
     pub(crate) fn poll_handler<F: Future + ?Sized>(
         self: &Arc<Self>,
         mut handler: Pin<&mut F>,
@@ -68,7 +68,8 @@ impl Run {
                     return Poll::Pending;
                 }
                 Next::GiveWay => {
-                    // It has its effect with its first poll: the task is woken after all that have given way before.
+                    // It has its effect with its first poll: the task is woken after all that have
+                    // given way before.
                     let _ = pin!(tokio::task::yield_now()).poll(cx);
                     self.wakeup.rest();
                     return Poll::Pending;

@@ -9,8 +9,8 @@ use super::on_thread::PollingStep;
 use super::{Run, State};
 use crate::wire::Timing;
 
-/// After a step that took so long, a re-entry saves what has ended before it begins another step: that is how it learns of a
-/// cancellation.
+/// After a step that took so long, a re-entry saves what has ended before it begins another step:
+/// that is how it learns of a cancellation.
 const LONG: Duration = Duration::from_secs(1);
 
 /// A step's future is under way: while one is, the run is not suspended.

@@ -38,7 +38,8 @@ impl Run {
         }
     }
 
-    /// The body of a function without a `Step` has begun. A handler that has one speaks for itself, whatever it calls.
+    /// The body of a function without a `Step` has begun. A handler that has one speaks for itself,
+    /// whatever it calls.
     pub(super) fn enter_without_step(&self, opts: &FnOpts) {
         if self.is_tracked() {
             return;
@@ -85,8 +86,9 @@ impl Run {
         }
     }
 
-    /// What the function is known by in this program: its id, or its method and route, not the request's path: that would be
-    /// another function for each order. Where they are the same, Inngest makes the name itself.
+    /// What the function is known by in this program: its id, or its method and route, not the
+    /// request's path: that would be another function for each order. Where they are the same,
+    /// Inngest makes the name itself.
     pub(crate) fn function_id(&self) -> Cow<'static, str> {
         let id = self.function.get().map(|function| function.opts.id()).unwrap_or_default();
         let Some(head) = self.head().filter(|_| id.is_empty()) else { return Cow::Borrowed(id) };
@@ -94,8 +96,9 @@ impl Run {
         Cow::Owned(function::name(head.recorded_method().as_str(), path))
     }
 
-    /// What Inngest calls the function. Inngest keeps a method for each name, and calls all its runs back by the latest: with a
-    /// name for each method, no client's request changes how another's run is called back.
+    /// What Inngest calls the function. Inngest keeps a method for each name, and calls all its
+    /// runs back by the latest: with a name for each method, no client's request changes how
+    /// another's run is called back.
     pub(crate) fn function_name(&self) -> Cow<'static, str> {
         let id = self.opts().id();
         match self.head().map(RequestHead::recorded_method) {
@@ -111,14 +114,16 @@ impl Run {
         self.function.get().map(|function| function.opts).unwrap_or_default()
     }
 
-    /// What a client gets whose run is handed over: as the function says, else as the provider does.
+    /// What a client gets whose run is handed over: as the function says, else as the provider
+    /// does.
     pub(crate) fn async_response(&self) -> AsyncResponse {
         let own = self.opts().get_async_response();
         let otherwise = || self.app().map(|app| app.async_response());
         own.or_else(otherwise).unwrap_or(AsyncResponse::Redirect)
     }
 
-    /// Whether the run's client, should the run be handed over, reads its output at this app's own route.
+    /// Whether the run's client, should the run be handed over, reads its output at this app's own
+    /// route.
     pub(crate) fn is_read_at_home(&self) -> bool {
         matches!(self.async_response(), AsyncResponse::Proxy | AsyncResponse::Negotiate)
             && self.app().is_some_and(|app| app.has_own_output())
@@ -137,8 +142,8 @@ impl Run {
         self.response_body.store(if omit { OMIT } else { KEEP }, Ordering::Relaxed);
     }
 
-    /// Whether steps that have not begun are left to another request of the run: this one has lasted too long, or the
-    /// process is to end.
+    /// Whether steps that have not begun are left to another request of the run: this one has
+    /// lasted too long, or the process is to end.
     pub(super) fn leaves_steps(&self) -> bool {
         let Some(app) = self.app() else { return false };
         // What cannot be told to Inngest is done here.
@@ -150,8 +155,8 @@ impl Run {
         }
     }
 
-    /// Whether the request has lasted so long that it begins no further step. The clock is read only where there is a
-    /// limit.
+    /// Whether the request has lasted so long that it begins no further step. The clock is read
+    /// only where there is a limit.
     fn is_over_time(&self) -> bool {
         let function = self.function.get().filter(|function| !function.opts.is_sync_only());
         let own = function.and_then(|function| function.opts.get_max_request_time());
@@ -159,8 +164,9 @@ impl Run {
         own.or_else(otherwise).is_some_and(|most| self.elapsed() >= most)
     }
 
-    /// Whether a first request may be handed over for other reasons than its handler's own. Of a function that is never
-    /// handed over otherwise, the attribute does not ask for arguments that are the same in a re-entry.
+    /// Whether a first request may be handed over for other reasons than its handler's own. Of a
+    /// function that is never handed over otherwise, the attribute does not ask for arguments that
+    /// are the same in a re-entry.
     fn may_leave(&self) -> bool {
         let opts = self.opts();
         let waits = self.function.get().is_some_and(|function| function.waits);
@@ -178,7 +184,8 @@ impl Run {
             return;
         }
         self.head.get_or_init(|| (**head).clone());
-        // An extractor may have rejected it, and then its function has not said what it keeps to itself.
+        // An extractor may have rejected it, and then its function has not said what it keeps to
+        // itself.
         let is_rejected = !self.is_entered() && !status.is_success();
         if is_rejected && self.app().is_some_and(|app| app.wants().discretion) {
             self.body.omit();
@@ -212,8 +219,8 @@ impl Run {
         self.function.get().is_some_and(|function| function.opts.get_track() == Track::Always)
     }
 
-    /// A request that no route has matched has no name that Inngest could know it by. One for an output is none of the app's
-    /// work, and its query is a token.
+    /// A request that no route has matched has no name that Inngest could know it by. One for an
+    /// output is none of the app's work, and its query is a token.
     fn tracks_all(&self) -> bool {
         let head = self.head.get().or(self.early_head.as_deref());
         let Some(app) = self.app().filter(|app| app.settings().track_all_endpoints) else {

@@ -101,7 +101,8 @@ impl Run {
         self.lock().journal.unsaved_with(ops)
     }
 
-    /// A first request's operations could not be sent: its driver has to see to it, also when its handler does nothing.
+    /// A first request's operations could not be sent: its driver has to see to it, also when its
+    /// handler does nothing.
     pub(crate) fn notice_failed_checkpoint(&self) {
         if self.is_first() {
             self.wakeup.notice();
@@ -127,8 +128,8 @@ impl Run {
         }
     }
 
-    /// Decides what to tell Inngest about a suspended handler. `remembered` is the output of the hidden step that holds what a
-    /// first request remembers.
+    /// Decides what to tell Inngest about a suspended handler. `remembered` is the output of the
+    /// hidden step that holds what a first request remembers.
     pub(crate) fn hand_over(
         &self,
         outstanding: Vec<Outstanding>,
@@ -154,12 +155,14 @@ impl Run {
         self.lock().journal.discovery()
     }
 
-    /// A hidden step that says that the handler dropped a step by itself, if it is the next in the order.
+    /// A hidden step that says that the handler dropped a step by itself, if it is the next in the
+    /// order.
     pub(crate) fn propose_drop(&self, dropped: Decision) -> Option<Recorded> {
         self.lock().journal.propose_drop(dropped)
     }
 
-    /// A hidden step that proposes how the run ends, if several re-entries may come to its end at once, and it can be stored.
+    /// A hidden step that proposes how the run ends, if several re-entries may come to its end at
+    /// once, and it can be stored.
     pub(crate) fn propose_end(&self, result: &ApiResult<'_>) -> Option<Recorded> {
         self.lock().journal.propose_end(result)
     }
@@ -176,7 +179,8 @@ impl Run {
         }
     }
 
-    /// Wakes the steps in tasks of their own that would wait for ever: their polls panic with a message that says why.
+    /// Wakes the steps in tasks of their own that would wait for ever: their polls panic with a
+    /// message that says why.
     pub(super) fn wake_strays(&self, mut state: MutexGuard<'_, State>, strays: Vec<Slot>) {
         let wakers = state.wakers.close(strays);
         drop(state);

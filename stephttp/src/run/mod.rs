@@ -20,8 +20,8 @@
 //! 2. A step's call claims its id. At its first poll it gets a slot in the order. In a first
 //!    request it executes at once; in a re-entry it is pending until its turn comes, or the gate
 //!    opens.
-//! 3. The handler returns pending, and the journal's `after_poll` decides. A fault, or a stop, ends the request.
-//!    A handler that has woken itself is polled again, some times.
+//! 3. The handler returns pending, and the journal's `after_poll` decides. A fault, or a stop, ends
+//!    the request. A handler that has woken itself is polled again, some times.
 //! 4. One result is given: the next of the stored order, or else the next that came. The step is
 //!    woken, and the handler polled.
 //! 5. When there is none, the gate opens: the steps that wait at it execute.
@@ -119,7 +119,8 @@ use wakeup::Wakeup;
 
 /// What one request's layer, extractors and steps share.
 ///
-/// The layer makes one for every request; most of it stays empty until a [`Step`](crate::Step) is extracted.
+/// The layer makes one for every request; most of it stays empty until a [`Step`](crate::Step) is
+/// extracted.
 pub(crate) struct Run {
     origin: Origin,
     /// When the request came, by both clocks. The second is tokio's, which tests can put forward.
@@ -138,7 +139,8 @@ pub(crate) struct Run {
     wakeup: Wakeup,
     /// Nothing without middlewares.
     hooks: Option<Box<Hooks>>,
-    /// The attribute's code at the top of the handler's body has run, or the handler has said its options.
+    /// The attribute's code at the top of the handler's body has run, or the handler has said its
+    /// options.
     entered: AtomicBool,
     /// What the handler has said of its response's body since; see [`function`].
     response_body: AtomicU8,
@@ -253,7 +255,8 @@ impl Run {
         }
     }
 
-    /// Whether a log line that strangers can cause may be written; with how many of its kind were left out before it.
+    /// Whether a log line that strangers can cause may be written; with how many of its kind were
+    /// left out before it.
     pub(crate) fn admits_line(&self, complaint: Complaint) -> Option<u64> {
         self.app().map_or(Some(0), |app| app.admits_line(complaint))
     }
@@ -291,8 +294,8 @@ impl Run {
         self.reentered().map_or(Mode::First, |reentry| reentry.mode)
     }
 
-    /// From the moment that a `Step` is extracted, the request's body is kept and its handler's steps are counted. `false`:
-    /// the request's method is none that a run can have.
+    /// From the moment that a `Step` is extracted, the request's body is kept and its handler's
+    /// steps are counted. `false`: the request's method is none that a run can have.
     pub(crate) fn track(&self, parts: &Parts) -> bool {
         let Some(method) = RecordedMethod::of(&parts.method) else { return false };
         self.head.get_or_init(|| RequestHead::new(parts, method));
@@ -321,7 +324,8 @@ impl Run {
         self.head.get()
     }
 
-    /// Whether the handler's body seems not to have begun: without the attribute only its steps tell.
+    /// Whether the handler's body seems not to have begun: without the attribute only its steps
+    /// tell.
     pub(crate) fn is_untouched(&self) -> bool {
         !self.is_entered() && self.lock().journal.is_unused()
     }
@@ -330,7 +334,8 @@ impl Run {
         self.entered.load(Ordering::Relaxed)
     }
 
-    /// The request is no longer in flight: its client has its answer, and what Inngest must know is on its way.
+    /// The request is no longer in flight: its client has its answer, and what Inngest must know is
+    /// on its way.
     pub(crate) fn request_over(&self) {
         if let Some(app) = self.app()
             && !self.over.swap(true, Ordering::AcqRel)
@@ -345,8 +350,8 @@ impl Run {
         self.proven.store(elapsed, Ordering::Relaxed);
     }
 
-    /// Whether the run may have ended since Inngest has shown that it goes on: by another re-entry, or because somebody has
-    /// cancelled it.
+    /// Whether the run may have ended since Inngest has shown that it goes on: by another re-entry,
+    /// or because somebody has cancelled it.
     pub(crate) fn may_be_over(&self) -> bool {
         let proven = Duration::from_millis(self.proven.load(Ordering::Relaxed));
         self.mode().plans() || self.elapsed().saturating_sub(proven) >= PROOF
@@ -380,7 +385,8 @@ impl Run {
     }
 }
 
-/// What a run's lock guards. It is never held while a handler, a step or a middleware is polled, or a waker is woken.
+/// What a run's lock guards. It is never held while a handler, a step or a middleware is polled, or
+/// a waker is woken.
 #[derive(Debug)]
 struct State {
     journal: Journal,

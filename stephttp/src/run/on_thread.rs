@@ -23,8 +23,8 @@ thread_local! {
     static STEP: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Functions that were called without a layer, which has been said. They have no provider then that could remember it, so the
-/// process does.
+/// Functions that were called without a layer, which has been said. They have no provider then that
+/// could remember it, so the process does.
 static UNLAYERED: Mutex<Vec<&str>> = Mutex::new(Vec::new());
 
 fn address(run: &Run) -> usize {
@@ -97,8 +97,8 @@ impl Run {
     }
 }
 
-/// The body of a function without a `Step` has begun. One that is called without the layer, or in a task of its own, is in
-/// no run.
+/// The body of a function without a `Step` has begun. One that is called without the layer, or in a
+/// task of its own, is in no run.
 pub(crate) fn enter_current(opts: &'static FnOpts) {
     let run = UNENTERED.take();
     match &run {

@@ -106,8 +106,8 @@ impl Run {
         }
     }
 
-    /// A wait's stored outcome, or what it asks of Inngest is noted. Without any Inngest it gives `None`, when those that
-    /// last less are over.
+    /// A wait's stored outcome, or what it asks of Inngest is noted. Without any Inngest it gives
+    /// `None`, when those that last less are over.
     pub(crate) fn poll_wait(
         &self,
         key: &StepKey,
@@ -140,7 +140,8 @@ impl Run {
         self.noticed(Poll::Pending)
     }
 
-    /// Says why a wait must not begin. A run that was handed over by an earlier version of the program may end.
+    /// Says why a wait must not begin. A run that was handed over by an earlier version of the
+    /// program may end.
     fn refuses_wait(&self, key: &StepKey) -> Option<String> {
         let opts = self.opts();
         if !opts.is_sync_only() || self.dispatch().is_some() {
@@ -248,8 +249,8 @@ impl Run {
         }
     }
 
-    /// Something has changed that the handler's driver looks at. It does so after each poll of the handler; only a step
-    /// in a task of its own has to wake it.
+    /// Something has changed that the handler's driver looks at. It does so after each poll of the
+    /// handler; only a step in a task of its own has to wake it.
     fn noticed<T>(&self, outcome: T) -> T {
         self.wakeup.notice();
         outcome

@@ -1,4 +1,5 @@
-//! Time for runs without Inngest: what is waited for is over in the order in which it would be, at once.
+//! Time for runs without Inngest: what is waited for is over in the order in which it would be, at
+//! once.
 
 use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
@@ -6,7 +7,8 @@ use std::time::Duration;
 
 use crate::sync::lock;
 
-/// After so many polls a wait is over whatever else waits: the others may be held without being polled.
+/// After so many polls a wait is over whatever else waits: the others may be held without being
+/// polled.
 const PATIENCE: u32 = 1_000;
 
 /// The waits of one run.
@@ -29,7 +31,8 @@ pub(crate) struct Ticket {
 }
 
 impl VirtualTime {
-    /// Polls a wait that lasts so long. It is not over at its first poll: others that begin with it may be over before.
+    /// Polls a wait that lasts so long. It is not over at its first poll: others that begin with it
+    /// may be over before.
     pub(super) fn poll(&self, ticket: &mut Ticket, lasts: Duration, waker: &Waker) -> Poll<()> {
         if lasts.is_zero() {
             return Poll::Ready(());

@@ -1,4 +1,5 @@
-//! Whom to wake for a step, beside the [`Journal`](crate::journal::Journal), which knows steps by their slots alone.
+//! Whom to wake for a step, beside the [`Journal`](crate::journal::Journal), which knows steps by
+//! their slots alone.
 
 use std::task::Waker;
 
@@ -14,7 +15,8 @@ impl Wakers {
         match self.0.get_mut(slot.index()) {
             Some(known) => known.clone_from(waker),
             None => {
-                // Steps have their slots in the order of their first polls, but a first poll may end at once.
+                // Steps have their slots in the order of their first polls, but a first poll may
+                // end at once.
                 self.0.resize_with(slot.index(), || Waker::noop().clone());
                 self.0.push(waker.clone());
             }

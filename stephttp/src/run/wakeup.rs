@@ -8,14 +8,15 @@ use crate::sync::lock;
 
 /// The task that drives a handler, and whether it was woken since the handler's poll began.
 ///
-/// A handler that returns pending and has woken itself (a cooperative yield, say) is not waiting: it must be polled
-/// again before anybody may conclude that only Inngest can bring it forward.
+/// A handler that returns pending and has woken itself (a cooperative yield, say) is not waiting:
+/// it must be polled again before anybody may conclude that only Inngest can bring it forward.
 #[derive(Debug, Default)]
 pub(super) struct Wakeup {
     woken: AtomicBool,
     /// There is something new for the driver to look at.
     noticed: AtomicBool,
-    /// The driver is at work: it looks at everything before it rests, so its task need not be woken.
+    /// The driver is at work: it looks at everything before it rests, so its task need not be
+    /// woken.
     driving: AtomicBool,
     task: Mutex<Option<Waker>>,
 }
@@ -39,8 +40,8 @@ impl Wakeup {
         }
     }
 
-    /// The driver rests without having looked, until what it waits for has come to its end: nothing else brings it further,
-    /// and it looks then.
+    /// The driver rests without having looked, until what it waits for has come to its end: nothing
+    /// else brings it further, and it looks then.
     pub(super) fn leave(&self) {
         self.driving.store(false, Ordering::SeqCst);
     }

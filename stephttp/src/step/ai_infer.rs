@@ -1,4 +1,5 @@
-//! `step.ai_infer`: a call to a model's provider that Inngest makes while this process does nothing.
+//! `step.ai_infer`: a call to a model's provider that Inngest makes while this process does
+//! nothing.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -26,14 +27,16 @@ pub struct AiInferStep<T> {
 impl Step {
     /// Has Inngest call a model's provider, and gives the provider's response as a `T`.
     ///
-    /// Models are slow: like [`sleep`](Self::sleep) it ends this request, and Inngest calls the endpoint back with the
-    /// response. A call that fails, or is answered with an error, is tried again, as often as the endpoint's `retries` say.
+    /// Models are slow: like [`sleep`](Self::sleep) it ends this request, and Inngest calls the
+    /// endpoint back with the response. A call that fails, or is answered with an error, is tried
+    /// again, as often as the endpoint's `retries` say.
     ///
-    /// **The API key travels to Inngest** with the operation, and is used there. Where that is not wanted, call the provider
-    /// in a [`run`](Self::run). Prompts and responses are stored at Inngest.
+    /// **The API key travels to Inngest** with the operation, and is used there. Where that is not
+    /// wanted, call the provider in a [`run`](Self::run). Prompts and responses are stored at
+    /// Inngest.
     ///
-    /// Inngest keeps numbers as 64-bit floats: in the response, integers beyond ±2^53 have been rounded, and `1.0` comes as
-    /// `1`. A body with a number that would be rounded is refused.
+    /// Inngest keeps numbers as 64-bit floats: in the response, integers beyond ±2^53 have been
+    /// rounded, and `1.0` comes as `1`. A body with a number that would be rounded is refused.
     ///
     /// ```
     /// use inngest::step::Inference;
@@ -63,9 +66,9 @@ impl Step {
     /// ```
     ///
     /// # Errors
-    /// A [`StepError`] when the provider could not be reached or refused (its name is `AIGatewayError`), and when its response
-    /// is no `T`. Without anything being asked of Inngest, when the id or the inference makes no sense
-    /// (`InvalidInference`).
+    /// A [`StepError`] when the provider could not be reached or refused (its name is
+    /// `AIGatewayError`), and when its response is no `T`. Without anything being asked of Inngest,
+    /// when the id or the inference makes no sense (`InvalidInference`).
     ///
     /// # Panics
     /// When the handler has ended or was handed over; see [`Step`].

@@ -14,8 +14,9 @@ use crate::untrusted::shown;
 use crate::wire::OpError;
 
 impl Step {
-    /// Says the options of a handler without the attribute [`#[api_fn]`](macro@crate::api_fn), or of any service that is no
-    /// handler. Before the first step; in re-entries too, so do it at the top.
+    /// Says the options of a handler without the attribute [`#[api_fn]`](macro@crate::api_fn), or
+    /// of any service that is no handler. Before the first step; in re-entries too, so do it at the
+    /// top.
     ///
     /// ```
     /// use inngest::{AsyncResponse, FnOpts, Step, StepError};
@@ -26,17 +27,19 @@ impl Step {
     /// }
     /// ```
     ///
-    /// The attribute does more: it checks at compile time that extractors accept a re-entry, it is known before the first
-    /// request, and its function is in [`registered`](crate::function::registered). Where handlers say fewer
-    /// [retries](FnOpts::retries) than three here, a re-entry that comes to a new process, and cannot get to its
-    /// handler since Inngest's API fails just then, may ask for a retry that it does not have: its run hangs. With the
-    /// attribute that is known.
+    /// The attribute does more: it checks at compile time that extractors accept a re-entry, it is
+    /// known before the first request, and its function is in
+    /// [`registered`](crate::function::registered). Where handlers say fewer
+    /// [retries](FnOpts::retries) than three here, a re-entry that comes to a new process, and
+    /// cannot get to its handler since Inngest's API fails just then, may ask for a retry that it
+    /// does not have: its run hangs. With the attribute that is known.
     ///
     /// # Errors
-    /// When a step has begun already, when options were given before, by the attribute or another call, when the handler is
-    /// over, when the id is that of an annotated function, when there are more retries than Inngest makes, and when there
-    /// is an [`AsyncResponse::Custom`], which takes [`configure_with_parts`](Self::configure_with_parts). Nothing has
-    /// changed then. It is logged.
+    /// When a step has begun already, when options were given before, by the attribute or another
+    /// call, when the handler is over, when the id is that of an annotated function, when there are
+    /// more retries than Inngest makes, and when there is an [`AsyncResponse::Custom`], which takes
+    /// [`configure_with_parts`](Self::configure_with_parts). Nothing has changed then. It is
+    /// logged.
     ///
     /// [`AsyncResponse::Custom`]: crate::AsyncResponse::Custom
     #[doc(alias = "Configure")]
@@ -44,8 +47,9 @@ impl Step {
         self.run.configure(opts, None).map_err(|reason| self.refused(&opts, reason))
     }
 
-    /// As [`configure`](Self::configure), with the request's parts for an [`AsyncResponse::Custom`], which is given them. A
-    /// handler gets them by an argument of that type.
+    /// As [`configure`](Self::configure), with the request's parts for an
+    /// [`AsyncResponse::Custom`], which is given them. A handler gets them by an argument of that
+    /// type.
     ///
     /// # Errors
     /// As [`configure`](Self::configure).
@@ -55,8 +59,9 @@ impl Step {
         self.run.configure(opts, Some(parts)).map_err(|reason| self.refused(&opts, reason))
     }
 
-    /// Says whether Inngest is not given the response's body, whatever the options say: at any time before the response
-    /// ends, also while it is streamed, and as often as you like. So a handler can keep its errors, and omit what went well:
+    /// Says whether Inngest is not given the response's body, whatever the options say: at any time
+    /// before the response ends, also while it is streamed, and as often as you like. So a handler
+    /// can keep its errors, and omit what went well:
     ///
     /// ```
     /// use axum::response::{IntoResponse, Response};
@@ -71,8 +76,8 @@ impl Step {
     /// }
     /// ```
     ///
-    /// The last word counts. What has passed of a body while it was omitted is not kept, so such a body stays omitted. For
-    /// all else see [`FnOpts::omit_response_body`].
+    /// The last word counts. What has passed of a body while it was omitted is not kept, so such a
+    /// body stays omitted. For all else see [`FnOpts::omit_response_body`].
     #[doc(alias = "UpdateOmitResponseBody")]
     #[doc(alias = "update_omit_response_body")]
     pub fn omit_response_body(&self, omit: bool) {
@@ -87,8 +92,8 @@ impl Step {
 
 /// Why [`Step::configure`] had no effect.
 ///
-/// As a response it is a 500; the reason is logged. In a handler that answers with [`StepError`], `?` makes it one, of the
-/// name `ConfigureError`.
+/// As a response it is a 500; the reason is logged. In a handler that answers with [`StepError`],
+/// `?` makes it one, of the name `ConfigureError`.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the handler's options have no effect: {reason}")]
 pub struct ConfigureError {

@@ -32,35 +32,39 @@ use crate::wire::RunId;
 /// }
 /// ```
 ///
-/// Steps that are polled together run together: use [`tokio::join!`], [`tokio::select!`] and the like (see
-/// [Combining steps](crate#combining-steps)). Between steps a handler should do only what gives the same result each time
-/// it is done: after a wait it runs again from its start, with finished steps remembered.
+/// Steps that are polled together run together: use [`tokio::join!`], [`tokio::select!`] and the
+/// like (see [Combining steps](crate#combining-steps)). Between steps a handler should do only what
+/// gives the same result each time it is done: after a wait it runs again from its start, with
+/// finished steps remembered.
 ///
-/// It needs [`Provider::layer`](crate::Provider::layer) on the route; without it, requests are answered with a 500 that
-/// says so. In a unit test, call the handler with [`Step::detached`].
+/// It needs [`Provider::layer`](crate::Provider::layer) on the route; without it, requests are
+/// answered with a 500 that says so. In a unit test, call the handler with [`Step::detached`].
 ///
-/// Clones are the same run. A step belongs into its handler: one that is used after the handler has ended or has been
-/// handed over, in a task that was spawned from it, panics in that task.
+/// Clones are the same run. A step belongs into its handler: one that is used after the handler has
+/// ended or has been handed over, in a task that was spawned from it, panics in that task.
 ///
 /// # How often a step runs
 ///
-/// Once its outcome is saved, never again. Before that, a step that runs in this process can run more than once:
+/// Once its outcome is saved, never again. Before that, a step that runs in this process can run
+/// more than once:
 ///
 /// - when it fails, as often as it is retried;
 /// - when its process dies, or its end cannot be saved;
-/// - when a retry takes over about 15 s and the app has several processes. Inngest dispatches such a retry again while it
-///   runs. A process that runs it already waits for it, and answers with what it came to; another process runs it too.
+/// - when a retry takes over about 15 s and the app has several processes. Inngest dispatches such
+///   a retry again while it runs. A process that runs it already waits for it, and answers with
+///   what it came to; another process runs it too.
 ///
-/// So give other APIs an [`idempotency_key`](Self::idempotency_key), which is the same in all of these. A connection to
-/// Inngest that breaks does not matter: the step goes on in its process.
+/// So give other APIs an [`idempotency_key`](Self::idempotency_key), which is the same in all of
+/// these. A connection to Inngest that breaks does not matter: the step goes on in its process.
 ///
 /// # Cancellation
-/// Dropping a step's future before it ends cancels its code like any other future, and the step is not stored. A step
-/// that the handler drops by itself, as `timeout` does, is not run by later requests of the run either; one that is dropped
-/// because the run is handed over runs again.
+/// Dropping a step's future before it ends cancels its code like any other future, and the step is
+/// not stored. A step that the handler drops by itself, as `timeout` does, is not run by later
+/// requests of the run either; one that is dropped because the run is handed over runs again.
 ///
-/// A client that goes away does not stop a run that has begun a step: the handler goes on in the background, and its
-/// result is recorded. Before the first step, the handler is dropped like any other.
+/// A client that goes away does not stop a run that has begun a step: the handler goes on in the
+/// background, and its result is recorded. Before the first step, the handler is dropped like any
+/// other.
 #[derive(Clone)]
 pub struct Step {
     pub(super) run: Arc<Run>,
@@ -69,12 +73,14 @@ pub struct Step {
 }
 
 impl Step {
-    /// A step runner without any server, for unit tests: steps run inline, once, and are not stored; sleeps are over
-    /// at once, in the order in which they would be; a failed step is not retried, so the handler gets its error.
+    /// A step runner without any server, for unit tests: steps run inline, once, and are not
+    /// stored; sleeps are over at once, in the order in which they would be; a failed step is not
+    /// retried, so the handler gets its error.
     ///
-    /// Nothing that is waited for comes: `wait_for_event` and `wait_for_signal` give `None`. Events and signals are not
-    /// sent; `send_event` gives a made-up id, `send_signal` gives `None`. `invoke`, `fetch` and `ai_infer` fail: give them,
-    /// and the waits, their outcomes with [`detached_with`](Self::detached_with).
+    /// Nothing that is waited for comes: `wait_for_event` and `wait_for_signal` give `None`. Events
+    /// and signals are not sent; `send_event` gives a made-up id, `send_signal` gives `None`.
+    /// `invoke`, `fetch` and `ai_infer` fail: give them, and the waits, their outcomes with
+    /// [`detached_with`](Self::detached_with).
     ///
     /// ```
     /// use inngest::{Step, StepError};
@@ -101,30 +107,34 @@ impl Step {
 
     /// Runs a future once, and gives its output in this request and in every later one.
     ///
-    /// The future is `Result<T, E>`, where `E` is any error (see [`Failure`]) and `T` can be stored as JSON. It is
-    /// polled only if no earlier request has stored the step's outcome, so an `async` block costs nothing when it is
-    /// remembered. The value that comes out has always been through its stored form.
+    /// The future is `Result<T, E>`, where `E` is any error (see [`Failure`]) and `T` can be stored
+    /// as JSON. It is polled only if no earlier request has stored the step's outcome, so an
+    /// `async` block costs nothing when it is remembered. The value that comes out has always been
+    /// through its stored form.
     ///
-    /// A failure is retried by Inngest, as often as the endpoint's `retries` say: the client is redirected to the
-    /// run's result, and the handler begins again, with finished steps remembered. The page of [`Step`] says [how often a
-    /// step runs](Self#how-often-a-step-runs).
+    /// A failure is retried by Inngest, as often as the endpoint's `retries` say: the client is
+    /// redirected to the run's result, and the handler begins again, with finished steps
+    /// remembered. The page of [`Step`] says [how often a step runs](Self#how-often-a-step-runs).
     ///
-    /// **Steps do not nest**: a future that uses the run's `Step` fails the run, with a 500 that names the inner step, which
-    /// does not begin.
+    /// **Steps do not nest**: a future that uses the run's `Step` fails the run, with a 500 that
+    /// names the inner step, which does not begin.
     ///
-    /// `T` is [`Storable`]: it owns its data and is both `Serialize` and `DeserializeOwned`: `String`, not `&str` (of
-    /// which the compiler says that "implementation of `Deserialize` is not general enough").
+    /// `T` is [`Storable`]: it owns its data and is both `Serialize` and `DeserializeOwned`:
+    /// `String`, not `&str` (of which the compiler says that "implementation of `Deserialize` is
+    /// not general enough").
     ///
-    /// In a function annotated with [`#[api_fn]`](macro@crate::api_fn), `?` works in a bare async block. In a helper
-    /// function that takes a `&Step`, name the error: `Ok::<_, Failure>(value)`. For an error that is a mere text, write
-    /// [`Failure::new`].
+    /// In a function annotated with [`#[api_fn]`](macro@crate::api_fn), `?` works in a bare async
+    /// block. In a helper function that takes a `&Step`, name the error: `Ok::<_, Failure>(value)`.
+    /// For an error that is a mere text, write [`Failure::new`].
     ///
     /// # What is stored
     ///
-    /// The output's JSON; see [`Storable`](Storable#what-is-stored). Numbers of every size come back as they were.
+    /// The output's JSON; see [`Storable`](Storable#what-is-stored). Numbers of every size come
+    /// back as they were.
     ///
-    /// What JSON itself does not keep is lost: `Some(None)` is `null`, and comes out as `None`, also in the request in which
-    /// the step ran. The members of an object come back in the order of their names, and of several with one name the last.
+    /// What JSON itself does not keep is lost: `Some(None)` is `null`, and comes out as `None`,
+    /// also in the request in which the step ran. The members of an object come back in the order
+    /// of their names, and of several with one name the last.
     ///
     /// ```
     /// # use inngest::{Failure, Step, StepError};
@@ -141,10 +151,11 @@ impl Step {
     /// ```
     ///
     /// # Errors
-    /// The step's [`StepError`](crate::StepError) when it failed for good: without retries left, or with a
-    /// [`Failure::non_retriable`]. Also when its id is empty, too long or reserved, when its output cannot be stored
-    /// (not serializable, over 4 MiB as it is stored, over 32 MiB with the run's other outputs), when a stored output is no `T` any
-    /// more, and when the run has 999 steps already, [hidden ones included](crate::wire::limits::RUN_STEPS).
+    /// The step's [`StepError`](crate::StepError) when it failed for good: without retries left, or
+    /// with a [`Failure::non_retriable`]. Also when its id is empty, too long or reserved, when its
+    /// output cannot be stored (not serializable, over 4 MiB as it is stored, over 32 MiB with the
+    /// run's other outputs), when a stored output is no `T` any more, and when the run has 999
+    /// steps already, [hidden ones included](crate::wire::limits::RUN_STEPS).
     ///
     /// # Panics
     /// When the handler has ended or was handed over; see [`Step`].
@@ -161,13 +172,14 @@ impl Step {
         RunStep::new(self.run.clone(), id.into(), StepKind::Run, |_| future, Location::caller())
     }
 
-    /// Pauses the run. The process keeps nothing of it: Inngest calls the endpoint back when the time has come, even
-    /// days later, in whichever process then runs.
+    /// Pauses the run. The process keeps nothing of it: Inngest calls the endpoint back when the
+    /// time has come, even days later, in whichever process then runs.
     ///
     /// In the first request the client is redirected to the run's result.
     ///
-    /// The pause is kept with a precision of a millisecond, rounded up: the run never goes on before its time. It lasts at
-    /// most 366 days. A longer one, and an id that is empty, too long or reserved, ends the run with a 500 that says so.
+    /// The pause is kept with a precision of a millisecond, rounded up: the run never goes on
+    /// before its time. It lasts at most 366 days. A longer one, and an id that is empty, too long
+    /// or reserved, ends the run with a 500 that says so.
     ///
     /// # Panics
     /// When the handler has ended or was handed over; see [`Step`].
@@ -178,10 +190,11 @@ impl Step {
 
     /// Pauses the run until an instant; one that has passed is over at once.
     ///
-    /// The run never goes on before the instant. It can be up to a second later, since Inngest rounds what is left of the time
-    /// to whole seconds. A [`sleep`](Self::sleep) is exact.
+    /// The run never goes on before the instant. It can be up to a second later, since Inngest
+    /// rounds what is left of the time to whole seconds. A [`sleep`](Self::sleep) is exact.
     ///
-    /// Takes a [`SystemTime`], and what converts into one: jiff's `Timestamp` and `Zoned`, chrono's `DateTime`.
+    /// Takes a [`SystemTime`], and what converts into one: jiff's `Timestamp` and `Zoned`, chrono's
+    /// `DateTime`.
     ///
     /// ```
     /// use std::time::{Duration, SystemTime};
@@ -199,8 +212,8 @@ impl Step {
     /// }
     /// ```
     ///
-    /// Inngest keeps the first instant that it is told: computing another one when the handler runs again changes
-    /// nothing. Like [`sleep`](Self::sleep) in all else.
+    /// Inngest keeps the first instant that it is told: computing another one when the handler runs
+    /// again changes nothing. Like [`sleep`](Self::sleep) in all else.
     ///
     /// # Panics
     /// When the handler has ended or was handed over; see [`Step`].
@@ -215,19 +228,22 @@ impl Step {
         self.run.id()
     }
 
-    /// A key for a call to another API in a step, such as a payment: the same in every attempt of the step in this
-    /// run, and different for every other run and id.
+    /// A key for a call to another API in a step, such as a payment: the same in every attempt of
+    /// the step in this run, and different for every other run and id.
     ///
-    /// A step can run more than once: when it fails after the payment was made, when the process dies before its result is
-    /// stored, or when Inngest dispatches a long retry to two processes at once ([how often a step
-    /// runs](Self#how-often-a-step-runs)). An API that is given the same key makes the payment once.
+    /// A step can run more than once: when it fails after the payment was made, when the process
+    /// dies before its result is stored, or when Inngest dispatches a long retry to two processes
+    /// at once ([how often a step runs](Self#how-often-a-step-runs)). An API that is given the same
+    /// key makes the payment once.
     ///
-    /// The key follows from the run and from `id` alone. A step that runs in a loop needs an id that tells its turns
-    /// apart (`format!("charge-{}", item.id)`), or the second turn's payment is taken for a repetition of the first.
+    /// The key follows from the run and from `id` alone. A step that runs in a loop needs an id
+    /// that tells its turns apart (`format!("charge-{}", item.id)`), or the second turn's payment
+    /// is taken for a repetition of the first.
     ///
-    /// The key is the run's: a client that repeats its request, after a 503 or because the process died before the first
-    /// checkpoint, begins another run with another key. If that must not pay twice either, make the key from the
-    /// request: from an order's id, or from the `Idempotency-Key` header (through [`Remember`](crate::Remember)).
+    /// The key is the run's: a client that repeats its request, after a 503 or because the process
+    /// died before the first checkpoint, begins another run with another key. If that must not pay
+    /// twice either, make the key from the request: from an order's id, or from the
+    /// `Idempotency-Key` header (through [`Remember`](crate::Remember)).
     ///
     /// It has 67 characters: the run's id, a dash and the id's hash.
     #[must_use]
@@ -238,8 +254,8 @@ impl Step {
     /// The step runner of a request, for services that do without axum's extractors.
     ///
     /// # Errors
-    /// When the request has not come through [`Provider::layer`](crate::Provider::layer), and when Inngest does not call back by
-    /// its method.
+    /// When the request has not come through [`Provider::layer`](crate::Provider::layer), and when
+    /// Inngest does not call back by its method.
     pub fn from_parts(parts: &Parts) -> Result<Self, StepRejection> {
         let Some(CurrentRun(run)) = parts.extensions.get() else {
             warn_of_missing_layer(parts);

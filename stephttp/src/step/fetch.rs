@@ -26,17 +26,17 @@ pub struct FetchStep {
 impl Step {
     /// Has Inngest make an HTTP request, and gives the response.
     ///
-    /// For slow services: like [`sleep`](Self::sleep) it ends this request, and Inngest calls the endpoint back with the
-    /// response. A request that fails as a whole is tried again, as often as the endpoint's `retries` say; a response with any
-    /// status is a response.
+    /// For slow services: like [`sleep`](Self::sleep) it ends this request, and Inngest calls the
+    /// endpoint back with the response. A request that fails as a whole is tried again, as often as
+    /// the endpoint's `retries` say; a response with any status is a response.
     ///
-    /// - The request is stored at Inngest, **headers included**. Where that is not wanted, call the service in a
-    ///   [`run`](Self::run).
+    /// - The request is stored at Inngest, **headers included**. Where that is not wanted, call the
+    ///   service in a [`run`](Self::run).
     /// - It comes from Inngest's addresses, so the service must be reachable for Inngest.
     /// - The body is JSON or empty: Inngest would put any other text into quotes, so it is refused.
     /// - Both bodies travel as text, so the numbers in them stay as they are.
-    /// - The response's body is text; bytes that are not UTF-8 are lost. Several headers of one name come as one, joined
-    ///   with `,`.
+    /// - The response's body is text; bytes that are not UTF-8 are lost. Several headers of one
+    ///   name come as one, joined with `,`.
     ///
     /// ```
     /// use inngest::step::FetchRequest;
@@ -57,14 +57,15 @@ impl Step {
     /// ```
     ///
     /// # Errors
-    /// A [`StepError`] when no response came (its name is `GatewayError`). Without anything being asked of Inngest, when the
-    /// id or the request makes no sense (`InvalidRequest`).
+    /// A [`StepError`] when no response came (its name is `GatewayError`). Without anything being
+    /// asked of Inngest, when the id or the request makes no sense (`InvalidRequest`).
     ///
     /// # Panics
     /// When the handler has ended or was handed over; see [`Step`].
     ///
     /// # Cancellation
-    /// Dropping the future does not stop a request that Inngest has begun: its response is not seen.
+    /// Dropping the future does not stop a request that Inngest has begun: its response is not
+    /// seen.
     #[track_caller]
     pub fn fetch(&self, id: impl Into<StepId>, request: impl Into<FetchRequest>) -> FetchStep {
         let id = id.into();

@@ -12,8 +12,8 @@ use crate::untrusted::shown;
 
 /// A request for [`Step::fetch`](super::Step::fetch).
 ///
-/// An [`http::Request`] becomes one, with a body of type `()`, `String`, `&'static str`, [`Bytes`] or `Vec<u8>`. What makes
-/// no sense in it is an error of the step.
+/// An [`http::Request`] becomes one, with a body of type `()`, `String`, `&'static str`, [`Bytes`]
+/// or `Vec<u8>`. What makes no sense in it is an error of the step.
 ///
 /// ```
 /// use inngest::step::FetchRequest;
@@ -85,7 +85,8 @@ impl FetchRequest {
         self
     }
 
-    /// Sets the body: a text that is JSON. Inngest would send any other as a JSON string, in quotes, so it is refused.
+    /// Sets the body: a text that is JSON. Inngest would send any other as a JSON string, in
+    /// quotes, so it is refused.
     pub fn body(mut self, text: impl Into<String>) -> Self {
         self.body = Some(text.into()).filter(|text| !text.is_empty());
         self

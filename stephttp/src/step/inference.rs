@@ -44,7 +44,8 @@ pub struct Inference {
 }
 
 impl Inference {
-    /// A call to the chat completions of `api.openai.com`, or of another provider with that API; see [`url`](Self::url).
+    /// A call to the chat completions of `api.openai.com`, or of another provider with that API;
+    /// see [`url`](Self::url).
     pub fn openai_chat(api_key: impl Into<String>, body: impl Serialize) -> Self {
         Self::new("openai-chat", OPENAI.to_owned(), api_key.into(), &body)
     }

@@ -39,16 +39,17 @@ type Payload = BTreeMap<String, Box<RawValue>>;
 impl Step {
     /// Calls another Inngest function, and waits for its result.
     ///
-    /// The function's id has its app's id in front: `"billing-charge"` for the function `charge` of the app `billing`. It may
-    /// be written with any of Inngest's SDKs. The process keeps nothing of the wait: like [`sleep`](Self::sleep), it ends
-    /// this request, and Inngest calls the endpoint back.
+    /// The function's id has its app's id in front: `"billing-charge"` for the function `charge` of
+    /// the app `billing`. It may be written with any of Inngest's SDKs. The process keeps nothing
+    /// of the wait: like [`sleep`](Self::sleep), it ends this request, and Inngest calls the
+    /// endpoint back.
     ///
-    /// Inngest keeps the numbers of the result as 64-bit floats: integers beyond ±2^53 have been rounded, and `1.0` comes as
-    /// `1`. Have the function return such numbers as text.
+    /// Inngest keeps the numbers of the result as 64-bit floats: integers beyond ±2^53 have been
+    /// rounded, and `1.0` comes as `1`. Have the function return such numbers as text.
     ///
-    /// Functions that are triggered by events can be invoked, durable endpoints cannot: Inngest calls an invoked endpoint
-    /// at its origin without path, method and body. To run another endpoint, call it over HTTP in a [`run`](Self::run) or
-    /// with [`fetch`](Self::fetch).
+    /// Functions that are triggered by events can be invoked, durable endpoints cannot: Inngest
+    /// calls an invoked endpoint at its origin without path, method and body. To run another
+    /// endpoint, call it over HTTP in a [`run`](Self::run) or with [`fetch`](Self::fetch).
     ///
     /// ```
     /// use std::time::Duration;
@@ -78,9 +79,10 @@ impl Step {
     /// ```
     ///
     /// # Errors
-    /// The function's own error when it failed, which its own retries decide. A [`StepError`] when it does not exist, does
-    /// not end in time (named `InngestInvokeTimeoutError`), or returns what is no `T`; and, without anything being asked of
-    /// Inngest, when the id, the function's id, the data or the timeout makes no sense.
+    /// The function's own error when it failed, which its own retries decide. A [`StepError`] when
+    /// it does not exist, does not end in time (named `InngestInvokeTimeoutError`), or returns what
+    /// is no `T`; and, without anything being asked of Inngest, when the id, the function's id, the
+    /// data or the timeout makes no sense.
     ///
     /// # Panics
     /// When the handler has ended or was handed over; see [`Step`].
@@ -118,7 +120,8 @@ impl<T> InvokeStep<T> {
         self.part("user", user)
     }
 
-    /// How long to wait for the function's end: a year unless set; 366 days are the most. The function goes on after that.
+    /// How long to wait for the function's end: a year unless set; 366 days are the most. The
+    /// function goes on after that.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.wait.check_timeout(timeout);
         self.timeout = Some(timeout);

@@ -23,7 +23,8 @@ enum Kind {
 }
 
 impl StepOutcome {
-    /// The step fails: the handler gets a [`StepError`](crate::StepError) with this name and message.
+    /// The step fails: the handler gets a [`StepError`](crate::StepError) with this name and
+    /// message.
     pub fn failed(name: impl Into<String>, message: impl Into<String>) -> Self {
         Self(Kind::Failed { name: name.into(), message: message.into() })
     }
@@ -73,12 +74,14 @@ impl fmt::Debug for Outcomes {
 }
 
 impl Step {
-    /// Like [`detached`](Self::detached), with what the steps come to that need Inngest, by their ids.
+    /// Like [`detached`](Self::detached), with what the steps come to that need Inngest, by their
+    /// ids.
     ///
-    /// A value stands for an event's data, a signal's payload, an invoked function's or a model's result, or, for
-    /// [`fetch`](Self::fetch), `{"status": 200, "headers": {}, "body": "text"}`. For failures and timeouts, see
-    /// [`StepOutcome`]. An id that is used several times in a run can be given several times, in that order. Steps that
-    /// [`run`](Self::run) code, and those that send, do what they do in `detached`.
+    /// A value stands for an event's data, a signal's payload, an invoked function's or a model's
+    /// result, or, for [`fetch`](Self::fetch), `{"status": 200, "headers": {}, "body":
+    /// "text"}`. For failures and timeouts, see [`StepOutcome`]. An id that is used several times
+    /// in a run can be given several times, in that order. Steps that [`run`](Self::run) code, and
+    /// those that send, do what they do in `detached`.
     ///
     /// ```
     /// use inngest::step::StepOutcome;

@@ -16,8 +16,8 @@ pub enum StepRejection {
         "this endpoint is durable, but its server has no stephttp layer: add `.layer(provider.layer())` to the router"
     )]
     MissingLayer,
-    /// The request's method is not `GET`, `HEAD`, `POST`, `PUT`, `PATCH` or `DELETE`: a 405. Inngest calls a function's runs back
-    /// by the method of the latest, and by no other.
+    /// The request's method is not `GET`, `HEAD`, `POST`, `PUT`, `PATCH` or `DELETE`: a 405.
+    /// Inngest calls a function's runs back by the method of the latest, and by no other.
     #[error(
         "this endpoint is durable, and Inngest calls back by GET, POST, PUT, PATCH and DELETE alone: use one of these methods"
     )]

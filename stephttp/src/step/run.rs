@@ -73,8 +73,8 @@ enum Hooked {
 /// What a step failed with, and whether that can change.
 type Failed = (Retry, OpError);
 
-/// How the output is stored and read. As functions, so that only the step's making demands `T: Storable`, and a type
-/// that is not is one error instead of a second one at `.await`.
+/// How the output is stored and read. As functions, so that only the step's making demands
+/// `T: Storable`, and a type that is not is one error instead of a second one at `.await`.
 struct Form<T> {
     store: Store<T>,
     /// What is stored of the output after middlewares.
@@ -111,11 +111,12 @@ impl<F, T> RunStep<F, T> {
         }
     }
 
-    /// Says which id the step had in earlier versions of the program, so that runs in flight find what it came to then.
+    /// Says which id the step had in earlier versions of the program, so that runs in flight find
+    /// what it came to then.
     ///
-    /// A result that is stored under the new id wins. Of an id that is used several times the same use is meant: the
-    /// second `new` takes what the second `old` left. A step that had only been planned under its old id, beside
-    /// others, is not known again.
+    /// A result that is stored under the new id wins. Of an id that is used several times the same
+    /// use is meant: the second `new` takes what the second `old` left. A step that had only been
+    /// planned under its old id, beside others, is not known again.
     ///
     /// ```
     /// # use inngest::{Failure, Step, StepError};
@@ -190,7 +191,8 @@ where
                     *this.stage = settle(run, key, place, &mut executing, output);
                 }
                 Stage::Executing(key, executing, hooked) => {
-                    // On a panic in here the guard is dropped with `stage`, so the run does not count on this step.
+                    // On a panic in here the guard is dropped with `stage`, so the run does not
+                    // count on this step.
                     let in_step = executing.enter();
                     let in_span = hooked.as_ref().map(|hooked| hooked.span.clone().entered());
                     *this.stage = Stage::Executing(key, executing, hooked);

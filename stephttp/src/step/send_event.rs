@@ -40,9 +40,10 @@ pub struct SendEventsStep {
 impl Step {
     /// Sends an event, and gives its id. Functions that it triggers start, and waits for it end.
     ///
-    /// The call is made by this process, to Inngest's event API, with the
-    /// [event key](crate::SetupOpts::event_key). It is a step like [`run`](Self::run): once its end is saved, the event is
-    /// not sent again. A step that is tried again sends it under the same id, for which Inngest starts a function once.
+    /// The call is made by this process, to Inngest's event API, with the [event
+    /// key](crate::SetupOpts::event_key). It is a step like [`run`](Self::run): once its end is
+    /// saved, the event is not sent again. A step that is tried again sends it under the same id,
+    /// for which Inngest starts a function once.
     ///
     /// ```
     /// use inngest::{Event, Step, StepError};
@@ -65,16 +66,17 @@ impl Step {
     /// ```
     ///
     /// # Errors
-    /// A [`StepError`] at once, without a retry, when the event makes no sense (no name, or one of Inngest's own; data
-    /// that is no JSON object or has a number that Inngest would round; over 3 MiB), when there is no event key, and
-    /// when the API refuses it. When the API cannot be reached, or is overloaded, the step is retried. Also as
-    /// [`run`](Self::run).
+    /// A [`StepError`] at once, without a retry, when the event makes no sense (no name, or one of
+    /// Inngest's own; data that is no JSON object or has a number that Inngest would round; over 3
+    /// MiB), when there is no event key, and when the API refuses it. When the API cannot be
+    /// reached, or is overloaded, the step is retried. Also as [`run`](Self::run).
     ///
     /// # Panics
     /// When the handler has ended or was handed over; see [`Step`].
     ///
     /// # Cancellation
-    /// Dropping the future may leave the event sent or not. The next attempt sends it under the same id.
+    /// Dropping the future may leave the event sent or not. The next attempt sends it under the
+    /// same id.
     #[track_caller]
     pub fn send_event<T: Serialize>(&self, id: impl Into<StepId>, event: Event<T>) -> SendEventStep {
         let id = id.into();
@@ -82,10 +84,11 @@ impl Step {
         SendEventStep { id: text, sending: self.send(id, vec![event], Location::caller()) }
     }
 
-    /// Sends events in one call, and gives their ids in the same order. Without events it makes no call.
+    /// Sends events in one call, and gives their ids in the same order. Without events it makes no
+    /// call.
     ///
-    /// Like [`send_event`](Self::send_event) in all else; at most 5,000 events. One that makes no sense keeps all of them
-    /// from being sent.
+    /// Like [`send_event`](Self::send_event) in all else; at most 5,000 events. One that makes no
+    /// sense keeps all of them from being sent.
     ///
     /// ```
     /// # use inngest::{Event, Step, StepError};

@@ -1,4 +1,5 @@
-//! What the steps share that send something from this process: a step that runs, over a call to Inngest.
+//! What the steps share that send something from this process: a step that runs, over a call to
+//! Inngest.
 
 use std::panic::Location;
 use std::pin::Pin;
@@ -23,8 +24,8 @@ pub(super) type Sending<T> = RunStep<BoxFuture<T>, T>;
 pub(super) type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send>>;
 
 impl Step {
-    /// Runs a call as a step. It is made with which use of its id the step is, and what middlewares are told of it, if there are
-    /// some.
+    /// Runs a call as a step. It is made with which use of its id the step is, and what middlewares
+    /// are told of it, if there are some.
     pub(super) fn sending<T: Storable>(
         &self,
         id: StepId,
@@ -38,7 +39,8 @@ impl Step {
         RunStep::new(self.run.clone(), id, kind, make, caller)
     }
 
-    /// The seed of the ids of what a step sends: the same in each of its attempts, different for each use of its id.
+    /// The seed of the ids of what a step sends: the same in each of its attempts, different for
+    /// each use of its id.
     pub(super) fn event_id_seed(run: &Run, id: &str, index: u32) -> EventIdSeed {
         let hash = StepHash::of_repeated(&format!("stephttp:event-id-seed:{id}"), index);
         let run_id = run.id().to_string();

@@ -25,11 +25,13 @@ use crate::middleware::{Chain, StepContext};
 use crate::untrusted::shown;
 use crate::wire::{OpCode, OpOpts, ReceivedSignal, RunId, SignalRequest, duration, exact, limits};
 
-/// What becomes of two waits for the same signal, in two runs or in one: a wait that lost a `select!` still counts.
+/// What becomes of two waits for the same signal, in two runs or in one: a wait that lost a
+/// `select!` still counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SignalConflict {
-    /// The earlier waits on. Inngest fails the later *run*, whose handler is not called again: its client gets the error.
+    /// The earlier waits on. Inngest fails the later *run*, whose handler is not called again: its
+    /// client gets the error.
     #[default]
     Fail,
     /// The later takes the signal over. The earlier is left waiting for its timeout.
@@ -60,12 +62,14 @@ struct Sent {
 }
 
 impl Step {
-    /// Waits until a signal is sent, and gives its payload as a `T`; `None` when it was not sent in time.
+    /// Waits until a signal is sent, and gives its payload as a `T`; `None` when it was not sent in
+    /// time.
     ///
-    /// A signal resumes the one run that waits for its name: put into the name what it is about, such as
-    /// `approval/{order_id}`. One that is sent before the wait has reached Inngest is lost. It is sent with
-    /// [`send_signal`](Self::send_signal), or with Inngest's API by anyone who has the signing key. Inngest keeps numbers as
-    /// 64-bit floats: of what others send, integers beyond ±2^53 are rounded, and `1.0` comes as `1`.
+    /// A signal resumes the one run that waits for its name: put into the name what it is about,
+    /// such as `approval/{order_id}`. One that is sent before the wait has reached Inngest is lost.
+    /// It is sent with [`send_signal`](Self::send_signal), or with Inngest's API by anyone who has
+    /// the signing key. Inngest keeps numbers as 64-bit floats: of what others send, integers
+    /// beyond ±2^53 are rounded, and `1.0` comes as `1`.
     ///
     /// ```
     /// use inngest::step::SignalConflict;
@@ -88,15 +92,16 @@ impl Step {
     /// ```
     ///
     /// # Errors
-    /// A [`StepError`] when a payload came that is no `T`, and, without anything being asked of Inngest, when the id, the
-    /// signal's name or the timeout makes no sense. That another run waits for the signal already is no error here; see
-    /// [`SignalConflict`].
+    /// A [`StepError`] when a payload came that is no `T`, and, without anything being asked of
+    /// Inngest, when the id, the signal's name or the timeout makes no sense. That another run
+    /// waits for the signal already is no error here; see [`SignalConflict`].
     ///
     /// # Panics
     /// When the handler has ended or was handed over; see [`Step`].
     ///
     /// # Cancellation
-    /// Dropping the future gives the wait up, as far as this handler goes: what then comes for it is not seen.
+    /// Dropping the future gives the wait up, as far as this handler goes: what then comes for it
+    /// is not seen.
     #[track_caller]
     pub fn wait_for_signal<T: DeserializeOwned>(
         &self,
@@ -113,16 +118,19 @@ impl Step {
         WaitForSignalStep { wait, signal, timeout: limits::WAIT, conflict, data: PhantomData }
     }
 
-    /// Sends a signal, and gives the id of the run that waited for it; `None` when none did, and the signal is lost.
+    /// Sends a signal, and gives the id of the run that waited for it; `None` when none did, and
+    /// the signal is lost.
     ///
-    /// Whoever waits with [`wait_for_signal`](Self::wait_for_signal) gets the data as they are. Data with a number that Inngest
-    /// would not keep as it is written (an integer beyond ±2^53; a float without a fraction, `1.0`, since it would come as
-    /// `1`) are sent as a text, and a program with another SDK gets `{"stephttp:json": "…"}`, with the JSON in that text.
-    /// To send it such numbers, send texts. All other data are sent as they are.
+    /// Whoever waits with [`wait_for_signal`](Self::wait_for_signal) gets the data as they are.
+    /// Data with a number that Inngest would not keep as it is written (an integer beyond ±2^53; a
+    /// float without a fraction, `1.0`, since it would come as `1`) are sent as a text, and a
+    /// program with another SDK gets `{"stephttp:json": "…"}`, with the JSON in that text. To send
+    /// it such numbers, send texts. All other data are sent as they are.
     ///
-    /// The call is made by this process, with the signing key. It is a step like [`run`](Self::run): once its end is saved,
-    /// the signal is not sent again. When the process dies before that, or an answer is lost on its way, the step sends it
-    /// again, and gives `None` although the first one had resumed a run.
+    /// The call is made by this process, with the signing key. It is a step like
+    /// [`run`](Self::run): once its end is saved, the signal is not sent again. When the process
+    /// dies before that, or an answer is lost on its way, the step sends it again, and gives `None`
+    /// although the first one had resumed a run.
     ///
     /// ```
     /// # use inngest::{Step, StepError};
@@ -133,9 +141,9 @@ impl Step {
     /// ```
     ///
     /// # Errors
-    /// A [`StepError`] at once, without a retry, when the signal's name is empty, when its data cannot be written as JSON,
-    /// and when the API refuses it. When the API cannot be reached, or is overloaded, the step is retried. Also as
-    /// [`run`](Self::run).
+    /// A [`StepError`] at once, without a retry, when the signal's name is empty, when its data
+    /// cannot be written as JSON, and when the API refuses it. When the API cannot be reached, or
+    /// is overloaded, the step is retried. Also as [`run`](Self::run).
     ///
     /// # Panics
     /// When the handler has ended or was handed over; see [`Step`].
@@ -196,7 +204,8 @@ impl<T> WaitForSignalStep<T> {
         self
     }
 
-    /// What happens if another run waits for the signal already; [`SignalConflict::Fail`] unless set.
+    /// What happens if another run waits for the signal already; [`SignalConflict::Fail`] unless
+    /// set.
     pub fn on_conflict(mut self, conflict: SignalConflict) -> Self {
         self.conflict = conflict;
         self

@@ -15,7 +15,8 @@ use crate::wire::{OpCode, OpOpts, duration, limits};
 /// How much earlier than at an instant Inngest may wake a run.
 const ROUNDED_OFF: Duration = Duration::from_millis(500);
 
-/// The future of [`Step::sleep`](super::Step::sleep) and [`Step::sleep_until`](super::Step::sleep_until).
+/// The future of [`Step::sleep`](super::Step::sleep) and
+/// [`Step::sleep_until`](super::Step::sleep_until).
 #[derive(Debug)]
 #[must_use = "a sleep does nothing until it is awaited"]
 pub struct SleepStep {
@@ -50,7 +51,8 @@ impl SleepStep {
         caller: &'static Location<'static>,
     ) -> Self {
         let length = instant.duration_since(SystemTime::now()).unwrap_or_default();
-        // Inngest rounds what is left until an instant to whole seconds (docs/protocol.md 5.3): never down to less than this.
+        // Inngest rounds what is left until an instant to whole seconds (docs/protocol.md 5.3):
+        // never down to less than this.
         let until = instant.checked_add(ROUNDED_OFF).unwrap_or(instant);
         Self::new(run, id, length, duration::format_instant(until), caller)
     }

@@ -3,15 +3,16 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// A value that can be stored as JSON between the requests of a run: everything that is both [`Serialize`] and
-/// [`DeserializeOwned`].
+/// A value that can be stored as JSON between the requests of a run: everything that is both
+/// [`Serialize`] and [`DeserializeOwned`].
 ///
 /// It owns its data: `String`, not `&str`.
 ///
 /// # What is stored
 ///
-/// The value's JSON, which Inngest's dashboard shows. Inngest keeps numbers as 64-bit floats, so a value that would not come
-/// back the same, such as a large integer, is stored as a text, `{"stephttp:json": "…"}`, from which it is read again:
+/// The value's JSON, which Inngest's dashboard shows. Inngest keeps numbers as 64-bit floats, so a
+/// value that would not come back the same, such as a large integer, is stored as a text,
+/// `{"stephttp:json": "…"}`, from which it is read again:
 ///
 /// | Value | Stored |
 /// |---|---|

@@ -35,12 +35,14 @@ pub struct WaitForEventStep<T> {
 impl Step {
     /// Waits until an event of a name comes, with data of type `T`; `None` when none came in time.
     ///
-    /// `T` is read from the event's data, a JSON object even if none was sent. Where it does not matter, `T` is
-    /// [`serde_json::Value`] or [`serde::de::IgnoredAny`]. Inngest keeps its numbers as 64-bit floats: whoever sent it, integers
-    /// beyond ±2^53 have been rounded, and `1.0` comes as `1`. Texts come as they were.
+    /// `T` is read from the event's data, a JSON object even if none was sent. Where it does not
+    /// matter, `T` is [`serde_json::Value`] or [`serde::de::IgnoredAny`]. Inngest keeps its numbers
+    /// as 64-bit floats: whoever sent it, integers beyond ±2^53 have been rounded, and `1.0` comes
+    /// as `1`. Texts come as they were.
     ///
-    /// The process keeps nothing of the wait: like [`sleep`](Self::sleep), it ends this request, and Inngest calls the
-    /// endpoint back. Only events that come after the wait has reached Inngest count.
+    /// The process keeps nothing of the wait: like [`sleep`](Self::sleep), it ends this request,
+    /// and Inngest calls the endpoint back. Only events that come after the wait has reached
+    /// Inngest count.
     ///
     /// ```
     /// use std::time::Duration;
@@ -73,14 +75,16 @@ impl Step {
     /// ```
     ///
     /// # Errors
-    /// A [`StepError`], without anything being asked of Inngest, when the id, the event's name, the timeout or a condition
-    /// makes no sense (its name is `InvalidExpression` for the last). Also when an event came whose data is no `T`.
+    /// A [`StepError`], without anything being asked of Inngest, when the id, the event's name, the
+    /// timeout or a condition makes no sense (its name is `InvalidExpression` for the last). Also
+    /// when an event came whose data is no `T`.
     ///
     /// # Panics
     /// When the handler has ended or was handed over; see [`Step`].
     ///
     /// # Cancellation
-    /// Dropping the future gives the wait up, as far as this handler goes: what then comes for it is not seen.
+    /// Dropping the future gives the wait up, as far as this handler goes: what then comes for it
+    /// is not seen.
     #[track_caller]
     pub fn wait_for_event<T: DeserializeOwned>(
         &self,
@@ -105,12 +109,14 @@ impl<T> WaitForEventStep<T> {
         self
     }
 
-    /// Waits for an event that has a value at a path, such as `data.order_id`: a text, a number, a boolean or null.
+    /// Waits for an event that has a value at a path, such as `data.order_id`: a text, a number, a
+    /// boolean or null.
     ///
-    /// The value is given, unlike in Inngest's other SDKs, which compare with the event that started the run: an
-    /// endpoint's run was started by an HTTP request.
+    /// The value is given, unlike in Inngest's other SDKs, which compare with the event that
+    /// started the run: an endpoint's run was started by an HTTP request.
     ///
-    /// A text with a backslash, a control character or both kinds of quotes is refused: Inngest does not unescape it.
+    /// A text with a backslash, a control character or both kinds of quotes is refused: Inngest
+    /// does not unescape it.
     pub fn matching(mut self, path: &str, value: impl Serialize) -> Self {
         match cel::check_path(path).and_then(|()| cel::literal(value)) {
             Ok(literal) => self.conditions.push(format!("async.{path} == {literal}")),
@@ -119,17 +125,19 @@ impl<T> WaitForEventStep<T> {
         self
     }
 
-    /// Waits for an event for which a [CEL](https://cel.dev) expression holds, in which the event is `async`:
-    /// `async.data.amount > 100`. Several conditions must all hold.
+    /// Waits for an event for which a [CEL](https://cel.dev) expression holds, in which the event
+    /// is `async`: `async.data.amount > 100`. Several conditions must all hold.
     ///
-    /// An expression that Inngest could not compile would leave the run waiting for ever, so that it is read here first.
-    /// Refused are also fields that no event has (`async.date`) and what can be neither true nor false, such as a sum.
+    /// An expression that Inngest could not compile would leave the run waiting for ever, so that
+    /// it is read here first. Refused are also fields that no event has (`async.date`) and what can
+    /// be neither true nor false, such as a sum.
     ///
-    /// `event` is the request that began the run, as Inngest knows it: `event.data.method`, `event.data.path`. It has no
-    /// other data, so that `event.data.order == async.data.order` is refused: write `.matching("data.order", &order)`.
+    /// `event` is the request that began the run, as Inngest knows it: `event.data.method`,
+    /// `event.data.path`. It has no other data, so that `event.data.order == async.data.order` is
+    /// refused: write `.matching("data.order", &order)`.
     ///
-    /// Inngest compares a text as it is written, escape sequences included: keep to texts that need none, and never paste
-    /// in what a client sent; [`matching`](Self::matching) is for that.
+    /// Inngest compares a text as it is written, escape sequences included: keep to texts that need
+    /// none, and never paste in what a client sent; [`matching`](Self::matching) is for that.
     pub fn filter(mut self, expression: impl Into<String>) -> Self {
         let expression = expression.into();
         match cel::check(&expression) {

@@ -31,7 +31,8 @@ pub(super) struct ChangedEndpoint<'a> {
 /// A change by which a run in flight may lose a result.
 #[derive(Debug)]
 pub(super) enum Break<'a> {
-    /// The endpoint has become `sync_only`, and leaves the lock: later changes of its steps are not seen.
+    /// The endpoint has become `sync_only`, and leaves the lock: later changes of its steps are not
+    /// seen.
     SyncOnly,
     /// No step has the id, or had it.
     StepGone {
@@ -175,7 +176,8 @@ impl<'a> Comparing<'a> {
             return Fate::Broken(broken);
         }
         if saying_so.len() < places.len() {
-            // The uses of one id are numbered together, so the one that does not say so may take the first number.
+            // The uses of one id are numbered together, so the one that does not say so may take
+            // the first number.
             return Fate::Broken(Break::PlacesChanged { id, was, places: saying_so.clone() });
         }
         Fate::Renamed(Addition::Renamed { old: id, step: saying_so[0] })

@@ -20,8 +20,8 @@ pub enum StepsLockError {
         /// Each difference: what it is, what it does to runs in flight, and what to do instead.
         report: String,
     },
-    /// The program has what the file does not. No run in flight is harmed, but what is not in the file could be removed
-    /// later, unseen.
+    /// The program has what the file does not. No run in flight is harmed, but what is not in the
+    /// file could be removed later, unseen.
     #[error(
         "{path} is out of date. No run in flight is harmed\n{report}\nAccept that and commit the file:\n\n    {ACCEPT}",
         path = path.display()

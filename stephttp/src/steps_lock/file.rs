@@ -18,8 +18,8 @@ const VERSION: u32 = 1;
 const ABOUT: &str = "The endpoints, and the steps by which their runs in flight find results again. Written by \
                      inngest::assert_steps_lock!(): STEPS_LOCK=accept cargo test";
 
-/// What the file holds. Sorted, so that it depends on the program alone, and on nothing that runs do not depend on:
-/// no places in the source, no order of steps, no retries.
+/// What the file holds. Sorted, so that it depends on the program alone, and on nothing that runs
+/// do not depend on: no places in the source, no order of steps, no retries.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Lock {
@@ -31,7 +31,8 @@ pub(super) struct Lock {
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LockedEndpoint {
-    /// The kind of each step; of an id that is used at several places one for each, in the order of the source.
+    /// The kind of each step; of an id that is used at several places one for each, in the order of
+    /// the source.
     pub(super) steps: UniqueMap<Words>,
     /// The ids that a step had before: one for each place that says so.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -134,7 +135,8 @@ impl Lock {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 
-    /// Whoever reads at the same time sees the file as it was or as it is, and a crash leaves one of the two.
+    /// Whoever reads at the same time sees the file as it was or as it is, and a crash leaves one
+    /// of the two.
     pub(super) fn write(&self, path: &Path) -> Result<(), StepsLockError> {
         let write = || {
             let mut name = path.file_name().unwrap_or_default().to_owned();

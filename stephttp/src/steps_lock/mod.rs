@@ -1,9 +1,10 @@
 //! `steps.lock`: a change that would strand runs in flight fails a test first.
 //!
-//! A run in flight knows its endpoint and its finished steps by their ids. When a deployed change renames a step, the
-//! run does not find what that step came to, and runs it again: the card is charged twice. The ids that runs depend on
-//! are known when a program is compiled ([`registered`]), so a test can compare them with those of the
-//! program that is deployed, which are checked in beside the code:
+//! A run in flight knows its endpoint and its finished steps by their ids. When a deployed change
+//! renames a step, the run does not find what that step came to, and runs it again: the card is
+//! charged twice. The ids that runs depend on are known when a program is compiled
+//! ([`registered`]), so a test can compare them with those of the program that is deployed, which
+//! are checked in beside the code:
 //!
 //! ```
 //! # extern crate inngest as my_app;
@@ -16,8 +17,9 @@
 //! }
 //! ```
 //!
-//! The first time, `STEPS_LOCK=accept cargo test` writes `steps.lock` into the package's directory; commit it. From then on
-//! the test fails when the two differ, and lists each difference with its place. It comes in two kinds:
+//! The first time, `STEPS_LOCK=accept cargo test` writes `steps.lock` into the package's directory;
+//! commit it. From then on the test fails when the two differ, and lists each difference with its
+//! place. It comes in two kinds:
 //!
 //! | Change | Runs in flight |
 //! |---|---|
@@ -29,33 +31,39 @@
 //! | two steps can take one stored result; a [`renamed_from`](crate::step::RunStep::renamed_from) is gone | may run a step afresh |
 //! | *a new endpoint or step, a step with `renamed_from` its old id* | *keep their results* |
 //!
-//! The last ones fail the test too, with a message that says that no run is harmed: a step that is not in the file could be
-//! renamed later, unseen. In either case `STEPS_LOCK=accept cargo test` writes the file anew, for a change that is meant, and
-//! the file's own change is in the review. Before that, let the runs that depend on the old code end, or keep the old step or
-//! endpoint beside the new one until they have.
+//! The last ones fail the test too, with a message that says that no run is harmed: a step that is
+//! not in the file could be renamed later, unseen. In either case `STEPS_LOCK=accept cargo test`
+//! writes the file anew, for a change that is meant, and the file's own change is in the review.
+//! Before that, let the runs that depend on the old code end, or keep the old step or endpoint
+//! beside the new one until they have.
 //!
-//! An endpoint that is [`sync_only`](crate::FnOpts::is_sync_only) is not in the file: its runs end in their first request, so
-//! that no change strands one. When an endpoint becomes `sync_only`, runs that were handed over before are still in flight, and
-//! the test fails as if they were stranded, because accepting that takes their steps out of the file. One that is `sync_only`
-//! no longer is a new endpoint to the file.
+//! An endpoint that is [`sync_only`](crate::FnOpts::is_sync_only) is not in the file: its runs end
+//! in their first request, so that no change strands one. When an endpoint becomes `sync_only`,
+//! runs that were handed over before are still in flight, and the test fails as if they were
+//! stranded, because accepting that takes their steps out of the file. One that is `sync_only` no
+//! longer is a new endpoint to the file.
 //!
-//! Other changes do not matter, and do not change the file: to the number of retries, to the order of different steps, to the
-//! names and places of functions. A new step in the middle is run by runs that are already past its place.
+//! Other changes do not matter, and do not change the file: to the number of retries, to the order
+//! of different steps, to the names and places of functions. A new step in the middle is run by
+//! runs that are already past its place.
 //!
 //! # What it does not see
 //!
-//! - **Endpoints that are not linked into the test**, and handlers without the attribute. Compare in one test of each program. A test in `tests/` is best, with
-//!   `use my_app as _;` for each crate that has endpoints, and with the features that are deployed. Where the endpoints are
-//!   in `main.rs`, put the test there; endpoints of test modules are in the file too, then.
-//! - **Steps without a literal id, and those in functions that the handler calls**: [`ApiFn::STEPS`](crate::function::ApiFn::STEPS) does not have
-//!   them. A step that moves to such a place is reported as gone, though runs find its result.
+//! - **Endpoints that are not linked into the test**, and handlers without the attribute. Compare
+//!   in one test of each program. A test in `tests/` is best, with `use my_app as _;` for each
+//!   crate that has endpoints, and with the features that are deployed. Where the endpoints are in
+//!   `main.rs`, put the test there; endpoints of test modules are in the file too, then.
+//! - **Steps without a literal id, and those in functions that the handler calls**:
+//!   [`ApiFn::STEPS`](crate::function::ApiFn::STEPS) does not have them. A step that moves to such
+//!   a place is reported as gone, though runs find its result.
 //! - **Routes**: runs are called back at the path at which they began.
 //! - **Types**: the value that a step gave must still be readable as what the step gives now.
 //! - **The order of calls that share an id and a kind**: give each its own id.
 //!
 //! # The file
 //!
-//! JSON, sorted by id: each endpoint with the kind of each of its steps, and the ids that steps had before.
+//! JSON, sorted by id: each endpoint with the kind of each of its steps, and the ids that steps had
+//! before.
 //!
 //! ```json
 //! {
@@ -75,8 +83,9 @@
 //! }
 //! ```
 //!
-//! An id that is used at several places has a list of kinds, in the order of the source. After a merge conflict keep the
-//! lines of both sides, and run the test. A file that cannot be understood is never overwritten.
+//! An id that is used at several places has a list of kinds, in the order of the source. After a
+//! merge conflict keep the lines of both sides, and run the test. A file that cannot be understood
+//! is never overwritten.
 
 // The example in these docs is a test.
 #![allow(clippy::test_attr_in_doctest)]
@@ -101,21 +110,22 @@ use compare::Comparison;
 use file::Lock;
 use program::Program;
 
-/// Fails a test when a change would strand runs in flight: compares the endpoints that are linked into this program, and their
-/// steps, with the file `steps.lock` of the package, or another one.
+/// Fails a test when a change would strand runs in flight: compares the endpoints that are linked
+/// into this program, and their steps, with the file `steps.lock` of the package, or another one.
 ///
 /// ```no_run
 /// inngest::assert_steps_lock!();
 /// inngest::assert_steps_lock!("deploy/steps.lock"); // relative to the package's Cargo.toml
 /// ```
 ///
-/// With the environment variable `STEPS_LOCK=accept` it writes the file instead. See [`steps_lock`](crate::steps_lock) for
-/// what is compared, and how to go on when the test fails.
+/// With the environment variable `STEPS_LOCK=accept` it writes the file instead. See
+/// [`steps_lock`](crate::steps_lock) for what is compared, and how to go on when the test fails.
 ///
 /// # Panics
 ///
-/// Whenever [`steps_lock::check`](crate::steps_lock::check) is an error, with its text. With `STEPS_LOCK=accept`, when the
-/// file cannot be written, or is there and cannot be understood, or when there are no endpoints, or two with one id.
+/// Whenever [`steps_lock::check`](crate::steps_lock::check) is an error, with its text. With
+/// `STEPS_LOCK=accept`, when the file cannot be written, or is there and cannot be understood, or
+/// when there are no endpoints, or two with one id.
 #[macro_export]
 macro_rules! assert_steps_lock {
     () => {
@@ -130,8 +140,8 @@ macro_rules! assert_steps_lock {
 ///
 /// A relative path is relative to the current directory; in `cargo test` that is the package's.
 ///
-/// It is what [`assert_steps_lock!`](crate::assert_steps_lock) does, for a place that is no test. A program that has all its endpoints
-/// linked can check itself before it is deployed:
+/// It is what [`assert_steps_lock!`](crate::assert_steps_lock) does, for a place that is no test. A
+/// program that has all its endpoints linked can check itself before it is deployed:
 ///
 /// ```no_run
 /// # #[inngest::api_fn(id = "guarded-checkout")] async fn checkout(_step: inngest::Step) {}
@@ -146,8 +156,8 @@ macro_rules! assert_steps_lock {
 ///
 /// # Errors
 ///
-/// When the two differ, when the file is not there or cannot be understood, when no endpoint is linked, and when two have
-/// one id.
+/// When the two differ, when the file is not there or cannot be understood, when no endpoint is
+/// linked, and when two have one id.
 pub fn check(path: impl AsRef<Path>) -> Result<(), StepsLockError> {
     check_program(path.as_ref(), &Program::of(registered())?)
 }
@@ -169,8 +179,8 @@ pub fn assert_in(package: &str, path: impl AsRef<Path>) {
     }
 }
 
-/// The directory that the package had when it was compiled; where it is now, when the tests are run elsewhere (from an
-/// archive, say) by a tool that tells.
+/// The directory that the package had when it was compiled; where it is now, when the tests are run
+/// elsewhere (from an archive, say) by a tool that tells.
 fn package_dir(compiled: PathBuf, told: Option<PathBuf>) -> PathBuf {
     match told {
         Some(told) if !compiled.is_dir() => told,

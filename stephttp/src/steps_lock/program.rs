@@ -35,8 +35,8 @@ pub(super) fn name(endpoint: &Registration) -> String {
     format!("{}, {}", endpoint.function(), endpoint.location())
 }
 
-/// Whether its runs are handed over: only those can be in flight when the program changes, and only such endpoints are in
-/// the file.
+/// Whether its runs are handed over: only those can be in flight when the program changes, and only
+/// such endpoints are in the file.
 pub(super) fn hands_over(endpoint: &Registration) -> bool {
     !endpoint.opts().is_sync_only()
 }
@@ -44,8 +44,8 @@ pub(super) fn hands_over(endpoint: &Registration) -> bool {
 /// An endpoint's steps by the ids under which runs in flight may have stored their results.
 #[derive(Debug, Default)]
 pub(super) struct Steps<'a> {
-    /// The places at which an id is used, in the order of the source: the order of equal ids matters, that of others
-    /// does not.
+    /// The places at which an id is used, in the order of the source: the order of equal ids
+    /// matters, that of others does not.
     pub(super) by_id: BTreeMap<&'a str, Vec<&'a StepMeta>>,
     /// For each id that steps had before: those steps, by the id that they have now.
     pub(super) by_old_id: BTreeMap<&'a str, BTreeMap<&'a str, Vec<&'a StepMeta>>>,

@@ -241,8 +241,8 @@ fn the_package_is_where_it_was_compiled_unless_that_is_gone() {
     assert_eq!(package_dir("/no/such/directory".into(), None), Path::new("/no/such/directory"));
 }
 
-/// Under which id each step finds its result, or stores it, when they are called in the order of the source; claimed as
-/// `Run::claim` and `Run::rename` do.
+/// Under which id each step finds its result, or stores it, when they are called in the order of
+/// the source; claimed as `Run::claim` and `Run::rename` do.
 fn replay(steps: &[StepMeta], stored: &BTreeMap<String, StepKind>) -> Vec<String> {
     let numbered = |id: &str, n: usize| if n == 0 { id.to_owned() } else { format!("{id}:{n}") };
     let mut used: Vec<String> = Vec::new();
@@ -269,8 +269,8 @@ fn older(steps: &[StepMeta]) -> Vec<StepMeta> {
     steps.iter().map(older).collect()
 }
 
-/// Whether the order of the calls decides already which step takes a result: several have, or had, one id, or only some
-/// places of an id say what it was.
+/// Whether the order of the calls decides already which step takes a result: several have, or had,
+/// one id, or only some places of an id say what it was.
 fn is_contested(steps: &[StepMeta]) -> bool {
     let claims = |one: &StepMeta, id: &str| one.id() == id || one.renamed_from() == Some(id);
     steps.iter().any(|one| {
@@ -284,9 +284,9 @@ fn is_contested(steps: &[StepMeta]) -> bool {
     })
 }
 
-/// Every program of up to two steps, before and after: a run that has ended some steps before, or still before they were
-/// renamed, finds each of its results in a step of the same kind, unless the comparison warns; and what is written is the
-/// same when nothing is told.
+/// Every program of up to two steps, before and after: a run that has ended some steps before, or
+/// still before they were renamed, finds each of its results in a step of the same kind, unless the
+/// comparison warns; and what is written is the same when nothing is told.
 #[test]
 fn what_is_called_harmless_loses_no_result() {
     let of_id = |id| {

@@ -8,8 +8,8 @@ use std::ops::{Deref, DerefMut};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde::{Serialize, Serializer};
 
-/// A map that refuses a key that is there twice, where serde would take the last: a careless merge must not hide what
-/// the other side had.
+/// A map that refuses a key that is there twice, where serde would take the last: a careless merge
+/// must not hide what the other side had.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct UniqueMap<V>(BTreeMap<String, V>);
 

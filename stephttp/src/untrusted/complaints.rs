@@ -11,7 +11,8 @@ use crate::sync::lock;
 const LINES: u32 = 20;
 const PERIOD: Duration = Duration::from_secs(10);
 
-/// What a line is about. Each kind has a limit of its own, so that one of them cannot silence the others.
+/// What a line is about. Each kind has a limit of its own, so that one of them cannot silence the
+/// others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Complaint {
     /// A request claims to be Inngest's, and is not.

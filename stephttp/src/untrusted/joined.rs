@@ -2,12 +2,12 @@
 
 use bytes::{Bytes, BytesMut};
 
-/// A frame as short as this is copied: it may be a part of a buffer that is many times as long, and a client decides how it
-/// cuts a body into frames.
+/// A frame as short as this is copied: it may be a part of a buffer that is many times as long, and
+/// a client decides how it cuts a body into frames.
 const SHORT: usize = 4 * 1024;
 
-/// Bytes that came in frames. Long frames are kept as they are, which costs nothing while others hold them too; short ones are
-/// copied together.
+/// Bytes that came in frames. Long frames are kept as they are, which costs nothing while others
+/// hold them too; short ones are copied together.
 #[derive(Default)]
 pub(crate) struct Joined {
     frames: Vec<Bytes>,

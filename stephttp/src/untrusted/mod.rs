@@ -1,5 +1,5 @@
-//! What strangers send, and what it may cost: bodies without what they came in, log lines and errors that are cut to a length, and
-//! not as often as they like.
+//! What strangers send, and what it may cost: bodies without what they came in, log lines and
+//! errors that are cut to a length, and not as often as they like.
 
 mod complaints;
 mod joined;

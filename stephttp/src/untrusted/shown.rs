@@ -5,8 +5,8 @@ use std::fmt::{self, Write};
 /// Characters of a text from outside that are shown.
 const MOST: usize = 200;
 
-/// A text from outside: a path, an id, what an API says. `Display` shows its first 200 characters, in one line, and says how
-/// long the text is if that is not all of it.
+/// A text from outside: a path, an id, what an API says. `Display` shows its first 200 characters,
+/// in one line, and says how long the text is if that is not all of it.
 #[derive(Clone, Copy)]
 pub(crate) struct Shown<'a>(&'a str);
 
@@ -25,7 +25,8 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// Whether a character neither breaks a line, nor steers a terminal, nor changes the direction of what follows.
+/// Whether a character neither breaks a line, nor steers a terminal, nor changes the direction of
+/// what follows.
 fn is_harmless(c: char) -> bool {
     !c.is_control()
         && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

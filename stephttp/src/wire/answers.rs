@@ -1,4 +1,5 @@
-//! What of the server's answers is kept, and sent back to it or shown to clients: nothing of a length that makes no sense.
+//! What of the server's answers is kept, and sent back to it or shown to clients: nothing of a
+//! length that makes no sense.
 
 use serde::de::{Deserialize, Deserializer, Error};
 

@@ -32,7 +32,8 @@ use super::{HttpRequestEvent, NewApiRunData, Op, answers};
 pub struct CheckpointNewRunRequest<'a> {
     /// The run's ULID, made by the SDK; its time is the request's start.
     pub run_id: Cow<'a, str>,
-    /// Go's idempotency key. It has no effect on today's server: two runs with one key are two runs.
+    /// Go's idempotency key. It has no effect on today's server: two runs with one key are two
+    /// runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency: Option<Cow<'a, str>>,
     /// The first request.
@@ -79,7 +80,8 @@ impl<'a> CheckpointNewRunRequest<'a> {
         self
     }
 
-    /// Sets how often a step is tried again after its first attempt: at most [20](super::limits::RETRIES) times.
+    /// Sets how often a step is tried again after its first attempt: at most
+    /// [20](super::limits::RETRIES) times.
     #[must_use]
     pub fn retries(mut self, retries: u8) -> Self {
         self.retries = retries;
@@ -107,8 +109,9 @@ pub struct CheckpointRun {
     /// The run's ULID.
     #[serde(deserialize_with = "answers::id")]
     pub run_id: String,
-    /// Allows reading the run's output; present only if the call carried an operation. Valid for an hour. One of over
-    /// [`TOKEN_BYTES`](super::limits::TOKEN_BYTES) in an answer is taken for none.
+    /// Allows reading the run's output; present only if the call carried an operation. Valid for an
+    /// hour. One of over [`TOKEN_BYTES`](super::limits::TOKEN_BYTES) in an answer is taken for
+    /// none.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "answers::token")]
     pub token: Option<String>,
 }
@@ -131,7 +134,8 @@ impl fmt::Debug for CheckpointRun {
     }
 }
 
-/// `POST /v1/checkpoint/{run_id}/steps`: adds operations while the first request goes on. Answered with an empty body.
+/// `POST /v1/checkpoint/{run_id}/steps`: adds operations while the first request goes on. Answered
+/// with an empty body.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CheckpointStepsRequest<'a> {
@@ -163,8 +167,8 @@ impl<'a> CheckpointStepsRequest<'a> {
     }
 }
 
-/// `POST /v1/checkpoint/{run_id}/async`: saves finished steps while a re-entry goes on. Answered with an empty body;
-/// 409 means that this dispatch has been superseded.
+/// `POST /v1/checkpoint/{run_id}/async`: saves finished steps while a re-entry goes on. Answered
+/// with an empty body; 409 means that this dispatch has been superseded.
 ///
 /// ```
 /// use inngest::wire::{CheckpointAsyncRequest, Op};
@@ -224,8 +228,8 @@ impl<'a> CheckpointAsyncRequest<'a> {
         }
     }
 
-    /// Sets which dispatch of which job the re-entry is, by its headers `X-Inngest-Job-Id`, `X-Request-Id` and
-    /// `X-Inngest-Generation-Id`.
+    /// Sets which dispatch of which job the re-entry is, by its headers `X-Inngest-Job-Id`,
+    /// `X-Request-Id` and `X-Inngest-Generation-Id`.
     #[must_use]
     pub fn dispatch(
         mut self,

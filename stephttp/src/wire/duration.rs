@@ -14,7 +14,8 @@ pub fn format(duration: Duration) -> String {
 
 /// Writes an instant in UTC with milliseconds, such as `2026-11-22T08:59:06.613Z`.
 ///
-/// Instants outside of the years 1970 to 9999, which RFC 3339 cannot say, become the nearest that it can.
+/// Instants outside of the years 1970 to 9999, which RFC 3339 cannot say, become the nearest that
+/// it can.
 #[must_use]
 pub fn format_instant(instant: SystemTime) -> String {
     const LATEST: Duration = Duration::from_secs(253_402_300_799);

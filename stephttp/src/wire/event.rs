@@ -9,7 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::answers;
 
-/// The event's name. With any other, the server restores neither body nor query nor content type on a re-entry.
+/// The event's name. With any other, the server restores neither body nor query nor content type on
+/// a re-entry.
 pub const HTTP_REQUEST_EVENT: &str = "inngest/http.request";
 
 /// The event that stands for the first request.
@@ -26,8 +27,8 @@ pub struct HttpRequestEvent<'a> {
     pub data: NewApiRunData<'a>,
 }
 
-/// The first request, as Inngest repeats it on every re-entry: method, path, query, content type and body, and
-/// nothing else.
+/// The first request, as Inngest repeats it on every re-entry: method, path, query, content type
+/// and body, and nothing else.
 ///
 /// ```
 /// use inngest::wire::NewApiRunData;
@@ -44,7 +45,8 @@ pub struct HttpRequestEvent<'a> {
 #[non_exhaustive]
 #[doc(alias = "NewAPIRunData")]
 pub struct NewApiRunData<'a> {
-    /// The app's origin, such as `https://api.example.com`. Re-entries go here; it is the app's identity as well.
+    /// The app's origin, such as `https://api.example.com`. Re-entries go here; it is the app's
+    /// identity as well.
     pub domain: Cow<'a, str>,
     /// The method.
     pub method: Cow<'a, str>,
@@ -57,9 +59,10 @@ pub struct NewApiRunData<'a> {
     pub ip: Cow<'a, str>,
     /// The request's content type.
     ///
-    /// The layer records [`NO_CONTENT_TYPE`](super::headers::NO_CONTENT_TYPE), `application/vnd.stephttp.none`, for a request that
-    /// had none, and [`EMPTY_CONTENT_TYPE`](super::headers::EMPTY_CONTENT_TYPE) for one with an empty `Content-Type`. An empty
-    /// text stands for `application/json` on a re-entry.
+    /// The layer records [`NO_CONTENT_TYPE`](super::headers::NO_CONTENT_TYPE),
+    /// `application/vnd.stephttp.none`, for a request that had none, and
+    /// [`EMPTY_CONTENT_TYPE`](super::headers::EMPTY_CONTENT_TYPE) for one with an empty
+    /// `Content-Type`. An empty text stands for `application/json` on a re-entry.
     pub content_type: Cow<'a, str>,
     /// The query as it was sent, without the `?`.
     pub query_params: Cow<'a, str>,
@@ -77,7 +80,8 @@ impl<'a> HttpRequestEvent<'a> {
 }
 
 impl<'a> NewApiRunData<'a> {
-    /// A request to an app's origin, such as `https://api.example.com`: a method, and a path without its query.
+    /// A request to an app's origin, such as `https://api.example.com`: a method, and a path
+    /// without its query.
     pub fn new(
         domain: impl Into<Cow<'a, str>>,
         method: impl Into<Cow<'a, str>>,
@@ -86,7 +90,8 @@ impl<'a> NewApiRunData<'a> {
         Self { domain: domain.into(), method: method.into(), path: path.into(), ..Self::default() }
     }
 
-    /// Sets the function's id. Set it when the path holds ids: each path would be a function of its own.
+    /// Sets the function's id. Set it when the path holds ids: each path would be a function of its
+    /// own.
     #[must_use]
     pub fn function(mut self, id: impl Into<Cow<'a, str>>) -> Self {
         self.function = id.into();
@@ -142,10 +147,11 @@ pub struct SentEvents {
     pub ids: Vec<String>,
 }
 
-/// The value of [`EVENT_ID_SEED`](super::headers::EVENT_ID_SEED): `<milliseconds>,<base64 of 10 bytes>`.
+/// The value of [`EVENT_ID_SEED`](super::headers::EVENT_ID_SEED):
+/// `<milliseconds>,<base64 of 10 bytes>`.
 ///
-/// The server makes the ids of a call's events from it: ULIDs of this time and entropy, the event's number (from 1) added
-/// to the entropy's last four bytes. It takes an id once.
+/// The server makes the ids of a call's events from it: ULIDs of this time and entropy, the event's
+/// number (from 1) added to the entropy's last four bytes. It takes an id once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EventIdSeed {

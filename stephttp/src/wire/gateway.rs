@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// What is stored for a [`Gateway`](super::OpCode::Gateway) operation, inside of the `data` wrapper:
+/// What is stored for a [`Gateway`](super::OpCode::Gateway) operation, inside of the `data`
+/// wrapper:
 /// `{"body":"{}","headers":{"Content-Type":"application/json"},"status_code":200,"url":"https://example.com/"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]

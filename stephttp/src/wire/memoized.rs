@@ -23,7 +23,8 @@ const MOST_STEPS: usize = 10_000;
 /// {"51de2b835bd35a67eb32dbcd3d77d4b96e5aa39d": {"data": "A"}, "40fa37ec00c761c7dbb6ebdee6d4a260b922f5f4": null}
 /// ```
 ///
-/// Values stay unparsed until they are asked for, since only who knows a step's kind knows what its value is:
+/// Values stay unparsed until they are asked for, since only who knows a step's kind knows what its
+/// value is:
 ///
 /// | Step | Value | Read by |
 /// |---|---|---|
@@ -53,10 +54,11 @@ impl MemoizedSteps {
     /// Finds the values in the server's answer.
     ///
     /// # Errors
-    /// When it is no JSON object, and when it has more than 10,000 members, which is the most that a server can be set up to let
-    /// a run have. Keys that are no step's hash are left out.
+    /// When it is no JSON object, and when it has more than 10,000 members, which is the most that
+    /// a server can be set up to let a run have. Keys that are no step's hash are left out.
     pub fn parse(json: Bytes) -> Result<Self, serde_json::Error> {
-        // Checked once as a whole, rather than value by value. Not copied if nobody else has these bytes.
+        // Checked once as a whole, rather than value by value. Not copied if nobody else has these
+        // bytes.
         Self::find(String::from_utf8(json.into()).map_err(serde_json::Error::custom)?)
     }
 
@@ -95,10 +97,11 @@ impl MemoizedSteps {
         self.values.len()
     }
 
-    /// Whether this can be the whole state of a run that was handed over, in which at least `known` steps have ended.
+    /// Whether this can be the whole state of a run that was handed over, in which at least `known`
+    /// steps have ended.
     ///
-    /// Each hand-over leaves a step, so a state without any is one that is being deleted, and so is one with fewer steps than
-    /// before (docs/protocol.md 6.4). No state says that nothing has run.
+    /// Each hand-over leaves a step, so a state without any is one that is being deleted, and so is
+    /// one with fewer steps than before (docs/protocol.md 6.4). No state says that nothing has run.
     pub(crate) fn is_whole(&self, known: usize) -> bool {
         self.len() >= known.max(1)
     }
@@ -138,7 +141,8 @@ pub struct MemoizedStep {
 impl MemoizedStep {
     /// The outcome of a step that ran: its `data`, or its `error`.
     ///
-    /// Data that this SDK [stored as text](crate::step::Storable#what-is-stored), `{"stephttp:json": "…"}`, is read from it.
+    /// Data that this SDK [stored as text](crate::step::Storable#what-is-stored),
+    /// `{"stephttp:json": "…"}`, is read from it.
     ///
     /// # Errors
     /// The outer error means that the value is neither, or that `data` is no `T`.
@@ -164,7 +168,8 @@ impl MemoizedStep {
         }
     }
 
-    /// The value as it is, without a wrapper: an event that was waited for. `None` for `null`, which a timeout leaves.
+    /// The value as it is, without a wrapper: an event that was waited for. `None` for `null`,
+    /// which a timeout leaves.
     ///
     /// # Errors
     /// When it is neither `null` nor a `T`.
@@ -196,7 +201,8 @@ impl MemoizedStep {
     }
 }
 
-/// What the server stores around a value. The value is read alone: `serde_json` takes 128 levels, and all of them are its own.
+/// What the server stores around a value. The value is read alone: `serde_json` takes 128 levels,
+/// and all of them are its own.
 #[derive(Deserialize)]
 struct Wrapper<'a> {
     #[serde(borrow)]

@@ -1,7 +1,8 @@
 //! Everything that crosses HTTP between an app and Inngest, and nothing else.
 //!
-//! The shapes are those of the open-source Inngest server and were recorded from it; each item says what it stands for
-//! on the wire. Unknown fields are ignored when reading, so a newer server does not break an older app.
+//! The shapes are those of the open-source Inngest server and were recorded from it; each item says
+//! what it stands for on the wire. Unknown fields are ignored when reading, so a newer server does
+//! not break an older app.
 //!
 //! | Items | Are |
 //! |---|---|

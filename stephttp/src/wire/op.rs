@@ -64,7 +64,8 @@ pub enum OpCode {
     StepPlanned,
     /// Call back after `opts.duration`.
     Sleep,
-    /// Call back when an event of the name `opts.event` comes for which `opts.if` holds, or after `opts.timeout`.
+    /// Call back when an event of the name `opts.event` comes for which `opts.if` holds, or after
+    /// `opts.timeout`.
     WaitForEvent,
     /// Call back when the signal `opts.signal` comes, or after `opts.timeout`.
     WaitForSignal,
@@ -122,7 +123,8 @@ impl Timing {
     }
 }
 
-/// What a character is worth as a hex digit; 255 if it is none. A re-entry reads a hash for each finished step.
+/// What a character is worth as a hex digit; 255 if it is none. A re-entry reads a hash for each
+/// finished step.
 const HEX_VALUES: [u8; 256] = {
     let mut values = [u8::MAX; 256];
     let mut value = 0;
@@ -178,8 +180,8 @@ impl StepHash {
     pub fn from_hex(digits: &str) -> Option<Self> {
         let digits: &[u8; 40] = digits.as_bytes().try_into().ok()?;
         let mut bytes = [0; 20];
-        // What is no digit has high bits in the table; they are looked at once, at the end, so that nothing here depends on
-        // which digits there are.
+        // What is no digit has high bits in the table; they are looked at once, at the end, so that
+        // nothing here depends on which digits there are.
         let mut all = 0;
         for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
             let (high, low) = (HEX_VALUES[usize::from(pair[0])], HEX_VALUES[usize::from(pair[1])]);

@@ -20,7 +20,8 @@ pub struct OpError {
     /// More about it, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stack: Option<String>,
-    /// What caused it. Other SDKs may have any JSON here; what is no error becomes one with that text as its message.
+    /// What caused it. Other SDKs may have any JSON here; what is no error becomes one with that
+    /// text as its message.
     #[serde(default, deserialize_with = "cause", skip_serializing_if = "Option::is_none")]
     pub cause: Option<Box<OpError>>,
 }
@@ -31,7 +32,8 @@ impl OpError {
         Self { name: name.into(), message: message.into(), stack: None, cause: None }
     }
 
-    /// An error of this SDK's own, whose message holds nothing but names and numbers: limits, and misuse.
+    /// An error of this SDK's own, whose message holds nothing but names and numbers: limits, and
+    /// misuse.
     pub(crate) fn own(name: impl Into<String>, message: impl Into<String>) -> Self {
         Self { stack: Some(OWN.to_owned()), ..Self::new(name, message) }
     }
@@ -51,7 +53,8 @@ fn cause<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<OpErro
     Ok(Option::<Box<RawValue>>::deserialize(deserializer)?.and_then(|cause| read_causes(&cause)))
 }
 
-/// Reads a cause and its causes, one at a time: however deep others nest them, they are no reason to lose the error.
+/// Reads a cause and its causes, one at a time: however deep others nest them, they are no reason
+/// to lose the error.
 fn read_causes(outermost: &RawValue) -> Option<Box<OpError>> {
     #[derive(Deserialize)]
     struct Cause<'a> {

@@ -83,7 +83,8 @@ impl<'a> Op<'a> {
         })
     }
 
-    /// Makes it about a later use of the same step id in the run: 1 is the second. 0 is the first, as without this.
+    /// Makes it about a later use of the same step id in the run: 1 is the second. 0 is the first,
+    /// as without this.
     ///
     /// ```
     /// # use inngest::wire::Op;

@@ -20,23 +20,26 @@ pub struct OpOpts<'a> {
     /// For [`OpCode::WaitForEvent`]: the event's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<Cow<'a, str>>,
-    /// For [`OpCode::WaitForEvent`]: a CEL expression over `event`, which began the run, and `async`, which comes.
+    /// For [`OpCode::WaitForEvent`]: a CEL expression over `event`, which began the run, and
+    /// `async`, which comes.
     #[serde(default, rename = "if", skip_serializing_if = "Option::is_none")]
     pub expression: Option<Cow<'a, str>>,
     /// For [`OpCode::WaitForSignal`]: the signal's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal: Option<Cow<'a, str>>,
-    /// For [`OpCode::WaitForSignal`]: what becomes of another run that waits for it, `fail` or `replace`.
+    /// For [`OpCode::WaitForSignal`]: what becomes of another run that waits for it, `fail` or
+    /// `replace`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conflict: Option<Cow<'a, str>>,
     /// For [`OpCode::InvokeFunction`]: the function.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub function_id: Option<Cow<'a, str>>,
-    /// For [`OpCode::InvokeFunction`]: the event that the function gets, without a name: `{"data": …}`. The server
-    /// crashes without it.
+    /// For [`OpCode::InvokeFunction`]: the event that the function gets, without a name:
+    /// `{"data": …}`. The server crashes without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<Cow<'a, RawValue>>,
-    /// For waits and invocations: a duration such as `2s`, or an instant in RFC 3339; a year when it is missing.
+    /// For waits and invocations: a duration such as `2s`, or an instant in RFC 3339; a year when
+    /// it is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Cow<'a, str>>,
     /// For gateways: the URL.
@@ -54,7 +57,8 @@ pub struct OpOpts<'a> {
     /// For [`OpCode::AiGateway`]: the provider's API key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth_key: Option<Secret<'a>>,
-    /// For [`OpCode::AiGateway`]: how the provider is spoken to, such as `openai-chat` or `anthropic`.
+    /// For [`OpCode::AiGateway`]: how the provider is spoken to, such as `openai-chat` or
+    /// `anthropic`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<Cow<'a, str>>,
     /// For the dashboard: which of the SDK's tools the step is, such as `step.sendEvent`.

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::StepHash;
 
-/// The id whose hash every `RunComplete` operation carries. A user's step of this id would collide with it, so it is
-/// reserved.
+/// The id whose hash every `RunComplete` operation carries. A user's step of this id would collide
+/// with it, so it is reserved.
 pub const COMPLETE_ID: &str = "complete";
 
 /// The hash of [`COMPLETE_ID`].
@@ -39,8 +39,9 @@ pub const COMPLETE_HASH: StepHash = StepHash::from_bytes([
 /// # assert_eq!(result.duration, Some(7_000_000));
 /// ```
 ///
-/// The form that Inngest's Go SDK documented earlier is read, too: `status_code` in place of `status`, and with it a body
-/// in base64. What says `status_code` and has a body that is no text in base64 keeps it as it is.
+/// The form that Inngest's Go SDK documented earlier is read, too: `status_code` in place of
+/// `status`, and with it a body in base64. What says `status_code` and has a body that is no text
+/// in base64 keeps it as it is.
 ///
 /// ```
 /// # use inngest::wire::ApiResult;

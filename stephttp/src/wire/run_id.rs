@@ -9,7 +9,8 @@ use ulid::Ulid;
 
 /// A run's id: a ULID whose time is the start of the run's first request.
 ///
-/// Ids are made by the app, so that a call that creates a run can be repeated without creating another.
+/// Ids are made by the app, so that a call that creates a run can be repeated without creating
+/// another.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RunId(Ulid);
 
@@ -48,7 +49,8 @@ impl FromStr for RunId {
     type Err = InvalidRunId;
 
     fn from_str(text: &str) -> Result<Self, InvalidRunId> {
-        // 26 digits hold 130 bits, and a ULID has 128: the `ulid` crate drops the first two, so that several texts would be one id.
+        // 26 digits hold 130 bits, and a ULID has 128: the `ulid` crate drops the first two, so
+        // that several texts would be one id.
         if !text.starts_with(|first| matches!(first, '0'..='7')) {
             return Err(InvalidRunId);
         }

@@ -36,9 +36,10 @@ impl<'a> SealedValue<'a> {
 
     /// Reads a value that is marked as sealed; `None` for all others.
     ///
-    /// Marked is an object with `"__ENCRYPTED__": true`, a text as `data`, and a text or nothing as `__STRATEGY__`, however these
-    /// names are escaped: Inngest decodes a value, and writes it anew. To find that a value is not marked costs two searches; for
-    /// one that has the marker's name somewhere, or escapes by number, a scan.
+    /// Marked is an object with `"__ENCRYPTED__": true`, a text as `data`, and a text or nothing as
+    /// `__STRATEGY__`, however these names are escaped: Inngest decodes a value, and writes it
+    /// anew. To find that a value is not marked costs two searches; for one that has the marker's
+    /// name somewhere, or escapes by number, a scan.
     ///
     /// # Errors
     /// When a text of a marked value is no Unicode.
@@ -48,7 +49,8 @@ impl<'a> SealedValue<'a> {
             return Ok(None);
         }
         let (mut encrypted, mut strategy, mut data) = (None, None, None);
-        // Of members that come twice, the last counts, as in JS and in Go. A name that is no Unicode is none of these.
+        // Of members that come twice, the last counts, as in JS and in Go. A name that is no
+        // Unicode is none of these.
         each_member(value, |name, value| match text(name).as_deref() {
             Ok(MARKER) => encrypted = Some(value),
             Ok("__STRATEGY__") => strategy = Some(value),
@@ -91,7 +93,8 @@ pub(crate) fn text(value: &RawValue) -> Result<Cow<'_, str>, serde_json::Error> 
     serde_json::from_str(value.get()).map(|Text(text)| text)
 }
 
-/// Calls with each member of an object: its name as it is written, quotes and escapes included, and its value.
+/// Calls with each member of an object: its name as it is written, quotes and escapes included, and
+/// its value.
 ///
 /// # Errors
 /// When `object` is none.

@@ -8,7 +8,8 @@ use serde_json::value::RawValue;
 
 use super::{answers, exact};
 
-/// `POST /v1/signals`: `{"signal":"approval/7","data":{"by":"Ada"}}`. 404 with `No signal found` when no run waits for it.
+/// `POST /v1/signals`: `{"signal":"approval/7","data":{"by":"Ada"}}`. 404 with `No signal found`
+/// when no run waits for it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SignalRequest<'a> {
@@ -35,7 +36,8 @@ pub struct SignalledRun {
     pub run_id: String,
 }
 
-/// What is stored for a wait that a signal ended, inside of the `data` wrapper: `{"data":{"s":1},"signal":"sig-js"}`.
+/// What is stored for a wait that a signal ended, inside of the `data` wrapper:
+/// `{"data":{"s":1},"signal":"sig-js"}`.
 ///
 /// What this SDK [sent as text](crate::Step::send_signal) is read from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

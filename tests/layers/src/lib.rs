@@ -1,18 +1,23 @@
-//! The check that the modules of a crate stand in one order, in which each names only those above it.
+//! The check that the modules of a crate stand in one order, in which each names only those above
+//! it.
 //!
-//! An order is a list of rows. A module may name the modules of the rows above its own; those of one row may not name
-//! each other. What is inside of a module is free, unless [`check_folder`] gives its folder an order of its own. The
-//! root (`lib.rs`, `main.rs`, a folder's `mod.rs`) stands below them all.
+//! An order is a list of rows. A module may name the modules of the rows above its own; those of
+//! one row may not name each other. What is inside of a module is free, unless [`check_folder`]
+//! gives its folder an order of its own. The root (`lib.rs`, `main.rs`, a folder's `mod.rs`) stands
+//! below them all.
 //!
-//! Names are the paths that begin with `crate`, `super` or `self`: in `use`, in code, in what macros are given, and in
-//! attributes (`#[serde(with = "crate::..")]`). Comments, strings and items under `#[cfg(test)]` are not read.
+//! Names are the paths that begin with `crate`, `super` or `self`: in `use`, in code, in what
+//! macros are given, and in attributes (`#[serde(with = "crate::..")]`). Comments, strings and
+//! items under `#[cfg(test)]` are not read.
 //!
 //! What is found:
 //! - a name of a module that is not above;
-//! - a name of the root's, such as a re-export, by which a module's place in the order would be hidden;
+//! - a name of the root's, such as a re-export, by which a module's place in the order would be
+//!   hidden;
 //! - an inherent `impl` of a type that another module defines;
 //! - a module that the order lacks, and one that is not there;
-//! - a file that no `mod` declares, or that cannot be read, and `extern crate self`, by whose name modules are named too.
+//! - a file that no `mod` declares, or that cannot be read, and `extern crate self`, by whose name
+//!   modules are named too.
 //!
 //! ```no_run
 //! # use std::path::Path;
@@ -31,7 +36,8 @@ use std::path::Path;
 
 pub use crate::fault::Fault;
 
-/// What is wrong with the order of a crate's modules. `src` is the folder of its `lib.rs` or `main.rs`, or of both.
+/// What is wrong with the order of a crate's modules. `src` is the folder of its `lib.rs` or
+/// `main.rs`, or of both.
 #[must_use]
 pub fn check(src: &Path, order: &[&[&str]]) -> Vec<Fault> {
     let tree = tree::Tree::read(src);
@@ -41,10 +47,11 @@ pub fn check(src: &Path, order: &[&[&str]]) -> Vec<Fault> {
     fault::sorted(faults)
 }
 
-/// What is wrong with the order of the modules in one folder, such as `engine` or `middleware/traces`.
+/// What is wrong with the order of the modules in one folder, such as `engine` or
+/// `middleware/traces`.
 ///
-/// They may name what the folder's `mod.rs` defines itself, which is common to them; not what it re-exports. Inherent
-/// `impl`s are free: each is in the folder of its type.
+/// They may name what the folder's `mod.rs` defines itself, which is common to them; not what it
+/// re-exports. Inherent `impl`s are free: each is in the folder of its type.
 #[must_use]
 pub fn check_folder(src: &Path, folder: &str, order: &[&[&str]]) -> Vec<Fault> {
     let folder: Vec<String> = folder.split('/').map(str::to_owned).collect();

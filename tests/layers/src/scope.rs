@@ -51,12 +51,14 @@ impl<'a> Scopes<'a> {
         Self { tree, scopes }
     }
 
-    /// Where a path in `module` leads to; none when it leads out of the crate, or to what a macro makes.
+    /// Where a path in `module` leads to; none when it leads out of the crate, or to what a macro
+    /// makes.
     pub(crate) fn locate(&self, module: &[String], path: &[String]) -> Option<Place> {
         self.follow(module, path, MAX_HOPS, true)
     }
 
-    /// `trusting` takes a module's word for an item that cannot be seen in it, because a macro defines it.
+    /// `trusting` takes a module's word for an item that cannot be seen in it, because a macro
+    /// defines it.
     fn follow(&self, module: &[String], path: &[String], hops: usize, trusting: bool) -> Option<Place> {
         let hops = hops.checked_sub(1)?;
         let (mut module, mut rest) = (module.to_vec(), path);

@@ -1,6 +1,8 @@
-//! Endpoints in a library whose lints are those of demanding users: what `#[api_fn]` adds must pass them all.
+//! Endpoints in a library whose lints are those of demanding users: what `#[api_fn]` adds must pass
+//! them all.
 //!
-//! It has an item of each kind that the attribute makes, and each is public, because many lints look only at those.
+//! It has an item of each kind that the attribute makes, and each is public, because many lints
+//! look only at those.
 
 #![forbid(unsafe_code)]
 #![deny(

@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-/// The features of rustls, in a program that has this crate with features of its own alone; `None` without rustls.
+/// The features of rustls, in a program that has this crate with features of its own alone; `None`
+/// without rustls.
 fn rustls_features(features: &[&str]) -> Option<Vec<String>> {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
     let mut cargo = Command::new(env!("CARGO"));

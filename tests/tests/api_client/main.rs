@@ -1,4 +1,5 @@
-//! `ApiClient` alone, over real HTTP: against a server that answers what a test says, and against the dev engine.
+//! `ApiClient` alone, over real HTTP: against a server that answers what a test says, and against
+//! the dev engine.
 #![allow(clippy::unwrap_used, reason = "clippy takes only test functions for tests")]
 
 mod alone;

@@ -1,4 +1,5 @@
-//! The proxy that the environment names. A process has one environment, so each case is a process of its own.
+//! The proxy that the environment names. A process has one environment, so each case is a process
+//! of its own.
 
 use std::process::Command;
 use std::sync::{Arc, Mutex};
@@ -14,7 +15,8 @@ use crate::transport::{KEY, read_head};
 /// Where the process is to call. Without it, [`the_call_of_a_process`] does nothing.
 const CALL: &str = "STEPHTTP_TEST_CALL";
 
-/// A proxy that takes every request for its own, and opens no tunnel; gives the heads of what it is asked.
+/// A proxy that takes every request for its own, and opens no tunnel; gives the heads of what it is
+/// asked.
 async fn proxy() -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

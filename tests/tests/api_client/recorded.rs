@@ -50,7 +50,8 @@ async fn an_answer_without_a_token_is_read() {
 
 #[tokio::test]
 async fn operations_are_added_as_recorded() {
-    // As tests/tests/it/recordings/steps-call.json, without what only JS sends, and docs/protocol.md 5.1
+    // As tests/tests/it/recordings/steps-call.json, without what only JS sends, and
+    // docs/protocol.md 5.1
     let server = Server::answers(&[(200, "")]).await;
     let start = SystemTime::UNIX_EPOCH + Duration::from_nanos(1_795_337_944_526_000_000);
     let ops = [

@@ -103,7 +103,8 @@ async fn retry_after_is_waited_for_in_seconds_and_as_a_date() {
 }
 
 fn httpdate(time: SystemTime) -> String {
-    // 2026-11-22T09:09:32.799Z -> Sun, 22 Nov 2026 09:09:32 GMT; the weekday does not matter to who reads it.
+    // 2026-11-22T09:09:32.799Z -> Sun, 22 Nov 2026 09:09:32 GMT; the weekday does not matter to who
+    // reads it.
     let text = inngest::wire::duration::format_instant(time);
     let (year, month, day) = (&text[..4], text[5..7].parse::<usize>().unwrap(), &text[8..10]);
     let names = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

@@ -1,4 +1,5 @@
-//! What a call goes through: connections, redirects, TLS, HTTP's versions, and a client of the user's own.
+//! What a call goes through: connections, redirects, TLS, HTTP's versions, and a client of the
+//! user's own.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -103,7 +104,8 @@ async fn a_tls_server_is_offered_http_2() {
     assert!(!error.is_outcome_unclear(), "{error:?}");
 }
 
-/// A server with a certificate that no platform knows; gives its port, and the requests' versions and keys.
+/// A server with a certificate that no platform knows; gives its port, and the requests' versions
+/// and keys.
 async fn tls_server() -> (u16, Arc<Mutex<Vec<(Version, bool)>>>) {
     let certificates = CertificateDer::pem_slice_iter(SERVER).collect::<Result<_, _>>().unwrap();
     let key = PrivateKeyDer::from_pem_slice(SERVER_KEY).unwrap();

@@ -24,7 +24,8 @@ async fn plain(State(stage): State<Stage>, body: Bytes) -> String {
     body.len().to_string()
 }
 
-/// What a body takes that was read in segments of one byte, once its handler has let go of the frames.
+/// What a body takes that was read in segments of one byte, once its handler has let go of the
+/// frames.
 async fn cost(origin: &str, stage: &Stage) -> usize {
     let held = turn::Held::since_now();
     let headers = [("content-length", "30000")];

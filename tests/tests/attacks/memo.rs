@@ -22,7 +22,8 @@ fn steps(count: usize, collide: bool) -> String {
     format!("{{{}}}", (0..count).map(step).collect::<Vec<_>>().join(","))
 }
 
-/// How long it takes to have a run's steps from an Inngest that gives these, and how many there are.
+/// How long it takes to have a run's steps from an Inngest that gives these, and how many there
+/// are.
 async fn read(json: String) -> (Duration, Result<usize, String>) {
     let answer = move || {
         let json = json.clone();

@@ -1,4 +1,5 @@
-//! The output route: clients that read slowly, URLs that nobody was given, and an Inngest that lies.
+//! The output route: clients that read slowly, URLs that nobody was given, and an Inngest that
+//! lies.
 
 use std::net::SocketAddr;
 use std::pin::Pin;

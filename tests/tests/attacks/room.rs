@@ -1,4 +1,5 @@
-//! The output route's memory: clients that read slowly, and those who would keep all room for themselves.
+//! The output route's memory: clients that read slowly, and those who would keep all room for
+//! themselves.
 
 use std::time::Duration;
 
@@ -17,7 +18,8 @@ use crate::turn::{self, Held};
 
 const MIB: usize = 1024 * 1024;
 
-/// Clients that have asked for the outputs of these runs, and read no more than the heads; with those.
+/// Clients that have asked for the outputs of these runs, and read no more than the heads; with
+/// those.
 async fn readers_of(app: &App, runs: impl Iterator<Item = String>) -> Vec<(RawClient, String)> {
     let paths: Vec<_> = runs.map(|run_id| liar::path(&run_id)).collect();
     join_all(paths.iter().map(|path| slow_reader(&app.origin, path))).await
@@ -59,7 +61,8 @@ async fn clients_that_read_slowly_hold_little_of_their_outputs() {
     assert!(readers.iter().all(|(_, head)| head.starts_with("HTTP/1.1 200")));
     // One that reads all of it, so that the others have had their time too.
     assert_eq!(app.ask().send().await.unwrap().bytes().await.unwrap().len(), 8 * MIB);
-    // By plain HTTP two reads of 400 KiB are on their way, in buffers of up to 512 KiB: `reqwest` does not limit them.
+    // By plain HTTP two reads of 400 KiB are on their way, in buffers of up to 512 KiB: `reqwest`
+    // does not limit them.
     let (most, bound) = (held.most(), by_plain_axum + READERS * (MIB + MIB / 2));
     assert!(
         most < bound,

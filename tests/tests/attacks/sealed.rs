@@ -22,7 +22,8 @@ fn encryption() -> Encryption {
     Encryption::new("the key of these tests").unwrap()
 }
 
-/// What a run of another customer's stores at Inngest, sealed: its request's body, a step's output, its response.
+/// What a run of another customer's stores at Inngest, sealed: its request's body, a step's output,
+/// its response.
 async fn of_another_run() -> Vec<Vec<u8>> {
     #[inngest::api_fn(id = "attacks-sealed-other", async_response = proxy)]
     async fn other(step: Step, body: String) -> Result<String, StepError> {
@@ -86,7 +87,8 @@ async fn what_is_not_sealed_is_no_response_of_an_app_that_seals() {
     for lenient in [encryption().decrypt_only(), encryption().readable_responses()] {
         assert_eq!(given_in_place(&script(), lenient).await.0, 200);
     }
-    // What the SDK has said in the handler's place is not sealed, and is nothing that a browser acts on.
+    // What the SDK has said in the handler's place is not sealed, and is nothing that a browser
+    // acts on.
     let headers = [
         ("x-stephttp-own-answer", "true"),
         ("content-type", "text/html"),

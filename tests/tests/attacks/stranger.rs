@@ -1,4 +1,5 @@
-//! A stranger's connections: by hand, in threads of their own, and cheap for the process that is measured.
+//! A stranger's connections: by hand, in threads of their own, and cheap for the process that is
+//! measured.
 
 use std::fmt::Write as _;
 use std::io::{Read, Write};
@@ -15,7 +16,8 @@ pub(crate) fn head(path: &str, headers: &[(&str, &str)]) -> String {
     head + "\r\n"
 }
 
-/// Sends a head and then a body in segments of so many bytes. Answers with the connection, and whether all of it could be sent.
+/// Sends a head and then a body in segments of so many bytes. Answers with the connection, and
+/// whether all of it could be sent.
 pub(crate) fn send(
     origin: &str,
     head: String,

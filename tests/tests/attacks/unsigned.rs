@@ -86,14 +86,16 @@ async fn all_unproven_bodies_together_take_a_bounded_part_of_memory() {
         (0..40).map(|_| stranger::send(&world.origin, head("/", &headers), &LONG, 64 * 1024)).collect();
     let mut answers: FuturesUnordered<_> =
         join_all(sending).await.into_iter().map(|sent| stranger::status(sent.unwrap().0)).collect();
-    // Each has sent all but its last byte. Who is answered before its time is over has given way to another.
+    // Each has sent all but its last byte. Who is answered before its time is over has given way to
+    // another.
     let began = Instant::now();
     for answered in 0..30 {
         assert_eq!(answers.next().await, Some(Some(503)), "after {answered} answers");
     }
     assert!(began.elapsed() < Duration::from_secs(8), "they had their time");
     let most = held.most();
-    // 16 MiB, what the buffers of 40 connections take, and what is being let go of. Without the limit it is 120 MB.
+    // 16 MiB, what the buffers of 40 connections take, and what is being let go of. Without the
+    // limit it is 120 MB.
     assert!(most < 60 * MIB, "{} MiB", most / MIB);
     drop(answers);
 

@@ -1,7 +1,7 @@
 //! Values that are nested as deeply as a handler takes them.
 //!
-//! What a client sends passes `Json<Value>` in the first request. Were it not read back in a later one, the client would decide
-//! that a finished step looks failed.
+//! What a client sends passes `Json<Value>` in the first request. Were it not read back in a later
+//! one, the client would decide that a finished step looks failed.
 
 use std::time::Duration;
 

@@ -31,7 +31,8 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// Whether a status is not the run's, but what is left of a trace whose spans were lost (docs/protocol.md 9.5).
+    /// Whether a status is not the run's, but what is left of a trace whose spans were lost
+    /// (docs/protocol.md 9.5).
     pub(crate) fn excuses(&self, expected: Option<&str>, seen: &Seen) -> bool {
         let ended = ENDED.contains(&seen.status.as_str());
         let same = expected.is_none_or(|expected| expected == self.status);
@@ -147,7 +148,8 @@ pub(crate) fn shown(expected: &RunEnd, seen: &Seen) -> Result<(), String> {
     }
 }
 
-/// Compares what a real server shows, where its view may lag behind the run; answers in what it does.
+/// Compares what a real server shows, where its view may lag behind the run; answers in what it
+/// does.
 pub(crate) fn view(expected: &RunEnd, seen: &Seen, known: &Known) -> Result<Vec<Lag>, String> {
     let mut lags = Vec::new();
     let ended = ENDED.contains(&seen.status.as_str());
@@ -201,7 +203,8 @@ fn names(seen: &Seen) -> Vec<&str> {
     seen.steps.iter().map(|step| step.name.as_str()).collect()
 }
 
-/// The steps that are not shown, and whether those that are shown are in their order. There must be no others.
+/// The steps that are not shown, and whether those that are shown are in their order. There must be
+/// no others.
 fn missing(expected: &[String], seen: &Seen) -> Result<(Vec<String>, bool), String> {
     let mut in_order = true;
     let mut rest: Vec<(usize, &Step)> = seen.steps.iter().enumerate().collect();

@@ -36,8 +36,8 @@ pub(crate) struct Received {
 
 /// Makes a visit; says in `handed_over` which run goes on without it.
 ///
-/// A client whose connection breaks, or who is told to come back later, does what clients do: it sends its request again,
-/// up to `repeats` times.
+/// A client whose connection breaks, or who is told to come back later, does what clients do: it
+/// sends its request again, up to `repeats` times.
 pub(crate) async fn make(
     visit: &Visit,
     origin: &str,
@@ -93,7 +93,8 @@ async fn once(
     Ok(Received { visit: name, at_once, status, headers, body })
 }
 
-/// The output of a run that was handed over, from the app's output route. It is waited for until there is one.
+/// The output of a run that was handed over, from the app's output route. It is waited for until
+/// there is one.
 ///
 /// Asking again cannot do harm, so a client does when its connection breaks.
 async fn own_output(mut location: Url, visit: &Visit, repeats: usize) -> Result<Response, String> {
@@ -124,8 +125,8 @@ async fn own_output(mut location: Url, visit: &Visit, repeats: usize) -> Result<
 async fn output(location: Url, visit: &Visit) -> Result<Response, String> {
     loop {
         let response = HTTP.get(location.clone()).send().await.map_err(|error| explain(&error))?;
-        // A real server stores a run's status before its output: for a moment there is an end without an output
-        // (docs/protocol.md 9.3).
+        // A real server stores a run's status before its output: for a moment there is an end
+        // without an output (docs/protocol.md 9.3).
         let premature = response.status() == StatusCode::OK && response.content_length() == Some(0);
         if !premature || visit.answer.body.is_empty() {
             return Ok(response);

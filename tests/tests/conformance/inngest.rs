@@ -86,7 +86,8 @@ impl Inngest {
         }
     }
 
-    /// The options of a scenario's app whose Inngest this is, at `url`: its own, or that of a wire to it.
+    /// The options of a scenario's app whose Inngest this is, at `url`: its own, or that of a wire
+    /// to it.
     pub(crate) fn opts(&self, scenario: &Scenario, origin: &str, url: &str) -> SetupOpts {
         match self {
             Self::Dev(_) if scenario.needs.contains(&Need::Signature) => {
@@ -107,8 +108,9 @@ impl Inngest {
 
     /// Makes the functions of an app known.
     ///
-    /// A real server notes a function in the background of its first run; should that fail, as it does under load, then
-    /// runs of it are never called back. So every function has a run before the one that counts (docs/protocol.md 2.4).
+    /// A real server notes a function in the background of its first run; should that fail, as it
+    /// does under load, then runs of it are never called back. So every function has a run before
+    /// the one that counts (docs/protocol.md 2.4).
     pub(crate) async fn warm_up(&self, scenario: &Scenario, origin: &str) -> Result<(), String> {
         if matches!(self, Self::Dev(_)) {
             return Ok(());
@@ -151,7 +153,8 @@ impl Inngest {
                     }
                     sleep(PAUSE).await;
                 }
-                // Should the run not wait at all, then what is done is done in vain, and the scenario does not end.
+                // Should the run not wait at all, then what is done is done in vain, and the
+                // scenario does not end.
                 real.note(format!("does not show that the run waits at `{step}` (docs/protocol.md 9.5)"));
                 Ok(())
             }
@@ -160,7 +163,8 @@ impl Inngest {
 
     /// Checks how a run ended, and what it did.
     ///
-    /// A real server's view may lag, so it has time to become as `expected`; what is still missing of it then is noted.
+    /// A real server's view may lag, so it has time to become as `expected`; what is still missing
+    /// of it then is noted.
     pub(crate) async fn check(&self, run: &str, expected: &RunEnd, stage: &Stage) -> Result<(), String> {
         match self {
             Self::Dev(_) => check::run(expected, &self.ended(run).await?, &stage.effects_of(run)),

@@ -1,4 +1,5 @@
-//! A wire between an app and its Inngest that loses answers: the call was processed, and the app does not learn of it.
+//! A wire between an app and its Inngest that loses answers: the call was processed, and the app
+//! does not learn of it.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,13 +1,14 @@
 //! The conformance suite: one list of scenarios, played against any Inngest server.
 //!
-//! By default each is played against the dev engine, in this process, and then swept: played again and again, with the
-//! app's process dying or a call to Inngest failing at another place each time (`sweep`). With
-//! `INNGEST_DEV=http://127.0.0.1:8288`, or `INNGEST_BASE_URL`, `INNGEST_SIGNING_KEY` and `INNGEST_EVENT_KEY`, the same
-//! scenarios are played against the real server that listens there, without the sweep. `docs/conformance.md` has the rest.
+//! By default each is played against the dev engine, in this process, and then swept: played again
+//! and again, with the app's process dying or a call to Inngest failing at another place each time
+//! (`sweep`). With `INNGEST_DEV=http://127.0.0.1:8288`, or `INNGEST_BASE_URL`,
+//! `INNGEST_SIGNING_KEY` and `INNGEST_EVENT_KEY`, the same scenarios are played against the real
+//! server that listens there, without the sweep. `docs/conformance.md` has the rest.
 //!
-//! The tests are made at run time, by `libtest-mimic`: scenarios are data, and each becomes a test with a name of its own
-//! that can be filtered for, runs beside the others and says when and why it is left out, with no macro and no second list
-//! that could miss one.
+//! The tests are made at run time, by `libtest-mimic`: scenarios are data, and each becomes a test
+//! with a name of its own that can be filtered for, runs beside the others and says when and why it
+//! is left out, with no macro and no second list that could miss one.
 #![allow(clippy::unwrap_used, reason = "clippy takes only test functions for tests")]
 
 mod check;
@@ -183,7 +184,8 @@ fn soaked(soak: Soak, server: Option<Server>) -> (Trial, Option<String>) {
     (trial, left_out)
 }
 
-/// A test with a reason not to run it is shown as ignored; the reason goes to the error output, where it has room.
+/// A test with a reason not to run it is shown as ignored; the reason goes to the error output,
+/// where it has room.
 fn leave_out((trial, reason): (Trial, Option<String>), talks: bool) -> Trial {
     if let Some(reason) = reason.as_ref().filter(|_| talks) {
         eprintln!("left out: {}: {reason}", trial.name());

@@ -100,8 +100,8 @@ pub(crate) async fn stage_of(scenario: &Scenario) -> Stage {
 
 /// The app of a scenario, as one process has it.
 ///
-/// Its clients are redirected to its own output route: the server's output URL can be empty for a moment when a run ends
-/// (docs/protocol.md 9.3), and the route asks again.
+/// Its clients are redirected to its own output route: the server's output URL can be empty for a
+/// moment when a run ends (docs/protocol.md 9.3), and the route asks again.
 pub(crate) fn app_of(scenario: &Scenario, stage: &Stage, opts: SetupOpts) -> (Router, Provider) {
     let provider = Provider::setup(opts).expect("the options are good");
     let app =

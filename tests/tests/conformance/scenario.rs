@@ -15,8 +15,8 @@ use crate::stage::Stage;
 
 /// One app, one story, and how it ends.
 ///
-/// Unless it says otherwise: one client sends `POST /` without a body, is redirected to the run's output, and gets 200
-/// there; the run is completed.
+/// Unless it says otherwise: one client sends `POST /` without a body, is redirected to the run's
+/// output, and gets 200 there; the run is completed.
 #[derive(Debug, Clone)]
 pub(crate) struct Scenario {
     /// The endpoint's function id, if nothing else is said.
@@ -119,7 +119,8 @@ pub(crate) struct Visit {
 /// What a client finally receives.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
-    /// Whether it comes in the response to the request itself, not by a redirect; `None`: either way.
+    /// Whether it comes in the response to the request itself, not by a redirect; `None`: either
+    /// way.
     pub(crate) at_once: Option<bool>,
     /// It has one of these.
     pub(crate) statuses: Vec<RangeInclusive<u16>>,
@@ -317,7 +318,8 @@ impl Scenario {
         self
     }
 
-    /// A layer or an extractor answers re-entries in the handler's place, which the dev engine notes as a mistake.
+    /// A layer or an extractor answers re-entries in the handler's place, which the dev engine
+    /// notes as a mistake.
     pub(crate) fn rejects(mut self) -> Self {
         self.visit.ended().rejects = true;
         self

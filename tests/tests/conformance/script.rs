@@ -15,7 +15,8 @@ pub(crate) struct Actor<'a> {
     pub(crate) stage: &'a Stage,
     pub(crate) origin: &'a str,
     pub(crate) inngest: &'a Inngest,
-    /// How often a client repeats its request; `None`: nothing goes wrong, and of a visit not only the answer counts.
+    /// How often a client repeats its request; `None`: nothing goes wrong, and of a visit not only
+    /// the answer counts.
     pub(crate) repeats: Option<usize>,
 }
 

@@ -37,7 +37,8 @@ impl std::fmt::Debug for Keys {
 }
 
 impl Server {
-    /// The server that the environment names; `None`: the dev engine. The error is for whoever has set it.
+    /// The server that the environment names; `None`: the dev engine. The error is for whoever has
+    /// set it.
     pub(crate) fn named(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, String> {
         let variable = |name| variable(name).filter(|text| !text.trim().is_empty());
         let pid = match variable(PID) {

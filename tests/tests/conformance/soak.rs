@@ -1,4 +1,5 @@
-//! One scenario, played many times at a concurrency: what is right once may be wrong in one of a hundred.
+//! One scenario, played many times at a concurrency: what is right once may be wrong in one of a
+//! hundred.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -43,7 +43,8 @@ struct Happened {
 
 /// Somebody who is told of each side effect as it happens.
 pub(crate) trait Witness: std::fmt::Debug + Send + Sync {
-    /// An effect has happened, and the step that had it has not ended. Answers whether the process lives on.
+    /// An effect has happened, and the step that had it has not ended. Answers whether the process
+    /// lives on.
     fn survives(&self, run: &str, effect: &str) -> bool;
 
     /// What an effect waits for before it happens.
@@ -73,7 +74,8 @@ impl Stage {
         self.0.third_party.set(origin).expect("one third party");
     }
 
-    /// What the handlers' runs are run by, for those that do something with it behind the SDK's back.
+    /// What the handlers' runs are run by, for those that do something with it behind the SDK's
+    /// back.
     pub(crate) fn set_inngest(&self, inngest: Inngest) {
         self.0.inngest.set(inngest).expect("one Inngest");
     }
@@ -83,8 +85,8 @@ impl Stage {
     }
 }
 
-/// A handler's way to have side effects: an extractor. By it the handler's runs are known, too, so that every handler
-/// takes one.
+/// A handler's way to have side effects: an extractor. By it the handler's runs are known, too, so
+/// that every handler takes one.
 #[derive(Debug, Clone)]
 pub(crate) struct Effects {
     stage: Stage,
@@ -120,7 +122,8 @@ impl Effects {
         Err(Failure::non_retriable(format!("{effect} is broken")))
     }
 
-    /// It happens once more; answers how often it has in this run. Never comes back when the process dies here.
+    /// It happens once more; answers how often it has in this run. Never comes back when the
+    /// process dies here.
     pub(crate) async fn happen(&self, effect: String) -> usize {
         if let Some(witness) = self.stage.0.witness.get() {
             witness.pace().await;
@@ -135,8 +138,8 @@ impl Effects {
         self.stage.effects_of(&self.run).iter().filter(|known| **known == effect).count()
     }
 
-    /// The handler comes by here, outside of any step; answers how often it has in this run. This is no effect: how often
-    /// a handler begins anew is nobody's business.
+    /// The handler comes by here, outside of any step; answers how often it has in this run. This
+    /// is no effect: how often a handler begins anew is nobody's business.
     pub(crate) fn passes(&self, place: &str) -> usize {
         let mut passed = lock(&self.stage.0.passed);
         passed.push(Happened { run: self.run.clone(), effect: place.to_owned(), at: Instant::now() });

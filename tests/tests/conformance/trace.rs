@@ -17,7 +17,8 @@ pub(crate) struct Step {
 
 /// A run's steps, in the order in which they began.
 ///
-/// A step can have several spans, such as one for its planning and one for each attempt; it counts once.
+/// A step can have several spans, such as one for its planning and one for each attempt; it counts
+/// once.
 pub(crate) fn steps(trace: &Value) -> Vec<Step> {
     let mut spans = spans(trace);
     // A whole second has no fraction: without the `Z` it comes before its milliseconds.

@@ -1,4 +1,5 @@
-//! What is sealed: compared with the JS package, and what happens to values that were changed or are none.
+//! What is sealed: compared with the JS package, and what happens to values that were changed or
+//! are none.
 
 mod bodies;
 mod events;

@@ -108,7 +108,8 @@ async fn slow(State(stage): State<Stage>, step: Step) -> Result<String, StepErro
     Ok(format!("one ran {one} time"))
 }
 
-/// While the handler is under way the first step's checkpoint meets a fault. The run is whole in the end.
+/// While the handler is under way the first step's checkpoint meets a fault. The run is whole in
+/// the end.
 async fn slow_despite(stage: &Stage, fault: InjectedFault) -> RunView {
     let world = World::builder().opts(|opts, url| opts.dev_server(url).linger(Duration::ZERO));
     let world = world.start(stage.app(post(slow))).await;
@@ -168,7 +169,8 @@ async fn hands_over(State(stage): State<Stage>, step: Step) -> Result<String, St
     Ok(format!("one ran {one} time"))
 }
 
-/// The run could not be handed over: the client must try again, and is not sent to an output that never comes.
+/// The run could not be handed over: the client must try again, and is not sent to an output that
+/// never comes.
 async fn assert_unavailable(response: Response) {
     assert_eq!(response.status(), 503);
     assert!(!response.headers().contains_key("location"));
@@ -178,7 +180,8 @@ async fn assert_unavailable(response: Response) {
     assert!(answer["error"].as_str().unwrap().contains("Inngest"), "{answer}");
 }
 
-/// A client that was told to try again begins another run: the one that Inngest has learnt of must be over.
+/// A client that was told to try again begins another run: the one that Inngest has learnt of must
+/// be over.
 async fn assert_given_up(world: &World, stage: &Stage) {
     let run = world.ended().await;
     assert_eq!((run.status, run.response.unwrap().status), (RunStatus::Failed, 503));
@@ -265,7 +268,8 @@ async fn handing_over_is_not_tried_again_when_that_cannot_help() {
     }
 }
 
-/// Inngest has the run and its sleep, but all its answers are lost, so the client was told to try again.
+/// Inngest has the run and its sleep, but all its answers are lost, so the client was told to try
+/// again.
 #[tokio::test]
 async fn a_run_that_was_handed_over_without_anybody_knowing_is_ended() {
     let stage = Stage::new();

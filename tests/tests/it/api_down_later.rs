@@ -77,7 +77,8 @@ fn verdict(dispatch: &Dispatch) -> (u16, &str) {
     (dispatch.status.unwrap().as_u16(), no_retry)
 }
 
-/// Finished steps can never be fetched: the run is tried again so often, and then it fails. It does not hang.
+/// Finished steps can never be fetched: the run is tried again so often, and then it fails. It does
+/// not hang.
 async fn assert_gives_up(app: Router, fault: InjectedFault, verdicts: &[(u16, &str)]) {
     let world =
         World::builder().inngest(|inngest| inngest.retry_interval(Duration::from_secs(1))).start(app).await;

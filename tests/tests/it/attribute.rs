@@ -1,4 +1,5 @@
-//! The attribute, as an application uses it: the crate renamed, behind a facade, under strict lints.
+//! The attribute, as an application uses it: the crate renamed, behind a facade, under strict
+//! lints.
 
 use axum::Json;
 use axum::Router;

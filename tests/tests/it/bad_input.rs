@@ -54,7 +54,8 @@ async fn a_route_without_the_layer_answers_500_and_says_what_to_do() {
 
 // ===== Headers =====
 
-/// A request that looks like Inngest's, with these headers besides; in dev mode an empty signature will do.
+/// A request that looks like Inngest's, with these headers besides; in dev mode an empty signature
+/// will do.
 async fn call_back(world: &World, headers: &[(&str, &str)]) -> Response {
     let request = world.post("/").header("x-inngest-signature", "");
     headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send().await.unwrap()
@@ -73,7 +74,8 @@ fn assert_to_be_tried_again(response: &Response, status: u16) {
 async fn a_reentry_of_a_run_that_is_over_runs_nothing() {
     let stage = Stage::new();
     let world = World::of(stage.app(post(nap))).await;
-    // Of a run that has ended this changes nothing, and one that goes on is tried again: 410 says neither for sure.
+    // Of a run that has ended this changes nothing, and one that goes on is tried again: 410 says
+    // neither for sure.
     assert_to_be_tried_again(&call_back(&world, &[("x-run-id", STRANGE_RUN)]).await, 503);
     assert!(world.inngest.calls_of(Call::Actions).len() > 1, "a passing failure is waited for");
     assert_eq!(stage.effects.count("entered"), 0);

@@ -1,4 +1,5 @@
-//! Steps whose outputs cannot be kept, steps beyond a run's limits, and steps that outlive their handler.
+//! Steps whose outputs cannot be kept, steps beyond a run's limits, and steps that outlive their
+//! handler.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -274,7 +275,8 @@ async fn stray_outlives(State(stray): State<Stray>, step: Step) -> Result<&'stat
     Ok("done")
 }
 
-/// A task that goes on with a step after its handler's time panics with these words; nobody else is affected.
+/// A task that goes on with a step after its handler's time panics with these words; nobody else is
+/// affected.
 async fn assert_stray_panics(stray: Stray, route: axum::routing::MethodRouter<Stray>, words: &[&str]) {
     let world = World::of(Router::new().route("/", route).with_state(stray.clone())).await;
     let mut response = world.post("/").send().await.unwrap();
@@ -350,8 +352,8 @@ async fn fills_the_run_and_waits(step: Step) -> Result<(), StepError> {
     Ok(())
 }
 
-/// With the steps that waits and races need for themselves it would be one too many, at which Inngest ends a run without
-/// a word.
+/// With the steps that waits and races need for themselves it would be one too many, at which
+/// Inngest ends a run without a word.
 #[tokio::test]
 async fn hidden_steps_beyond_the_limit_fail_the_run_with_a_reason() {
     let logs = Logs::collect();

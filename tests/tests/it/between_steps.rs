@@ -59,7 +59,8 @@ async fn queries_before_a_planned_step(
     outcome.map(|_| "done")
 }
 
-/// Inngest names a planned step once, so the request that is made for it waits for the handler to come there.
+/// Inngest names a planned step once, so the request that is made for it waits for the handler to
+/// come there.
 #[tokio::test]
 async fn a_planned_step_behind_a_query_is_reached() {
     let stage = Stage::new();
@@ -166,7 +167,8 @@ async fn ends_in_random_order(step: Step) -> Result<&'static str, StepError> {
     Ok("done")
 }
 
-/// Nothing waits for a step that only chance brought about: with no patience the order would be given up.
+/// Nothing waits for a step that only chance brought about: with no patience the order would be
+/// given up.
 #[tokio::test]
 async fn the_order_of_results_does_not_depend_on_who_was_polled_before_being_dropped() {
     let patience = Duration::from_secs(3_600);

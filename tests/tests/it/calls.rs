@@ -24,7 +24,8 @@ async fn fetches_between_waits(
     Ok(format!("{a} {b}"))
 }
 
-/// Inngest makes a call each time that it is told of it, so each is told once: in a re-entry of its own.
+/// Inngest makes a call each time that it is told of it, so each is told once: in a re-entry of its
+/// own.
 #[tokio::test]
 async fn calls_in_several_branches_are_made_once_each() {
     for _ in 0..10 {

@@ -79,7 +79,8 @@ async fn loses_a_planned_step(State(stage): State<Stage>, step: Step) -> Result<
     Ok("done")
 }
 
-/// What was planned is named by Inngest once, and is not there any more: the run goes on without it.
+/// What was planned is named by Inngest once, and is not there any more: the run goes on without
+/// it.
 #[tokio::test]
 async fn a_planned_step_that_is_gone_does_not_hold_the_run() {
     let stage = Stage::new();

@@ -1,4 +1,5 @@
-//! Encryption: what Inngest gets, and what comes back of it. How values are sealed is tested in `tests/encryption`.
+//! Encryption: what Inngest gets, and what comes back of it. How values are sealed is tested in
+//! `tests/encryption`.
 
 mod deployments;
 mod events;

@@ -1,4 +1,5 @@
-//! What happens between two lines: calls under way while a handler ends, tasks, panics, and a backlog that is full.
+//! What happens between two lines: calls under way while a handler ends, tasks, panics, and a
+//! backlog that is full.
 
 use std::time::Duration;
 
@@ -61,7 +62,8 @@ async fn fails_while_a_call_is_under_way(
     Ok("done")
 }
 
-/// A checkpoint is under way that holds a final failure back, when the handler hands over for another reason.
+/// A checkpoint is under way that holds a final failure back, when the handler hands over for
+/// another reason.
 #[tokio::test]
 async fn a_final_failure_counts_also_while_it_is_held_back() {
     let stage = Stage::new();
@@ -231,7 +233,8 @@ async fn echoes(step: Step, body: Bytes) -> Result<Bytes, StepError> {
     Ok(body)
 }
 
-/// With nothing delivered, what waits stays bounded: clients are answered, and what is dropped is reported.
+/// With nothing delivered, what waits stays bounded: clients are answered, and what is dropped is
+/// reported.
 #[tokio::test]
 async fn a_full_backlog_answers_clients_and_reports_what_it_drops() {
     let app = axum::Router::new().route("/", post(echoes));

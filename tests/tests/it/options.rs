@@ -8,7 +8,8 @@ mod request_time;
 mod sync_only;
 mod track;
 
-/// Nothing that reached Inngest shows a text: neither a call of the app's, nor its answer to a re-entry.
+/// Nothing that reached Inngest shows a text: neither a call of the app's, nor its answer to a
+/// re-entry.
 #[track_caller]
 pub(crate) fn assert_never_sent(world: &World, secret: &str) {
     use base64::Engine;

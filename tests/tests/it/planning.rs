@@ -1,4 +1,5 @@
-//! Several things outstanding at once: from then on a run plans its steps, and each still runs once.
+//! Several things outstanding at once: from then on a run plans its steps, and each still runs
+//! once.
 
 use std::time::Duration;
 

@@ -21,8 +21,8 @@ use stephttp_tests::{Effects, Scramble, Stage, World};
 /// A program of steps.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 enum Program {
-    /// A step that fails so often before it succeeds, and gives way so often while it runs. Before it begins, something
-    /// that is no step gives way so often.
+    /// A step that fails so often before it succeeds, and gives way so often while it runs. Before
+    /// it begins, something that is no step gives way so often.
     Run {
         before: usize,
         fails: usize,
@@ -230,7 +230,8 @@ fn random_programs_come_to_the_same_under_a_middleware() {
 
 fn try_programs(cases: u32, scrambled: bool) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    // The same programs each time; more of them, and others, with PROPTEST_CASES and PROPTEST_RNG_SEED.
+    // The same programs each time; more of them, and others, with PROPTEST_CASES and
+    // PROPTEST_RNG_SEED.
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(cases);
     let seed: u64 = std::env::var("PROPTEST_RNG_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
     let seed: Vec<u8> = seed.to_le_bytes().repeat(4);

@@ -42,7 +42,8 @@ async fn two_sleeps(State(stage): State<Stage>, step: Step) -> Result<String, St
     Ok("decided".to_owned())
 }
 
-/// Two of the three end in the same instant, and the loser of the first round wakes up in later ones.
+/// Two of the three end in the same instant, and the loser of the first round wakes up in later
+/// ones.
 #[tokio::test]
 async fn the_winner_of_a_race_between_sleeps_never_changes() {
     for _ in 0..20 {

@@ -86,7 +86,8 @@ async fn without_retries_the_handler_goes_on_in_the_first_request() {
     assert_eq!((response.status().as_u16(), response.text().await.unwrap().as_str()), (200, "made do"));
     let run = world.ended().await;
     assert_eq!(run.status, RunStatus::Completed);
-    // One call, whose `StepFailed` comes with the run's end: by itself it would have Inngest call back at once.
+    // One call, whose `StepFailed` comes with the run's end: by itself it would have Inngest call
+    // back at once.
     let calls = world.inngest.calls();
     assert_eq!(calls.len(), 1);
     assert_eq!(ops(&calls[0].json()), ["StepFailed", "RunComplete"]);
@@ -213,7 +214,8 @@ async fn of_several_steps_that_fail_together_one_is_told_and_none_that_ended_run
     world.assert_clean();
 }
 
-/// Fails for so many times, and asks each time to be tried again in a minute; beside it a sleep that is over much earlier.
+/// Fails for so many times, and asks each time to be tried again in a minute; beside it a sleep
+/// that is over much earlier.
 #[inngest::api_fn(id = "retries-after-beside-a-sleep", retries = 2)]
 async fn asks_to_wait_beside_a_sleep(
     State(effects): State<Effects>,
@@ -234,7 +236,8 @@ async fn asks_to_wait_beside_a_sleep(
     Ok(if limited.is_ok() { "done" } else { "given up" }.to_owned())
 }
 
-/// The delay holds wherever the step fails, and whatever brings another re-entry earlier; attempts are the first and two more.
+/// The delay holds wherever the step fails, and whatever brings another re-entry earlier; attempts
+/// are the first and two more.
 #[tokio::test]
 async fn a_step_that_asks_to_wait_is_not_run_earlier_for_what_is_beside_it() {
     for (failures, times, answer) in [(1, 2, "done"), (2, 3, "done"), (9, 3, "given up")] {

@@ -19,8 +19,8 @@ async fn charge(State(stage): State<Stage>, step: Step) -> Result<&'static str, 
     Ok("done")
 }
 
-/// While a run is being finalized Inngest gives an empty state, and any failure of its own looks like a run that is over. There
-/// is no attempt to spare in this function.
+/// While a run is being finalized Inngest gives an empty state, and any failure of its own looks
+/// like a run that is over. There is no attempt to spare in this function.
 #[tokio::test]
 async fn a_state_that_is_missing_for_a_while_is_waited_for() {
     for (times, status, body) in [(1, 200, "{}"), (2, 200, "{}"), (1, 410, ""), (4, 410, "")] {
@@ -59,7 +59,8 @@ async fn the_end_of_a_cancelled_run_stays_its_end() {
     world.assert_clean();
 }
 
-/// Two branches that end together have a re-entry each; the second comes when the first has ended the run.
+/// Two branches that end together have a re-entry each; the second comes when the first has ended
+/// the run.
 #[tokio::test]
 async fn reentries_after_a_runs_end_change_nothing_of_it() {
     let stage = Stage::new();

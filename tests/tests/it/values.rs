@@ -1,4 +1,5 @@
-//! What a run stores comes back as it was, although the server keeps every number as a 64-bit float.
+//! What a run stores comes back as it was, although the server keeps every number as a 64-bit
+//! float.
 
 mod floats;
 mod middleware;

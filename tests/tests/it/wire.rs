@@ -1,6 +1,8 @@
-//! What the SDK sends and reads, compared with recordings of the real server and its SDKs, in `tests/tests/it/recordings`.
+//! What the SDK sends and reads, compared with recordings of the real server and its SDKs, in
+//! `tests/tests/it/recordings`.
 //!
-//! The handlers here have no attribute, so that function id and retries are those of the recordings.
+//! The handlers here have no attribute, so that function id and retries are those of the
+//! recordings.
 
 use std::time::{Duration, SystemTime};
 

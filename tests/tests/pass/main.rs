@@ -1,8 +1,10 @@
-//! What the attribute must bear: other attributes, macros, modules, any names in scope, and every form of a handler that
-//! axum takes. One file an aspect; a handler that compiles is also routed and answers.
+//! What the attribute must bear: other attributes, macros, modules, any names in scope, and every
+//! form of a handler that axum takes. One file an aspect; a handler that compiles is also routed
+//! and answers.
 //!
-//! What needs a crate of its own is beside this: a crate root with unfortunate names in `pass_crate_root.rs`, a library
-//! under strict lints and in an older edition in `tests/strict`, other names of the SDK in `tests/names`.
+//! What needs a crate of its own is beside this: a crate root with unfortunate names in
+//! `pass_crate_root.rs`, a library under strict lints and in an older edition in `tests/strict`,
+//! other names of the SDK in `tests/names`.
 #![allow(clippy::unwrap_used, reason = "clippy takes only test functions for tests")]
 // Handlers here are written in ways that these would have otherwise.
 #![allow(unused_qualifications, unused_parens, unreachable_pub)]

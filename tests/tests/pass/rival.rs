@@ -1,5 +1,5 @@
-//! A program may have another package whose library is called `inngest`, if it gives that one another name. The other way
-//! round is in `tests/names`.
+//! A program may have another package whose library is called `inngest`, if it gives that one
+//! another name. The other way round is in `tests/names`.
 
 use axum::Router;
 use axum::routing::post;

@@ -1,4 +1,5 @@
-//! Traits in the handler's scope, implemented for every type, with methods that have the names of others.
+//! Traits in the handler's scope, implemented for every type, with methods that have the names of
+//! others.
 
 use axum::Router;
 use axum::extract::{Query, State};

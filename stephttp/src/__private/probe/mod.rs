@@ -1,11 +1,13 @@
 //! What the attribute asks the compiler about a handler's types.
 //!
-//! `(&&&Probe::<T>::NEW).stephttp_kind()` finds the first of several traits whose bound `T` meets, because each is implemented
-//! for one reference less than the one before. So a question can be asked of any type without an error; a method found
-//! may still have a bound that fails, which then is the error.
+//! `(&&&Probe::<T>::NEW).stephttp_kind()` finds the first of several traits whose bound `T` meets,
+//! because each is implemented for one reference less than the one before. So a question can be
+//! asked of any type without an error; a method found may still have a bound that fails, which then
+//! is the error.
 //!
-//! The state that a handler gets is not known where it is written, so extractors are asked with a state of which
-//! nothing is known. One that asks more of its state is found by none of the probes that ask for an extractor.
+//! The state that a handler gets is not known where it is written, so extractors are asked with a
+//! state of which nothing is known. One that asks more of its state is found by none of the probes
+//! that ask for an extractor.
 
 #![allow(missing_docs, reason = "not for use by hand")]
 

@@ -47,8 +47,9 @@ impl Cors {
         Ok(Some(Self { origins, credentials }))
     }
 
-    /// Marks a response, of whatever status, for the script that asked. It has none of these headers yet: what the run's own
-    /// response says of this held for the endpoint, and does not pass.
+    /// Marks a response, of whatever status, for the script that asked. It has none of these
+    /// headers yet: what the run's own response says of this held for the endpoint, and does not
+    /// pass.
     pub(crate) fn mark(&self, request: &HeaderMap, response: &mut Response) {
         let headers = response.headers_mut();
         if self.origins.is_some() {

@@ -68,7 +68,8 @@ impl HttpBody for HeldBody {
         if rest.is_empty() {
             return Poll::Ready(None);
         }
-        // A copy: a part of the whole would hold the whole, as long as the connection holds the part.
+        // A copy: a part of the whole would hold the whole, as long as the connection holds the
+        // part.
         let frame = Bytes::copy_from_slice(&rest.split_to(rest.len().min(FRAME)));
         pace.took(frame.len());
         Poll::Ready(Some(Ok(Frame::data(frame))))

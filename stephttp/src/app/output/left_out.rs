@@ -18,7 +18,8 @@ const MOST: usize = 100;
 pub(crate) struct LeftOut(Mutex<HashSet<HeaderName>>);
 
 impl LeftOut {
-    /// Says which headers of a run's response were left out, unless it has been said of all of them.
+    /// Says which headers of a run's response were left out, unless it has been said of all of
+    /// them.
     pub(crate) fn say(&self, app: &App, run_id: RunId, names: &[HeaderName]) {
         let names = self.new_ones(names);
         if names.is_empty() {

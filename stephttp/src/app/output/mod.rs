@@ -1,7 +1,10 @@
-//! What a provider's output route goes by, and what it holds: [`Provider::output_route`](crate::Provider::output_route).
+//! What a provider's output route goes by, and what it holds:
+//! [`Provider::output_route`](crate::Provider::output_route).
 //!
-//! - [`OutputOpts`], and `settings`, which are those checked: where the route is, and the redirect that leads to it;
-//! - `cors`: which scripts may see outputs; `left_out`: what has been said of headers that do not pass;
+//! - [`OutputOpts`], and `settings`, which are those checked: where the route is, and the redirect
+//!   that leads to it;
+//! - `cors`: which scripts may see outputs; `left_out`: what has been said of headers that do not
+//!   pass;
 //! - `room`: how much of outputs the process holds, `held`: for whom, and `pace`: who is too slow.
 
 mod cors;

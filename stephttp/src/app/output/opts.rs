@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::connect::{bare, bare_if_set};
 
-/// Where the app gives its runs' outputs, and how: see [`Provider::output_route`](crate::Provider::output_route).
+/// Where the app gives its runs' outputs, and how: see
+/// [`Provider::output_route`](crate::Provider::output_route).
 ///
 /// ```
 /// # use std::time::Duration;
@@ -63,10 +64,11 @@ impl OutputOpts {
 
     /// What stands before the route's path where clients see it; nothing unless set.
     ///
-    /// A path, such as `/api`, where the route is in a router that is nested there, or a gateway takes it away. With an origin,
-    /// such as `https://results.example.com` or `https://example.com/api`, clients are redirected there, and it need not be
-    /// this process that has the route. Whichever app has it needs the same signing key, or has it as its fallback key: with a
-    /// signing key the redirect is [signed](crate::Provider::output_route).
+    /// A path, such as `/api`, where the route is in a router that is nested there, or a gateway
+    /// takes it away. With an origin, such as `https://results.example.com` or
+    /// `https://example.com/api`, clients are redirected there, and it need not be this process
+    /// that has the route. Whichever app has it needs the same signing key, or has it as its
+    /// fallback key: with a signing key the redirect is [signed](crate::Provider::output_route).
     ///
     /// ```
     /// # use axum::Router;
@@ -85,26 +87,26 @@ impl OutputOpts {
         self
     }
 
-    /// How long one request waits for the run to end; 25 seconds unless set, which load balancers with a limit of 30 let
-    /// pass. Then the client is redirected to the same place, with the wait to begin anew. When the run ends just before, reading
-    /// its output may take four seconds more.
+    /// How long one request waits for the run to end; 25 seconds unless set, which load balancers
+    /// with a limit of 30 let pass. Then the client is redirected to the same place, with the wait
+    /// to begin anew. When the run ends just before, reading its output may take four seconds more.
     pub fn max_wait(mut self, wait: Duration) -> Self {
         self.max_wait = Some(wait);
         self
     }
 
-    /// How often a client that waits is redirected to the same place; 8 times unless set, since many HTTP clients follow
-    /// ten redirects, and the one that led here counts.
+    /// How often a client that waits is redirected to the same place; 8 times unless set, since
+    /// many HTTP clients follow ten redirects, and the one that led here counts.
     ///
-    /// After that it gets 202, `Retry-After` and `{"run_id": "01J…", "status": "running"}`, and may ask again. With 0 it
-    /// gets that at once, as clients want it that poll.
+    /// After that it gets 202, `Retry-After` and `{"run_id": "01J…", "status": "running"}`, and may
+    /// ask again. With 0 it gets that at once, as clients want it that poll.
     pub fn max_redirects(mut self, redirects: u8) -> Self {
         self.max_redirects = Some(redirects);
         self
     }
 
-    /// Lets scripts of these origins, such as `https://www.example.com`, read outputs (CORS). Unless set, no header says
-    /// so; leave it where a `CorsLayer` around the route does.
+    /// Lets scripts of these origins, such as `https://www.example.com`, read outputs (CORS).
+    /// Unless set, no header says so; leave it where a `CorsLayer` around the route does.
     ///
     /// The redirect that leads to the route needs the same of the endpoint's own routes.
     pub fn allow_origins<T: Into<String>>(mut self, origins: impl IntoIterator<Item = T>) -> Self {
@@ -118,17 +120,19 @@ impl OutputOpts {
         self
     }
 
-    /// Whether scripts of the [allowed origins](Self::allow_origins) may send cookies along, which the route has no use for: a
-    /// script that asked the endpoint with `credentials: "include"` asks for the output so, too.
+    /// Whether scripts of the [allowed origins](Self::allow_origins) may send cookies along, which
+    /// the route has no use for: a script that asked the endpoint with `credentials: "include"`
+    /// asks for the output so, too.
     pub fn allow_credentials(mut self, allow: bool) -> Self {
         self.allow_credentials = allow;
         self
     }
 
-    /// Passes these headers of a run's response on, besides [those that always are](crate::Provider::output_route).
+    /// Passes these headers of a run's response on, besides [those that always
+    /// are](crate::Provider::output_route).
     ///
-    /// What they say, Inngest can make up, and browsers or proxies may act on it: name what the app's handlers set, and its
-    /// clients read.
+    /// What they say, Inngest can make up, and browsers or proxies may act on it: name what the
+    /// app's handlers set, and its clients read.
     ///
     /// ```
     /// # use inngest::output::OutputOpts;

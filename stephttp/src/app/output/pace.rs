@@ -37,8 +37,8 @@ impl Pace {
         self.taken += bytes as u64;
     }
 
-    /// Whether the client takes so little that it would hold its output for minutes. What it has taken at once at first, into the
-    /// buffers on the way, does not count for long.
+    /// Whether the client takes so little that it would hold its output for minutes. What it has
+    /// taken at once at first, into the buffers on the way, does not count for long.
     pub(crate) fn is_slow(&self) -> bool {
         let now = Instant::now();
         let measured = now.duration_since(self.since);

@@ -1,8 +1,9 @@
 //! How much of outputs the process holds at once.
 //!
-//! What is passed on as it comes is not counted: it never fills more than a few buffers. What has to be read whole is: what
-//! middlewares restore, and what Inngest says in place of a response. Who needs little does not wait behind who needs much, and
-//! the clients of one run have no more than a part of it.
+//! What is passed on as it comes is not counted: it never fills more than a few buffers. What has
+//! to be read whole is: what middlewares restore, and what Inngest says in place of a response. Who
+//! needs little does not wait behind who needs much, and the clients of one run have no more than a
+//! part of it.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -98,8 +99,8 @@ impl OutputRoom {
         }
     }
 
-    /// Makes the room that is taken be for so many bytes. Who holds something does not wait for more: two that wait for each
-    /// other would wait in vain.
+    /// Makes the room that is taken be for so many bytes. Who holds something does not wait for
+    /// more: two that wait for each other would wait in vain.
     pub(crate) fn adjust(&self, run_id: RunId, taken: &mut Taken, bytes: usize) -> Result<(), Full> {
         if bytes <= SMALL {
             *taken = Taken::default();
@@ -130,7 +131,8 @@ impl OutputRoom {
         Body::new(HeldBody(held))
     }
 
-    /// Cuts off clients that take their outputs too slowly, the one that holds most first, until nothing is missing.
+    /// Cuts off clients that take their outputs too slowly, the one that holds most first, until
+    /// nothing is missing.
     fn cut_off_slow_clients(&self, mut lack: impl FnMut() -> Option<Lack>) {
         // What is let go of takes the lock to give its room back.
         let held: Vec<_> = self.0.usage().held.iter().filter_map(Weak::upgrade).collect();

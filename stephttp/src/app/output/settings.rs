@@ -69,12 +69,14 @@ impl Settings {
         matched.ends_with(&self.path)
     }
 
-    /// Whether clients are sent to another origin, whose route is perhaps no business of this process.
+    /// Whether clients are sent to another origin, whose route is perhaps no business of this
+    /// process.
     pub(crate) fn is_elsewhere(&self) -> bool {
         !self.prefix.is_empty() && !self.prefix.starts_with('/')
     }
 
-    /// Where a client is redirected to: relative to the origin that it used, unless another is given.
+    /// Where a client is redirected to: relative to the origin that it used, unless another is
+    /// given.
     pub(crate) fn location(&self, run_id: RunId, token: &str, signature: Option<&str>) -> String {
         let path = self.path.replace(PARAMETER, &run_id.to_string());
         format!("{}{path}?{}", self.prefix, query(token, signature))

@@ -1,7 +1,8 @@
 //! Bodies of requests that claim to be Inngest's, until that is proven.
 //!
-//! Whoever has the app's address can send such a request. So its body has the length of one that Inngest could send, goes on
-//! coming, and takes its share of the [room](BodyRoom) that all such bodies have together.
+//! Whoever has the app's address can send such a request. So its body has the length of one that
+//! Inngest could send, goes on coming, and takes its share of the [room](BodyRoom) that all such
+//! bodies have together.
 
 mod room;
 
@@ -32,7 +33,8 @@ const AT_ONCE: usize = 64 * 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Unverified {
     room: BodyRoom,
-    /// The fallback key was right last: most requests are verified with one key only, also while keys are being rotated.
+    /// The fallback key was right last: most requests are verified with one key only, also while
+    /// keys are being rotated.
     fallback_first: AtomicBool,
 }
 

@@ -1,8 +1,9 @@
 //! The memory that unverified bodies have together.
 //!
-//! A body is read once there is room for all of it, and waits unread until then. While one waits, those that come slowly give
-//! way: Inngest sends a body at once. So neither a burst of genuine call backs nor strangers who send little by little keep a
-//! genuine one from being read. Most bodies are short: they have room of their own.
+//! A body is read once there is room for all of it, and waits unread until then. While one waits,
+//! those that come slowly give way: Inngest sends a body at once. So neither a burst of genuine
+//! call backs nor strangers who send little by little keep a genuine one from being read. Most
+//! bodies are short: they have room of their own.
 
 use std::collections::BTreeMap;
 use std::pin::pin;

@@ -78,8 +78,8 @@ fn every_ending() {
     assert!(table == expected, "what endings depend on has changed:\n{table}");
 }
 
-/// No answer changes a run that is over: whatever is said of one that Inngest shows as over, or has no state of, does not end it
-/// again.
+/// No answer changes a run that is over: whatever is said of one that Inngest shows as over, or has
+/// no state of, does not end it again.
 #[test]
 fn no_ending_changes_a_run_that_is_over() {
     for may_retry in [true, false] {

@@ -1,5 +1,5 @@
-//! The rules of replay, played: programs of steps against a model of the server, with every order of its discoveries, lost
-//! answers, repeated calls and deaths, without HTTP.
+//! The rules of replay, played: programs of steps against a model of the server, with every order
+//! of its discoveries, lost answers, repeated calls and deaths, without HTTP.
 
 mod endings;
 mod faults;

@@ -38,8 +38,9 @@ pub(super) trait Choices {
     /// One of so many possibilities, of which the first is the plainest.
     fn choose(&mut self, among: usize) -> usize;
 
-    /// If all possibilities are gone through: how often in a play others may come first while a request could go on. Then
-    /// what brings nothing new is left out: two requests are under way at once, and one comes after the run's end.
+    /// If all possibilities are gone through: how often in a play others may come first while a
+    /// request could go on. Then what brings nothing new is left out: two requests are under way at
+    /// once, and one comes after the run's end.
     fn bound(&self) -> Option<u8> {
         None
     }

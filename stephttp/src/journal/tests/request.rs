@@ -182,7 +182,8 @@ impl Request<'_> {
             Driven::Answered(value) => {
                 self.session.journal.borrow_mut().close();
                 let ending = self.conclude(Outcome::Ends(ApiResult::new(200).body(value))).await;
-                // Otherwise nobody knows of the choices that no step has depended on: they may be made anew.
+                // Otherwise nobody knows of the choices that no step has depended on: they may be
+                // made anew.
                 if matches!(ending, Ending::Finished(_)) {
                     self.world.tells(&self.session);
                 }

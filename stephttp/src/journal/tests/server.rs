@@ -81,7 +81,8 @@ impl Server {
         Ok(Memo::parse(json.into()).expect("the model's state is JSON"))
     }
 
-    /// `POST /v1/checkpoint`. A call that is made again is carried out again: it makes names of its own for its jobs.
+    /// `POST /v1/checkpoint`. A call that is made again is carried out again: it makes names of its
+    /// own for its jobs.
     pub(super) fn create(&mut self, ops: &[Recorded]) {
         let creation = self.creations;
         self.creations += 1;

@@ -121,7 +121,8 @@ fn what_is_told_of_what_is_outstanding() {
         (Mode::First, vec![(failing, StepError)], vec!["failed"], vec![StepError], None),
         (Mode::RunsOn, vec![(failing, StepError)], vec![], vec![StepError], None),
         (Mode::RunsOn, vec![(late, StepError)], vec![], vec![StepError], Some(after)),
-        // Its delay goes with an answer that holds nothing else: otherwise a hidden sleep stands for it.
+        // Its delay goes with an answer that holds nothing else: otherwise a hidden sleep stands
+        // for it.
         (Mode::First, vec![(late, StepError)], vec!["delayed", "failed"], vec![Sleep], None),
         (
             Mode::RunsOn,

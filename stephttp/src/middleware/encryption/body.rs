@@ -30,8 +30,9 @@ impl Encryption {
     /// Seals the body of an HTTP request or response: the JSON of a sealed value.
     ///
     /// What is sealed is the body as a JSON string; for a body that is no UTF-8,
-    /// `{"__ENCODING__":"base64","data":"<base64 of the body>"}`. So the JS package can open both. An empty body stays
-    /// empty. When only [decrypting](Self::decrypt_only), a body stays as it is unless it looks like a sealed one itself.
+    /// `{"__ENCODING__":"base64","data":"<base64 of the body>"}`. So the JS package can open both.
+    /// An empty body stays empty. When only [decrypting](Self::decrypt_only), a body stays as it is
+    /// unless it looks like a sealed one itself.
     ///
     /// # Errors
     /// When the operating system gives no random bytes.
@@ -43,15 +44,19 @@ impl Encryption {
         Ok(Cow::Owned(String::from(sealed).into_bytes()))
     }
 
-    /// Opens a body that was [sealed](Self::seal_body); one that is not marked as sealed stays as it is.
+    /// Opens a body that was [sealed](Self::seal_body); one that is not marked as sealed stays as
+    /// it is.
     ///
-    /// A sealed value that is neither a text nor an encoded body, which another SDK has sealed, is a body of JSON.
+    /// A sealed value that is neither a text nor an encoded body, which another SDK has sealed, is
+    /// a body of JSON.
     ///
-    /// It opens whatever was sealed with the keys: another run's response, or a step's output. A run's response that comes from
-    /// Inngest, and goes on to a client, is for [`open_response`](Self::open_response).
+    /// It opens whatever was sealed with the keys: another run's response, or a step's output. A
+    /// run's response that comes from Inngest, and goes on to a client, is for
+    /// [`open_response`](Self::open_response).
     ///
     /// # Errors
-    /// When no key opens it, or when it is marked as sealed, but holds nothing that can be opened, or has lost its end.
+    /// When no key opens it, or when it is marked as sealed, but holds nothing that can be opened,
+    /// or has lost its end.
     pub fn open_body<'a>(&self, body: &'a [u8]) -> Result<Cow<'a, [u8]>, EncryptionError> {
         match find(body) {
             Found::Value(value) => match self.open_if_sealed(value)? {
@@ -65,19 +70,21 @@ impl Encryption {
         }
     }
 
-    /// Opens the body of a run's response, as Inngest gives it, if that is what it was sealed as: the response of this run. An
-    /// empty one stays empty. What is not sealed this app has not made, so it is an error.
+    /// Opens the body of a run's response, as Inngest gives it, if that is what it was sealed as:
+    /// the response of this run. An empty one stays empty. What is not sealed this app has not
+    /// made, so it is an error.
     ///
-    /// Use this where the body goes on to a client, as the [output route](crate::Provider::output_route) does. With
-    /// [`open_body`](Self::open_body) whoever can change what Inngest answers, or have a handler answer with what it was sent,
-    /// could have any sealed value opened.
+    /// Use this where the body goes on to a client, as the [output
+    /// route](crate::Provider::output_route) does. With [`open_body`](Self::open_body) whoever can
+    /// change what Inngest answers, or have a handler answer with what it was sent, could have any
+    /// sealed value opened.
     ///
-    /// When responses may be stored readable, since this only [decrypts](Self::decrypt_only) or leaves them
-    /// [readable](Self::readable_responses), what is not sealed, or merely looks so, may be what the handler has said: it stays as
-    /// it is, unopened.
+    /// When responses may be stored readable, since this only [decrypts](Self::decrypt_only) or
+    /// leaves them [readable](Self::readable_responses), what is not sealed, or merely looks so,
+    /// may be what the handler has said: it stays as it is, unopened.
     ///
-    /// An error with which this SDK has ended a run in the handler's place is never sealed: Inngest gives it with the header
-    /// `x-stephttp-own-answer`. Pass it on as JSON and nothing else.
+    /// An error with which this SDK has ended a run in the handler's place is never sealed: Inngest
+    /// gives it with the header `x-stephttp-own-answer`. Pass it on as JSON and nothing else.
     ///
     /// ```
     /// # use inngest::middleware::{Encryption, EncryptionError};
@@ -88,8 +95,9 @@ impl Encryption {
     /// ```
     ///
     /// # Errors
-    /// As [`open_body`](Self::open_body), when it is not sealed, and when it is sealed as something else: another run's response, a
-    /// step's output, or a response that was sealed by an SDK that does not say in it what it is.
+    /// As [`open_body`](Self::open_body), when it is not sealed, and when it is sealed as something
+    /// else: another run's response, a step's output, or a response that was sealed by an SDK that
+    /// does not say in it what it is.
     pub fn open_response<'a>(&self, run_id: RunId, body: &'a [u8]) -> Result<Cow<'a, [u8]>, EncryptionError> {
         let problem = match find(body) {
             Found::Value(value) => match self.open_if_response(run_id, value) {

@@ -1,7 +1,7 @@
 //! What is sealed of a response says that it is one, and of which run.
 //!
-//! A sealed value does not say by itself where it belongs. A response goes to a client as soon as it is opened, so of all sealed
-//! values that Inngest could give in its place none other may be.
+//! A sealed value does not say by itself where it belongs. A response goes to a client as soon as
+//! it is opened, so of all sealed values that Inngest could give in its place none other may be.
 
 use std::borrow::Cow;
 

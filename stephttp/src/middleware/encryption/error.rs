@@ -25,7 +25,8 @@ pub enum EncryptionErrorKind {
     NoKeyOpensIt,
     /// The value was sealed in a way that is not known here.
     UnknownStrategy,
-    /// The value was sealed as version 0 of the JS package does it, and the feature `encryption-legacy` is off.
+    /// The value was sealed as version 0 of the JS package does it, and the feature
+    /// `encryption-legacy` is off.
     Version0,
     /// The value is marked as sealed, but what it holds cannot be a sealed value.
     Malformed,

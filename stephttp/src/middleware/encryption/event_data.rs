@@ -8,11 +8,13 @@ use super::{Encryption, EncryptionError};
 use crate::wire::{SealedValue, each_member, text};
 
 impl Encryption {
-    /// Seals one field of an event's data: `encrypted`, unless [chosen otherwise](Self::event_field).
+    /// Seals one field of an event's data: `encrypted`, unless [chosen
+    /// otherwise](Self::event_field).
     ///
-    /// The other fields stay readable, for the filters of those who wait for the event. A `null` in the field is sealed,
-    /// too. So are fields that are marked as sealed themselves, whatever their names: [opening](Self::open_event_data) the data
-    /// gives back what was sent, and not what somebody else has sealed. Other data stays as it is, and when only
+    /// The other fields stay readable, for the filters of those who wait for the event. A `null` in
+    /// the field is sealed, too. So are fields that are marked as sealed themselves, whatever their
+    /// names: [opening](Self::open_event_data) the data gives back what was sent, and not what
+    /// somebody else has sealed. Other data stays as it is, and when only
     /// [decrypting](Self::decrypt_only) the field, too.
     ///
     /// ```json
@@ -20,7 +22,8 @@ impl Encryption {
     /// ```
     ///
     /// # Errors
-    /// When the data is neither an object nor `null`, or when the operating system gives no random bytes.
+    /// When the data is neither an object nor `null`, or when the operating system gives no random
+    /// bytes.
     pub fn seal_event_data<'a>(&self, data: &'a RawValue) -> Result<Cow<'a, RawValue>, EncryptionError> {
         if data.get() == "null" || (self.decrypt_only && !data.get().starts_with('{')) {
             return Ok(Cow::Borrowed(data));
@@ -35,13 +38,14 @@ impl Encryption {
         })
     }
 
-    /// Opens every field of an event's data that is sealed; whatever their names, since another service may seal others.
+    /// Opens every field of an event's data that is sealed; whatever their names, since another
+    /// service may seal others.
     ///
     /// Data that is no object, and fields that are not marked as sealed, stay as they are.
     ///
     /// # Errors
-    /// When no key opens a field, or when one is marked as sealed, but holds nothing that can be opened. The error
-    /// [names](EncryptionError::field) the field.
+    /// When no key opens a field, or when one is marked as sealed, but holds nothing that can be
+    /// opened. The error [names](EncryptionError::field) the field.
     pub fn open_event_data<'a>(&self, data: &'a RawValue) -> Result<Cow<'a, RawValue>, EncryptionError> {
         if !data.get().starts_with('{') {
             return Ok(Cow::Borrowed(data));

@@ -1,4 +1,5 @@
-//! Reading what version 0 of the JS package has sealed: AES with a passphrase, as `crypto-js` and `openssl enc` do it.
+//! Reading what version 0 of the JS package has sealed: AES with a passphrase, as `crypto-js` and
+//! `openssl enc` do it.
 
 use aes::Aes256;
 use cbc::cipher::block_padding::Pkcs7;

@@ -12,8 +12,9 @@ use crate::wire::SealedValue;
 impl Encryption {
     /// Seals a JSON value, such as a step's output.
     ///
-    /// `null` is not sealed, since it says nothing. When only [decrypting](Self::decrypt_only), nothing is but what is marked as
-    /// sealed itself. The sealed value is a third longer, and some hundred bytes.
+    /// `null` is not sealed, since it says nothing. When only [decrypting](Self::decrypt_only),
+    /// nothing is but what is marked as sealed itself. The sealed value is a third longer, and some
+    /// hundred bytes.
     ///
     /// ```json
     /// {"__ENCRYPTED__":true,"__STRATEGY__":"inngest/libsodium","data":"<base64 of nonce, tag, ciphertext>"}
@@ -28,8 +29,8 @@ impl Encryption {
         self.seal_json(value.get()).map(Cow::Owned)
     }
 
-    /// Opens a JSON value that was [sealed](Self::seal_value), with the first key that does; one that is not marked as
-    /// sealed stays as it is.
+    /// Opens a JSON value that was [sealed](Self::seal_value), with the first key that does; one
+    /// that is not marked as sealed stays as it is.
     ///
     /// # Errors
     /// When no key opens it, or when it is marked as sealed, but holds nothing that can be opened.

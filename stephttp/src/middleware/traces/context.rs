@@ -19,7 +19,8 @@ const TRACESTATE_VALUE_CHARS: usize = 256;
 /// The flags that are defined: sampled, and that the trace's id is random.
 const FLAGS: u8 = 0b11;
 
-/// A place in a trace: what [W3C's Trace Context](https://www.w3.org/TR/trace-context/) sends along with a request.
+/// A place in a trace: what [W3C's Trace Context](https://www.w3.org/TR/trace-context/) sends along
+/// with a request.
 ///
 /// [`Tracing`](super::Tracing) keeps the execution's for other middlewares, as
 /// [`Execution::get::<TraceContext>()`](super::Execution::get).
@@ -41,10 +42,11 @@ pub struct TraceContext {
 }
 
 impl TraceContext {
-    /// Reads the values of the headers `traceparent` and `tracestate`. `None` if the first makes no sense; a `tracestate` that
-    /// makes none, or is over 512 characters, is left out.
+    /// Reads the values of the headers `traceparent` and `tracestate`. `None` if the first makes no
+    /// sense; a `tracestate` that makes none, or is over 512 characters, is left out.
     ///
-    /// A `traceparent` of a version to come is read as far as it is known, as the standard wants it.
+    /// A `traceparent` of a version to come is read as far as it is known, as the standard wants
+    /// it.
     #[must_use]
     pub fn parse(traceparent: &str, tracestate: Option<&str>) -> Option<Self> {
         let fields =
@@ -65,8 +67,8 @@ impl TraceContext {
         })
     }
 
-    /// Reads the headers `traceparent` and `tracestate`. `None` if there is no `traceparent`, several, or one that makes no
-    /// sense.
+    /// Reads the headers `traceparent` and `tracestate`. `None` if there is no `traceparent`,
+    /// several, or one that makes no sense.
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let mut traceparents = headers.get_all(&TRACEPARENT).iter();

@@ -22,7 +22,8 @@ use crate::function::StepKind;
 const TRACEPARENT: &str = "stephttp/traceparent";
 const TRACESTATE: &str = "stephttp/tracestate";
 
-/// Spans of the crate `tracing` for executions, steps and checkpoints, and one trace for all requests of a run.
+/// Spans of the crate `tracing` for executions, steps and checkpoints, and one trace for all
+/// requests of a run.
 ///
 /// ```
 /// use inngest::middleware::Tracing;
@@ -55,45 +56,53 @@ const TRACESTATE: &str = "stephttp/tracestate";
 /// | `step` | a step that runs in this process, without the time that it waits for others | `run_id`, `id`, `index`, `kind`, `outcome` (`ok`, `failed`) |
 /// | `checkpoint` | a call to Inngest's checkpoint API, all attempts included | `run_id`, `function`, `call` (`new_run`, `steps`, `async`), `operations`, `attempts`, `outcome` (`ok`, `failed`) |
 ///
-/// All have `trace_id`, where it is known, and what `tracing-opentelemetry` understands: `otel.name` (the function, the
-/// step's id, `checkpoint` with the call), `otel.kind`, and where something failed (a response of 500 and above included)
-/// `otel.status_code` and `otel.status_description`, which holds the error's text. A span without an outcome was dropped: a
-/// step that lost a `select!`, say.
+/// All have `trace_id`, where it is known, and what `tracing-opentelemetry` understands:
+/// `otel.name` (the function, the step's id, `checkpoint` with the call), `otel.kind`, and where
+/// something failed (a response of 500 and above included) `otel.status_code` and
+/// `otel.status_description`, which holds the error's text. A span without an outcome was dropped:
+/// a step that lost a `select!`, say.
 ///
-/// A `checkpoint` often outlasts its execution, and would keep that span from ending. So it is no child of it as `tracing`
-/// has it, but one as OpenTelemetry has it; without that it [follows from](Span::follows_from) it.
+/// A `checkpoint` often outlasts its execution, and would keep that span from ending. So it is no
+/// child of it as `tracing` has it, but one as OpenTelemetry has it; without that it [follows
+/// from](Span::follows_from) it.
 ///
 /// # The run's trace
 ///
-/// The client's `traceparent` and `tracestate` ([W3C Trace Context](https://www.w3.org/TR/trace-context/)) say which trace
-/// the run is part of. What makes no sense there is ignored. Inngest does not send them when it calls back; so they are stored with the
-/// run when it is handed over, readable unless a middleware seals it (55 characters, and 512 of the state at most; it takes one of the run's steps, which
-/// [`Remember`](crate::Remember) and other middlewares share). `baggage` is neither stored nor passed on: it may hold what is nobody else's business.
+/// The client's `traceparent` and `tracestate` ([W3C Trace
+/// Context](https://www.w3.org/TR/trace-context/)) say which trace the run is part of. What makes
+/// no sense there is ignored. Inngest does not send them when it calls back; so they are stored
+/// with the run when it is handed over, readable unless a middleware seals it (55 characters, and
+/// 512 of the state at most; it takes one of the run's steps, which [`Remember`](crate::Remember)
+/// and other middlewares share). `baggage` is neither stored nor passed on: it may hold what is
+/// nobody else's business.
 ///
 /// With the feature `opentelemetry` and the layer of `tracing-opentelemetry`:
 ///
-/// - The first request's execution is a child of the span around it, as one of `tower-http`'s `TraceLayer`, if that is in
-///   the client's trace already, and of the client's span otherwise. Then it has a link to the span around it.
-/// - Executions of re-entries are children of the first, in the same trace, with a link to the span around them.
+/// - The first request's execution is a child of the span around it, as one of `tower-http`'s
+///   `TraceLayer`, if that is in the client's trace already, and of the client's span otherwise.
+///   Then it has a link to the span around it.
+/// - Executions of re-entries are children of the first, in the same trace, with a link to the span
+///   around them.
 /// - A request without a `traceparent` begins a trace, which its run keeps.
-/// - Calls to Inngest carry the context of the span that they are made in: the checkpoint's, or the step's that sends an event
-///   or a signal.
-/// - In a step, `Span::current().context()` and `opentelemetry::Context::current()` are its own: clients that pass the
-///   current context on do so.
+/// - Calls to Inngest carry the context of the span that they are made in: the checkpoint's, or the
+///   step's that sends an event or a signal.
+/// - In a step, `Span::current().context()` and `opentelemetry::Context::current()` are its own:
+///   clients that pass the current context on do so.
 ///
 /// Without one of them:
 ///
-/// - The client's context is passed on as it came, to Inngest and to the run's other requests, and recorded in the fields
-///   `trace_id` and `traceparent` (the latter of `execution` only), by which logs can be joined.
+/// - The client's context is passed on as it came, to Inngest and to the run's other requests, and
+///   recorded in the fields `trace_id` and `traceparent` (the latter of `execution` only), by which
+///   logs can be joined.
 /// - A request without a `traceparent` has none.
 ///
 /// # What Inngest makes of it
 ///
-/// Its server reads the context of calls that send events: what it traces for functions which these trigger joins in.
-/// It does not look at it in checkpoints; a proxy on the way may.
+/// Its server reads the context of calls that send events: what it traces for functions which these
+/// trigger joins in. It does not look at it in checkpoints; a proxy on the way may.
 ///
-/// [`Step::fetch`](crate::Step::fetch) does not pass the context on: the request is Inngest's, to whom it may concern. Give it a
-/// header of its own, if its receiver is yours.
+/// [`Step::fetch`](crate::Step::fetch) does not pass the context on: the request is Inngest's, to
+/// whom it may concern. Give it a header of its own, if its receiver is yours.
 #[derive(Debug, Clone)]
 pub struct Tracing {
     heeds_requests: bool,
@@ -114,8 +123,8 @@ impl Tracing {
         Self { heeds_requests: true }
     }
 
-    /// Without the contexts that clients send, for endpoints that anybody can call: else strangers choose the ids of traces and,
-    /// with most samplers, what is recorded.
+    /// Without the contexts that clients send, for endpoints that anybody can call: else strangers
+    /// choose the ids of traces and, with most samplers, what is recorded.
     ///
     /// ```
     /// # use inngest::SetupOpts;
@@ -298,7 +307,8 @@ impl Middleware for Tracing {
 
     fn api_headers(&self, execution: &Execution, headers: &mut HeaderMap) {
         let (own, current) = (self.context(execution), otel::of(&Span::current()));
-        // What is current may be no span of the run: one around the request, where a filter has left the run's out.
+        // What is current may be no span of the run: one around the request, where a filter has
+        // left the run's out.
         let is_of_run =
             |current: &TraceContext| own.as_ref().is_none_or(|own| own.trace_id() == current.trace_id());
         if let Some(context) = current.filter(is_of_run).or(own.clone()) {

@@ -20,7 +20,8 @@ pub(super) fn of(span: &Span) -> Option<TraceContext> {
 /// Makes a span that has not begun a child of another: of one elsewhere, if it is remote.
 pub(super) fn join(span: &Span, parent: &TraceContext, is_remote: bool) {
     let Some(parent) = span_context(parent, is_remote) else { return };
-    // Fails without OpenTelemetry's layer, and where a filter has left the span out: there is nothing to do then.
+    // Fails without OpenTelemetry's layer, and where a filter has left the span out: there is
+    // nothing to do then.
     let _ = span.set_parent(Context::current().with_remote_span_context(parent));
 }
 

@@ -6,7 +6,8 @@ use crate::client::{ApiError, Extras};
 use crate::middleware::{Chain, CheckpointCall, CheckpointContext};
 use crate::run::Run;
 
-/// A call that middlewares are told of. They must not keep it from being made: what they do wrong is only logged.
+/// A call that middlewares are told of. They must not keep it from being made: what they do wrong
+/// is only logged.
 pub(crate) struct HookedCheckpoint {
     chain: Chain,
     context: CheckpointContext,

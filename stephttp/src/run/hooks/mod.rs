@@ -1,7 +1,7 @@
 //! A request's middlewares: which of them is under way, and what waits for them.
 //!
-//! The driver polls them, beside the handler: so they come forward also while the handler holds a step that it does not
-//! poll. While one is under way, nothing is decided about the run.
+//! The driver polls them, beside the handler: so they come forward also while the handler holds a
+//! step that it does not poll. While one is under way, nothing is decided about the run.
 
 mod checkpoint;
 mod stored;
@@ -30,7 +30,8 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub(super) struct Hooks {
     chain: Chain,
     execution: Arc<Execution>,
-    /// Set when the execution begins, and let go at its end: a span ends with the last that holds it.
+    /// Set when the execution begins, and let go at its end: a span ends with the last that holds
+    /// it.
     span: OnceLock<Mutex<Span>>,
     progress: Mutex<Progress>,
 }
@@ -69,7 +70,8 @@ impl Hooks {
         lock(&self.progress)
     }
 
-    /// Nothing is under way any more, and nobody waits: wakers hold the run, which holds them. Returns what was.
+    /// Nothing is under way any more, and nobody waits: wakers hold the run, which holds them.
+    /// Returns what was.
     fn end(&self) -> Progress {
         let ended = Progress { phase: Phase::Ended, ..Progress::default() };
         std::mem::replace(&mut *self.lock(), ended)
@@ -125,7 +127,8 @@ impl Run {
                 self.wakeup.notice();
             }
             Err(panic) => {
-                // It may be a task of a step's own that panics now: the handler does not wait for a start that never comes.
+                // It may be a task of a step's own that panics now: the handler does not wait for a
+                // start that never comes.
                 let fault = "a middleware panicked as the execution began".to_owned();
                 self.lock().journal.stop(Stop::Broken(fault));
                 self.wakeup.notice();
@@ -198,7 +201,8 @@ impl Run {
         self.hooks.as_ref().is_some_and(|hooks| !hooks.lock().pending.is_empty())
     }
 
-    /// What middlewares will be told of a step that sends, if there are some: its code needs it too.
+    /// What middlewares will be told of a step that sends, if there are some: its code needs it
+    /// too.
     pub(crate) fn sending_context(&self, key: &StepKey) -> Option<(Chain, Arc<StepContext>)> {
         let hooks = self.hooks.as_ref()?;
         let context = hooks.context(key);

@@ -16,7 +16,8 @@ pub(super) enum Fields {
     Any,
 }
 
-/// The fields of every event. The server adds `meta` to those that have sessions: pkg/event/event.go
+/// The fields of every event. The server adds `meta` to those that have sessions:
+/// pkg/event/event.go
 const EVENT: [&str; 7] = ["data", "name", "id", "ts", "user", "v", "meta"];
 
 /// What [`NewApiRunData`](crate::wire::NewApiRunData) is sent with.
@@ -65,7 +66,8 @@ fn not_in_the_request(whole: &str, field: &str) -> String {
     )
 }
 
-/// The text between the quotes of a literal that is a plain one, without a prefix and escape sequences.
+/// The text between the quotes of a literal that is a plain one, without a prefix and escape
+/// sequences.
 pub(super) fn plain_text(literal: &str) -> Option<&str> {
     let inner = ['"', '\''].into_iter().find_map(|quote| literal.strip_prefix(quote)?.strip_suffix(quote))?;
     (!inner.contains(['\\', '"', '\''])).then_some(inner)

@@ -21,7 +21,8 @@ impl Gives {
         if written.starts_with(|c: char| c.is_ascii_digit() || c == '.') { NUMBER } else { TEXT }
     }
 
-    /// Functions and macros that are called by themselves; `None` for what the server does not know.
+    /// Functions and macros that are called by themselves; `None` for what the server does not
+    /// know.
     pub(super) fn function(name: &str) -> Option<Self> {
         // CEL's own, and what the server adds: pkg/expressions/exprenv/overloads.go
         Some(match name {
@@ -38,7 +39,8 @@ impl Gives {
 
     /// Methods and macros that are called on a value; `None` for what the server does not know.
     pub(super) fn method(name: &str) -> Option<Self> {
-        // The members and macros that the server has from cel-go: common/stdlib/standard.go and parser/macro.go.
+        // The members and macros that the server has from cel-go: common/stdlib/standard.go and
+        // parser/macro.go.
         Some(match name {
             "contains" | "endsWith" | "matches" | "startsWith" | "all" | "exists" | "exists_one"
             | "existsOne" => Self::Perhaps,

@@ -8,9 +8,9 @@ use crate::wire::limits::EVENT_INTEGER;
 
 /// A text, a number, a boolean or null as CEL writes it; the error is in words for the developer.
 ///
-/// Nothing is escaped: the server (commit 253303c, `liftLiterals`) takes the characters between the quotes as they stand
-/// and compares `"a\"b"` with the backslash in it, so that it would never match. What no pair of quotes can hold as it
-/// stands is refused.
+/// Nothing is escaped: the server (commit 253303c, `liftLiterals`) takes the characters between the
+/// quotes as they stand and compares `"a\"b"` with the backslash in it, so that it would never
+/// match. What no pair of quotes can hold as it stands is refused.
 pub(in crate::step) fn literal(value: impl Serialize) -> Result<String, String> {
     let value = serde_json::to_value(value).map_err(|error| {
         format!("the value to match cannot be written as JSON: {}", shown(&error.to_string()))

@@ -1,9 +1,10 @@
 //! The expressions that events are filtered with: Google's Common Expression Language, CEL.
 //!
-//! A run that is handed over with an expression that the server cannot compile is never called back, and nobody is told.
-//! So an expression is read here first: its syntax, its names, the fields of events, and whether it can be a yes or a no.
-//! Types are not checked further: the server treats an event's data as of any type. The `cel` crate reads it too, but
-//! brings 16 crates and a parser generator's runtime.
+//! A run that is handed over with an expression that the server cannot compile is never called
+//! back, and nobody is told. So an expression is read here first: its syntax, its names, the fields
+//! of events, and whether it can be a yes or a no. Types are not checked further: the server treats
+//! an event's data as of any type. The `cel` crate reads it too, but brings 16 crates and a parser
+//! generator's runtime.
 
 mod fields;
 mod gives;

@@ -109,7 +109,8 @@ impl<'a> Parser<'a> {
         Ok(gives)
     }
 
-    /// `a && b == c + d`: of what binds how tightly, only that calculations bind most tightly matters here.
+    /// `a && b == c + d`: of what binds how tightly, only that calculations bind most tightly
+    /// matters here.
     fn operations(&mut self) -> Result<Gives, Problem> {
         const CONDITIONS: [&str; 8] = ["||", "&&", "==", "!=", "<=", ">=", "<", ">"];
         const CALCULATIONS: [&str; 5] = ["+", "-", "*", "/", "%"];

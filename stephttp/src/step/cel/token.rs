@@ -87,7 +87,8 @@ fn number(text: &str, at: usize) -> Result<usize, Problem> {
     if text[end..].starts_with(|c: char| c.is_alphanumeric() || c == '_') {
         return Err(Problem::new(at + end, "a number ends in letters"));
     }
-    // Whole numbers have 64 bits. That the lowest of all is one digit too large before its sign does not matter.
+    // Whole numbers have 64 bits. That the lowest of all is one digit too large before its sign
+    // does not matter.
     let written = text[..end].trim_end_matches(['u', 'U']);
     let fits = match written.strip_prefix("0x") {
         Some(hex) => u64::from_str_radix(hex, 16).is_ok(),

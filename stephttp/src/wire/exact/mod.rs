@@ -1,14 +1,16 @@
 //! Values that come back as they were, although the server keeps every number as a 64-bit float.
 //!
-//! What the server stores of a step passes through Go's `any`: `9007199254740993` comes back as `9007199254740992`,
-//! `1.0` as `1`, and `1e400` makes the run's state unreadable. Texts come back whole. So a value that would not come back
-//! is stored as the text of its JSON, in an object of one member:
+//! What the server stores of a step passes through Go's `any`: `9007199254740993` comes back as
+//! `9007199254740992`, `1.0` as `1`, and `1e400` makes the run's state unreadable. Texts come back
+//! whole. So a value that would not come back is stored as the text of its JSON, in an object of
+//! one member:
 //!
 //! ```json
 //! {"stephttp:json":"{\"order\":1234567890123456789,\"total\":12.5}"}
 //! ```
 //!
-//! Every other value is stored as it is: `{"order":17,"total":12.5}`. To find that out takes one look at its JSON.
+//! Every other value is stored as it is: `{"order":17,"total":12.5}`. To find that out takes one
+//! look at its JSON.
 //!
 //! | Written | Comes back | Stored |
 //! |---|---|---|
@@ -22,8 +24,9 @@
 //! | a `RawValue` of over 127 levels | nothing that is read again | as text |
 //! | `{"stephttp:json": …}` | the same, and would be taken for this form | as text |
 //!
-//! The form is around the whole value, and is taken off once. So what is inside is the user's own, whatever it looks like.
-//! Objects come back with their keys sorted, and without white space; this form does not care for that.
+//! The form is around the whole value, and is taken off once. So what is inside is the user's own,
+//! whatever it looks like. Objects come back with their keys sorted, and without white space; this
+//! form does not care for that.
 
 mod numbers;
 
@@ -90,7 +93,8 @@ pub(super) fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(
     serde_json::from_str(json.get()).map_err(D::Error::custom)
 }
 
-/// What else to say of a stored value that cannot be read, if the server may have rounded a number in it.
+/// What else to say of a stored value that cannot be read, if the server may have rounded a number
+/// in it.
 pub(crate) fn if_rounded(json: &str, note: &'static str) -> &'static str {
     if numbers::may_be_rounded(json) { note } else { "" }
 }
@@ -100,8 +104,8 @@ fn as_text(json: &RawValue) -> Box<RawValue> {
     serde_json::value::to_raw_value(&Form { json: Cow::Borrowed(json.get()) }).unwrap_or_default()
 }
 
-/// Whether a value may be taken for one that was stored as text. Members that come twice come back once, so it is the
-/// first that counts.
+/// Whether a value may be taken for one that was stored as text. Members that come twice come back
+/// once, so it is the first that counts.
 fn is_mistakable(json: &str) -> bool {
     let Some(members) = json.trim_ascii_start().strip_prefix('{') else { return false };
     let members = members.trim_ascii_start();

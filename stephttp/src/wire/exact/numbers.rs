@@ -23,14 +23,15 @@ struct Number<'a> {
     has_exponent: bool,
 }
 
-/// Whether a value comes back from the server with another text somewhere, but for white space and the order of members.
+/// Whether a value comes back from the server with another text somewhere, but for white space and
+/// the order of members.
 pub(super) fn change(json: &str) -> bool {
     let mut numbers = Numbers::of(json);
     numbers.any(|number| !number.is_kept()) || numbers.lone_surrogate || numbers.is_too_deep()
 }
 
-/// The first number whose value others would find changed, if there is one: those who have no text of it. Integers
-/// beyond ±(2^53 - 1) all count, since JavaScript cannot tell them apart.
+/// The first number whose value others would find changed, if there is one: those who have no text
+/// of it. Integers beyond ±(2^53 - 1) all count, since JavaScript cannot tell them apart.
 pub(crate) fn first_rounded(json: &str) -> Option<&str> {
     let rounded = |number: &Number<'_>| {
         if number.is_integer { number.is_large() } else { !number.is_kept() && !number.keeps_its_value() }
@@ -97,7 +98,8 @@ impl Number<'_> {
             return true;
         }
         let Some(float) = self.float() else { return false };
-        // Most have been written by this function, which is faster than the other. Both write the fewest digits.
+        // Most have been written by this function, which is faster than the other. Both write the
+        // fewest digits.
         let mut buffer = [0; 32];
         let mut rest = &mut buffer[..];
         let is_same = serde_json::to_writer(&mut rest, &float).is_ok() && {
@@ -163,7 +165,8 @@ impl<'a> Numbers<'a> {
             if rest[end] == b'"' {
                 return;
             }
-            // Only a surrogate's escape needs more than its first character skipped: it may be one of two.
+            // Only a surrogate's escape needs more than its first character skipped: it may be one
+            // of two.
             self.at += match (surrogate(&rest[end..]), surrogate(rest.get(end + 6..).unwrap_or_default())) {
                 (Some(false), Some(true)) => 11,
                 (None, _) => 1,
@@ -229,7 +232,8 @@ impl<'a> Iterator for Numbers<'a> {
     }
 }
 
-/// A float as Go's `encoding/json` writes it: the fewest digits, and an exponent only where others would.
+/// A float as Go's `encoding/json` writes it: the fewest digits, and an exponent only where others
+/// would.
 struct AsGo(f64);
 
 impl fmt::Display for AsGo {

@@ -1,4 +1,5 @@
-//! Another library called `inngest`: nothing that an attribute of `stephttp` expands to may mean this one.
+//! Another library called `inngest`: nothing that an attribute of `stephttp` expands to may mean
+//! this one.
 
 /// What only this library has.
 pub const NAME: &str = "rival";

@@ -34,8 +34,8 @@ async fn asleep(step: Step, effects: Effects) -> Result<&'static str, StepError>
     Ok("never")
 }
 
-/// A step that takes longer than a second is saved before the next begins: then it is known that the run is over
-/// (docs/protocol.md 2.6).
+/// A step that takes longer than a second is saved before the next begins: then it is known that
+/// the run is over (docs/protocol.md 2.6).
 #[inngest::api_fn(id = "cancelling-at-work")]
 async fn at_work(step: Step, effects: Effects) -> Result<&'static str, StepError> {
     step.sleep("nap", NAP).await;

@@ -1,5 +1,6 @@
-//! Branches that sleep at the same time, each with something to do before and after. They end together, so that several
-//! re-entries come at the run's end, and after it (docs/protocol.md 3.5, 4.3 and 6.4).
+//! Branches that sleep at the same time, each with something to do before and after. They end
+//! together, so that several re-entries come at the run's end, and after it (docs/protocol.md 3.5,
+//! 4.3 and 6.4).
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Numbers that a double does not hold: a real server makes doubles of all that it stores (docs/protocol.md 6.3).
+//! Numbers that a double does not hold: a real server makes doubles of all that it stores
+//! (docs/protocol.md 6.3).
 
 use std::convert::Infallible;
 use std::time::Duration;

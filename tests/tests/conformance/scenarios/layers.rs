@@ -66,7 +66,8 @@ pub(super) fn all() -> Vec<Scenario> {
     once.into_iter().chain(always).chain(refused).collect()
 }
 
-/// A layer that rejects the first re-entries of each run, as one for authentication, limits or timeouts does.
+/// A layer that rejects the first re-entries of each run, as one for authentication, limits or
+/// timeouts does.
 fn rejecting(app: Router<Stage>, status: StatusCode, times: usize) -> Router<Stage> {
     let rejected: Arc<Mutex<HashMap<String, usize>>> = Arc::default();
     app.layer(from_fn(move |request: Request, next: Next| {

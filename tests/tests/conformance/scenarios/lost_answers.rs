@@ -1,4 +1,5 @@
-//! A call is processed, and its answer is lost: the app makes it again, and what it does must not happen again.
+//! A call is processed, and its answer is lost: the app makes it again, and what it does must not
+//! happen again.
 
 use std::time::Duration;
 

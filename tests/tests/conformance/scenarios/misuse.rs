@@ -1,4 +1,5 @@
-//! Handlers that misuse steps or come to a limit: nothing begins once that is known, and the run's error names it.
+//! Handlers that misuse steps or come to a limit: nothing begins once that is known, and the run's
+//! error names it.
 
 use axum::routing::post;
 use inngest::{Failure, Step, StepError};
@@ -78,8 +79,8 @@ async fn nests_later(step: Step, effects: Effects) -> Result<&'static str, StepE
     Ok("never")
 }
 
-/// In a re-entry there is one future more of the id than in the first request. Either the steps are told apart all the
-/// same, or the run fails: neither happens twice.
+/// In a re-entry there is one future more of the id than in the first request. Either the steps are
+/// told apart all the same, or the run fails: neither happens twice.
 #[inngest::api_fn(id = "misuse-unpolled", retries = 0)]
 async fn unpolled(step: Step, effects: Effects) -> Result<&'static str, StepError> {
     // The attribute compares literal ids alone.

@@ -1,4 +1,5 @@
-//! Values that steps remember: none changes its type or meaning between the first request and a re-entry.
+//! Values that steps remember: none changes its type or meaning between the first request and a
+//! re-entry.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
@@ -63,7 +64,8 @@ pub(super) fn all() -> Vec<Scenario> {
     ]
 }
 
-/// Gives a value through a step, and says whether it is what it was. Compared as text, where NaN is NaN.
+/// Gives a value through a step, and says whether it is what it was. Compared as text, where NaN is
+/// NaN.
 pub(super) async fn keeps<T>(step: &Step, id: &'static str, value: T) -> Result<(), StepError>
 where
     T: Serialize + DeserializeOwned + Debug,

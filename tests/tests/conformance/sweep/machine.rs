@@ -11,7 +11,8 @@ use tokio::sync::oneshot;
 /// Makes the app as a new process does.
 type Program = Box<dyn Fn() -> (Router, Provider) + Send + Sync>;
 
-/// Keeps the port while processes come and go: who connects meanwhile waits, as behind a load balancer.
+/// Keeps the port while processes come and go: who connects meanwhile waits, as behind a load
+/// balancer.
 pub(super) struct Machine {
     listener: TcpListener,
     program: Program,
@@ -41,7 +42,8 @@ impl Machine {
         (process.provider.clone(), process.number)
     }
 
-    /// The process dies, and does nothing more; `meanwhile` something happens, and another is started. Blocks.
+    /// The process dies, and does nothing more; `meanwhile` something happens, and another is
+    /// started. Blocks.
     pub(super) fn crash(&self, meanwhile: impl FnOnce()) {
         let mut process = self.process.lock().unwrap();
         let number = process.number + 1;

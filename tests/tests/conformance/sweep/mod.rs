@@ -1,13 +1,14 @@
 //! The crash sweep: a scenario is played again and again, and each time something else goes wrong.
 //!
-//! What goes wrong is one thing in one place: the app's process dies, with all its tasks and connections, right after a
-//! side effect, right before an API call arrives or right after one was processed; one API call fails; the run's state is
-//! empty or gone when it is asked for; or a re-entry comes once more after its answer, or after the run's end. The places
-//! are counted up until there are no more. A process that died starts anew on the same port, and a client whose connection
-//! broke repeats its request.
+//! What goes wrong is one thing in one place: the app's process dies, with all its tasks and
+//! connections, right after a side effect, right before an API call arrives or right after one was
+//! processed; one API call fails; the run's state is empty or gone when it is asked for; or a
+//! re-entry comes once more after its answer, or after the run's end. The places are counted up
+//! until there are no more. A process that died starts anew on the same port, and a client whose
+//! connection broke repeats its request.
 //!
-//! Each time the client must get the same answer in the end, a step whose result had been saved must not run again, and no
-//! run may hang.
+//! Each time the client must get the same answer in the end, a step whose result had been saved
+//! must not run again, and no run may hang.
 
 mod machine;
 mod pass;

@@ -80,7 +80,8 @@ async fn story(
     let run = stage.run_of(&received.visit);
     if let (Some(expected), Some(run)) = (&visit.run, &run) {
         let died = plan.mishap.is_death() && trouble.has_struck();
-        // A client that has its answer does not wait for the checkpoint, which dies with the process.
+        // A client that has its answer does not wait for the checkpoint, which dies with the
+        // process.
         let lost =
             died && received.at_once && engine.run(run).is_none_or(|run| run.status == RunStatus::Running);
         if !lost {
@@ -118,7 +119,8 @@ async fn answered(engine: &DevServer) {
     }
 }
 
-/// A process that dies takes with it what it was doing: that is done once more, and nothing else is.
+/// A process that dies takes with it what it was doing: that is done once more, and nothing else
+/// is.
 fn effects(expected: &RunEnd, did: &[String], died: bool) -> Result<(), String> {
     let times = |effects: &[String], effect: &String| effects.iter().filter(|known| *known == effect).count();
     for effect in did.iter().chain(&expected.did) {
@@ -131,8 +133,8 @@ fn effects(expected: &RunEnd, did: &[String], died: bool) -> Result<(), String> 
     Ok(())
 }
 
-/// A run that was called back, has not ended and waits for nothing will never end. Unless the process died in a first
-/// request, no run at all may be left.
+/// A run that was called back, has not ended and waits for nothing will never end. Unless the
+/// process died in a first request, no run at all may be left.
 fn nothing_hangs(engine: &DevServer, plan: Plan) -> Result<(), String> {
     let dispatches = engine.dispatches();
     let called_back = |run: &RunView| dispatches.iter().any(|dispatch| dispatch.run_id == run.id);
@@ -269,8 +271,9 @@ impl Witness for Ear {
         false
     }
 
-    /// What was saved before is under way when the next effect comes, and then it has arrived: each is a call of its own,
-    /// as in a slow handler. Should it be sent later than that, then the pass only sees fewer calls.
+    /// What was saved before is under way when the next effect comes, and then it has arrived: each
+    /// is a call of its own, as in a slow handler. Should it be sent later than that, then the pass
+    /// only sees fewer calls.
     fn pace(&self) -> BoxFuture<'static, ()> {
         let mut calls = self.0.calls.subscribe();
         Box::pin(async move {

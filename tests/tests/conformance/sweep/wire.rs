@@ -42,7 +42,8 @@ pub(super) trait Fates: Send + Sync + 'static {
     /// The caller dies; returns when it has.
     fn death(self: Arc<Self>) -> BoxFuture<'static, ()>;
 
-    /// A call will be processed whose caller dies then: what it leads to waits until [`death`](Self::death) has come.
+    /// A call will be processed whose caller dies then: what it leads to waits until
+    /// [`death`](Self::death) has come.
     fn prepare_death(&self);
 }
 
@@ -74,7 +75,8 @@ impl Wire {
             while let Ok((stream, _)) = listener.accept().await {
                 let (inngest, fates, calls) = (inngest.clone(), fates.clone(), calls.clone());
                 let service = hyper::service::service_fn(move |request| {
-                    // In a task of its own: the death of the caller ends the connection, and must not end this.
+                    // In a task of its own: the death of the caller ends the connection, and must
+                    // not end this.
                     let call = tokio::spawn(carry(request, inngest.clone(), fates.clone(), calls.clone()));
                     async { call.await.unwrap_or_else(|error| Err(Cut(error.to_string()))) }
                 });

@@ -82,7 +82,8 @@ async fn a_key_changes_while_a_run_sleeps() {
 /// The step has ended well, and would fail for good if the missing key were its failure.
 #[tokio::test]
 async fn a_run_whose_key_is_missing_waits_for_a_deployment_that_has_it() {
-    // With a body it is that which cannot be opened, before the handler is called; without, the step's output.
+    // With a body it is that which cannot be opened, before the handler is called; without, the
+    // step's output.
     for (body, what) in [("body", "of the request cannot be restored"), ("", "`before` cannot be restored")] {
         let logs = Logs::collect();
         let mut scene = Scene::sleeping(Some(key("current")), body).await;

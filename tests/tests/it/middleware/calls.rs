@@ -1,4 +1,5 @@
-//! What middlewares have to do with calls to Inngest: headers, outcomes, and that they cannot keep them from being made.
+//! What middlewares have to do with calls to Inngest: headers, outcomes, and that they cannot keep
+//! them from being made.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

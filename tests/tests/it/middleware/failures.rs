@@ -1,4 +1,5 @@
-//! Middlewares that fail: nothing is stored as it is, no step counts as failed that has not, and nobody waits for ever.
+//! Middlewares that fail: nothing is stored as it is, no step counts as failed that has not, and
+//! nobody waits for ever.
 
 use std::time::Duration;
 
@@ -120,7 +121,8 @@ async fn an_output_that_cannot_be_transformed_fails_the_steps_attempt() {
     world.assert_clean();
 }
 
-/// The step did end well, so its handler must not be told that it failed: it might undo what was done.
+/// The step did end well, so its handler must not be told that it failed: it might undo what was
+/// done.
 #[tokio::test]
 async fn a_stored_output_that_cannot_be_restored_has_the_request_tried_again() {
     for place in ["restore_step_output", "restore_request_body"] {

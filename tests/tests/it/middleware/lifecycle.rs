@@ -245,7 +245,8 @@ async fn an_execution_whose_client_is_gone_is_told_of_until_its_end() {
     assert_eq!(stage.effects.all().last().unwrap(), "outer: end Responded(200)");
 }
 
-/// What a middleware keeps is there for its other methods, and what it remembers also in re-entries.
+/// What a middleware keeps is there for its other methods, and what it remembers also in
+/// re-entries.
 struct Tenants {
     seen: Effects,
 }

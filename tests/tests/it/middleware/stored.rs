@@ -1,4 +1,5 @@
-//! What middlewares make of what is stored: nothing of the original leaves the process, and everything comes back.
+//! What middlewares make of what is stored: nothing of the original leaves the process, and
+//! everything comes back.
 
 use std::time::Duration;
 

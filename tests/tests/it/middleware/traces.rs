@@ -1,4 +1,5 @@
-//! `Tracing` with OpenTelemetry: which spans there are, and that all of a run's requests are in one trace.
+//! `Tracing` with OpenTelemetry: which spans there are, and that all of a run's requests are in one
+//! trace.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,7 +19,8 @@ use super::without_opentelemetry::{PARENT, STATE, TRACE};
 
 const PAUSE: Duration = Duration::from_secs(86_400);
 
-/// OpenTelemetry, as long as it lives, for what this thread does: the app, the engine and the client.
+/// OpenTelemetry, as long as it lives, for what this thread does: the app, the engine and the
+/// client.
 struct Traces {
     exporter: InMemorySpanExporter,
     _guard: tracing::subscriber::DefaultGuard,

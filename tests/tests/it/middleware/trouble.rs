@@ -54,7 +54,8 @@ async fn nothing_is_left_of_an_execution_whose_client_leaves_before_it_begins() 
     stage.door.open();
     world.delivered().await;
     assert_eq!(stage.effects.count("a runs"), 0);
-    // With the world goes the middleware, and with it the last sender, unless an execution still holds one.
+    // With the world goes the middleware, and with it the last sender, unless an execution still
+    // holds one.
     drop(world);
     let released = tokio::time::timeout(Duration::from_secs(60), released.recv()).await;
     assert_eq!(released, Ok(None));

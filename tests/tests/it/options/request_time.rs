@@ -95,7 +95,8 @@ async fn a_request_that_ends_in_time_answers() {
     world.assert_clean();
 }
 
-/// Two branches of two steps each; when one has begun its second, the time is up, and the other's first still runs.
+/// Two branches of two steps each; when one has begun its second, the time is up, and the other's
+/// first still runs.
 #[inngest::api_fn(id = "request-time-parallel", max_request_time = "20s")]
 async fn parallel(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
     let effect = async |id: &str| Ok::<_, Failure>(stage.effects.happen(id));
@@ -155,7 +156,8 @@ async fn a_step_that_is_too_late_beside_a_wait_runs_once() {
     assert_eq!((stage.effects.count("one"), stage.effects.count("after")), (1, 1));
 }
 
-/// One branch fails when the time is up, and is to be tried again; the other is too late for its second step then.
+/// One branch fails when the time is up, and is to be tried again; the other is too late for its
+/// second step then.
 #[inngest::api_fn(id = "request-time-beside", max_request_time = "20s")]
 async fn fails_beside(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
     let fails_once = async {

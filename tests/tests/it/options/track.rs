@@ -30,7 +30,8 @@ fn app() -> Router {
     Router::new().route("/at/{place}", post(tracked)).layer(DefaultBodyLimit::disable())
 }
 
-/// The order of calls and their shapes are Go's (docs/protocol.md 11), in the words of docs/protocol.md 5.7.
+/// The order of calls and their shapes are Go's (docs/protocol.md 11), in the words of
+/// docs/protocol.md 5.7.
 #[tokio::test]
 async fn a_request_without_a_step_is_one_call_with_its_end_alone_once_it_is_answered() {
     let world = World::of(app()).await;

@@ -47,7 +47,8 @@ impl Drop for Unanswered {
 }
 
 impl Api {
-    /// Answers by how many requests came before; `None` is no answer, ever. Gives the API's address, too.
+    /// Answers by how many requests came before; `None` is no answer, ever. Gives the API's
+    /// address, too.
     pub(crate) async fn new(
         answer: impl Fn(usize) -> Option<Response<Body>> + Clone + Send + Sync + 'static,
     ) -> (Self, String) {
@@ -95,7 +96,8 @@ impl Api {
     }
 }
 
-/// Writes these bytes to one connection after the other, whatever it is asked, and the last to all that follow.
+/// Writes these bytes to one connection after the other, whatever it is asked, and the last to all
+/// that follow.
 pub(crate) async fn raw_api(answers: &'static [&'static str]) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

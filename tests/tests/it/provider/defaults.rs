@@ -1,4 +1,5 @@
-//! What holds for functions that say nothing of it: `default_async_response` and `max_request_time`.
+//! What holds for functions that say nothing of it: `default_async_response` and
+//! `max_request_time`.
 
 use std::time::Duration;
 

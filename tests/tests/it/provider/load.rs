@@ -46,7 +46,8 @@ async fn hands_over(step: Step) -> &'static str {
     "done"
 }
 
-/// So many requests at once; how they are answered. Without sockets: there are fewer of them than requests on many machines.
+/// So many requests at once; how they are answered. Without sockets: there are fewer of them than
+/// requests on many machines.
 fn send(app: &Router, path: &'static str, requests: usize) -> JoinSet<(StatusCode, usize)> {
     let mut sent = JoinSet::new();
     for _ in 0..requests {
@@ -91,7 +92,8 @@ async fn a_thousand_requests_are_answered_while_inngest_hangs_and_the_process_ca
     assert!((1..=REQUESTS).contains(&undelivered.pending().len()), "{undelivered}");
     assert!(undelivered.lost_count() >= 2 * REQUESTS, "{undelivered}");
 
-    // Nor is what must be handed over kept: clients are told to try again, when patience is at its end.
+    // Nor is what must be handed over kept: clients are told to try again, when patience is at its
+    // end.
     tokio::time::pause();
     let answers = send(&app, "/over", 200).join_all().await;
     assert!(answers.iter().all(|(status, _)| *status == StatusCode::SERVICE_UNAVAILABLE), "{answers:?}");

@@ -144,7 +144,8 @@ fn assert_stored(world: &World, kind: &str) {
     assert_eq!(runs.len(), 8, "{kind}");
     let (response, body) = response(kind);
     let is_cookies = kind == "cookies";
-    // A HEAD request is told of as a GET, or Inngest could not call it back; its response has no body for all that.
+    // A HEAD request is told of as a GET, or Inngest could not call it back; its response has no
+    // body for all that.
     for (index, run) in runs.iter().enumerate() {
         let stored = run.response.as_ref().unwrap();
         assert_eq!(stored.status, response.status(), "{kind}");

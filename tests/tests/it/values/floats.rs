@@ -1,4 +1,5 @@
-//! The dev engine as it would be in Go: what it has stored of steps passes through `any`, where numbers are doubles.
+//! The dev engine as it would be in Go: what it has stored of steps passes through `any`, where
+//! numbers are doubles.
 
 use std::net::TcpListener;
 
@@ -54,8 +55,8 @@ async fn forward(State(before): State<Before>, request: Request) -> Result<Respo
     Ok((status, headers, Body::from(state)).into_response())
 }
 
-/// A JSON text as Go gives it back when it has read it into `any`, but for the order of members and white space. `None`
-/// when Go could not read it.
+/// A JSON text as Go gives it back when it has read it into `any`, but for the order of members and
+/// white space. `None` when Go could not read it.
 pub(super) fn through_doubles(json: &str) -> Option<String> {
     let mut doubles = String::new();
     for (part, is_number) in parts(json) {

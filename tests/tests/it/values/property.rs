@@ -188,7 +188,8 @@ async fn try_values(values: &Values, scrambled: bool) -> Result<(), String> {
 
 fn try_many(cases: u32, scrambled: bool) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    // The same values each time; more of them, and others, with PROPTEST_CASES and PROPTEST_RNG_SEED.
+    // The same values each time; more of them, and others, with PROPTEST_CASES and
+    // PROPTEST_RNG_SEED.
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(cases);
     let seed: u64 = std::env::var("PROPTEST_RNG_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
     let seed: Vec<u8> = seed.to_le_bytes().repeat(4);

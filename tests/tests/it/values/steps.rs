@@ -64,7 +64,8 @@ async fn the_dev_engine_gives_them_back_too() {
     world.assert_clean();
 }
 
-/// An object with the name of the form, and quotes: as a text of a text it takes twice the bytes, and more than are allowed.
+/// An object with the name of the form, and quotes: as a text of a text it takes twice the bytes,
+/// and more than are allowed.
 #[inngest::api_fn(id = "values-large", retries = 0)]
 async fn large(step: Step) -> Result<Json<Value>, StepError> {
     let fits = step.run("fits", async { Ok((1, "\"".repeat(1_500_000))) }).await?;
