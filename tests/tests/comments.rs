@@ -1,4 +1,5 @@
-//! Comments and documents: what they cite is in this repository.
+//! Comments and documents: what they cite is in this repository, and comments are no wider than 100
+//! columns.
 #![allow(clippy::unwrap_used, reason = "clippy takes only test functions for tests")]
 
 use std::collections::BTreeSet;
@@ -6,6 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const PROTOCOL: &str = "docs/protocol.md";
+
+const COLUMNS: usize = 100;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -158,4 +161,33 @@ fn the_files_that_rely_on_a_section_are_there() {
     }
     assert!(rows > 20, "the table is not found any more");
     assert!(missing.is_empty(), "named in {PROTOCOL}, and not there: {missing:#?}");
+}
+
+/// Whether a line is a comment that could be wrapped. Tables cannot, nor can what has no space.
+fn could_be_wrapped(line: &str) -> bool {
+    let Some(comment) = line.trim_start().strip_prefix("//") else { return false };
+    let text = comment.trim_start_matches(['/', '!']).trim();
+    let bare = text.trim_start_matches(['-', '*', '+']).trim_start();
+    !text.starts_with(['|', '#']) && bare.contains(' ')
+}
+
+#[test]
+fn comments_are_no_wider_than_100_columns() {
+    // What is compared word by word with what the compiler says, or the attribute writes.
+    let compared = |file: &str| file.contains("tests/ui/tests/ui/") || file.contains("/tests/golden/");
+    let mut wide = Vec::new();
+    for file in files(&[".rs"]).iter().filter(|file| !compared(file)) {
+        let mut in_code = false;
+        for (line, number) in read(file).lines().zip(1..) {
+            let text = line.trim_start();
+            if !text.starts_with("//") {
+                in_code = false;
+            } else if text.trim_start_matches(['/', '!', ' ']).starts_with("```") {
+                in_code = !in_code;
+            } else if !in_code && line.chars().count() > COLUMNS && could_be_wrapped(line) {
+                wide.push(format!("{file}:{number}"));
+            }
+        }
+    }
+    assert!(wide.is_empty(), "{} comments are wider than {COLUMNS} columns: {wide:#?}", wide.len());
 }
