@@ -5,6 +5,7 @@ mod failures;
 mod lifecycle;
 mod spans;
 mod stored;
+mod too_much;
 mod traces;
 mod trouble;
 mod without_opentelemetry;
