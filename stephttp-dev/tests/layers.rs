@@ -23,7 +23,7 @@ const ENGINE: &[&[&str]] = &[
     // What operations, requests and answers say, and what is due.
     &["condition", "delay", "gateway", "number", "op", "result", "work"],
     &["run", "wait"],
-    &["answer", "log", "source"],
+    &["answer", "clients", "log", "source"],
     // What comes after an operation.
     &["errand", "flow"],
     // What operations do.

@@ -82,7 +82,7 @@ async fn app(inngest: &Inngest, handler: axum::routing::MethodRouter) -> (String
 
 /// A client's request, or one of Inngest's.
 async fn call(url: &str, reentry: bool) -> (StatusCode, Value) {
-    let client = Client::builder().redirect(Policy::none()).no_proxy().build().unwrap();
+    let client = Client::builder().redirect(Policy::none()).tls_certs_only([]).no_proxy().build().unwrap();
     let mut request = client.post(url);
     if reentry {
         let headers = [("x-run-id", RUN), ("x-inngest-signature", ""), ("x-inngest-generation-id", "1")];

@@ -12,6 +12,7 @@ mod answer;
 mod apply;
 mod call;
 mod checkpoint;
+mod clients;
 mod complete;
 mod condition;
 mod delay;
@@ -131,20 +132,7 @@ pub(crate) struct State {
 
 impl Engine {
     pub(crate) fn start(settings: Settings) -> std::io::Result<Arc<Self>> {
-        let client = |redirects| {
-            reqwest::Client::builder()
-                .redirect(redirects)
-                // The real server closes its connections, and a kept one could be closed under a
-                // request.
-                .pool_max_idle_per_host(0)
-                .timeout(Duration::from_secs(2 * 3_600))
-                .no_proxy()
-                .build()
-                .map_err(std::io::Error::other)
-        };
-        // An app's redirects keep method and body; that is done by hand.
-        let http = client(reqwest::redirect::Policy::none())?;
-        let outside = client(reqwest::redirect::Policy::default())?;
+        let (http, outside) = (clients::apps()?, clients::outside()?);
         let state = State {
             runs: HashMap::new(),
             order: Vec::new(),

@@ -52,7 +52,11 @@ impl Deployments {
 
     /// Begins a run, which is handed over; answers where its output will be.
     pub(super) async fn begin(&self, body: &'static str) -> String {
-        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .tls_certs_only([])
+            .build()
+            .unwrap();
         let response = client.post(&self.origin).body(body).send().await.unwrap();
         assert_eq!(response.status(), 303);
         response.headers()["location"].to_str().unwrap().to_owned()

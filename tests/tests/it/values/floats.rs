@@ -21,7 +21,8 @@ pub(super) fn changing(engine: &str, change: fn(&str) -> Option<String>) -> Stri
     listener.set_nonblocking(true).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-    let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let client =
+        Client::builder().redirect(reqwest::redirect::Policy::none()).tls_certs_only([]).build().unwrap();
     let app =
         Router::new().fallback(forward).with_state(Before { engine: engine.to_owned(), client, change });
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
