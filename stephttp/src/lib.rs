@@ -240,8 +240,6 @@ pub use output::OutputOpts;
 pub use provider::{Provider, SetupError, SetupOpts};
 pub use remember::{Fault, Remember, RememberRejection};
 pub use replayable::Replayable;
-/// The HTTP client, of which [`SetupOpts::http_client`] takes one.
-pub use reqwest;
 pub use run::{InvalidRunId, RunId};
 pub use step::{
     AiInferStep, ConfigureError, FetchRequest, FetchStep, Inference, InvokeStep, RunStep, SendEventStep,

@@ -129,10 +129,11 @@ impl SetupOpts {
     }
 
     /// The HTTP client that Inngest is called with: one with a corporate proxy, say, roots or a client certificate of your
-    /// own, or other timeouts. Its type is [`reqwest`](crate::reqwest)'s, of version 0.13.
+    /// own, or other timeouts. It is one of the crate [`reqwest`], in version
+    /// 0.13: add that to your own dependencies.
     ///
     /// ```
-    /// use stephttp::reqwest::{Client, Proxy, redirect::Policy};
+    /// use reqwest::{Client, Proxy, redirect::Policy};
     /// use stephttp::{Provider, SetupOpts};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
