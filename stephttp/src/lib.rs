@@ -277,8 +277,6 @@ pub use function::async_response::AsyncResponse;
 pub use function::opts::FnOpts;
 pub use provider::Provider;
 pub use remember::Remember;
-/// The HTTP client, of which [`SetupOpts::http_client`] takes one.
-pub use reqwest;
 pub use step::extractor::Step;
 
 #[doc = include_str!("api_fn.md")]

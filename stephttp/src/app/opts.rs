@@ -137,11 +137,11 @@ impl SetupOpts {
     }
 
     /// The HTTP client that Inngest is called with: one with a corporate proxy, say, roots or a
-    /// client certificate of your own, or other timeouts. Its type is [`reqwest`]'s, of version
-    /// 0.13.
+    /// client certificate of your own, or other timeouts. It is one of the crate [`reqwest`], in
+    /// version 0.13: add that to your own dependencies.
     ///
     /// ```
-    /// use inngest::reqwest::{Client, Proxy, redirect::Policy};
+    /// use reqwest::{Client, Proxy, redirect::Policy};
     /// use inngest::{Provider, SetupOpts};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
