@@ -213,8 +213,8 @@
 //! provider in a program that has rustls with its own defaults. One that has it with `ring` alone,
 //! and leaves the choice to rustls (`ClientConfig::builder()`), must not have `rustls` here: rustls
 //! panics where it is built with two providers and none is installed. There, write
-//! `default-features = false, features =
-//! ["rustls-no-provider"]`, and `rustls::crypto::ring::default_provider().install_default()` before [`Provider::setup`].
+//! `default-features = false, features = ["rustls-no-provider"]`, and call
+//! `rustls::crypto::ring::default_provider().install_default()` before [`Provider::setup`].
 //!
 //! # Where things are
 //!
