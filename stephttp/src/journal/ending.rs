@@ -6,7 +6,8 @@
 //! > No answer changes a run that is over, and none hangs or fails one that is not.
 //!
 //! [`Ending::of`] is where that is kept. Everything that has ended is saved first; whether the run
-//! still goes on is asked last.
+//! still goes on is asked last. There is one exception: on the last attempt, while Inngest cannot
+//! be asked, a request ends its run, since the run would otherwise hang for ever.
 
 use std::time::Duration;
 
