@@ -7,7 +7,7 @@ use http::HeaderMap;
 
 use crate::sync::lock;
 use crate::untrusted::shown;
-use crate::wire::{InvalidRunId, RunId, StepHash, headers};
+use crate::wire::{InvalidRunId, RunId, headers};
 
 /// Bytes of an id that Inngest makes: those seen have some dozens. The process keeps them for a
 /// while.
@@ -17,8 +17,6 @@ const MOST_ID_BYTES: usize = 512;
 #[derive(Debug, Clone)]
 pub(crate) struct Dispatch {
     pub(crate) run_id: RunId,
-    /// The step that this request was made for.
-    pub(crate) step: Option<StepHash>,
     pub(crate) job_id: String,
     lease: Lease,
 }
@@ -43,8 +41,6 @@ pub(crate) struct Request {
 pub(crate) enum InvalidDispatch {
     #[error("{name}: `{text}`: {source}", name = headers::RUN_ID)]
     RunId { text: String, source: InvalidRunId },
-    #[error("{name}: `{0}` is not 40 hex digits", name = headers::STEP_ID)]
-    StepId(String),
     #[error("{0}: it has over {MOST_ID_BYTES} bytes")]
     TooLong(&'static str),
 }
@@ -80,10 +76,6 @@ impl Dispatch {
         let run_id = run_id
             .parse()
             .map_err(|source| InvalidDispatch::RunId { text: shown(run_id).to_string(), source })?;
-        let step = match text(headers::STEP_ID) {
-            "" => None,
-            id => Some(StepHash::from_hex(id).ok_or_else(|| InvalidDispatch::StepId(shown(id).to_string()))?),
-        };
         for name in [headers::JOB_ID, headers::REQUEST_ID] {
             if text(name).len() > MOST_ID_BYTES {
                 return Err(InvalidDispatch::TooLong(name));
@@ -94,7 +86,7 @@ impl Dispatch {
             request_id: text(headers::REQUEST_ID).to_owned(),
             started: SystemTime::now(),
         });
-        Ok(Self { run_id, step, job_id: text(headers::JOB_ID).to_owned(), lease })
+        Ok(Self { run_id, job_id: text(headers::JOB_ID).to_owned(), lease })
     }
 
     /// Counts the dispatches of this job, from 1.

@@ -1,4 +1,4 @@
-//! What was decided about a run's steps, as it is stored.
+//! What was decided about the order of a run's steps, as it is stored.
 
 use std::time::Duration;
 
@@ -16,7 +16,6 @@ pub(crate) enum Decision {
     /// The handler dropped this step by itself, so long after its request began.
     Dropped(StepHash, Duration),
 }
-
 impl Serialize for Decision {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {

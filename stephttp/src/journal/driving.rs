@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::order::{Slot, Turn};
-use super::{Journal, Mode, Outstanding, Recorded, Stale, Stop, Target};
-use crate::wire::limits::RUN_STEPS;
+use super::{Journal, Outstanding, Recorded, Stale, Stop};
 
 /// How often in a row a handler that wakes itself is polled again before it is given the next
 /// result all the same.
@@ -46,13 +45,30 @@ impl Pace {
     }
 }
 
+/// What a verdict on a pending handler depends on beside the journal.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Polled {
+    /// It has been woken since its last poll.
+    pub(crate) is_woken: bool,
+    /// A middleware is at work on a step that has just come to it.
+    pub(crate) transforming: bool,
+    /// Inngest dispatches the job once more if the answer asks for it.
+    pub(crate) has_attempt: bool,
+}
+
 /// What is done with a handler that is pending.
 #[derive(Debug)]
 pub(crate) enum Next {
     /// It is polled again, once this step is woken: it is its turn.
     Give(Slot),
+    /// It is polled again, once this step is woken.
+    WakeOne(Slot),
     /// It is polled again, once these steps are woken.
     Wake(Vec<Slot>),
+    /// All requests of the run have to agree on what comes next: what has ended is saved, with this
+    /// proposal if there is one, and what is stored then is [learnt](Journal::learn). The handler's
+    /// steps may go on meanwhile.
+    Agree(Option<Recorded>),
     /// It is let alone until something happens.
     Rest,
     /// The same, but not for long: whoever gives way to others comes first.
@@ -66,10 +82,6 @@ pub(crate) enum Next {
 pub(crate) enum Done {
     /// It waits for what only Inngest can bring about.
     Suspended(Vec<Outstanding>),
-    /// It must be decided which step's result comes first, so that other requests of the run agree:
-    /// this step holds the proposal. Once what is stored has been [learnt](Journal::learn), the
-    /// handler goes on.
-    Undecided(Recorded),
     /// A step was misused; the text is for the developer.
     Misused(String),
     /// A middleware failed; the text is for the developer. Trying again may help.
@@ -79,9 +91,10 @@ pub(crate) enum Done {
 }
 
 impl Journal {
-    /// What is done with the handler, which is pending. `is_woken`: it has been woken since its
-    /// last poll. `transforming`: a middleware is at work on a step that has just come to it.
-    pub(crate) fn after_poll(&mut self, is_woken: bool, transforming: bool) -> Next {
+    /// What is done with the handler, which is pending. `leaves` says whether steps that have not
+    /// begun are left to another request, when a step has ended in this one or not.
+    pub(crate) fn after_poll(&mut self, facts: Polled, leaves: impl FnOnce(bool) -> bool) -> Next {
+        let Polled { is_woken, transforming, has_attempt } = facts;
         if let Some(stop) = &self.stop {
             // The others are told once; Inngest's word stays.
             let stop =
@@ -105,17 +118,24 @@ impl Journal {
         self.pace.restless = 0;
         self.pace.gave = false;
         self.pace.awaited = None;
+        if self.is_agreeing {
+            return Next::Rest;
+        }
         if let Some(next) = self.next_turn() {
             return next;
         }
-        if self.saves_first && !self.gate.waiting.is_empty() {
-            return Next::Rest;
+        if !self.gate.waiting.is_empty() {
+            if self.saves_first {
+                return Next::Rest;
+            }
+            // What could be missed is told first, and the steps begin in another request.
+            let stays_shut = Outstanding::may_miss(&self.outstanding) || leaves(self.added.any_ended);
+            if !stays_shut && let Some(next) = self.open_gate(has_attempt) {
+                return next;
+            }
         }
-        let opened = self.open_gate();
-        if !opened.is_empty() {
-            return Next::Wake(opened);
-        }
-        let waits = self.outstanding.is_empty() || self.pace.awaited.is_some();
+        let has_nothing = self.outstanding.is_empty() && self.gate.waiting.is_empty();
+        let waits = has_nothing || self.pace.awaited.is_some();
         if waits || is_woken || polled > 0 || self.executing.elsewhere > 0 {
             return Next::Rest;
         }
@@ -126,19 +146,14 @@ impl Journal {
             self.executing.probing = true;
             return Next::Wake(self.order.waiting());
         }
-        if self.misses_its_step() && self.target != Target::GivenUp {
-            self.pace.awaited = Some(Awaited::UntilReached(self.order.progress()));
-            return Next::Rest;
+        if !self.mode.decides() && let Some(next) = self.settle(has_attempt) {
+            return next;
         }
         self.done(Done::Suspended)
     }
 
     /// Gives the next result, if there is one to give. `None`: the handler gets none now.
     fn next_turn(&mut self) -> Option<Next> {
-        // With the step that this request was made for the handler has come far enough.
-        if self.has_target() {
-            return None;
-        }
         let decides = self.mode.decides();
         if !decides && self.order.goes_beyond_log() && self.pace.settles() {
             return Some(Next::GiveWay);
@@ -148,12 +163,7 @@ impl Journal {
                 self.pace.gave = true;
                 return Some(Next::Give(slot));
             }
-            Turn::Undecided if self.is_full() => {
-                let fault =
-                    format!("a run has at most {RUN_STEPS} steps, and the order of its steps needs one more");
-                return Some(self.done(|_| Done::Misused(fault)));
-            }
-            Turn::Undecided => return Some(Next::Done(Done::Undecided(self.propose_order()), Vec::new())),
+            Turn::Undecided => return Some(self.propose(Vec::new())),
             Turn::Handler(after) => self.pace.awaited = Some(Awaited::UntilDropped(after)),
             Turn::Unreached if self.order.withholds() || !self.outstanding.is_empty() => {
                 self.pace.awaited = Some(Awaited::UntilReached(self.order.progress()));
@@ -163,18 +173,9 @@ impl Journal {
         None
     }
 
-    fn done(&mut self, why: impl FnOnce(Vec<Outstanding>) -> Done) -> Next {
+    pub(super) fn done(&mut self, why: impl FnOnce(Vec<Outstanding>) -> Done) -> Next {
         let (outstanding, strays) = self.close();
         Next::Done(why(outstanding), strays)
-    }
-
-    /// Lets the steps start that wait for it. Returns whom to wake.
-    fn open_gate(&mut self) -> Vec<Slot> {
-        if self.target.is_answered() || self.gate.waiting.is_empty() {
-            return Vec::new();
-        }
-        self.gate.opened += 1;
-        std::mem::take(&mut self.gate.waiting)
     }
 
     /// What the handler must do by itself before it is given more results.
@@ -189,28 +190,12 @@ impl Journal {
 
     /// The handler does not come to where it came in an earlier request.
     pub(crate) fn pass_over(&mut self) {
-        let before = self.order.progress();
         self.order.pass_over();
-        let went_on = self.order.progress() > before;
-        if self.misses_its_step() && !(went_on && self.order.withholds()) {
-            self.target = Target::GivenUp;
-        }
-    }
-
-    /// Whether the handler has come to the step that this request was made for.
-    fn has_target(&self) -> bool {
-        matches!(self.mode, Mode::Runs(_)) && matches!(self.target, Target::Reached(_) | Target::Answered(_))
-    }
-
-    /// Whether the handler has not come to the step that this request was made for.
-    pub(super) fn misses_its_step(&self) -> bool {
-        let Mode::Runs(step) = self.mode else { return false };
-        matches!(self.target, Target::Unreached | Target::GivenUp) && !self.known.contains(step)
     }
 
     /// A step's code begins to run, in the handler's own task or elsewhere.
     pub(crate) fn begin_executing(&mut self, elsewhere: bool) {
-        self.executing.any_begun = true;
+        self.executing.begun += 1;
         self.executing.all += 1;
         self.executing.elsewhere += usize::from(elsewhere);
     }
@@ -219,7 +204,7 @@ impl Journal {
     pub(crate) fn end_executing(&mut self, elsewhere: bool) -> bool {
         self.executing.all -= 1;
         self.executing.elsewhere -= usize::from(elsewhere);
-        !self.outstanding.is_empty()
+        !self.outstanding.is_empty() || !self.gate.waiting.is_empty()
     }
 
     /// A step's code was polled and has not ended.

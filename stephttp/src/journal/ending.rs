@@ -109,13 +109,14 @@ impl Ending {
     pub(crate) fn of(
         outcome: Outcome,
         facts: Facts,
-        unsaved_with: impl FnOnce(Vec<Recorded>) -> Vec<Recorded>,
+        unsaved_with: impl FnOnce(Vec<Recorded>, bool) -> Vec<Recorded>,
     ) -> Self {
         let Facts { saved, standing, may_retry } = facts;
         match (saved, standing) {
             (Saved::Refused(Stale::Superseded), _) => Self::Superseded,
+            (Saved::Refused(Stale::Over), Standing::Agreed(agreed)) => Self::Finished(agreed),
             // It was a passing failure of Inngest's: what has ended goes back in the answer.
-            (Saved::Refused(Stale::Over), Standing::GoesOn | Standing::Agreed(_)) | (Saved::Not, _) => {
+            (Saved::Refused(Stale::Over), Standing::GoesOn) | (Saved::Not, _) => {
                 Self::unsaved(outcome, may_retry, unsaved_with)
             }
             (Saved::Refused(Stale::Over), standing) => Self::without_state(&standing, may_retry),
@@ -145,13 +146,13 @@ impl Ending {
     fn unsaved(
         outcome: Outcome,
         may_retry: bool,
-        unsaved_with: impl FnOnce(Vec<Recorded>) -> Vec<Recorded>,
+        unsaved_with: impl FnOnce(Vec<Recorded>, bool) -> Vec<Recorded>,
     ) -> Self {
         let (ops, retry_after) = match outcome {
             Outcome::Waits(ops, retry_after) => (ops, retry_after),
             Outcome::Ends(_) | Outcome::Fails(_) => (Vec::new(), None),
         };
-        let ops = unsaved_with(ops);
+        let ops = unsaved_with(ops, may_retry);
         if !ops.is_empty() {
             Self::Operations(ops, retry_after)
         } else if may_retry {

@@ -4,22 +4,24 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 
-use super::delayed::delay;
-use super::hidden::{DISCOVER, END, FAILED, PLANS, START, hidden, missed, order_step};
+use super::hidden::{END, SHARED, START, discovery, hidden, told_step};
+use super::log::LogEntry;
+use super::outstanding::{Awaits, Outstanding};
 use super::remembered::remembered_step;
-use super::{Decision, Journal, Mode, Outstanding, OutstandingKind, Recorded, StepKey, Target};
+use super::{Journal, Mode, Recorded, StepKey};
 use crate::wire::limits::{REENTRY_ANSWER_BYTES, RUN_STEPS, STEP_OUTPUT_BYTES};
-use crate::wire::{ApiResult, OpCode, OpOpts};
+use crate::wire::{ApiResult, OpCode, OpError, StepHash};
 
-/// Room in an answer for the step that says that the run plans.
-const PLANS_BYTES: usize = 1024;
+/// Room in an answer for the step that says that the run is shared, and for one that asks for
+/// another attempt.
+const SHARED_BYTES: usize = 2 * 1024;
 
 /// The operations that hand a run over, in the order to send them.
 #[derive(Debug)]
 pub(crate) struct Handover {
     /// Hidden steps that must be stored before `ops` have an effect.
     pub(crate) context: Vec<Recorded>,
-    /// What makes Inngest call back.
+    /// What makes Inngest call back; nothing, where others see to the run.
     pub(crate) ops: Vec<Recorded>,
     /// For the `Retry-After` header: the delay that a failed step asks for.
     pub(crate) retry_after: Option<Duration>,
@@ -30,17 +32,10 @@ pub(crate) struct Handover {
 pub(crate) struct HandoverFacts {
     /// The output of the hidden step that holds what a first request remembers.
     pub(crate) remembered: Option<Box<RawValue>>,
-    /// Whether a step that fails in this re-entry is tried again.
+    /// Whether a step that fails in this re-entry is tried again by its job.
     pub(crate) has_attempt: bool,
-}
-
-/// Why a request for one step ends without that step's end.
-#[derive(Debug)]
-pub(crate) enum Unfinished {
-    /// The handler dropped it.
-    Dropped(Decision),
-    /// The handler did not come to it; with what says so to later requests.
-    Missed(Recorded),
+    /// How long ago the request began.
+    pub(crate) elapsed: Duration,
 }
 
 /// The hidden step that a run begins with which has no other. `handed_over_at` is when the run may
@@ -49,54 +44,65 @@ pub(crate) fn start(handed_over_at: Option<u64>) -> Recorded {
     hidden(StepKey::hidden(START), &handed_over_at)
 }
 
+/// What is told, while it is being put together.
+#[derive(Debug, Default)]
+struct Telling {
+    context: Vec<Recorded>,
+    ops: Vec<Recorded>,
+    /// Says of waits that Inngest has been told of them.
+    told: Vec<Recorded>,
+    retry_after: Option<Duration>,
+    /// Steps that this job must keep, once others may come to them.
+    claims: Vec<StepHash>,
+    /// Something is left that another request must come to.
+    leaves: bool,
+}
+
 impl Journal {
     /// Decides what to tell Inngest about a suspended handler.
     ///
-    /// With one thing outstanding, Inngest calls back once, and that re-entry may run every step it
-    /// comes to. With several, two re-entries can be under way at once, and each would run what the
-    /// other is running: from then on the run *plans*, which it notes in a hidden step.
-    pub(crate) fn hand_over(&mut self, outstanding: Vec<Outstanding>, facts: HandoverFacts) -> Handover {
-        // What follows must find the handler where it is.
-        self.store_order();
+    /// With one thing outstanding, Inngest calls back once, and that re-entry is alone. With
+    /// several, two re-entries can be under way at once, and each would run what the other is
+    /// running: from then on the run is *shared*, which it notes in a hidden step, and steps are
+    /// claimed before they begin.
+    pub(crate) fn hand_over(&mut self, mut outstanding: Vec<Outstanding>, facts: HandoverFacts) -> Handover {
         let is_first = self.mode == Mode::First;
-        let mut context = Vec::new();
-        if is_first {
-            context.extend(facts.remembered.map(|values| Recorded::ran(remembered_step(), values, None)));
-        }
         let failed_before = self.added.failed;
-        let (mut ops, mut retry_after) = choose(outstanding, failed_before);
+        let mut entries = Vec::new();
+        if self.mode.decides() {
+            // What follows must find the handler where it is.
+            entries.extend(self.order.take_unstored().into_iter().map(LogEntry::Decided));
+            keep_the_failed(&mut outstanding, failed_before);
+            let is_one = outstanding.len() + failed_before + usize::from(self.gate.is_left) == 1;
+            let has_attempt = if is_first { is_one && !has_delay(&outstanding) } else { facts.has_attempt };
+            entries.extend(self.retries(&outstanding, has_attempt));
+        }
+        let mut telling = Telling { leaves: self.gate.is_left || self.has_released, ..Telling::default() };
         if is_first {
-            ops = by_reentry(ops);
+            let values = facts.remembered.map(|values| Recorded::ran(remembered_step(), values, None));
+            telling.context.extend(values);
         }
-        let ops_are_one = ops.len() + failed_before == 1;
-        // A delay goes with a re-entry's answer that holds nothing else.
-        if let Some(put_off) = retry_after
-            && (is_first || (ops.len() > 1 && facts.has_attempt))
-            && let Some(failed) = ops.iter_mut().find(|op| op.op() == OpCode::StepError)
-        {
-            let (note, sleep) = delay(failed, put_off);
-            context.push(note);
-            if is_first && ops_are_one {
-                context.push(hidden(StepKey::hidden(FAILED), &failed.hash()));
+        self.note(&entries);
+        self.tell(&mut telling, outstanding, facts.elapsed);
+        let Telling { mut context, mut ops, told, retry_after, claims, leaves } = telling;
+        if leaves && failed_before == 0 {
+            ops.push(self.discovery());
+        }
+        let begins_to_share = ops.len() + failed_before > 1 && self.mode != Mode::Shared;
+        if begins_to_share {
+            context.push(hidden(StepKey::hidden(SHARED), &true));
+            if !is_first && !claims.is_empty() {
+                entries.push(LogEntry::Claimed { claimed: claims, by: self.job.id.clone() });
             }
-            *failed = sleep;
-            retry_after = None;
         }
-        let begins_to_plan = ops.len() + failed_before > 1 && !self.plans();
-        if begins_to_plan {
-            context.push(hidden(StepKey::hidden(PLANS), &true));
-            let plan = |op: Recorded| if op.is_done_when_told() { op.into_plan() } else { op };
-            ops = ops.into_iter().map(plan).collect();
-        } else if let (true, [failing]) = (is_first, &*ops)
-            && failing.op() == OpCode::StepError
-        {
-            context.push(hidden(StepKey::hidden(FAILED), &failing.hash()));
-        }
-        if begins_to_plan || self.plans() {
+        // An answer's finished steps are stored with it: nobody takes a wait for told that is not.
+        if is_first { &mut context } else { &mut ops }.extend(told);
+        if begins_to_share || self.mode == Mode::Shared {
             ops = ops.into_iter().map(Recorded::race).collect();
         }
         if is_first
             && context.is_empty()
+            && entries.is_empty()
             && ops.iter().any(|op| op.op() == OpCode::DiscoveryRequest)
             && !self.added.any_ended
         {
@@ -104,33 +110,57 @@ impl Journal {
             // being deleted.
             context.push(start(None));
         }
+        self.write(entries);
         Handover { context, ops, retry_after }
     }
 
-    /// What a request for one step has to say when its handler has not brought that step to an end.
-    pub(crate) fn without_its_step(&self) -> Option<Unfinished> {
-        match (self.mode, self.target) {
-            (Mode::Runs(_), Target::Dropped(dropped)) => Some(Unfinished::Dropped(dropped)),
-            (Mode::Runs(step), _) if self.misses_its_step() => Some(Unfinished::Missed(missed(step))),
-            _ => None,
+    /// Puts together what is told of what is outstanding.
+    fn tell(&self, telling: &mut Telling, outstanding: Vec<Outstanding>, elapsed: Duration) {
+        let is_first = self.mode == Mode::First;
+        let may_miss = Outstanding::may_miss(&outstanding);
+        for one in outstanding {
+            let is_beside_a_step = one.is_beside_a_step(self.executing.begun);
+            let op = match one.awaits {
+                Awaits::Elsewhere | Awaits::Inngest { is_told: true, .. } => continue,
+                Awaits::Inngest { op, .. } if is_first && op.is_for_reentries() => {
+                    telling.leaves = true;
+                    continue;
+                }
+                // What it brings about could be what the wait is for.
+                Awaits::Inngest { op, .. } if may_miss && op.is_done_when_told() => {
+                    telling.leaves = true;
+                    continue;
+                }
+                Awaits::Inngest { op, .. } => {
+                    if op.is_done_when_told() {
+                        telling.claims.push(one.hash);
+                    }
+                    if is_beside_a_step { op.shortened(elapsed) } else { op }
+                }
+                Awaits::Failed(op) => op,
+                Awaits::Retry { op, delay, .. } => {
+                    let Some(op) = self.retried(op, one.hash) else { continue };
+                    if op.op() == OpCode::StepError {
+                        telling.claims.push(one.hash);
+                        telling.retry_after = delay;
+                    }
+                    op
+                }
+            };
+            telling.ops.push(op);
+        }
+        if telling.leaves {
+            let missable = telling.ops.iter().filter(|op| op.is_missable());
+            telling.told = missable.map(|op| hidden(told_step(op.hash()), &true)).collect();
         }
     }
 
-    /// Asks to be called back, for once more to find out what comes next: the step that a request
-    /// was made for is named only once.
-    pub(crate) fn discovery(&self) -> Recorded {
-        let suffix = match self.mode {
-            Mode::Runs(step) => format!(":{step}"),
-            _ => String::new(),
-        };
-        let key = StepKey::hidden(format!("{DISCOVER}{suffix}"));
-        Recorded::ask(key, OpCode::DiscoveryRequest, OpOpts::default()).race()
-    }
-
-    /// A hidden step that says that the handler dropped a step by itself, if it is the next in the
-    /// order.
-    pub(crate) fn propose_drop(&self, dropped: Decision) -> Option<Recorded> {
-        (!self.order.has_drop_of(dropped)).then(|| hidden(order_step(self.known.orders()), &[dropped]))
+    /// Asks to be called back at once, by a name that no other request asks by.
+    fn discovery(&self) -> Recorded {
+        if self.mode == Mode::First {
+            return discovery("");
+        }
+        discovery(&format!("{}:{}", StepHash::of(&self.job.id), self.job.generation))
     }
 
     /// Says what is wrong when a run's hidden steps are over a limit: Inngest ends it without an
@@ -156,16 +186,28 @@ impl Journal {
 
     /// What a re-entry answers when finished steps could not be saved: they go before the
     /// operations that it would have answered alone. Inngest calls back for each, so from here on
-    /// the run plans.
-    pub(crate) fn unsaved_with(&mut self, ops: Vec<Recorded>) -> Vec<Recorded> {
+    /// the run is shared. Nothing, if nothing can be told without leaving others waiting for ever.
+    pub(crate) fn unsaved_with(&mut self, ops: Vec<Recorded>, may_retry: bool) -> Vec<Recorded> {
         let size: usize = ops.iter().map(Recorded::size).sum();
-        let mut answer = self.take_unsent_within(REENTRY_ANSWER_BYTES.saturating_sub(size + PLANS_BYTES));
-        if answer.len() + ops.len() > 1 && !self.plans() {
-            answer.retain(|op| op.hash() != StepKey::hidden(PLANS).hash);
-            answer.insert(0, hidden(StepKey::hidden(PLANS), &true));
+        let mut answer = self.take_unsent_within(REENTRY_ANSWER_BYTES.saturating_sub(size + SHARED_BYTES));
+        if self.mode == Mode::Shared {
+            // What was proposed may have been taken all the same, and then this job must stay.
+            answer.retain(|op| !op.is_log());
+            let stays = ops.iter().any(|op| op.op() == OpCode::StepError);
+            if !stays && (self.is_agreeing || !self.left_claims().is_empty()) {
+                if !may_retry {
+                    return Vec::new();
+                }
+                let error = OpError::own("NotSavedError", "Inngest could not be told what the run has come to");
+                let again = StepKey::hidden("stephttp:again");
+                answer.push(Recorded::failed(again, OpCode::StepError, error, None));
+            }
+        } else if answer.len() + ops.len() > 1 {
+            answer.retain(|op| op.hash() != StepKey::hidden(SHARED).hash);
+            answer.insert(0, hidden(StepKey::hidden(SHARED), &true));
         }
         answer.extend(ops);
-        if answer.len() > 1 || self.plans() {
+        if answer.len() > 1 || self.mode == Mode::Shared {
             answer.into_iter().map(Recorded::race).collect()
         } else {
             answer
@@ -175,69 +217,24 @@ impl Journal {
     /// A hidden step that proposes how the run ends, if several re-entries may come to its end at
     /// once, and it can be stored.
     pub(crate) fn propose_end(&self, result: &ApiResult<'_>) -> Option<Recorded> {
-        if !self.plans() || self.is_full() {
+        if self.mode != Mode::Shared || self.is_full() {
             return None;
         }
         let end = hidden(StepKey::hidden(END), result);
         (end.output_size() <= STEP_OUTPUT_BYTES).then_some(end)
     }
+}
 
-    /// Whether other re-entries of the run may be under way.
-    pub(crate) fn plans(&self) -> bool {
-        self.mode.plans()
+/// A step that failed for good calls back at once, and the rest is found again then: so the run
+/// stays one line of work. Not beside others that failed, which would run again too early.
+fn keep_the_failed(outstanding: &mut Vec<Outstanding>, failed_before: usize) {
+    let is_failed = |one: &Outstanding| matches!(one.awaits, Awaits::Failed(_));
+    let failed = failed_before + outstanding.iter().filter(|one| is_failed(one)).count();
+    if failed == 1 && !outstanding.iter().any(Outstanding::is_failing) {
+        outstanding.retain(is_failed);
     }
 }
 
-/// Replaces what must not be told from the first request by the wish to be called back at once, to
-/// tell it then.
-fn by_reentry(mut ops: Vec<Recorded>) -> Vec<Recorded> {
-    let told = ops.len();
-    ops.retain(|op| !op.is_for_reentries());
-    if ops.len() < told {
-        let key = StepKey::hidden(DISCOVER);
-        ops.push(Recorded::ask(key, OpCode::DiscoveryRequest, OpOpts::default()));
-    }
-    ops
-}
-
-/// Of what is outstanding, what to say now.
-fn choose(outstanding: Vec<Outstanding>, failed_before: usize) -> (Vec<Recorded>, Option<Duration>) {
-    let is_answer = |one: &Outstanding| matches!(one.kind, OutstandingKind::Answer(_));
-    let is_failing = |one: &Outstanding| matches!(one.kind, OutstandingKind::Failing(_));
-    let ends = |one: &Outstanding| one.op.op() == OpCode::StepFailed;
-    let delay = |one: &Outstanding| match one.kind {
-        OutstandingKind::Answer(delay) | OutstandingKind::Failing(delay) => delay,
-        OutstandingKind::Wait | OutstandingKind::Planned => None,
-    };
-    // A request for one step answers with that step, a retry with the step that ended.
-    if let Some(answer) = outstanding.iter().position(is_answer) {
-        return only(outstanding, answer, delay);
-    }
-    // A step that failed for good in the first request calls back by itself, at once: the rest is
-    // found again then.
-    let waits_for_retry = |one: &Outstanding| is_failing(one) && delay(one).is_some();
-    if failed_before == 1 && !outstanding.iter().any(waits_for_retry) {
-        return (Vec::new(), None);
-    }
-    // So does one in a re-entry.
-    if let Some(failed) = outstanding.iter().position(ends) {
-        return only(outstanding, failed, delay);
-    }
-    // Of several steps that failed and will be tried again, one is told; the others run again in
-    // its re-entry. So it is the one that wants to wait longest; among equals, the first.
-    let failing = outstanding.iter().filter(|one| is_failing(one)).rev();
-    let last = failing.max_by_key(|one| delay(one)).map(|one| (one.op.hash(), delay(one)));
-    let is_told = |one: &Outstanding| !is_failing(one) || last.is_some_and(|(hash, _)| hash == one.op.hash());
-    let told = outstanding.into_iter().filter(is_told).map(|one| one.op).collect();
-    (told, last.and_then(|(_, delay)| delay))
-}
-
-fn only(
-    mut outstanding: Vec<Outstanding>,
-    index: usize,
-    delay: impl Fn(&Outstanding) -> Option<Duration>,
-) -> (Vec<Recorded>, Option<Duration>) {
-    let one = outstanding.swap_remove(index);
-    let delay = delay(&one);
-    (vec![one.op], delay)
+fn has_delay(outstanding: &[Outstanding]) -> bool {
+    outstanding.iter().any(|one| matches!(one.awaits, Awaits::Retry { delay: Some(_), .. }))
 }

@@ -1,17 +1,20 @@
 //! The steps that the SDK adds to a run for itself. Their ids begin with `stephttp:`.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::record::{Recorded, StepKey};
-use crate::wire::StepHash;
+use crate::wire::limits::WAIT;
+use crate::wire::{OpCode, OpOpts, StepHash, duration};
 
-/// The hidden step that says: this run plans.
+/// The hidden step that says: several re-entries of this run may be under way.
+pub(crate) const SHARED: &str = "stephttp:shared";
+
+/// The same, of runs that were handed over by a version that planned each of their steps.
 pub(crate) const PLANS: &str = "stephttp:plans";
 
-/// The hidden step that names the step by whose failure the first request was handed over.
-pub(crate) const FAILED: &str = "stephttp:failed";
-
-/// The hidden step that asks to be called back at once.
+/// The beginning of the ids of hidden steps that ask to be called back at once.
 pub(crate) const DISCOVER: &str = "stephttp:discover";
 
 /// The hidden step of a run that has no other to begin with, or whose first call was made again.
@@ -19,19 +22,9 @@ pub(crate) const DISCOVER: &str = "stephttp:discover";
 /// ended, and creating it again has only brought it back.
 pub(crate) const START: &str = "stephttp:start";
 
-/// The hidden step that holds how a run that plans ends: the first that is stored, whichever of its
+/// The hidden step that holds how a shared run ends: the first that is stored, whichever of its
 /// re-entries comes to an end.
 pub(crate) const END: &str = "stephttp:end";
-
-/// A hidden step that says that a planned step was not found when it was to run. Inngest does not
-/// name it again.
-pub(crate) fn missed(step: StepHash) -> Recorded {
-    hidden(missed_step(step), &true)
-}
-
-pub(crate) fn missed_step(step: StepHash) -> StepKey {
-    StepKey::hidden(format!("stephttp:missed:{step}"))
-}
 
 /// A step that the SDK adds for itself.
 pub(crate) fn hidden(key: StepKey, value: &impl Serialize) -> Recorded {
@@ -39,7 +32,36 @@ pub(crate) fn hidden(key: StepKey, value: &impl Serialize) -> Recorded {
     Recorded::ran(key, serde_json::value::to_raw_value(value).unwrap_or_default(), None)
 }
 
-/// The n-th hidden step that holds decisions.
+/// The beginning of the ids of hidden steps that hold the log.
+pub(super) const ORDER: &str = "stephttp:order:";
+
+/// The n-th hidden step that holds the log.
 pub(crate) fn order_step(n: usize) -> StepKey {
-    StepKey::hidden(format!("stephttp:order:{n}"))
+    StepKey::hidden(format!("{ORDER}{n}"))
+}
+
+/// The hidden step that says that Inngest has been told of a wait: it comes with the wait.
+pub(crate) fn told_step(wait: StepHash) -> StepKey {
+    StepKey::hidden(format!("stephttp:told:{wait}"))
+}
+
+/// The hidden sleep after which a step is tried again that has failed for the n-th time.
+pub(crate) fn retry_step(step: StepHash, attempt: u32) -> StepKey {
+    StepKey::hidden(format!("stephttp:retry:{step}:{attempt}"))
+}
+
+pub(super) fn retry_sleep(step: StepHash, attempt: u32, delay: Duration) -> Recorded {
+    let opts = OpOpts::sleep(duration::format(delay.min(WAIT)));
+    Recorded::ask(retry_step(step, attempt), OpCode::Sleep, opts)
+}
+
+/// Asks to be called back at once. Inngest does it once for a name.
+pub(super) fn discovery(name: &str) -> Recorded {
+    let id = if name.is_empty() { DISCOVER.to_owned() } else { format!("{DISCOVER}:{name}") };
+    Recorded::ask(StepKey::hidden(id), OpCode::DiscoveryRequest, OpOpts::default())
+}
+
+/// Asks for a job that tries a step again which has failed for the n-th time.
+pub(super) fn retry_discovery(step: StepHash, attempt: u32) -> Recorded {
+    discovery(&format!("{step}:{attempt}"))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::Entry;
 
-use super::{Journal, Mode, StepKey};
+use super::{Journal, StepKey};
 use crate::function::{StepId, StepKind};
 use crate::wire::{StepHash, StepMap};
 
@@ -112,7 +112,7 @@ impl Journal {
     /// Lets a step take the outcome that is stored under an id that it had before.
     pub(crate) fn rename(&mut self, key: &mut StepKey, old: &StepId) {
         let old = StepHash::of_repeated(old.as_str(), key.index);
-        let is_stored = |hash| self.known.contains(hash) || self.mode == Mode::Runs(hash);
+        let is_stored = |hash| self.known.contains(hash) || self.log.knows(hash);
         if is_stored(old) && !is_stored(key.hash) && !self.ids.contains(old) {
             key.hash = old;
             self.ids.note(old);

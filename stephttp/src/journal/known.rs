@@ -1,11 +1,11 @@
 //! What earlier requests of the run have stored, as far as this request knows.
 
 use super::Journal;
-use super::decision::Decision;
-use super::memo::{Memo, Memoized, decisions};
+use super::log::{Log, Owner};
+use super::memo::{Memo, Memoized};
 use super::order::Slot;
-use super::record::StepKey;
-use crate::wire::{StepHash, StepMap};
+use super::outstanding::{Awaits, Outstanding};
+use crate::wire::{OpCode, StepHash, StepMap};
 
 /// What earlier requests have stored; nothing in the first.
 #[derive(Debug, Default)]
@@ -13,8 +13,6 @@ pub(super) struct Known {
     memo: Memo,
     /// What middlewares have made of it, where there are some.
     restored: StepMap<Memoized>,
-    /// Hidden steps that hold stored decisions.
-    orders: usize,
 }
 
 impl Known {
@@ -24,15 +22,6 @@ impl Known {
 
     pub(super) fn contains(&self, hash: StepHash) -> bool {
         self.memo.contains(hash)
-    }
-
-    pub(super) fn orders(&self) -> usize {
-        self.orders
-    }
-
-    /// One more hidden step holds decisions.
-    pub(super) fn add_order(&mut self) {
-        self.orders += 1;
     }
 
     pub(super) fn stored(&self, hash: StepHash) -> Option<Memoized> {
@@ -51,33 +40,44 @@ impl Known {
     pub(super) fn restore(&mut self, hash: StepHash, value: Memoized) {
         self.restored.insert(hash, value);
     }
-
-    /// Takes what is stored by now; gives the decisions among it.
-    fn learn(&mut self, memo: Memo) -> Vec<Decision> {
-        self.memo = memo;
-        let (decisions, orders) = decisions(&self.memo);
-        self.orders = orders;
-        decisions
-    }
 }
 
 impl Journal {
-    /// Takes what has been stored by now, and the decisions among it.
+    /// Takes what has been stored by now, and the log of the run among it.
     ///
-    /// Returns the steps that were outstanding and have their outcome now.
-    pub(crate) fn learn(&mut self, memo: Memo) -> Vec<(Slot, StepKey)> {
+    /// Returns the steps to wake: those that were outstanding, and that go another way now.
+    pub(crate) fn learn(&mut self, memo: Memo) -> Vec<Slot> {
         if self.is_unused() {
             // It comes to most of them again.
             self.ids.reserve(memo.len());
             self.order.reserve(memo.len());
         }
-        let decisions = self.known.learn(memo);
+        self.known.memo = memo;
+        let (log, decisions) = Log::read(&self.known.memo);
+        self.log = log;
         self.order.follow(decisions);
+        self.is_agreeing = false;
         let known = &self.known;
-        // A hidden sleep stands for its step's next attempt, and is no outcome of it.
-        let ended = self.outstanding.extract_if(.., |outstanding| {
-            outstanding.op.key().kind.is_some() && known.contains(outstanding.op.hash())
-        });
-        ended.map(|outstanding| (outstanding.slot, outstanding.op.key().clone())).collect()
+        self.own.retain(|step| !known.contains(*step));
+        let (log, job) = (&self.log, &self.job);
+        let goes_on = |one: &mut Outstanding| {
+            known.contains(one.hash)
+                || match &one.awaits {
+                    Awaits::Elsewhere => log.owner(one.hash, &job.id) != Owner::Another,
+                    // A hidden step stands for the step's next attempt: it comes after a sleep, or
+                    // this job may have to see to it now.
+                    Awaits::Inngest { op, .. } if op.key().kind.is_none() => {
+                        op.op() == OpCode::DiscoveryRequest || known.contains(op.hash())
+                    }
+                    _ => false,
+                }
+        };
+        let slots: Vec<_> = self.outstanding.extract_if(.., goes_on).map(|one| one.slot).collect();
+        for slot in &slots {
+            if !self.known.contains(self.order.hash(*slot)) {
+                self.gate.waiting.push(*slot);
+            }
+        }
+        slots
     }
 }

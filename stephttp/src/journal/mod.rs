@@ -20,45 +20,44 @@
 
 mod creation;
 mod decision;
-mod delayed;
 mod driving;
 mod ending;
+mod gate;
 mod handover;
 mod hidden;
 mod ids;
 mod known;
+mod log;
 mod memo;
 mod mode;
 mod order;
 mod outstanding;
 mod record;
 mod remembered;
+mod settling;
 mod steps;
 mod stop;
-mod stored_order;
-mod target;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use creation::{is_repeatable, takes_operations};
-pub(crate) use decision::Decision;
-pub(crate) use delayed::hidden_steps;
-pub(crate) use driving::{Awaited, Done, Next};
+pub(crate) use driving::{Awaited, Done, Next, Polled};
 pub(crate) use ending::{Ending, Facts, Outcome, Saved, Standing, Why, failure};
-pub(crate) use handover::{Handover, HandoverFacts, Unfinished, start};
-pub(crate) use hidden::{DISCOVER, END, FAILED, PLANS, START, order_step};
+pub(crate) use handover::{Handover, HandoverFacts, start};
+use gate::Gate;
+use hidden::{END, PLANS, SHARED, START, order_step, retry_step, told_step};
 use ids::UsedIds;
 use known::Known;
 pub(crate) use memo::{Memo, Memoized, end_of, handed_over_at};
 pub(crate) use mode::Mode;
 use order::Order;
 pub(crate) use order::Slot;
-pub(crate) use outstanding::{Outstanding, OutstandingKind};
+use log::Log;
+pub(crate) use outstanding::Outstanding;
 pub(crate) use record::{Recorded, StepKey};
 pub(crate) use remembered::{RememberedValues, TEXT, remembered_step, remembered_texts};
 pub(crate) use steps::{Begin, Ended, Failing, Place, Wait};
 pub(crate) use stop::{Stale, Stop};
-use target::Target;
 
 use crate::wire::limits::RUN_STEPS;
 use crate::wire::{OpCode, StepHash};
@@ -68,8 +67,10 @@ use driving::Pace;
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     mode: Mode,
+    job: Job,
     ids: UsedIds,
     known: Known,
+    log: Log,
     order: Order,
     /// Operations that have not been sent.
     unsent: Vec<Recorded>,
@@ -78,8 +79,14 @@ pub(crate) struct Journal {
     outstanding: Vec<Outstanding>,
     executing: Executing,
     gate: Gate,
-    target: Target,
     pace: Pace,
+    /// Steps of this request that have ended, and that it has not found stored yet, where others
+    /// may be under way.
+    own: Vec<StepHash>,
+    /// It waits to learn what all requests of the run agree on.
+    is_agreeing: bool,
+    /// It has left to others what it had claimed.
+    has_released: bool,
     /// What has ended is saved before another step begins.
     saves_first: bool,
     stop: Option<Stop>,
@@ -105,26 +112,26 @@ struct Executing {
     all: usize,
     /// How many of them are in tasks of their own.
     elsewhere: usize,
-    /// Whether one has ever begun.
-    any_begun: bool,
+    /// How many have ever begun.
+    begun: u64,
     /// How many of them the handler's last poll has polled.
     polled: usize,
     /// That poll was made to find out.
     probing: bool,
 }
 
-/// Steps that start once all stored results have been given.
-#[derive(Debug, Default)]
-struct Gate {
-    waiting: Vec<Slot>,
-    /// How often it has been opened.
-    opened: u64,
+/// The job that a re-entry works on.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Job {
+    pub(crate) id: String,
+    /// Counts its dispatches, from 1.
+    pub(crate) generation: u32,
 }
 
 impl Journal {
-    /// The journal of a request in a mode.
-    pub(crate) fn new(mode: Mode) -> Self {
-        Self { mode, ..Self::default() }
+    /// The journal of a request in a mode; a first request is no job's.
+    pub(crate) fn new(mode: Mode, job: Job) -> Self {
+        Self { mode, job, ..Self::default() }
     }
 
     /// Whether the request ends with a fault, or without an answer that counts: no step begins any
@@ -173,9 +180,14 @@ impl Journal {
         self.known.memo().len()
     }
 
-    /// How many hidden steps hold the order of the run's steps.
-    pub(crate) fn stored_orders(&self) -> usize {
-        self.known.orders()
+    /// How many steps of this request have ended, and have not been found stored.
+    pub(crate) fn own_steps(&self) -> usize {
+        self.own.len()
+    }
+
+    /// How many hidden steps hold the run's log.
+    pub(crate) fn log_steps(&self) -> usize {
+        self.log.steps()
     }
 
     /// What is stored under a hash, as middlewares have restored it.
@@ -225,7 +237,7 @@ impl Journal {
 
     /// Whether a step's code has begun to run in this request.
     pub(crate) fn has_executed(&self) -> bool {
-        self.executing.any_begun
+        self.executing.begun > 0
     }
 
     /// Whether there is anything to tell Inngest.
@@ -273,17 +285,20 @@ impl Journal {
     /// gone: futures in tasks of their own, which would wait for ever.
     pub(crate) fn close(&mut self) -> (Vec<Outstanding>, Vec<Slot>) {
         self.closed = true;
+        self.gate.is_left = !self.gate.waiting.is_empty();
         self.gate.waiting.clear();
         (std::mem::take(&mut self.outstanding), self.order.unfinished())
     }
 
     /// Finished steps that the handler has not come to.
     pub(crate) fn unclaimed(&self) -> Vec<StepHash> {
-        let own = [PLANS, FAILED, DISCOVER, START, END].map(|id| StepKey::hidden(id).hash);
-        let orders = (0..self.known.orders()).map(|n| order_step(n).hash);
-        let delays = self.ids.hashes().flat_map(hidden_steps);
+        let own = [SHARED, PLANS, START, END].map(|id| StepKey::hidden(id).hash);
+        let orders = (0..self.log.steps()).map(|n| order_step(n).hash);
+        let told = self.ids.hashes().map(|step| told_step(step).hash);
+        let failed = self.log.failed();
+        let retries = failed.flat_map(|(step, attempts)| (1..=attempts).map(move |n| retry_step(step, n).hash));
         let hidden: std::collections::HashSet<_> =
-            orders.chain(own).chain(delays).chain([remembered_step().hash]).collect();
+            orders.chain(own).chain(told).chain(retries).chain([remembered_step().hash]).collect();
         let hashes = self.known.memo().hashes();
         hashes.filter(|hash| !self.ids.contains(*hash) && !hidden.contains(hash)).collect()
     }

@@ -68,6 +68,8 @@ struct Entry {
     /// were here by then.
     turn: u32,
     steps: u32,
+    /// It may begin.
+    admitted: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,7 +125,7 @@ impl Order {
     pub(super) fn enter(&mut self, hash: StepHash) -> Slot {
         let slot = Slot(u32::try_from(self.entries.len()).unwrap_or(u32::MAX));
         let (phase, entered) = (Phase::Waiting, self.turns);
-        self.entries.push(Entry { hash, phase, entered, turn: 0, steps: 0 });
+        self.entries.push(Entry { hash, phase, entered, turn: 0, steps: 0, admitted: false });
         self.waiting += 1;
         if !self.log.is_empty() {
             self.by_hash.insert(hash, slot);
@@ -131,9 +133,27 @@ impl Order {
         slot
     }
 
-    /// The decision that a step was dropped.
-    pub(super) fn dropped(&self, slot: Slot, after: Duration) -> Decision {
-        Decision::Dropped(self.at(slot).hash, after)
+    pub(super) fn hash(&self, slot: Slot) -> StepHash {
+        self.at(slot).hash
+    }
+
+    /// The step may begin.
+    pub(super) fn admit(&mut self, slot: Slot) {
+        self.entry(slot).admitted = true;
+    }
+
+    /// The step may not begin after all.
+    pub(super) fn refuse(&mut self, slot: Slot) {
+        self.entry(slot).admitted = false;
+    }
+
+    pub(super) fn is_admitted(&self, slot: Slot) -> bool {
+        self.at(slot).admitted
+    }
+
+    /// Whether the handler has come to a step and dropped it.
+    pub(super) fn is_gone(&self, hash: StepHash) -> bool {
+        self.entries.iter().any(|entry| entry.hash == hash && entry.phase == Phase::Gone)
     }
 
     /// Whether the stored order says that the handler drops this step by itself.
@@ -246,11 +266,6 @@ impl Order {
         self.cursor + self.entries.len()
     }
 
-    /// Whether the stored order says that this step is dropped, whenever that was.
-    pub(super) fn has_drop_of(&self, decision: Decision) -> bool {
-        matches!(decision, Decision::Dropped(hash, _) if self.dropped.contains(&hash))
-    }
-
     fn give(&mut self, slot: Slot, turn: u32) -> Turn {
         self.waiting -= 1;
         let steps = self.steps();
@@ -285,6 +300,11 @@ impl Order {
         let steps = self.steps();
         proposal.extend(results.map(|entry| Decision::Given(entry.hash, steps)));
         proposal
+    }
+
+    /// Whether a choice has been made that is not stored.
+    pub(super) fn has_unstored_choice(&self) -> bool {
+        self.unstored_choice.is_some()
     }
 
     /// Whether a step may have come about by a choice that is not stored.

@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::value::RawValue;
 
+use super::hidden::ORDER;
 use crate::function::{StepId, StepKind};
 use crate::wire::limits::WRAPPER_BYTES;
-use crate::wire::{ApiResult, Op, OpCode, OpError, OpOpts, ParallelMode, StepHash, Timing, Userland};
+use crate::wire::{ApiResult, Op, OpCode, OpError, OpOpts, ParallelMode, StepHash, Timing, Userland, duration};
 use crate::wire::{COMPLETE_HASH, COMPLETE_ID};
 
 /// What an operation takes on the wire besides its id and data, about.
@@ -44,31 +46,61 @@ pub(crate) struct Recorded {
     data: Option<Box<RawValue>>,
     error: Option<Box<OpError>>,
     timing: Option<Timing>,
+    /// How long what is asked for lasts, and how long after the request's begin that was.
+    lasts: Option<Box<(Duration, Duration)>>,
 }
 
 impl Recorded {
     pub(crate) fn ran(key: StepKey, data: Box<RawValue>, timing: Option<Timing>) -> Self {
-        Self { key, op: OpCode::StepRun, opts: None, data: Some(data), error: None, timing }
+        Self { key, op: OpCode::StepRun, opts: None, data: Some(data), error: None, timing, lasts: None }
     }
 
-    pub(crate) fn failed(key: StepKey, op: OpCode, error: OpError, timing: Timing) -> Self {
-        Self { key, op, opts: None, data: None, error: Some(Box::new(error)), timing: Some(timing) }
-    }
-
-    pub(crate) fn planned(key: StepKey) -> Self {
-        Self { key, op: OpCode::StepPlanned, opts: None, data: None, error: None, timing: None }
+    pub(crate) fn failed(key: StepKey, op: OpCode, error: OpError, timing: Option<Timing>) -> Self {
+        Self { key, op, opts: None, data: None, error: Some(Box::new(error)), timing, lasts: None }
     }
 
     /// Something that Inngest is asked for.
     pub(crate) fn ask(key: StepKey, op: OpCode, opts: OpOpts<'static>) -> Self {
-        Self { key, op, opts: Some(Box::new(opts)), data: None, error: None, timing: None }
+        Self { key, op, opts: Some(Box::new(opts)), data: None, error: None, timing: None, lasts: None }
+    }
+
+    /// What is asked for lasts so long from when a step asks for it, however late Inngest is told.
+    pub(crate) fn lasting(mut self, length: Duration) -> Self {
+        self.lasts = Some(Box::new((length, Duration::ZERO)));
+        self
+    }
+
+    /// A step asks for it, so long after the request's begin.
+    pub(crate) fn asked_at(mut self, elapsed: Duration) -> Self {
+        if let Some(lasts) = &mut self.lasts {
+            lasts.1 = elapsed;
+        }
+        self
+    }
+
+    /// The same, for as long as it still lasts.
+    pub(super) fn shortened(mut self, elapsed: Duration) -> Self {
+        if let (Some(lasts), Some(opts)) = (&self.lasts, &mut self.opts) {
+            let (length, since) = **lasts;
+            let left = Some(duration::format(length.saturating_sub(elapsed.saturating_sub(since))).into());
+            if self.op == OpCode::Sleep { opts.duration = left } else { opts.timeout = left }
+        }
+        self
     }
 
     /// The run's end.
     pub(crate) fn complete(result: &ApiResult<'_>) -> Result<Self, serde_json::Error> {
         let data = serde_json::value::to_raw_value(result)?;
         let key = StepKey { id: Cow::Borrowed(COMPLETE_ID), index: 0, hash: COMPLETE_HASH, kind: None };
-        Ok(Self { key, op: OpCode::RunComplete, opts: None, data: Some(data), error: None, timing: None })
+        Ok(Self {
+            key,
+            op: OpCode::RunComplete,
+            opts: None,
+            data: Some(data),
+            error: None,
+            timing: None,
+            lasts: None,
+        })
     }
 
     fn opts(&self) -> Option<Box<OpOpts<'_>>> {
@@ -92,12 +124,11 @@ impl Recorded {
     }
 
     /// Whether the server must not get this with the first request's checkpoints: should it fail
-    /// there, the run hangs. A step that the first request was too late for is not told of either:
-    /// a re-entry comes to it, and runs it.
+    /// there, the run hangs.
     pub(crate) fn is_for_reentries(&self) -> bool {
         let opts = self.opts.as_ref();
         match self.op {
-            OpCode::Gateway | OpCode::AiGateway | OpCode::StepPlanned => true,
+            OpCode::Gateway | OpCode::AiGateway => true,
             OpCode::WaitForSignal => opts.and_then(|opts| opts.conflict.as_deref()) != Some("replace"),
             // There is no triggering event yet that it could be about; the server crashes.
             OpCode::WaitForEvent => {
@@ -113,9 +144,14 @@ impl Recorded {
         matches!(self.op, OpCode::Gateway | OpCode::AiGateway)
     }
 
-    /// The plan of telling this in a re-entry of its own.
-    pub(crate) fn into_plan(self) -> Self {
-        Self::planned(self.key)
+    /// Whether this waits for what comes once, and is lost on a wait that Inngest does not know of.
+    pub(super) fn is_missable(&self) -> bool {
+        matches!(self.op, OpCode::WaitForEvent | OpCode::WaitForSignal)
+    }
+
+    /// Whether it holds a part of the run's log.
+    pub(super) fn is_log(&self) -> bool {
+        self.key.kind.is_none() && self.key.id.starts_with(ORDER)
     }
 
     pub(crate) fn key(&self) -> &StepKey {

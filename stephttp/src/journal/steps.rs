@@ -4,21 +4,24 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 
-use super::hidden::missed_step;
+use super::hidden::retry_sleep;
+use super::log::{Owner, RetryBy};
 use super::order::Slot;
-use super::{Journal, Memoized, Mode, OutstandingKind, Recorded, StepKey, Stop, Target};
+use super::outstanding::Awaits;
+use super::{Journal, Memoized, Mode, Recorded, StepKey, Stop};
 use crate::error::Retry;
+use crate::function::StepKind;
 use crate::untrusted::shown;
 use crate::wire::limits::{RUN_STATE_BYTES, RUN_STEPS, STEP_OUTPUT_BYTES, WRAPPER_BYTES};
-use crate::wire::{OpCode, OpError, Timing};
+use crate::wire::{OpCode, OpError, StepHash, Timing};
 
 /// A step's place in the run between its polls.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Place {
     /// From its first poll on, until its result is given.
     slot: Option<Slot>,
-    /// The gate as it was then.
-    gate: u64,
+    /// That its outcome is stored has been said.
+    is_stored: bool,
 }
 
 impl Place {
@@ -49,9 +52,8 @@ pub(crate) enum Wait {
     Given(Memoized),
     /// What it has come to is there: [`resolve`](Journal::resolve) it, once it is restored.
     Stored(Slot),
-    /// Inngest is to be asked for this: [`await_inngest`](Journal::await_inngest), once the
-    /// operation is prepared.
-    Ask(Slot, OutstandingKind, Recorded),
+    /// Inngest is to be asked for this: [`ask`](Journal::ask), once the operation is prepared.
+    Ask(Slot, Recorded),
     Pending,
 }
 
@@ -71,8 +73,6 @@ pub(crate) struct Failing {
     pub(crate) retry: Retry,
     /// Retries that the function has.
     pub(crate) retries: u8,
-    /// The number of this dispatch of its job, from 1; 0 in a first request.
-    pub(crate) generation: u32,
 }
 
 impl Journal {
@@ -87,10 +87,20 @@ impl Journal {
             place.slot = None;
             return self.stored(key.hash).map_or(Begin::Pending, Begin::Given);
         }
-        let may_run =
-            if self.mode == Mode::First { None } else { self.begin_again(key, place, slot, is_new) };
-        if let Some(waits) = may_run {
-            return waits;
+        if self.mode != Mode::First
+            && let Some(stored) = self.is_settled(key.hash, place, slot)
+        {
+            return if stored { Begin::Stored(slot) } else { Begin::Pending };
+        }
+        if is_new {
+            match self.put_off(key.hash) {
+                Some(op) => self.await_inngest(slot, key.hash, Awaits::Inngest { op, is_told: false }),
+                None => self.gate.waiting.push(slot),
+            }
+            return Begin::Pending;
+        }
+        if !self.order.is_admitted(slot) || self.waits_for_retry(key, slot) {
+            return Begin::Pending;
         }
         if self.is_full() {
             let message =
@@ -100,54 +110,20 @@ impl Journal {
         Begin::May(slot)
     }
 
-    /// What a re-entry's step does, unless it may run.
-    fn begin_again(&mut self, key: &StepKey, place: &mut Place, slot: Slot, is_new: bool) -> Option<Begin> {
-        let is_target = self.mode == Mode::Runs(key.hash);
+    /// Whether an earlier request has settled what becomes of a step: its outcome is stored, which
+    /// is said once, or the handler drops it by itself.
+    fn is_settled(&self, step: StepHash, place: &mut Place, slot: Slot) -> Option<bool> {
         if self.order.is_to_be_dropped(slot) {
-            if is_target {
-                // An earlier attempt of this request stored that.
-                self.target = Target::Dropped(self.order.dropped(slot, Duration::ZERO));
-            }
-            return Some(Begin::Pending);
+            return Some(false);
         }
-        if self.known.contains(key.hash) {
-            return Some(if is_new { Begin::Stored(slot) } else { Begin::Pending });
-        }
-        // Looked up once: the ids of hidden steps have to be hashed.
-        if is_new && let Some(sleep) = self.delays(key.hash) {
-            self.await_inngest(slot, OutstandingKind::Wait, sleep);
-        }
-        if self.is_outstanding(slot) {
-            return Some(Begin::Pending);
-        }
-        if self.plans() && !is_target {
-            if is_new {
-                self.plan(key, slot);
-            }
-            return Some(Begin::Pending);
-        }
-        // Whatever is memoized resolves first, so that a branch that lost a race before does not
-        // start now.
-        if is_new {
-            place.gate = self.gate.opened;
-            self.gate.waiting.push(slot);
-            if is_target {
-                self.target = Target::Reached(slot);
-            }
-            return Some(Begin::Pending);
-        }
-        (place.gate == self.gate.opened).then_some(Begin::Pending)
+        self.known.contains(step).then(|| !std::mem::replace(&mut place.is_stored, true))
     }
 
-    fn plan(&mut self, key: &StepKey, slot: Slot) {
-        if self.known.contains(missed_step(key.hash).hash) {
-            self.stop(Stop::Misused(format!(
-                "the step `{}` was planned, and not found when it was to run: the handler does not do the same in each \
-                 request, or waits long for something that is no step",
-                shown(&key.id)
-            )));
-        }
-        self.await_inngest(slot, OutstandingKind::Planned, Recorded::planned(key.clone()));
+    /// The sleep after which a step is tried again, if that is not over.
+    fn put_off(&self, step: StepHash) -> Option<Recorded> {
+        let failures = self.log.failures(step).filter(|failures| failures.retry == RetryBy::Sleep)?;
+        let sleep = retry_sleep(step, failures.attempts, self.log.delay(step));
+        (!self.known.contains(sleep.hash())).then_some(sleep)
     }
 
     /// What a step does when it is polled that Inngest does. `refused` says why it must not begin,
@@ -162,21 +138,19 @@ impl Journal {
         if self.is_stopped() {
             return Wait::Pending;
         }
-        if let Some(slot) = place.slot {
-            if !self.order.is_given(slot) {
-                return Wait::Pending;
-            }
+        let is_new = place.slot.is_none();
+        let slot = *place.slot.get_or_insert_with(|| self.order.enter(key.hash));
+        if !is_new && self.order.is_given(slot) {
             place.slot = None;
             return self.stored(key.hash).map_or(Wait::Pending, Wait::Given);
         }
-        let slot = self.order.enter(key.hash);
-        place.slot = Some(slot);
-        if self.order.is_to_be_dropped(slot) {
-            // Nothing is asked of Inngest.
-            return Wait::Pending;
+        // Of what is to be dropped nothing is asked.
+        if let Some(stored) = self.is_settled(key.hash, place, slot) {
+            return if stored { Wait::Stored(slot) } else { Wait::Pending };
         }
-        if self.known.contains(key.hash) {
-            return Wait::Stored(slot);
+        if !is_new {
+            let is_claimed = self.order.is_admitted(slot) && !self.is_outstanding(slot);
+            return if is_claimed { Wait::Ask(slot, op()) } else { Wait::Pending };
         }
         if self.is_full() {
             let fault = format!("a run has at most {RUN_STEPS} steps; `{}` is one more", shown(&key.id));
@@ -187,23 +161,12 @@ impl Journal {
             self.stop(Stop::Misused(fault));
             return Wait::Pending;
         }
-        self.ask(slot, key, op())
-    }
-
-    /// What a wait asks of Inngest. What the server does as soon as it is told, each time, is
-    /// planned like a step when several re-entries could tell it.
-    fn ask(&mut self, slot: Slot, key: &StepKey, op: Recorded) -> Wait {
-        match self.mode {
-            Mode::Runs(step) if step == key.hash => {
-                self.target = Target::Answered(slot);
-                Wait::Ask(slot, OutstandingKind::Answer(None), op)
-            }
-            Mode::Plans | Mode::Runs(_) if op.is_done_when_told() => {
-                self.await_inngest(slot, OutstandingKind::Planned, op.into_plan());
-                Wait::Pending
-            }
-            _ => Wait::Ask(slot, OutstandingKind::Wait, op),
+        // What Inngest does each time that it is told is claimed like a step.
+        if self.mode == Mode::Shared && matches!(key.kind, Some(StepKind::Fetch | StepKind::AiInfer)) {
+            self.gate.waiting.push(slot);
+            return Wait::Pending;
         }
+        Wait::Ask(slot, op())
     }
 
     /// A step's result is there, and may be given when it is its turn.
@@ -228,27 +191,11 @@ impl Journal {
         if self.closed {
             return;
         }
-        let by_handler = !self.pace.gave;
-        match (self.mode, self.target) {
-            (Mode::Runs(_), Target::Reached(target) | Target::Answered(target)) if target == slot => {
-                if self.target == Target::Reached(slot) {
-                    self.target = if by_handler {
-                        Target::Dropped(self.order.dropped(slot, elapsed()))
-                    } else {
-                        Target::Unreached
-                    };
-                }
-                self.order.leave(slot, None);
-            }
-            _ => {
-                let by_handler = by_handler && self.mode.decides();
-                self.order.leave(slot, by_handler.then(elapsed));
-            }
-        }
+        let is_own = || matches!(self.log.owner(self.order.hash(slot), &self.job.id), Owner::This(_));
+        let by_handler = !self.pace.gave && (self.mode.decides() || is_own());
+        self.order.leave(slot, by_handler.then(elapsed));
         self.gate.waiting.retain(|waiting| *waiting != slot);
-        self.outstanding.retain(|outstanding| {
-            outstanding.slot != slot || matches!(outstanding.kind, OutstandingKind::Answer(_))
-        });
+        self.outstanding.retain(|outstanding| outstanding.slot != slot);
     }
 
     /// A step's code has ended with an output. `was_long`: it took so long that its run may have
@@ -262,22 +209,15 @@ impl Journal {
         was_long: bool,
     ) -> Ended {
         let op = Recorded::ran(key.clone(), output, Some(timing));
-        let answers = match self.mode {
-            Mode::Runs(step) => step == key.hash,
-            Mode::Retries => true,
-            Mode::First | Mode::RunsOn | Mode::Plans => false,
-        };
-        if answers && !self.target.is_answered() {
-            self.target = Target::Answered(slot);
-            self.await_inngest(slot, OutstandingKind::Answer(None), op);
-            return Ended::Outstanding;
-        }
         if self.mode != Mode::First {
-            if self.order.depends_on_unstored(slot) {
+            if self.mode.decides() && self.order.depends_on_unstored(slot) {
                 // A later request must not find this step without what led to it.
                 self.store_order();
             }
             self.saves_first |= was_long;
+        }
+        if self.mode == Mode::Shared {
+            self.own.push(key.hash);
         }
         let size = op.size();
         self.record(op);
@@ -293,11 +233,10 @@ impl Journal {
 
     /// A step's code has ended with a failure.
     pub(crate) fn ended_err(&mut self, key: &StepKey, slot: Slot, failing: Failing, timing: Timing) -> Ended {
-        let is_first = self.mode == Mode::First;
         let for_good = self.is_for_good(key, &failing);
         let op = if for_good { OpCode::StepFailed } else { OpCode::StepError };
-        let op = Recorded::failed(key.clone(), op, failing.error, timing);
-        if for_good && is_first {
+        let op = Recorded::failed(key.clone(), op, failing.error, Some(timing));
+        if for_good && self.mode == Mode::First {
             self.record(op);
             self.order.resolve(slot);
             return Ended::InTurn(0);
@@ -306,21 +245,16 @@ impl Journal {
             Retry::After(delay) => Some(delay),
             Retry::Backoff | Retry::Never => None,
         };
-        let is_target = self.mode == Mode::Runs(key.hash);
-        let kind = if is_target { OutstandingKind::Answer(delay) } else { OutstandingKind::Failing(delay) };
-        self.await_inngest(slot, kind, op);
+        let attempt = self.log.attempts(key.hash) + 1;
+        let awaits = if for_good { Awaits::Failed(op) } else { Awaits::Retry { op, delay, attempt } };
+        self.await_inngest(slot, key.hash, awaits);
         Ended::Outstanding
     }
 
-    /// Whether a step that failed is not tried again.
-    ///
-    /// Of a step whose second attempt was put off Inngest knows nothing of the first one, so it
-    /// would make one too many. Generations count the others from 1.
+    /// Whether a step that failed is not tried again. The run's log counts its attempts, whichever
+    /// jobs have made them.
     pub(crate) fn is_for_good(&self, key: &StepKey, failing: &Failing) -> bool {
-        let (retries, is_first) = (failing.retries, self.mode == Mode::First);
-        failing.retry == Retry::Never
-            || (is_first && retries == 0)
-            || (!is_first && failing.generation >= u32::from(retries) && self.was_delayed(key.hash))
+        failing.retry == Retry::Never || self.log.attempts(key.hash) >= u32::from(failing.retries)
     }
 
     /// Why a step's output is over a limit, if it is.

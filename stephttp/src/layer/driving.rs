@@ -2,47 +2,96 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Sleep;
+use tracing::Instrument;
 
+use super::ending;
 use crate::checkpoint;
-use crate::journal::{Awaited, Done};
+use crate::journal::{Awaited, Done, Ending, Why};
 use crate::run::{Driven, Run};
 
-/// Drives the handler, and saves its steps as they end.
-pub(super) async fn drive<F: Future + ?Sized>(run: &Arc<Run>, mut handler: Pin<&mut F>) -> Driven<F::Output> {
+/// Drives the handler, saves its steps as they end, and has all requests of the run agree on what
+/// comes next, while its steps go on. The error is how the request ends instead.
+pub(super) async fn drive<F: Future + ?Sized>(
+    run: &Arc<Run>,
+    mut handler: Pin<&mut F>,
+) -> Result<Driven<F::Output>, Ending> {
     let mut patience = None;
-    std::future::poll_fn(|cx| {
-        let driven = run.poll_handler(handler.as_mut(), cx);
-        if driven.is_pending() {
-            if run.has_unsent() {
+    let mut agreement: Option<JoinHandle<Result<(), Ending>>> = None;
+    let driven = std::future::poll_fn(|cx| {
+        loop {
+            if let Some(under_way) = &mut agreement
+                && let Poll::Ready(agreed) = Pin::new(under_way).poll(cx)
+            {
+                agreement = None;
+                if let Err(ending) = result_of(agreed) {
+                    return Poll::Ready(Err(ending));
+                }
+            }
+            match run.poll_handler(handler.as_mut(), cx) {
+                Poll::Ready(Driven::Agreeing(proposal)) => {
+                    let run = run.clone();
+                    // In a task of its own: a handler that panics meanwhile must not lose what is
+                    // being saved.
+                    let work = async move { ending::agree(&run, proposal).await };
+                    agreement = Some(tokio::spawn(work.in_current_span()));
+                    continue;
+                }
+                Poll::Ready(driven) => return Poll::Ready(Ok(driven)),
+                Poll::Pending => {}
+            }
+            if agreement.is_none() && run.has_unsent() {
                 checkpoint::checkpoint_in_background(run);
             }
-            let awaited = run.awaited();
-            if awaited != patience.as_ref().map(|(awaited, _)| *awaited) {
-                patience = awaited.map(|awaited| (awaited, Box::pin(patience_with(run, awaited))));
+            if is_over(run, &mut patience, cx) {
+                return Poll::Ready(Ok(Driven::Done(Done::Misused(HELD.to_owned()))));
             }
-            if let Some((awaited, sleep)) = &mut patience
-                && sleep.as_mut().poll(cx).is_ready()
-            {
-                match awaited {
-                    Awaited::UntilDropped(_) => {
-                        return Poll::Ready(Driven::Done(Done::Misused(HELD.to_owned())));
-                    }
-                    Awaited::UntilReached(_) => {
-                        tracing::warn!(run_id = %run.id(), "{UNREACHED}");
-                        run.pass_over();
-                        cx.waker().wake_by_ref();
-                    }
-                }
-                patience = None;
-            }
+            return Poll::Pending;
         }
-        driven
     })
-    .await
+    .await?;
+    if let Some(under_way) = agreement {
+        result_of(under_way.await)?;
+    }
+    Ok(driven)
+}
+
+fn result_of(agreed: Result<Result<(), Ending>, JoinError>) -> Result<(), Ending> {
+    agreed.unwrap_or_else(|error| {
+        let message = format!("what comes next in the run could not be agreed on: {error}");
+        Err(Ending::TryAgain(Why::App, message))
+    })
+}
+
+/// What a handler has to do by itself, and until when.
+type Patience = Option<(Awaited, Pin<Box<Sleep>>)>;
+
+/// Whether the handler has held for too long what it let go of in an earlier request. One that does
+/// not come to where it came then is not waited for any more.
+fn is_over(run: &Arc<Run>, patience: &mut Patience, cx: &mut Context<'_>) -> bool {
+    let awaited = run.awaited();
+    if awaited != patience.as_ref().map(|(awaited, _)| *awaited) {
+        *patience = awaited.map(|awaited| (awaited, Box::pin(patience_with(run, awaited))));
+    }
+    let Some((awaited, sleep)) = patience else { return false };
+    if sleep.as_mut().poll(cx).is_pending() {
+        return false;
+    }
+    let awaited = *awaited;
+    *patience = None;
+    match awaited {
+        Awaited::UntilDropped(_) => true,
+        Awaited::UntilReached(_) => {
+            tracing::warn!(run_id = %run.id(), "{UNREACHED}");
+            run.pass_over();
+            cx.waker().wake_by_ref();
+            false
+        }
+    }
 }
 
 /// How long a handler may take to do by itself what it did before.

@@ -10,13 +10,9 @@ use super::standing;
 use crate::checkpoint;
 use crate::client::Patience;
 use crate::journal::{
-    Decision, Done, Ending, Facts, Outcome, Outstanding, Recorded, Saved, Stale, Standing, Unfinished, Why,
-    failure,
+    Done, Ending, Facts, Outcome, Outstanding, Recorded, Saved, Stale, Standing, end_of, failure,
 };
 use crate::run::Run;
-
-/// How often it is tried to store a decision that other requests of the run store others before.
-const DECISIONS: usize = 16;
 
 /// Ends a re-entry with what it has come to.
 pub(super) async fn conclude(run: &Arc<Run>, outcome: Outcome) -> Ending {
@@ -48,7 +44,7 @@ async fn end(run: &Arc<Run>, outcome: Outcome, mut saved: Saved) -> Ending {
     if saved == Saved::Refused(Stale::Over) {
         standing = standing::look(run).await;
     }
-    Ending::of(outcome, Facts { saved, standing, may_retry }, |ops| run.unsaved_with(ops))
+    Ending::of(outcome, Facts { saved, standing, may_retry }, |ops, may_retry| run.unsaved_with(ops, may_retry))
 }
 
 /// The handler answered: its response is the run's result, and the client's answer.
@@ -91,20 +87,11 @@ pub(super) async fn of(run: &Arc<Run>, done: Done) -> Ending {
         Done::Stale(stale, outstanding) => {
             end(run, Outcome::Waits(Outstanding::answers(outstanding), None), Saved::Refused(stale)).await
         }
-        Done::Undecided(proposal) => match decide(run, proposal).await {
-            Ok(()) => conclude(run, Outcome::Waits(vec![run.discovery()], None)).await,
-            Err(ending) => ending,
-        },
     }
 }
 
 /// The handler waits for Inngest: says for what.
 async fn suspend(run: &Arc<Run>, outstanding: Vec<Outstanding>) -> Ending {
-    match run.without_its_step() {
-        Some(Unfinished::Dropped(dropped)) => return give_up(run, dropped).await,
-        Some(Unfinished::Missed(missed)) => return miss(run, missed).await,
-        None => {}
-    }
     run.report_unclaimed();
     let handover = run.hand_over(outstanding, None);
     if let Some(message) = run.over_limit(&handover) {
@@ -115,56 +102,28 @@ async fn suspend(run: &Arc<Run>, outstanding: Vec<Outstanding>) -> Ending {
     conclude(run, Outcome::Waits(handover.ops, handover.retry_after)).await
 }
 
-/// The handler dropped the step that this request was made for: later requests must not run it
-/// either.
-async fn give_up(run: &Arc<Run>, dropped: Decision) -> Ending {
-    for _ in 0..DECISIONS {
-        if run.is_full() {
-            let message = "the run has as many steps as it can, and the order of its steps needs one more";
-            return conclude(run, fails_for_good(run, message)).await;
-        }
-        let Some(proposal) = run.propose_drop(dropped) else { break };
-        if let Err(ending) = decide(run, proposal).await {
-            return ending;
-        }
-    }
-    conclude(run, Outcome::Waits(vec![run.discovery()], None)).await
-}
-
-/// The handler has not come to the step that this request was made for. Inngest does not name it
-/// again, so should the handler come to it later, the run must not wait for it.
-async fn miss(run: &Arc<Run>, missed: Recorded) -> Ending {
-    let message = "the handler does not come to the step that it had planned";
-    tracing::error!(
-        run_id = %run.id(),
-        "{message}: its code has changed while the run was in flight, or does not do the same in each request"
-    );
-    if run.may_retry() {
-        return Ending::TryAgain(Why::App, message.to_owned());
-    }
-    run.put_back(vec![missed]);
-    conclude(run, Outcome::Waits(vec![run.discovery()], None)).await
-}
-
-/// Has all requests of the run agree on which step's result comes first: the server keeps the first
-/// order that is saved, and everybody reads back which it was. The error is how the request ends
-/// instead.
-pub(super) async fn decide(run: &Arc<Run>, proposal: Recorded) -> Result<(), Ending> {
-    let known = run.stored_orders();
-    run.put_back(vec![proposal]);
-    // As a step's output it is stored too, and Inngest calls back.
+/// Has all requests of the run agree on what comes next: the server keeps the first proposal that
+/// is saved, and everybody reads back which it was. Without a proposal, what has ended is saved, and
+/// what others have saved is read. The error is how the request ends instead.
+pub(super) async fn agree(run: &Arc<Run>, proposal: Option<Recorded>) -> Result<(), Ending> {
+    let (known, proposes) = (run.log_steps(), proposal.is_some());
+    // What is being saved now is among what is read then.
+    let steps = run.known_steps() + run.own_steps() + usize::from(proposes);
+    run.put_back(proposal.into_iter().collect());
     let saved = save(run).await;
     let (Some(app), Some(dispatch), Saved::All) = (run.app(), run.dispatch(), saved) else {
         return Err(end(run, Outcome::Waits(Vec::new(), None), saved).await);
     };
-    // What was just saved is among it.
-    let steps = run.known_steps() + 1;
     let memo = standing::obtain(app, dispatch, run.sure_retries(), steps).await;
-    run.learn(memo.map_err(|standing| Ending::without_state(&standing, run.may_retry()))?);
+    let memo = memo.map_err(|standing| Ending::without_state(&standing, run.may_retry()))?;
+    if let Some(end) = end_of(&memo) {
+        return Err(Ending::Finished(end));
+    }
+    run.learn(memo);
     run.prove();
-    if run.stored_orders() == known {
+    if proposes && run.log_steps() == known {
         // This would go on without end.
-        tracing::warn!(run_id = %run.id(), "Inngest does not show the order of steps that it has taken");
+        tracing::warn!(run_id = %run.id(), "Inngest does not show the log of the run that it has taken");
         let message = "Inngest gives an older state of the run".to_owned();
         return Err(conclude(run, Outcome::Fails(message)).await);
     }

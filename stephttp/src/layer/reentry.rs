@@ -198,16 +198,16 @@ async fn handle<E>(run: Arc<Run>, call: Call<E>, request: Request<Body>) -> Resp
 
 async fn attempt<E>(run: &Arc<Run>, call: Call<E>, request: Request<Body>) -> Result<Ended, E> {
     let mut handler = call(request);
-    let driven = loop {
-        match drive(run, handler.as_mut()).await {
-            Driven::Done(Done::Undecided(proposal)) => {
-                if let Err(ending) = ending::decide(run, proposal).await {
-                    let fault = "the order of its steps could not be stored".to_owned();
-                    run.end_execution(Outcome::Failed(fault), None).await;
-                    return Ok((ending, None));
-                }
-            }
-            driven => break driven,
+    let driven = match drive(run, handler.as_mut()).await {
+        Ok(driven) => driven,
+        Err(ending) => {
+            drop(handler);
+            let outcome = match &ending {
+                Ending::TryAgain(_, message) => Outcome::Failed(message.clone()),
+                _ => Outcome::Canceled,
+            };
+            run.end_execution(outcome, None).await;
+            return Ok((ending, None));
         }
     };
     // Its destructors run before anything else is told of it.
@@ -225,6 +225,7 @@ async fn attempt<E>(run: &Arc<Run>, call: Call<E>, request: Request<Body>) -> Re
             return Ok((ending::finish(run, response).await, None));
         }
         Driven::Done(done) => done,
+        Driven::Agreeing(_) => unreachable!("it is driven until that is over"),
     };
     if matches!(done, Done::Suspended(_)) {
         let ending = ending::of(run, done).await;
@@ -234,7 +235,7 @@ async fn attempt<E>(run: &Arc<Run>, call: Call<E>, request: Request<Body>) -> Re
     run.end_execution(
         match &done {
             Done::Misused(fault) | Done::Broken(fault) => Outcome::Failed(fault.clone()),
-            Done::Stale(..) | Done::Suspended(_) | Done::Undecided(_) => Outcome::Canceled,
+            Done::Stale(..) | Done::Suspended(_) => Outcome::Canceled,
         },
         None,
     )

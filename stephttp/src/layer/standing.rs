@@ -83,7 +83,7 @@ pub(super) async fn obtain(
 pub(super) async fn look(run: &Run) -> Standing {
     let (Some(app), Some(dispatch)) = (run.app(), run.dispatch()) else { return Standing::Over };
     match obtain(app, dispatch, run.sure_retries(), run.known_steps()).await {
-        Ok(_) => Standing::GoesOn,
+        Ok(memo) => end_of(&memo).map_or(Standing::GoesOn, Standing::Agreed),
         Err(standing) => standing,
     }
 }

@@ -6,15 +6,18 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use super::Run;
 use super::on_thread::PollingHandler;
-use crate::journal::{Done, Next};
+use crate::journal::{Done, Next, Polled, Recorded};
 
 /// How a handler's time in this request ended.
 #[derive(Debug)]
 pub(crate) enum Driven<T> {
     /// It answered.
     Answered(T),
-    /// It goes no further; but for [`Undecided`](Done::Undecided), the caller drops it.
+    /// It goes no further: the caller drops it.
     Done(Done),
+    /// All requests of the run have to agree on what comes next, and this is proposed, if anything.
+    /// The caller goes on driving it meanwhile.
+    Agreeing(Option<Recorded>),
 }
 
 impl Run {
@@ -50,13 +53,22 @@ impl Run {
                 self.lock().journal.let_go();
                 Next::Rest
             } else if self.is_tracked() {
-                self.lock().journal.after_poll(self.wakeup.is_woken(), self.is_transforming())
+                let polled = Polled {
+                    is_woken: self.wakeup.is_woken(),
+                    transforming: self.is_transforming(),
+                    has_attempt: self.has_attempt(),
+                };
+                self.lock().journal.after_poll(polled, |has_ended| self.leaves_steps(has_ended))
             } else {
                 Next::Rest
             };
             match next {
                 Next::Give(slot) => {
                     let waker = self.lock().wakers.take(slot);
+                    waker.into_iter().for_each(Waker::wake);
+                }
+                Next::WakeOne(slot) => {
+                    let waker = self.lock().wakers.one(slot);
                     waker.into_iter().for_each(Waker::wake);
                 }
                 Next::Wake(slots) => {
@@ -75,10 +87,12 @@ impl Run {
                     return Poll::Pending;
                 }
                 Next::Done(done, strays) => {
-                    if !matches!(done, Done::Undecided(_)) {
-                        self.wake_strays(self.lock(), strays);
-                    }
+                    self.wake_strays(self.lock(), strays);
                     return Poll::Ready(Driven::Done(done));
+                }
+                Next::Agree(proposal) => {
+                    self.wakeup.rest();
+                    return Poll::Ready(Driven::Agreeing(proposal));
                 }
             }
         }

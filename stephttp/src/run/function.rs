@@ -144,15 +144,26 @@ impl Run {
 
     /// Whether steps that have not begun are left to another request of the run: this one has
     /// lasted too long, or the process is to end.
-    pub(super) fn leaves_steps(&self) -> bool {
+    ///
+    /// `has_ended`: a step has ended in this one. Then a job without another attempt has brought the
+    /// run forward, and what follows begins in a job with all of them.
+    pub(super) fn leaves_steps(&self, has_ended: bool) -> bool {
+        if has_ended && self.is_last_attempt() {
+            return true;
+        }
         let Some(app) = self.app() else { return false };
         // What cannot be told to Inngest is done here.
         let drains = || app.is_draining() && !app.client().is_failing();
         if self.is_first() {
             !self.ledger.is_dropped() && (self.is_over_time() || (drains() && self.may_leave()))
         } else {
-            self.mode() == Mode::RunsOn && drains() && !self.opts().is_sync_only()
+            self.mode() == Mode::Alone && drains() && !self.opts().is_sync_only()
         }
+    }
+
+    /// Whether Inngest has tried this request's job again, and does not do so any more.
+    fn is_last_attempt(&self) -> bool {
+        self.dispatch().is_some_and(|dispatch| dispatch.generation() > 1) && !self.has_attempt()
     }
 
     /// Whether the request has lasted so long that it begins no further step. The clock is read

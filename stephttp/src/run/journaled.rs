@@ -7,8 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{Run, State};
 use crate::journal::{
-    Awaited, Decision, Handover, HandoverFacts, Memo, Memoized, Outstanding, Recorded, Slot, Stale, Stop,
-    Unfinished,
+    Awaited, Handover, HandoverFacts, Memo, Memoized, Outstanding, Recorded, Slot, Stale, Stop,
 };
 use crate::wire::{ApiResult, StepHash};
 
@@ -21,14 +20,11 @@ impl Run {
     /// Takes what is stored by now.
     pub(crate) fn learn(&self, memo: Memo) {
         let mut state = self.lock();
-        for (slot, key) in state.journal.learn(memo) {
-            self.resolve_restored(&mut state, slot, &key);
-        }
-    }
-
-    /// Whether no further step can be stored.
-    pub(crate) fn is_full(&self) -> bool {
-        self.lock().journal.is_full()
+        let slots = state.journal.learn(memo);
+        let wakers = state.wakers.of(slots);
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+        self.wakeup.notice();
     }
 
     /// How many steps are known to be stored.
@@ -36,9 +32,14 @@ impl Run {
         self.lock().journal.known_steps()
     }
 
-    /// How many hidden steps hold the order of the run's steps.
-    pub(crate) fn stored_orders(&self) -> usize {
-        self.lock().journal.stored_orders()
+    /// How many hidden steps hold the run's log.
+    pub(crate) fn log_steps(&self) -> usize {
+        self.lock().journal.log_steps()
+    }
+
+    /// How many steps of this request have ended, and have not been found stored.
+    pub(crate) fn own_steps(&self) -> usize {
+        self.lock().journal.own_steps()
     }
 
     /// What the handler must do by itself before it is given more results.
@@ -97,8 +98,8 @@ impl Run {
     }
 
     /// What could not be saved, before what is answered anyway.
-    pub(crate) fn unsaved_with(&self, ops: Vec<Recorded>) -> Vec<Recorded> {
-        self.lock().journal.unsaved_with(ops)
+    pub(crate) fn unsaved_with(&self, ops: Vec<Recorded>, may_retry: bool) -> Vec<Recorded> {
+        self.lock().journal.unsaved_with(ops, may_retry)
     }
 
     /// A first request's operations could not be sent: its driver has to see to it, also when its
@@ -135,30 +136,20 @@ impl Run {
         outstanding: Vec<Outstanding>,
         remembered: Option<Box<RawValue>>,
     ) -> Handover {
-        let retries = u32::from(self.opts().get_retries());
-        let has_attempt = self.dispatch().is_some_and(|dispatch| dispatch.generation() <= retries);
-        self.lock().journal.hand_over(outstanding, HandoverFacts { remembered, has_attempt })
+        let facts = HandoverFacts { remembered, has_attempt: self.has_attempt(), elapsed: self.elapsed() };
+        self.lock().journal.hand_over(outstanding, facts)
+    }
+
+    /// Whether Inngest dispatches this request's job once more if its answer says that a step
+    /// failed.
+    pub(super) fn has_attempt(&self) -> bool {
+        let Some(dispatch) = self.dispatch() else { return false };
+        dispatch.generation() <= u32::from(self.opts().get_retries())
     }
 
     /// Says what is wrong when a run's hidden steps are over a limit.
     pub(crate) fn over_limit(&self, handover: &Handover) -> Option<String> {
         self.lock().journal.over_limit(handover)
-    }
-
-    /// What a request for one step has to say when its handler has not brought that step to an end.
-    pub(crate) fn without_its_step(&self) -> Option<Unfinished> {
-        self.lock().journal.without_its_step()
-    }
-
-    /// Asks to be called back, for once more to find out what comes next.
-    pub(crate) fn discovery(&self) -> Recorded {
-        self.lock().journal.discovery()
-    }
-
-    /// A hidden step that says that the handler dropped a step by itself, if it is the next in the
-    /// order.
-    pub(crate) fn propose_drop(&self, dropped: Decision) -> Option<Recorded> {
-        self.lock().journal.propose_drop(dropped)
     }
 
     /// A hidden step that proposes how the run ends, if several re-entries may come to its end at

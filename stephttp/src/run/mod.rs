@@ -108,7 +108,7 @@ use tokio::time::Instant;
 use crate::app::App;
 use crate::delivery::Ledger;
 use crate::exchange::{Dispatch, Keeps, KeptParts, RecordedMethod, RequestBody, RequestHead};
-use crate::journal::{Journal, Memo, Mode};
+use crate::journal::{Job, Journal, Memo, Mode};
 use crate::sync::lock;
 use crate::untrusted::Complaint;
 use crate::wire::RunId;
@@ -199,7 +199,7 @@ impl Run {
         memo: Memo,
         headers: &HeaderMap,
     ) -> Self {
-        let mode = Mode::of(dispatch.step, dispatch.generation(), &memo);
+        let mode = Mode::of(&memo);
         let (run_id, generation) = (dispatch.run_id, dispatch.generation());
         app.deliveries().request_began();
         let mut run = Self::new(Origin::Reentry(Box::new(Reentry { app, dispatch, sure_retries, mode })));
@@ -214,7 +214,13 @@ impl Run {
     }
 
     fn new(origin: Origin) -> Self {
-        let mode = if let Origin::Reentry(reentry) = &origin { reentry.mode } else { Mode::First };
+        let (mode, job) = match &origin {
+            Origin::Reentry(reentry) => {
+                let (id, generation) = (reentry.dispatch.job_id.clone(), reentry.dispatch.generation());
+                (reentry.mode, Job { id, generation })
+            }
+            Origin::First(_) | Origin::Detached(_) => (Mode::First, Job::default()),
+        };
         Self {
             origin,
             began: (SystemTime::now(), Instant::now()),
@@ -226,7 +232,7 @@ impl Run {
             parts: KeptParts::default(),
             remembered: Remembered::default(),
             ledger: Ledger::default(),
-            state: Mutex::new(State { journal: Journal::new(mode), wakers: Wakers::default() }),
+            state: Mutex::new(State { journal: Journal::new(mode, job), wakers: Wakers::default() }),
             wakeup: Wakeup::default(),
             hooks: None,
             entered: AtomicBool::new(false),
@@ -354,7 +360,7 @@ impl Run {
     /// or because somebody has cancelled it.
     pub(crate) fn may_be_over(&self) -> bool {
         let proven = Duration::from_millis(self.proven.load(Ordering::Relaxed));
-        self.mode().plans() || self.elapsed().saturating_sub(proven) >= PROOF
+        self.mode() == Mode::Shared || self.elapsed().saturating_sub(proven) >= PROOF
     }
 
     /// Runs after the time in which operations gather.

@@ -80,8 +80,9 @@ impl Run {
             }
             journal::Begin::Pending => self.noticed(Begin::Pending),
             journal::Begin::Refused(error) => Begin::Refused(error),
-            journal::Begin::May(slot) if self.leaves_steps() => {
-                state.journal.leave(slot, key);
+            // It may have waited for room meanwhile.
+            journal::Begin::May(slot) if self.leaves_steps(false) => {
+                state.journal.leave(slot);
                 self.noticed(Begin::Pending)
             }
             journal::Begin::May(_) if self.is_first() && self.has_no_room() => Begin::Backpressure,
@@ -134,7 +135,7 @@ impl Run {
         match verdict {
             Wait::Given(value) => return Poll::Ready(Some(value)),
             Wait::Stored(slot) => self.resolve_restored(&mut state, slot, key),
-            Wait::Ask(slot, kind, op) => self.ask_transformed(&mut state, slot, kind, op),
+            Wait::Ask(slot, op) => self.ask_transformed(&mut state, slot, op.asked_at(self.elapsed())),
             Wait::Pending => {}
         }
         self.noticed(Poll::Pending)
@@ -235,8 +236,7 @@ impl Run {
         error: OpError,
         executing: &mut Executing,
     ) -> Ended {
-        let generation = self.dispatch().map_or(0, crate::exchange::Dispatch::generation);
-        let failing = Failing { error, retry, retries: self.opts().get_retries(), generation };
+        let failing = Failing { error, retry, retries: self.opts().get_retries() };
         let Some(slot) = place.inner.slot() else { return Ended::Now };
         let timing = executing.timing();
         let mut state = self.open(&key.id);

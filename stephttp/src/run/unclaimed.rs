@@ -7,8 +7,8 @@ impl Run {
     /// Says in the log, once for a run, that the handler has come to its end, or to a wait, without
     /// some of the steps that the run has finished.
     pub(crate) fn report_unclaimed(&self) {
-        // A request for one step goes no further than that.
-        if matches!(self.mode(), Mode::First | Mode::Runs(_)) {
+        // In a first request nothing is stored.
+        if self.mode() == Mode::First {
             return;
         }
         let unclaimed = self.lock().journal.unclaimed();

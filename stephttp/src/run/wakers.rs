@@ -28,6 +28,10 @@ impl Wakers {
         self.0.get_mut(slot.index()).map(|waker| std::mem::replace(waker, Waker::noop().clone()))
     }
 
+    pub(super) fn one(&self, slot: Slot) -> Option<Waker> {
+        self.0.get(slot.index()).cloned()
+    }
+
     pub(super) fn of(&self, slots: Vec<Slot>) -> Vec<Waker> {
         slots.into_iter().filter_map(|slot| self.0.get(slot.index()).cloned()).collect()
     }

@@ -160,7 +160,8 @@ fn ask(key: StepKey, function: &str, payload: &Payload, timeout: Option<Duration
         timeout: timeout.map(|timeout| Cow::Owned(duration::format(timeout))),
         ..OpOpts::default()
     };
-    Recorded::ask(key, OpCode::InvokeFunction, opts)
+    let op = Recorded::ask(key, OpCode::InvokeFunction, opts);
+    if let Some(timeout) = timeout { op.lasting(timeout) } else { op }
 }
 
 impl<T: DeserializeOwned> Future for InvokeStep<T> {

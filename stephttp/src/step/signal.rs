@@ -223,7 +223,7 @@ fn ask(key: StepKey, signal: &str, timeout: Duration, conflict: SignalConflict) 
         conflict: Some(Cow::Borrowed(conflict)),
         ..OpOpts::default()
     };
-    Recorded::ask(key, OpCode::WaitForSignal, opts)
+    Recorded::ask(key, OpCode::WaitForSignal, opts).lasting(timeout)
 }
 
 impl<T: DeserializeOwned> Future for WaitForSignalStep<T> {

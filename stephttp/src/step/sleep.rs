@@ -30,8 +30,15 @@ enum Stage {
     Misused,
     /// It is over.
     Over,
-    /// Until then, as the wire says it.
-    Asleep { key: StepKey, place: Place, lasts: Duration, until: String },
+    Asleep { key: StepKey, place: Place, lasts: Duration, until: Until },
+}
+
+/// When a sleep is over.
+#[derive(Debug, Clone)]
+enum Until {
+    Lasted,
+    /// An instant, as the wire says it.
+    At(String),
 }
 
 impl SleepStep {
@@ -41,7 +48,7 @@ impl SleepStep {
         length: Duration,
         caller: &'static Location<'static>,
     ) -> Self {
-        Self::new(run, id, length, duration::format(length), caller)
+        Self::new(run, id, length, Until::Lasted, caller)
     }
 
     pub(super) fn until(
@@ -54,14 +61,14 @@ impl SleepStep {
         // Inngest rounds what is left until an instant to whole seconds (docs/protocol.md 5.3):
         // never down to less than this.
         let until = instant.checked_add(ROUNDED_OFF).unwrap_or(instant);
-        Self::new(run, id, length, duration::format_instant(until), caller)
+        Self::new(run, id, length, Until::At(duration::format_instant(until)), caller)
     }
 
     fn new(
         run: Arc<Run>,
         id: StepId,
         length: Duration,
-        until: String,
+        until: Until,
         caller: &'static Location<'static>,
     ) -> Self {
         let fault = id.fault().or_else(|| {
@@ -97,7 +104,13 @@ impl Future for SleepStep {
             Stage::Over => return Poll::Ready(()),
             Stage::Misused => return Poll::Pending,
         };
-        let op = || Recorded::ask(key.clone(), OpCode::Sleep, OpOpts::sleep(until.clone()));
+        let op = || {
+            let sleep = |text| Recorded::ask(key.clone(), OpCode::Sleep, OpOpts::sleep(text));
+            match until {
+                Until::Lasted => sleep(duration::format(*lasts)).lasting(*lasts),
+                Until::At(instant) => sleep(instant.clone()),
+            }
+        };
         let poll = run.poll_wait(key, place, cx.waker(), *lasts, op).map(drop);
         if poll.is_ready() {
             *stage = Stage::Over;

@@ -160,7 +160,7 @@ fn ask(key: StepKey, name: &str, timeout: Duration, conditions: &[String]) -> Re
         timeout: Some(Cow::Owned(duration::format(timeout))),
         ..OpOpts::default()
     };
-    Recorded::ask(key, OpCode::WaitForEvent, opts)
+    Recorded::ask(key, OpCode::WaitForEvent, opts).lasting(timeout)
 }
 
 impl<T: DeserializeOwned> Future for WaitForEventStep<T> {

@@ -49,7 +49,7 @@ fn word(ending: &Ending) -> String {
 }
 
 fn ending(outcome: Outcome, saved: Saved, standing: Standing, may_retry: bool) -> Ending {
-    Ending::of(outcome, Facts { saved, standing, may_retry }, |mut ops| {
+    Ending::of(outcome, Facts { saved, standing, may_retry }, |mut ops, _| {
         ops.insert(0, op("unsaved"));
         ops
     })

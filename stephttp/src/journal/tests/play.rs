@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::program::{Effects, Program, Session};
 use super::request::{first, reentry};
-use super::server::{Event, Job, Server, State};
+use super::server::{Event, Job, RETRIES, Server, State};
 use crate::journal::{Memo, Standing};
 
 /// Where a request gives way to others, or dies.
@@ -57,6 +57,8 @@ pub(super) struct World {
     /// One more request may come after the run's end.
     late: Cell<bool>,
     troubles: Cell<Troubles>,
+    /// What may go wrong in all.
+    all: Troubles,
     /// What has happened, if somebody wants to read it.
     trace: Option<RefCell<Vec<String>>>,
     /// Whether a request has died: what it had decided may not be known to others.
@@ -102,9 +104,15 @@ impl World {
             server.queue.truncate(usize::from(self.late.get()));
         }
         let queue = &server.queue;
-        let is_new = |n: &usize| !queue[..*n].contains(&queue[*n]);
+        let is_new = |n: &usize| !queue[..*n].iter().any(|other| other.is_like(&queue[*n]));
         let is_possible = |n: &usize| under_way < 2 || matches!(queue[*n], Event::Fires(_));
         (0..queue.len()).filter(is_new).filter(is_possible).collect()
+    }
+
+    /// Whether nothing has gone wrong so far.
+    pub(super) fn is_untroubled(&self) -> bool {
+        let left = self.troubles.get();
+        !self.has_died.get() && left.answers == self.all.answers && left.states == self.all.states
     }
 
     /// Whether a call's answer does not come.
@@ -192,6 +200,7 @@ pub(super) fn play(
         effects: Rc::default(),
         choices: RefCell::new(choices),
         troubles: Cell::new(troubles),
+        all: troubles,
         trace: traced.then(RefCell::default),
         has_died: Cell::new(false),
     });
@@ -215,7 +224,9 @@ pub(super) fn play(
         goes_on = false;
         if chosen < tasks.len() {
             tasks.swap(0, chosen);
-            if dies(&world) {
+            // One that dies on its job's last attempt ends its run, whatever the journal says.
+            let has_attempt = tasks[0].job.is_none_or(|job| job.generation <= u32::from(RETRIES));
+            if has_attempt && dies(&world) {
                 let task = tasks.swap_remove(0);
                 world.note(|| format!("{:?} dies", task.job));
                 drop(task.future);

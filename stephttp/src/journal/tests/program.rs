@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::server::RETRIES;
 use crate::error::Retry;
 use crate::function::{StepId, StepKind};
-use crate::journal::{Begin, Ended, Failing, Journal, OutstandingKind, Place, Recorded, StepKey, Wait};
+use crate::journal::{Begin, Ended, Failing, Journal, Place, Recorded, StepKey, Wait};
 use crate::wire::{OpCode, OpError, OpOpts, StepHash, Timing};
 
 /// What a handler does.
@@ -20,6 +20,10 @@ pub(super) enum Program {
     /// A step whose code takes so many polls, and fails so many times before it ends well.
     Run(&'static str, u8, u32),
     Sleep(&'static str),
+    /// Waits for the event of that name.
+    Event(&'static str),
+    /// A step that causes the event, when its code begins.
+    Cause(&'static str, &'static str),
     /// One after another.
     Seq(Vec<Program>),
     /// `join!`.
@@ -42,6 +46,8 @@ impl fmt::Debug for Program {
         match self {
             Self::Run(id, polls, failures) => write!(f, "run({id}, {polls}, {failures})"),
             Self::Sleep(id) => write!(f, "sleep({id})"),
+            Self::Event(id) => write!(f, "event({id})"),
+            Self::Cause(id, event) => write!(f, "cause({id}, {event})"),
             Self::Unpolled(id) => write!(f, "drop({id})"),
             Self::Seq(all) => list(f, "seq", all),
             Self::Join(all) => list(f, "join", all),
@@ -68,6 +74,12 @@ pub(super) struct Session {
     pub(super) is_saved: Box<dyn Fn(StepHash) -> bool>,
     /// The number of the dispatch; 0 in the first request.
     pub(super) generation: u32,
+    /// Whether several requests may be under way.
+    pub(super) is_shared: bool,
+    /// Whether nothing has gone wrong so far.
+    pub(super) is_untroubled: Box<dyn Fn() -> bool>,
+    /// Something causes an event.
+    pub(super) causes: Box<dyn Fn(&'static str)>,
     /// Who has won in this request.
     pub(super) winners: RefCell<Vec<(&'static str, usize)>>,
 }
@@ -80,7 +92,13 @@ pub(super) fn handler(program: &Program, session: &Rc<Session>) -> Handler {
     let session = session.clone();
     match program.clone() {
         Program::Run(id, polls, failures) => Box::pin(Run::new(session, id, polls, failures)),
-        Program::Sleep(id) => Box::pin(Sleep::new(session, id)),
+        Program::Cause(id, event) => {
+            let mut run = Run::new(session, id, 1, 0);
+            run.causes = Some(event);
+            Box::pin(run)
+        }
+        Program::Sleep(id) => Box::pin(Wake::new(session, id, OpCode::Sleep)),
+        Program::Event(id) => Box::pin(Wake::new(session, id, OpCode::WaitForEvent)),
         Program::Unpolled(id) => Box::pin(async move {
             if session.generation > 0 {
                 drop(Run::new(session, id, 0, 0));
@@ -140,6 +158,8 @@ struct Run {
     stage: Stage,
     polls: u8,
     failures: u32,
+    /// An event that it causes.
+    causes: Option<&'static str>,
 }
 
 enum Stage {
@@ -153,7 +173,7 @@ enum Stage {
 impl Run {
     fn new(session: Rc<Session>, id: &'static str, polls: u8, failures: u32) -> Self {
         let key = session.journal.borrow_mut().claim(StepId::from(id), StepKind::Run);
-        Self { session, key, place: Place::default(), reached: false, stage: Stage::New, polls, failures }
+        Self { session, key, place: Place::default(), reached: false, stage: Stage::New, polls, failures, causes: None }
     }
 
     /// The step's code begins: an effect.
@@ -167,8 +187,18 @@ impl Run {
         }
         let begun = effects.begun.entry(self.key.hash).or_default();
         *begun += 1;
+        let (begun, is_untroubled) = (*begun, (session.is_untroubled)());
+        if begun > u32::from(RETRIES) + 1 && is_untroubled {
+            effects.violations.push(format!("`{}` is tried {begun} times", self.key.id));
+        }
+        if begun > 1 && session.generation == 1 && is_untroubled && session.is_shared {
+            effects.violations.push(format!("`{}` is tried again too early", self.key.id));
+        }
+        if let Some(event) = self.causes {
+            (session.causes)(event);
+        }
         session.journal.borrow_mut().begin_executing(false);
-        self.stage = Stage::Executing(self.polls, *begun);
+        self.stage = Stage::Executing(self.polls, begun);
     }
 
     fn end(&mut self, nth: u32) -> Stage {
@@ -183,8 +213,7 @@ impl Run {
             journal.ended_ok(&self.key, slot, output, timing, false)
         } else {
             let error = OpError::new("Error", "failed");
-            let failing =
-                Failing { error, retry: Retry::Backoff, retries: RETRIES, generation: session.generation };
+            let failing = Failing { error, retry: Retry::Backoff, retries: RETRIES };
             journal.ended_err(&self.key, slot, failing, timing)
         };
         match ended {
@@ -258,43 +287,41 @@ impl Drop for Run {
     }
 }
 
-/// `Step::sleep`.
-struct Sleep {
+/// `Step::sleep` and `Step::wait_for_event`.
+struct Wake {
+    op: OpCode,
     session: Rc<Session>,
     key: StepKey,
     place: Place,
     reached: bool,
 }
 
-impl Sleep {
-    fn new(session: Rc<Session>, id: &'static str) -> Self {
+impl Wake {
+    fn new(session: Rc<Session>, id: &'static str, op: OpCode) -> Self {
         let key = session.journal.borrow_mut().claim(StepId::from(id), StepKind::Sleep);
-        Self { session, key, place: Place::default(), reached: false }
+        Self { op, session, key, place: Place::default(), reached: false }
     }
 }
 
-impl Future for Sleep {
+impl Future for Wake {
     type Output = Value;
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Value> {
         let this = &mut *self;
         this.reached = true;
         let mut journal = this.session.journal.borrow_mut();
-        let op = || Recorded::ask(this.key.clone(), OpCode::Sleep, OpOpts::sleep("1s"));
+        let op = || Recorded::ask(this.key.clone(), this.op, OpOpts::sleep("1s"));
         match journal.wait(&this.key, &mut this.place, || None, op) {
             Wait::Given(_) => return Poll::Ready(this.key.id.to_string()),
             Wait::Stored(slot) => journal.resolve(slot),
-            Wait::Ask(slot, kind, op) => {
-                assert!(matches!(kind, OutstandingKind::Wait | OutstandingKind::Answer(None)), "{kind:?}");
-                journal.await_inngest(slot, kind, op);
-            }
+            Wait::Ask(slot, op) => journal.ask(slot, op),
             Wait::Pending => {}
         }
         Poll::Pending
     }
 }
 
-impl Drop for Sleep {
+impl Drop for Wake {
     fn drop(&mut self) {
         let mut journal = self.session.journal.borrow_mut();
         if let Some(slot) = self.place.slot() {

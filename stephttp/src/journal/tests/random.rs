@@ -37,31 +37,46 @@ const RUNS: [&str; 6] = ["a", "b", "c", "d", "e", "a"];
 const SLEEPS: [&str; 4] = ["s", "t", "u", "v"];
 const RACES: [&str; 8] = ["r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7"];
 
+const EVENTS: [(&str, &str); 3] = [("k", "e0"), ("l", "e1"), ("m", "e2")];
+
 struct Maker {
     random: Random,
     races: usize,
+    events: usize,
 }
 
 impl Maker {
     fn program(&mut self, depth: u8) -> Program {
-        let kind = self.random.below(if depth == 0 { 5 } else { 9 });
+        let kind = self.random.below(if depth == 0 { 5 } else { 10 });
         match kind {
             0..=2 => {
                 let id = RUNS[self.random.below(RUNS.len())];
                 let polls = u8::try_from(self.random.below(3)).unwrap_or_default();
-                let fails = u32::from(self.random.below(8) == 0);
+                let fails = [0, 0, 0, 0, 0, 0, 1, 2, 6][self.random.below(9)];
                 Program::Run(id, polls, fails)
             }
             3 => Program::Sleep(SLEEPS[self.random.below(SLEEPS.len())]),
             4 => Program::Unpolled(RUNS[self.random.below(2)]),
             5 | 6 => Program::Seq(self.several(depth, 3)),
             7 => Program::Join(self.several(depth, 3)),
+            8 => self.event(),
             _ => {
                 let Some(name) = RACES.get(self.races) else { return Program::Sleep("w") };
                 self.races += 1;
                 Program::Race(name, self.several(depth, 2))
             }
         }
+    }
+
+    /// An event that is caused beside its wait.
+    fn event(&mut self) -> Program {
+        let Some((step, event)) = EVENTS.get(self.events).copied() else { return Program::Sleep("w") };
+        self.events += 1;
+        let mut both = vec![Program::Cause(step, event), Program::Event(event)];
+        if self.random.below(2) == 0 {
+            both.reverse();
+        }
+        Program::Join(both)
     }
 
     fn several(&mut self, depth: u8, most: usize) -> Vec<Program> {
@@ -72,7 +87,7 @@ impl Maker {
 
 /// The program of a seed. It ends after something that Inngest does, so that most are handed over.
 pub(super) fn program(seed: u64) -> Program {
-    let mut maker = Maker { random: Random::new(seed), races: 0 };
+    let mut maker = Maker { random: Random::new(seed), races: 0, events: 0 };
     let before = maker.program(3);
     let after = maker.program(2);
     Program::Seq(vec![before, Program::Sleep("x"), after])

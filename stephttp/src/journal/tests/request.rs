@@ -9,8 +9,8 @@ use super::play::{Point, World};
 use super::program::{Program, Session, handler};
 use super::server::{Job, RETRIES};
 use crate::journal::{
-    Awaited, Done, Ending, Facts, HandoverFacts, Journal, Memo, Mode, Next, Outcome, Outstanding, Recorded,
-    Saved, Stale, Standing, Stop, Unfinished, Why, end_of, handed_over_at, is_repeatable, start,
+    self, Awaited, Done, Ending, Facts, HandoverFacts, Journal, Memo, Mode, Next, Outcome, Outstanding,
+    Polled, Recorded, Saved, Stale, Standing, Stop, end_of, handed_over_at, is_repeatable, start,
     takes_operations,
 };
 use crate::wire::{ApiResult, OpCode};
@@ -30,23 +30,29 @@ struct Request<'a> {
     known: usize,
 }
 
-fn session(world: &Rc<World>, job: Option<Job>, journal: Journal) -> Rc<Session> {
-    let known = world.clone();
+fn session(world: &Rc<World>, job: Option<Job>, mode: Mode, journal: Journal) -> Rc<Session> {
+    let (known, untroubled, caused) = (world.clone(), world.clone(), world.clone());
     Rc::new(Session {
         journal: RefCell::new(journal),
         effects: world.effects.clone(),
         is_saved: Box::new(move |step| known.server.borrow().stored(step).is_some()),
         generation: job.map_or(0, |job| job.generation),
+        is_shared: mode == Mode::Shared,
+        is_untroubled: Box::new(move || untroubled.is_untroubled()),
+        causes: Box::new(move |event| {
+            caused.note(|| format!("{job:?} causes {event}"));
+            caused.server.borrow_mut().comes(event);
+        }),
         winners: RefCell::default(),
     })
 }
 
 /// A client's request.
 pub(super) async fn first(world: Rc<World>, program: Rc<Program>) {
-    let session = session(&world, None, Journal::new(Mode::First));
+    let session = session(&world, None, Mode::First, Journal::new(Mode::First, journal::Job::default()));
     let mut request = Request { world: &world, session, job: None, known: 0 };
     let mut handler = handler(&program, &request.session);
-    let driven = request.drive(handler.as_mut()).await;
+    let driven = request.drive(handler.as_mut()).await.expect("a first request is alone");
     drop(handler);
     let mut ops = match driven {
         Driven::Answered(value) => {
@@ -102,10 +108,12 @@ async fn deliver(world: &World, ops: Vec<Recorded>) {
 pub(super) async fn reentry(world: Rc<World>, program: Rc<Program>, job: Job) {
     let ending = match state(&world, job).await {
         Ok(memo) => {
-            let mut journal = Journal::new(Mode::of(job.step, job.generation, &memo));
+            let mode = Mode::of(&memo);
+            let own = journal::Job { id: job.id.to_string(), generation: job.generation };
+            let mut journal = Journal::new(mode, own);
             let known = memo.len();
             journal.learn(memo);
-            let session = session(&world, Some(job), journal);
+            let session = session(&world, Some(job), mode, journal);
             let mut request = Request { world: &world, session, job: Some(job), known };
             request.attempt(&program).await
         }
@@ -167,15 +175,9 @@ async fn state(world: &World, job: Job) -> Result<Memo, Ending> {
 impl Request<'_> {
     async fn attempt(&mut self, program: &Program) -> Ending {
         let mut handler = handler(program, &self.session);
-        let driven = loop {
-            match self.drive(handler.as_mut()).await {
-                Driven::Done(Done::Undecided(proposal)) => {
-                    if let Err(ending) = self.decide(proposal).await {
-                        return ending;
-                    }
-                }
-                driven => break driven,
-            }
+        let driven = match self.drive(handler.as_mut()).await {
+            Ok(driven) => driven,
+            Err(ending) => return ending,
         };
         drop(handler);
         match driven {
@@ -202,16 +204,25 @@ impl Request<'_> {
         }
     }
 
-    async fn drive(&mut self, mut handler: Pin<&mut (dyn Future<Output = String> + 'static)>) -> Driven {
+    async fn drive(
+        &mut self,
+        mut handler: Pin<&mut (dyn Future<Output = String> + 'static)>,
+    ) -> Result<Driven, Ending> {
+        let job = self.job;
+        let has_attempt = job.is_some_and(|job| job.generation <= u32::from(RETRIES));
+        let leaves =
+            |has_ended: bool| has_ended && !has_attempt && job.is_some_and(|job| job.generation > 1);
         loop {
             if let Poll::Ready(value) = handler.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-                return Driven::Answered(value);
+                return Ok(Driven::Answered(value));
             }
-            let next = self.session.journal.borrow_mut().after_poll(false, false);
+            let polled = Polled { has_attempt, ..Polled::default() };
+            let next = self.session.journal.borrow_mut().after_poll(polled, leaves);
             match next {
                 // Whoever drives this polls all steps each time.
-                Next::Give(_) | Next::Wake(_) => {}
-                Next::Done(done, _) => return Driven::Done(done),
+                Next::Give(_) | Next::Wake(_) | Next::WakeOne(_) => {}
+                Next::Done(done, _) => return Ok(Driven::Done(done)),
+                Next::Agree(proposal) => self.agree(proposal).await?,
                 Next::Rest | Next::GiveWay => {
                     if self.job.is_some() && self.session.journal.borrow().has_unsent() {
                         self.save().await;
@@ -221,7 +232,7 @@ impl Request<'_> {
                     match awaited {
                         Some(Awaited::UntilReached(_)) => self.session.journal.borrow_mut().pass_over(),
                         Some(Awaited::UntilDropped(_)) => {
-                            return Driven::Done(Done::Misused("it holds a step".to_owned()));
+                            return Ok(Driven::Done(Done::Misused("it holds a step".to_owned())));
                         }
                         None => {}
                     }
@@ -231,51 +242,29 @@ impl Request<'_> {
     }
 
     async fn suspend(&mut self, outstanding: Vec<Outstanding>) -> Ending {
-        let unfinished = self.session.journal.borrow().without_its_step();
-        match unfinished {
-            Some(Unfinished::Dropped(dropped)) => {
-                for _ in 0..8 {
-                    let proposal = self.session.journal.borrow().propose_drop(dropped);
-                    let Some(proposal) = proposal else { break };
-                    if let Err(ending) = self.decide(proposal).await {
-                        return ending;
-                    }
-                }
-                let discovery = self.session.journal.borrow().discovery();
-                self.conclude(Outcome::Waits(vec![discovery], None)).await
-            }
-            Some(Unfinished::Missed(_)) if self.job.is_some_and(may_retry) => {
-                Ending::TryAgain(Why::App, "missed".to_owned())
-            }
-            Some(Unfinished::Missed(missed)) => {
-                self.session.journal.borrow_mut().put_back(vec![missed]);
-                let discovery = self.session.journal.borrow().discovery();
-                self.conclude(Outcome::Waits(vec![discovery], None)).await
-            }
-            None => {
-                let has_attempt = self.job.is_some_and(|job| job.generation <= u32::from(RETRIES));
-                let facts = HandoverFacts { remembered: None, has_attempt };
-                let handover = self.session.journal.borrow_mut().hand_over(outstanding, facts);
-                self.session.journal.borrow_mut().put_back(handover.context);
-                self.conclude(Outcome::Waits(handover.ops, None)).await
-            }
-        }
+        let has_attempt = self.job.is_some_and(|job| job.generation <= u32::from(RETRIES));
+        let facts = HandoverFacts { has_attempt, ..HandoverFacts::default() };
+        let handover = self.session.journal.borrow_mut().hand_over(outstanding, facts);
+        self.session.journal.borrow_mut().put_back(handover.context);
+        self.conclude(Outcome::Waits(handover.ops, None)).await
     }
 
-    async fn decide(&mut self, proposal: Recorded) -> Result<(), Ending> {
-        self.session.journal.borrow_mut().put_back(vec![proposal]);
+    async fn agree(&mut self, proposal: Option<Recorded>) -> Result<(), Ending> {
+        let own = self.session.journal.borrow().own_steps();
+        let steps = self.known + own + usize::from(proposal.is_some());
+        self.session.journal.borrow_mut().put_back(proposal.into_iter().collect());
         let saved = self.save().await;
         if saved != Saved::All {
             return Err(self.end(Outcome::Waits(Vec::new(), None), saved).await);
         }
         let job = self.job.expect("a first request decides alone");
-        let memo = obtain(self.world, job, self.known + 1).await;
+        let memo = obtain(self.world, job, steps).await;
         let memo = memo.map_err(|standing| Ending::without_state(&standing, may_retry(job)))?;
-        self.known = memo.len();
-        let mut journal = self.session.journal.borrow_mut();
-        for (slot, _) in journal.learn(memo) {
-            journal.resolve(slot);
+        if let Some(end) = end_of(&memo) {
+            return Err(Ending::Finished(end));
         }
+        self.known = memo.len();
+        self.session.journal.borrow_mut().learn(memo);
         Ok(())
     }
 
@@ -305,11 +294,13 @@ impl Request<'_> {
             }
         }
         if saved == Saved::Refused(Stale::Over) {
-            standing =
-                obtain(self.world, job, self.known).await.map_or_else(|none| none, |_| Standing::GoesOn);
+            standing = match obtain(self.world, job, self.known).await {
+                Ok(memo) => end_of(&memo).map_or(Standing::GoesOn, Standing::Agreed),
+                Err(standing) => standing,
+            };
         }
         let facts = Facts { saved, standing, may_retry: may_retry(job) };
-        Ending::of(outcome, facts, |ops| self.session.journal.borrow_mut().unsaved_with(ops))
+        Ending::of(outcome, facts, |ops, may_retry| self.session.journal.borrow_mut().unsaved_with(ops, may_retry))
     }
 
     /// Saves what has not been saved.

@@ -1,6 +1,6 @@
 //! The Inngest server, as far as replay depends on it. Each rule is one of `docs/protocol.md`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::journal::{Memo, Recorded, Standing};
@@ -9,7 +9,7 @@ use crate::wire::{ApiResult, OpCode, StepHash};
 /// A call back that the server makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Job {
-    pub(super) step: Option<StepHash>,
+    pub(super) id: u32,
     pub(super) generation: u32,
 }
 
@@ -19,6 +19,16 @@ pub(super) enum Event {
     Dispatch(Job),
     /// A wait is over.
     Fires(StepHash),
+}
+
+impl Event {
+    /// Whether another one would bring the same.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Dispatch(Job { generation: 1, .. }), Self::Dispatch(Job { generation: 1, .. })) => true,
+            _ => self == other,
+        }
+    }
 }
 
 /// What the server gives of a run's state.
@@ -41,12 +51,12 @@ pub(super) struct Server {
     stored: Vec<(StepHash, String)>,
     /// What it has been told of that calls back: a job has a name, which is used once.
     told: BTreeSet<String>,
+    /// Waits for events, by their ids.
+    waits: BTreeMap<String, StepHash>,
+    jobs: u32,
     pub(super) queue: Vec<Event>,
     pub(super) violations: Vec<String>,
 }
-
-/// A call back to find out what comes next.
-const DISCOVERY: Event = Event::Dispatch(Job { step: None, generation: 1 });
 
 /// Attempts of a job.
 pub(super) const RETRIES: u8 = 4;
@@ -137,29 +147,42 @@ impl Server {
     pub(super) fn fire(&mut self, wait: StepHash) {
         if !self.has_ended() {
             self.keep(wait, "null".to_owned());
-            self.queue.push(DISCOVERY);
+            self.call_back();
+        }
+    }
+
+    /// A job of its own finds out what comes next.
+    fn call_back(&mut self) {
+        self.jobs += 1;
+        self.queue.push(Event::Dispatch(Job { id: self.jobs, generation: 1 }));
+    }
+
+    /// An event comes: only who waits for it by now gets it.
+    pub(super) fn comes(&mut self, event: &str) {
+        if let Some(wait) = self.waits.remove(event) {
+            self.fire(wait);
         }
     }
 
     /// Does what an operation asks for. `job`: that of the re-entry that answers with it.
     fn take(&mut self, op: &Recorded, job: Option<Job>, creation: u32) {
-        let calls_back = match (op.op(), job) {
+        match (op.op(), job) {
             (OpCode::RunComplete, _) => {
                 let result = serde_json::from_str(op.to_wire().data.expect("a result").get());
                 return self.finish(&result.expect("an ApiResult"));
             }
             (OpCode::StepError, Some(job)) if job.generation <= u32::from(RETRIES) => return self.retry(job),
             (OpCode::StepRun, None) => return self.store(op),
-            (OpCode::StepRun | OpCode::StepFailed, _) | (OpCode::StepError, Some(_)) => {
-                self.store(op);
-                DISCOVERY
-            }
-            (OpCode::StepError | OpCode::DiscoveryRequest, _) => DISCOVERY,
-            (OpCode::StepPlanned, _) => Event::Dispatch(Job { step: Some(op.hash()), generation: 1 }),
-            _ => Event::Fires(op.hash()),
-        };
-        if self.told.insert(format!("{creation} {:?} {}", op.op(), op.hash())) {
-            self.queue.push(calls_back);
+            (OpCode::StepRun | OpCode::StepFailed, _) | (OpCode::StepError, Some(_)) => self.store(op),
+            _ => {}
+        }
+        if !self.told.insert(format!("{creation} {:?} {}", op.op(), op.hash())) {
+            return;
+        }
+        match op.op() {
+            OpCode::Sleep => self.queue.push(Event::Fires(op.hash())),
+            OpCode::WaitForEvent => drop(self.waits.insert(op.key().id.to_string(), op.hash())),
+            _ => self.call_back(),
         }
     }
 

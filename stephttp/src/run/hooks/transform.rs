@@ -9,7 +9,7 @@ use super::{BoxFuture, Hooks};
 use crate::error::Failure;
 use crate::event;
 use crate::function::StepKind;
-use crate::journal::{Memoized, OutstandingKind, Recorded, Slot, StepKey, Stop};
+use crate::journal::{Memoized, Recorded, Slot, StepKey, Stop};
 use crate::middleware::{Chain, StepContext};
 use crate::run::{Run, State};
 use crate::untrusted::shown;
@@ -26,7 +26,7 @@ pub(super) enum Transformed {
     /// A stored result can be given.
     Restored(StepHash, Result<Memoized, String>),
     /// Inngest can be asked.
-    Prepared(OutstandingKind, Result<Recorded, String>),
+    Prepared(Result<Recorded, String>),
 }
 
 impl Hooks {
@@ -44,8 +44,8 @@ impl Run {
                 journal.resolve(slot);
             }),
             // It may have been dropped just now, in a task of its own.
-            Transformed::Prepared(kind, prepared) => {
-                prepared.map(|op| journal.await_inngest_if_there(slot, kind, op))
+            Transformed::Prepared(prepared) => {
+                prepared.map(|op| journal.ask(slot, op))
             }
         };
         if let Err(fault) = outcome {
@@ -85,11 +85,10 @@ impl Run {
         &self,
         state: &mut State,
         slot: Slot,
-        kind: OutstandingKind,
         op: Recorded,
     ) {
         let data = self.hooks.as_ref().and_then(|hooks| Some((hooks, op.payload_data()?)));
-        let Some((hooks, data)) = data else { return state.journal.await_inngest(slot, kind, op) };
+        let Some((hooks, data)) = data else { return state.journal.ask(slot, op) };
         let (chain, step) = (hooks.chain.clone(), hooks.context(op.key()));
         hooks.transform(slot, async move {
             let data = chain.transform_event_data(&step, data).await;
@@ -107,7 +106,7 @@ impl Run {
                 event::check_numbers(data.get(), "data").map_err(|problem| fault(&problem))?;
                 Ok(op.with_payload_data(data))
             });
-            Transformed::Prepared(kind, prepared)
+            Transformed::Prepared(prepared)
         });
     }
 }

@@ -1,0 +1,246 @@
+//! The log of a run: what has happened next, as its requests have agreed on it.
+//!
+//! Hidden steps `stephttp:order:0`, `:1`, … hold it. Inngest keeps the first value that is saved
+//! under an id (docs/protocol.md 2.2), so of several requests that each propose what comes next one
+//! is taken, and all read back which. A request that is alone writes without asking.
+//!
+//! Each of these steps holds an array. Beside the [decisions](Decision) about the order of results
+//! there are:
+//!
+//! ```json
+//! {"claimed": ["<hash>"], "by": "<job>"}
+//! {"released": ["<hash>"]}
+//! {"failed": "<hash>", "attempt": 1, "retry": "sleep", "delay": 30000, "error": {"name": "Error", "message": "no"}}
+//! {"scheduled": "<hash>", "by": "<job>", "after": 1}
+//! ```
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::decision::Decision;
+use super::hidden::{hidden, order_step};
+use super::memo::Memo;
+use super::record::Recorded;
+use super::Journal;
+use crate::wire::limits::RUN_STEPS;
+use crate::wire::{OpError, StepHash, StepMap};
+
+/// One thing that has happened next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum LogEntry {
+    Decided(Decision),
+    /// This job runs these steps, and no other does. A retry of the job, whose process may have
+    /// died, finds its claims again.
+    Claimed { claimed: Vec<StepHash>, by: String },
+    /// The job that has claimed these steps leaves them to others.
+    Released { released: Vec<StepHash> },
+    /// A step has failed, and will be tried again.
+    Failed {
+        failed: StepHash,
+        attempt: u32,
+        retry: RetryBy,
+        /// Milliseconds until it is to be tried again, if the step says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        delay: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<LoggedError>,
+    },
+    /// This job has Inngest try a step again that was [postponed](RetryBy::Postponed): its
+    /// dispatches after this one run the step.
+    Scheduled { scheduled: StepHash, by: String, after: u32 },
+}
+
+/// Who tries a step again that has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RetryBy {
+    /// The job in which it failed: Inngest dispatches the job again.
+    Job,
+    /// Whoever comes after a sleep.
+    Sleep,
+    /// Another job, which has Inngest dispatch it again: a job's retry is one step's.
+    Postponed,
+}
+
+/// For people who look at the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct LoggedError {
+    name: String,
+    message: String,
+}
+
+/// Characters of a message that are kept.
+const MESSAGE: usize = 1_000;
+
+impl LoggedError {
+    pub(super) fn of(error: &OpError) -> Self {
+        Self { name: error.name.clone(), message: error.message.chars().take(MESSAGE).collect() }
+    }
+
+    pub(super) fn to_op(&self) -> OpError {
+        OpError::new(self.name.clone(), self.message.clone())
+    }
+}
+
+/// What the log says about steps. Their order is [`Order`](super::order::Order)'s.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    /// How many hidden steps hold it.
+    steps: usize,
+    claims: StepMap<Claim>,
+    failures: StepMap<Failures>,
+}
+
+#[derive(Debug)]
+struct Claim {
+    by: String,
+    /// Only dispatches with a greater number run the step.
+    after: u32,
+}
+
+/// How often a step has failed, and what becomes of it.
+#[derive(Debug)]
+pub(super) struct Failures {
+    pub(super) attempts: u32,
+    pub(super) retry: RetryBy,
+    pub(super) delay: Option<u64>,
+    pub(super) error: Option<LoggedError>,
+}
+
+/// Who runs a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    Nobody,
+    /// This job; in dispatches after this number.
+    This(u32),
+    Another,
+}
+
+impl Log {
+    /// What is stored of it, and the decisions among that.
+    pub(super) fn read(memo: &Memo) -> (Self, Vec<Decision>) {
+        let mut log = Self::default();
+        let mut decisions = Vec::new();
+        while let Some(stored) = memo.get(order_step(log.steps).hash) {
+            match stored.outcome::<Vec<LogEntry>>() {
+                Ok(Ok(entries)) => entries.into_iter().for_each(|entry| log.note(entry, &mut decisions)),
+                _ => {
+                    let step = order_step(log.steps).id;
+                    tracing::error!(%step, "the stored order of a run's steps cannot be read");
+                }
+            }
+            log.steps += 1;
+        }
+        (log, decisions)
+    }
+
+    fn note(&mut self, entry: LogEntry, decisions: &mut Vec<Decision>) {
+        match entry {
+            LogEntry::Decided(decision) => decisions.push(decision),
+            LogEntry::Claimed { claimed, by } => {
+                for step in claimed {
+                    self.claims.insert(step, Claim { by: by.clone(), after: 0 });
+                }
+            }
+            LogEntry::Released { released } => {
+                for step in released {
+                    self.claims.remove(&step);
+                }
+            }
+            LogEntry::Failed { failed, attempt, retry, delay, error } => {
+                if retry != RetryBy::Job {
+                    self.claims.remove(&failed);
+                }
+                self.failures.insert(failed, Failures { attempts: attempt, retry, delay, error });
+            }
+            LogEntry::Scheduled { scheduled, by, after } => {
+                self.claims.insert(scheduled, Claim { by, after });
+                if let Some(failures) = self.failures.get_mut(&scheduled) {
+                    failures.retry = RetryBy::Job;
+                }
+            }
+        }
+    }
+
+    pub(super) fn steps(&self) -> usize {
+        self.steps
+    }
+
+    pub(super) fn owner(&self, step: StepHash, job: &str) -> Owner {
+        match self.claims.get(&step) {
+            None => Owner::Nobody,
+            Some(claim) if claim.by == job => Owner::This(claim.after),
+            Some(_) => Owner::Another,
+        }
+    }
+
+    /// The steps that a job has claimed.
+    pub(super) fn claims_of<'a>(&'a self, job: &'a str) -> impl Iterator<Item = StepHash> + 'a {
+        self.claims.iter().filter(move |(_, claim)| claim.by == job).map(|(step, _)| *step)
+    }
+
+    /// Whether the run knows of a step that has not ended.
+    pub(super) fn knows(&self, step: StepHash) -> bool {
+        self.failures.contains_key(&step) || self.claims.contains_key(&step)
+    }
+
+    /// Whether any step has failed before.
+    pub(super) fn has_failures(&self) -> bool {
+        !self.failures.is_empty()
+    }
+
+    /// How a step has failed so far, if it has.
+    pub(super) fn failures(&self, step: StepHash) -> Option<&Failures> {
+        if self.failures.is_empty() { None } else { self.failures.get(&step) }
+    }
+
+    /// How long to wait before a step is tried again, as its last failure said.
+    pub(super) fn delay(&self, step: StepHash) -> Duration {
+        let delay = self.failures(step).and_then(|failures| failures.delay);
+        Duration::from_millis(delay.unwrap_or_default())
+    }
+
+    pub(super) fn attempts(&self, step: StepHash) -> u32 {
+        self.failures(step).map_or(0, |failures| failures.attempts)
+    }
+
+    /// All steps that have failed before, with how often.
+    pub(super) fn failed(&self) -> impl Iterator<Item = (StepHash, u32)> {
+        self.failures.iter().map(|(step, failures)| (*step, failures.attempts))
+    }
+}
+
+impl Journal {
+    /// The next hidden step of the log, with these entries. Whoever stores it first decides.
+    pub(super) fn log_step(&self, entries: &[LogEntry]) -> Recorded {
+        hidden(order_step(self.log.steps), &entries)
+    }
+
+    /// Takes to heart what this request writes to the log.
+    pub(super) fn note(&mut self, entries: &[LogEntry]) {
+        entries.iter().for_each(|entry| self.log.note(entry.clone(), &mut Vec::new()));
+    }
+
+    /// Writes to the log without asking: no other request does.
+    pub(super) fn write(&mut self, entries: Vec<LogEntry>) {
+        if entries.is_empty() {
+            return;
+        }
+        if self.is_full() {
+            tracing::warn!("a run is at its limit of {RUN_STEPS} steps: the order of its steps is not stored");
+            return;
+        }
+        let op = self.log_step(&entries);
+        self.log.steps += 1;
+        self.note(&entries);
+        self.record(op);
+    }
+
+    /// Lets the decisions of this request be stored with what is sent next.
+    pub(super) fn store_order(&mut self) {
+        let decisions = self.order.take_unstored();
+        self.write(decisions.into_iter().map(LogEntry::Decided).collect());
+    }
+}
