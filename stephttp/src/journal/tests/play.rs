@@ -247,6 +247,9 @@ pub(super) fn play(
                 world.server.borrow_mut().fire(wait);
             }
             Event::Dispatch(job) => {
+                for step in world.server.borrow_mut().retries(job) {
+                    world.effects.borrow_mut().failing.remove(&step);
+                }
                 world.late.set(!world.server.borrow().has_ended());
                 let future = Box::pin(reentry(world.clone(), program.clone(), job));
                 tasks.push(Task { job: Some(job), future });

@@ -1,7 +1,7 @@
 //! Small handlers: programs of steps, and their futures, which ask a journal as the SDK's own do.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -64,6 +64,8 @@ pub(super) struct Effects {
     /// Who has won each race, in requests that have told of it.
     pub(super) winners: BTreeMap<&'static str, usize>,
     pub(super) violations: Vec<String>,
+    /// Steps that have failed, and whose retry has not come.
+    pub(super) failing: BTreeSet<StepHash>,
 }
 
 /// One request, as its steps see it.
@@ -74,8 +76,6 @@ pub(super) struct Session {
     pub(super) is_saved: Box<dyn Fn(StepHash) -> bool>,
     /// The number of the dispatch; 0 in the first request.
     pub(super) generation: u32,
-    /// Whether several requests may be under way.
-    pub(super) is_shared: bool,
     /// Whether nothing has gone wrong so far.
     pub(super) is_untroubled: Box<dyn Fn() -> bool>,
     /// Something causes an event.
@@ -191,7 +191,7 @@ impl Run {
         if begun > u32::from(RETRIES) + 1 && is_untroubled {
             effects.violations.push(format!("`{}` is tried {begun} times", self.key.id));
         }
-        if begun > 1 && session.generation == 1 && is_untroubled && session.is_shared {
+        if effects.failing.contains(&self.key.hash) && is_untroubled {
             effects.violations.push(format!("`{}` is tried again too early", self.key.id));
         }
         if let Some(event) = self.causes {
@@ -213,6 +213,7 @@ impl Run {
             journal.ended_ok(&self.key, slot, output, timing, false)
         } else {
             let error = OpError::new("Error", "failed");
+            session.effects.borrow_mut().failing.insert(self.key.hash);
             let failing = Failing { error, retry: Retry::Backoff, retries: RETRIES };
             journal.ended_err(&self.key, slot, failing, timing)
         };

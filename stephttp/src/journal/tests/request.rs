@@ -30,14 +30,13 @@ struct Request<'a> {
     known: usize,
 }
 
-fn session(world: &Rc<World>, job: Option<Job>, mode: Mode, journal: Journal) -> Rc<Session> {
+fn session(world: &Rc<World>, job: Option<Job>, journal: Journal) -> Rc<Session> {
     let (known, untroubled, caused) = (world.clone(), world.clone(), world.clone());
     Rc::new(Session {
         journal: RefCell::new(journal),
         effects: world.effects.clone(),
         is_saved: Box::new(move |step| known.server.borrow().stored(step).is_some()),
         generation: job.map_or(0, |job| job.generation),
-        is_shared: mode == Mode::Shared,
         is_untroubled: Box::new(move || untroubled.is_untroubled()),
         causes: Box::new(move |event| {
             caused.note(|| format!("{job:?} causes {event}"));
@@ -49,7 +48,7 @@ fn session(world: &Rc<World>, job: Option<Job>, mode: Mode, journal: Journal) ->
 
 /// A client's request.
 pub(super) async fn first(world: Rc<World>, program: Rc<Program>) {
-    let session = session(&world, None, Mode::First, Journal::new(Mode::First, journal::Job::default()));
+    let session = session(&world, None, Journal::new(Mode::First, journal::Job::default()));
     let mut request = Request { world: &world, session, job: None, known: 0 };
     let mut handler = handler(&program, &request.session);
     let driven = request.drive(handler.as_mut()).await.expect("a first request is alone");
@@ -108,12 +107,11 @@ async fn deliver(world: &World, ops: Vec<Recorded>) {
 pub(super) async fn reentry(world: Rc<World>, program: Rc<Program>, job: Job) {
     let ending = match state(&world, job).await {
         Ok(memo) => {
-            let mode = Mode::of(&memo);
             let own = journal::Job { id: job.id.to_string(), generation: job.generation };
-            let mut journal = Journal::new(mode, own);
+            let mut journal = Journal::new(Mode::of(&memo), own);
             let known = memo.len();
             journal.learn(memo);
-            let session = session(&world, Some(job), mode, journal);
+            let session = session(&world, Some(job), journal);
             let mut request = Request { world: &world, session, job: Some(job), known };
             request.attempt(&program).await
         }

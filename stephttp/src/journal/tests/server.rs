@@ -54,6 +54,8 @@ pub(super) struct Server {
     /// Waits for events, by their ids.
     waits: BTreeMap<String, StepHash>,
     jobs: u32,
+    /// Steps whose failure a job was told of last: its next dispatch is their retry.
+    retries: BTreeMap<u32, Vec<StepHash>>,
     pub(super) queue: Vec<Event>,
     pub(super) violations: Vec<String>,
 }
@@ -171,7 +173,10 @@ impl Server {
                 let result = serde_json::from_str(op.to_wire().data.expect("a result").get());
                 return self.finish(&result.expect("an ApiResult"));
             }
-            (OpCode::StepError, Some(job)) if job.generation <= u32::from(RETRIES) => return self.retry(job),
+            (OpCode::StepError, Some(job)) if job.generation <= u32::from(RETRIES) => {
+                self.retries.entry(job.id).or_default().push(op.hash());
+                return self.retry(job);
+            }
             (OpCode::StepRun, None) => return self.store(op),
             (OpCode::StepRun | OpCode::StepFailed, _) | (OpCode::StepError, Some(_)) => self.store(op),
             _ => {}
@@ -182,8 +187,18 @@ impl Server {
         match op.op() {
             OpCode::Sleep => self.queue.push(Event::Fires(op.hash())),
             OpCode::WaitForEvent => drop(self.waits.insert(op.key().id.to_string(), op.hash())),
-            _ => self.call_back(),
+            op_code => {
+                self.call_back();
+                if op_code == OpCode::StepError {
+                    self.retries.entry(self.jobs).or_default().push(op.hash());
+                }
+            }
         }
+    }
+
+    /// The steps whose retry a dispatch is.
+    pub(super) fn retries(&mut self, job: Job) -> Vec<StepHash> {
+        self.retries.remove(&job.id).unwrap_or_default()
     }
 
     fn store(&mut self, op: &Recorded) {
