@@ -191,7 +191,7 @@ impl StepHash {
         (all <= 15).then_some(Self(bytes))
     }
 
-    fn with_hex<R>(self, use_digits: impl FnOnce(&str) -> R) -> R {
+    pub(super) fn with_hex<R>(self, use_digits: impl FnOnce(&str) -> R) -> R {
         let mut buffer = [0; 40];
         for (pair, byte) in buffer.chunks_exact_mut(2).zip(self.0) {
             pair[0] = HEX_DIGITS[usize::from(byte >> 4)];
