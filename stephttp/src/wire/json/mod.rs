@@ -57,7 +57,7 @@ impl JsonWriter {
 
     fn hash(&mut self, hash: StepHash) {
         self.0.push(b'"');
-        hash.with_hex(|digits| self.raw(digits));
+        self.0.extend_from_slice(&hash.hex());
         self.0.push(b'"');
     }
 

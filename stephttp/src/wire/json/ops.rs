@@ -1,7 +1,7 @@
 //! Operations.
 
 use super::{JsonWriter, WriteJson};
-use crate::wire::{Op, Timing, Userland};
+use crate::wire::{Op, OpCode, Timing, Userland};
 
 impl WriteJson for Op<'_> {
     fn write_json(&self, out: &mut JsonWriter) -> serde_json::Result<()> {
@@ -9,7 +9,11 @@ impl WriteJson for Op<'_> {
         out.raw(r#"{"id":"#);
         out.hash(*id);
         out.raw(r#","op":"#);
-        out.other(op)?;
+        match op {
+            OpCode::StepRun => out.raw(r#""StepRun""#),
+            OpCode::RunComplete => out.raw(r#""RunComplete""#),
+            _ => out.other(op)?,
+        }
         out.optional_text(r#","name":"#, name.as_deref())?;
         out.optional_text(r#","displayName":"#, display_name.as_deref())?;
         if let Some(userland) = userland {
@@ -69,7 +73,7 @@ mod tests {
 
     use super::super::tests::written;
     use super::*;
-    use crate::wire::{ApiResult, OpCode, OpError};
+    use crate::wire::{ApiResult, OpError};
 
     #[test]
     fn operations_are_written_as_serde_json_does() {
