@@ -7,7 +7,6 @@ use std::time::SystemTime;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use serde::Serialize;
 
 use crate::app::App;
 use crate::delivery::DeliveryError;
@@ -19,7 +18,7 @@ use crate::wire::duration::millis;
 use crate::wire::limits::{FIRST_CALL_BYTES, REQUEST_BODY_BYTES, STEP_OUTPUT_BYTES};
 use crate::wire::{
     ApiResult, CheckpointAsyncRequest, CheckpointNewRunRequest, CheckpointRun, CheckpointStepsRequest,
-    HTTP_REQUEST_EVENT, HttpRequestEvent, NewApiRunData, Op, OpCode, RunId, headers,
+    HTTP_REQUEST_EVENT, HttpRequestEvent, JsonWriter, NewApiRunData, Op, OpCode, RunId, WriteJson, headers,
 };
 
 /// What a call's body holds besides its operations and the request's own data, at most.
@@ -235,8 +234,8 @@ pub(super) fn complete(run: &Run, result: ApiResult<'static>) -> Result<Recorded
 }
 
 /// `size` is about what it will take.
-fn encode(request: &impl Serialize, size: usize) -> Result<Bytes, DeliveryError> {
-    let mut body = Vec::with_capacity(size);
-    serde_json::to_writer(&mut body, request).map_err(DeliveryError::Unfit)?;
-    Ok(body.into())
+fn encode(request: &impl WriteJson, size: usize) -> Result<Bytes, DeliveryError> {
+    let mut body = JsonWriter::with_capacity(size);
+    request.write_json(&mut body).map_err(DeliveryError::Unfit)?;
+    Ok(body.into_bytes().into())
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use reqwest::{Request, Response};
 use serde::de::DeserializeOwned;
@@ -190,14 +190,23 @@ impl ApiClient {
     fn request(&self, call: &Call<'_>) -> Request {
         let mut request = Request::new(call.method.clone(), call.url.clone());
         *request.body_mut() = call.body.clone().map(Into::into);
-        let Inner { headers, headers_with_body, .. } = &*self.inner;
-        let own = if call.body.is_some() { headers_with_body } else { headers };
+        let Inner { headers, headers_with_body, event_headers, .. } = &*self.inner;
+        let own = match call.credential {
+            Credential::EventKey => event_headers,
+            _ if call.body.is_some() => headers_with_body,
+            _ => headers,
+        };
         let fields = request.headers_mut();
         match call.extras {
             None => fields.clone_from(own),
             Some(extras) => {
                 fields.clone_from(extras.headers());
-                own.iter().for_each(|(name, value)| drop(fields.insert(name, value.clone())));
+                for (name, value) in own {
+                    // A middleware may want an answer in another form.
+                    if *name != ACCEPT || !fields.contains_key(ACCEPT) {
+                        fields.insert(name, value.clone());
+                    }
+                }
             }
         }
         if let Some((name, value)) = &call.extra {
@@ -239,11 +248,12 @@ impl ApiClient {
     }
 }
 
-/// The headers of every call.
+/// The headers of every call, and those of the [client](crate::connect::HttpClients::headers).
 pub(super) fn headers(
     env: Option<&HeaderValue>,
     user_agent: Option<&HeaderValue>,
     has_body: bool,
+    of_client: HeaderMap,
 ) -> HeaderMap {
     let mut fields = HeaderMap::new();
     fields.insert(&SDK, HeaderValue::from_static(headers::SDK_VALUE));
@@ -256,6 +266,7 @@ pub(super) fn headers(
     if has_body {
         fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
+    fields.extend(of_client);
     fields
 }
 

@@ -122,6 +122,8 @@ struct Inner {
     /// Of every call; those of one with a body have its type, too.
     headers: HeaderMap,
     headers_with_body: HeaderMap,
+    /// Of a call that sends events, whose host may be another.
+    event_headers: HeaderMap,
     /// Where events go; `None` without an event key.
     events: Option<EventApi>,
     /// Of calls that users make.
@@ -194,15 +196,21 @@ impl ApiClient {
             _ => http.clone(),
         };
         let output_http = if base.scheme() == "https" { clients.of_one_call(&base)? } else { http.clone() };
+        let event_url = events.as_ref().map_or(&base, EventApi::url);
+        let headers = |url: &Url, has_body| {
+            let (env, user_agent) = (connection.env.as_ref(), user_agent.as_ref());
+            call::headers(env, user_agent, has_body, clients.headers(url))
+        };
         let inner = Inner {
+            headers: headers(&base, false),
+            headers_with_body: headers(&base, true),
+            event_headers: headers(event_url, true),
             http,
             event_http,
             output_http,
             new_run: at(&base, "v1/checkpoint"),
             base,
             keys: Keys::new(connection.signing_key.as_ref(), connection.signing_key_fallback.as_ref()),
-            headers_with_body: call::headers(connection.env.as_ref(), user_agent.as_ref(), true),
-            headers: call::headers(connection.env.as_ref(), user_agent.as_ref(), false),
             events,
             limits,
             failing: AtomicBool::new(false),

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use http::header::{ACCEPT, HOST};
+use http::{HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::retry::never;
 use reqwest::{Client, ClientBuilder};
-use url::{Host, Url};
+use url::{Host, Position, Url};
 
 use super::{SetupError, bare};
 
@@ -49,6 +51,23 @@ impl<'a> HttpClients<'a> {
     /// As [`of`](Self::of).
     pub(crate) fn of_one_call(&self, url: &Url) -> Result<Client, SetupError> {
         self.make(url, ClientBuilder::http1_only)
+    }
+
+    /// What the client that is made here would add to each call to a URL's host by itself, and
+    /// makes anew for each. Nothing for the user's own, which may add something else.
+    pub(crate) fn headers(&self, url: &Url) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        if self.given.is_some() {
+            return headers;
+        }
+        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        // HTTP/2, which needs TLS here, has no such header.
+        if url.scheme() == "http"
+            && let Ok(host) = HeaderValue::try_from(&url[Position::BeforeHost..Position::AfterPort])
+        {
+            headers.insert(HOST, host);
+        }
+        headers
     }
 
     fn make(
@@ -149,5 +168,21 @@ mod tests {
         ] {
             assert!(!is(url), "{url}");
         }
+    }
+
+    #[test]
+    fn headers_are_those_that_the_client_would_make() {
+        let of = |given, url: &str| HttpClients::new(given, Duration::ZERO).headers(&url.parse().unwrap());
+        for (url, host) in [
+            ("http://127.0.0.1:8288/below", Some("127.0.0.1:8288")),
+            ("http://user:secret@Dev.example:80", Some("dev.example")),
+            ("http://[::1]:3000", Some("[::1]:3000")),
+            ("https://api.inngest.com", None),
+        ] {
+            let headers = of(None, url);
+            assert_eq!(headers.get(HOST).map(|host| host.to_str().unwrap()), host, "{url}");
+            assert_eq!(headers[ACCEPT], "*/*");
+        }
+        assert!(of(Some(&Client::new()), "http://127.0.0.1:8288").is_empty());
     }
 }

@@ -19,7 +19,7 @@ pub(crate) fn origin_of(host: &str) -> Option<String> {
     if let Ok(address) = host.parse::<SocketAddrV4>()
         && address.ip().is_loopback()
         && address.port() != 80
-        && !host.contains(":0")
+        && !host.as_bytes().windows(2).any(|pair| pair == b":0")
     {
         return Some(["http://", host].concat());
     }

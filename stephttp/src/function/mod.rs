@@ -89,7 +89,7 @@ impl fmt::Debug for Registration {
 /// What Inngest calls a function of a method: Inngest's own form, by which it names functions of a
 /// method and a path.
 pub(crate) fn name(method: &str, of: &str) -> String {
-    format!("{method} {of}")
+    [method, " ", of].concat()
 }
 
 inventory::collect!(Registration);

@@ -92,7 +92,7 @@ pub(crate) enum Done {
 
 impl Journal {
     /// What is done with the handler, which is pending. `leaves` says whether steps that have not
-    /// begun are left to another request, when a step has ended in this one or not.
+    /// begun are left to another request, when one has begun in this one or not.
     pub(crate) fn after_poll(&mut self, facts: Polled, leaves: impl FnOnce(bool) -> bool) -> Next {
         let Polled { is_woken, transforming, has_attempt } = facts;
         if let Some(stop) = &self.stop {
@@ -129,7 +129,7 @@ impl Journal {
                 return Next::Rest;
             }
             // What could be missed is told first, and the steps begin in another request.
-            let stays_shut = Outstanding::may_miss(&self.outstanding) || leaves(self.added.any_ended);
+            let stays_shut = Outstanding::may_miss(&self.outstanding) || leaves(self.executing.begun > 0);
             if !stays_shut && let Some(next) = self.open_gate(has_attempt) {
                 return next;
             }

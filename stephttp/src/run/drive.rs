@@ -58,7 +58,7 @@ impl Run {
                     transforming: self.is_transforming(),
                     has_attempt: self.has_attempt(),
                 };
-                self.lock().journal.after_poll(polled, |has_ended| self.leaves_steps(has_ended))
+                self.lock().journal.after_poll(polled, |has_begun| self.leaves_steps(has_begun))
             } else {
                 Next::Rest
             };

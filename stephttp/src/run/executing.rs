@@ -63,16 +63,16 @@ impl Executing {
         Timing::new(started, self.started.elapsed())
     }
 
-    /// Whether it has taken so long that its run may have been cancelled meanwhile.
-    pub(super) fn was_long(&self) -> bool {
-        self.started.elapsed() >= LONG
-    }
-
     /// Whether the handler may go no further now.
     pub(super) fn end(&mut self, state: &mut State) -> bool {
         let Some(counted) = self.counted.take() else { return false };
         state.journal.end_executing(counted == Counted::Elsewhere)
     }
+}
+
+/// Whether a step has taken so long that its run may have been cancelled meanwhile.
+pub(super) fn was_long(timing: Timing) -> bool {
+    Duration::from_nanos(timing.duration_ns) >= LONG
 }
 
 impl Executing {

@@ -145,10 +145,10 @@ impl Run {
     /// Whether steps that have not begun are left to another request of the run: this one has
     /// lasted too long, or the process is to end.
     ///
-    /// `has_ended`: a step has ended in this one. Then a job without another attempt has brought the
-    /// run forward, and what follows begins in a job with all of them.
-    pub(super) fn leaves_steps(&self, has_ended: bool) -> bool {
-        if has_ended && self.is_last_attempt() {
+    /// `has_begun`: a step has begun in this one. A re-entry without any would bring the run no
+    /// further. One on its job's last attempt leaves the rest to a job with all of them.
+    pub(super) fn leaves_steps(&self, has_begun: bool) -> bool {
+        if has_begun && self.is_last_attempt() {
             return true;
         }
         let Some(app) = self.app() else { return false };
@@ -157,7 +157,7 @@ impl Run {
         if self.is_first() {
             !self.ledger.is_dropped() && (self.is_over_time() || (drains() && self.may_leave()))
         } else {
-            self.mode() == Mode::Alone && drains() && !self.opts().is_sync_only()
+            has_begun && drains() && !self.opts().is_sync_only()
         }
     }
 

@@ -135,7 +135,8 @@ pub(crate) struct Run {
     pub(crate) parts: KeptParts,
     pub(crate) remembered: Remembered,
     pub(crate) ledger: Ledger,
-    state: Mutex<State>,
+    /// Apart, so that each of the two is small enough for what allocators keep at hand.
+    state: Box<Mutex<State>>,
     wakeup: Wakeup,
     /// Nothing without middlewares.
     hooks: Option<Box<Hooks>>,
@@ -232,7 +233,7 @@ impl Run {
             parts: KeptParts::default(),
             remembered: Remembered::default(),
             ledger: Ledger::default(),
-            state: Mutex::new(State { journal: Journal::new(mode, job), wakers: Wakers::default() }),
+            state: Box::new(Mutex::new(State { journal: Journal::new(mode, job), wakers: Wakers::default() })),
             wakeup: Wakeup::default(),
             hooks: None,
             entered: AtomicBool::new(false),

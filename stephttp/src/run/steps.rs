@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 
 use super::claims::used_too_late;
-use super::executing::Executing;
+use super::executing::{self, Executing};
 use super::virtual_time::Ticket;
 use super::{Origin, Run, State};
 use crate::error::Retry;
@@ -205,7 +205,7 @@ impl Run {
         executing: &mut Executing,
     ) -> Ended {
         let Some(slot) = place.inner.slot() else { return Ended::Now };
-        let (timing, was_long) = (executing.timing(), executing.was_long());
+        let timing = executing.timing();
         let mut state = self.open(&key.id);
         if let Some(error) = state.journal.refuses_output(&output) {
             return Ended::Refused(error);
@@ -216,7 +216,7 @@ impl Run {
             state.journal.ended_unkept(key, slot, output);
             return self.noticed(Ended::InTurn);
         }
-        match state.journal.ended_ok(key, slot, output, timing, was_long) {
+        match state.journal.ended_ok(key, slot, output, timing, executing::was_long(timing)) {
             journal::Ended::InTurn(size) => {
                 if let Some(app) = self.app().filter(|_| self.is_first()) {
                     self.ledger.charge(app.backlog(), size);

@@ -26,6 +26,7 @@ mod event;
 pub(crate) mod exact;
 mod gateway;
 pub mod headers;
+mod json;
 pub mod limits;
 mod memoized;
 mod op;
@@ -45,6 +46,7 @@ pub use checkpoint::{
 };
 pub use event::{EventIdSeed, HTTP_REQUEST_EVENT, HttpRequestEvent, NewApiRunData, SentEvents};
 pub use gateway::GatewayResponse;
+pub(crate) use json::{JsonWriter, WriteJson};
 pub use memoized::{MemoizedStep, MemoizedSteps};
 pub use op::{Op, OpCode, StepHash, Timing, Userland};
 pub use op_error::OpError;

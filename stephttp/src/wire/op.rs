@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::time::{Duration, SystemTime};
 
 use serde::de::{self, Error as _};
@@ -142,8 +143,15 @@ const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 /// The hash by which Inngest knows a step: SHA-1 of its id; 40 lower-case hex digits on the wire.
 ///
 /// The second use of an id in a run is hashed as `id:1`, the third as `id:2`, and so on.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StepHash([u8; 20]);
+
+impl Hash for StepHash {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        // An array's own would put its length before it.
+        hasher.write(&self.0);
+    }
+}
 
 impl StepHash {
     /// The hash of a step id.
@@ -191,13 +199,18 @@ impl StepHash {
         (all <= 15).then_some(Self(bytes))
     }
 
-    fn with_hex<R>(self, use_digits: impl FnOnce(&str) -> R) -> R {
-        let mut buffer = [0; 40];
-        for (pair, byte) in buffer.chunks_exact_mut(2).zip(self.0) {
+    /// Its hex digits.
+    pub(super) fn hex(self) -> [u8; 40] {
+        let mut digits = [0; 40];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
             pair[0] = HEX_DIGITS[usize::from(byte >> 4)];
             pair[1] = HEX_DIGITS[usize::from(byte & 15)];
         }
-        use_digits(str::from_utf8(&buffer).unwrap_or_default())
+        digits
+    }
+
+    fn with_hex<R>(self, use_digits: impl FnOnce(&str) -> R) -> R {
+        use_digits(str::from_utf8(&self.hex()).unwrap_or_default())
     }
 }
 

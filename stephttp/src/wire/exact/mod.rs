@@ -110,7 +110,7 @@ fn is_mistakable(json: &str) -> bool {
     let Some(members) = json.trim_ascii_start().strip_prefix('{') else { return false };
     let members = members.trim_ascii_start();
     let Some(name) = members.strip_prefix('"') else { return false };
-    match name.find(['"', '\\']) {
+    match name.bytes().position(|byte| matches!(byte, b'"' | b'\\')) {
         Some(end) if name[end..].starts_with('\\') => {
             let name = String::deserialize(&mut serde_json::Deserializer::from_str(members));
             name.is_ok_and(|name| name == NAME)

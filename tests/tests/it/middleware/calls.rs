@@ -41,6 +41,7 @@ impl Middleware for Witness {
     fn api_headers(&self, execution: &Execution, headers: &mut HeaderMap) {
         headers.append("x-seen-by", HeaderValue::from_static(self.name));
         headers.insert("x-run", execution.run_id().to_string().parse().unwrap());
+        headers.insert("accept", HeaderValue::from_static("application/json"));
         for own in
             ["authorization", "content-type", "x-inngest-sdk", "content-length", "host", "transfer-encoding"]
         {
@@ -82,6 +83,7 @@ async fn they_add_headers_to_every_call_and_are_told_how_checkpoints_end() {
         let names: Vec<_> = call.headers.get_all("x-seen-by").iter().collect();
         assert_eq!(names, ["inner", "outer"]);
         assert_eq!(call.headers["x-run"], *run.id);
+        assert_eq!(call.headers.get_all("accept").iter().collect::<Vec<_>>(), ["application/json"]);
         for own in ["authorization", "content-type", "x-inngest-sdk", "content-length", "host"] {
             assert_ne!(call.headers[own], "999", "{own}");
         }
