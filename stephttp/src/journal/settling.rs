@@ -8,6 +8,7 @@ use super::log::{LogEntry, LoggedError, Owner, RetryBy};
 use super::outstanding::{Awaits, Outstanding};
 use super::record::Recorded;
 use crate::wire::StepHash;
+use crate::wire::limits::WAIT;
 
 impl Journal {
     /// The request goes no further, as far as it knows. `None`: it may end.
@@ -61,7 +62,7 @@ impl Journal {
                 _ => RetryBy::Postponed,
             };
             let error = op.error().filter(|_| retry != RetryBy::Job).map(LoggedError::of);
-            let delay = delay.map(|delay| u64::try_from(delay.as_millis()).unwrap_or(u64::MAX));
+            let delay = delay.map(|delay| u64::try_from(delay.min(WAIT).as_millis()).unwrap_or_default());
             entries.push(LogEntry::Failed { failed: one.hash, attempt: *attempt, retry, delay, error });
         }
         entries

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 
 use super::hidden::retry_sleep;
-use super::log::{Owner, RetryBy};
+use super::log::RetryBy;
 use super::order::Slot;
 use super::outstanding::Awaits;
 use super::{Journal, Memoized, Mode, Recorded, StepKey, Stop};
@@ -191,8 +191,7 @@ impl Journal {
         if self.closed {
             return;
         }
-        let is_own = || matches!(self.log.owner(self.order.hash(slot), &self.job.id), Owner::This(_));
-        let by_handler = !self.pace.gave && (self.mode.decides() || is_own());
+        let by_handler = !self.pace.gave;
         self.order.leave(slot, by_handler.then(elapsed));
         self.gate.waiting.retain(|waiting| *waiting != slot);
         self.outstanding.retain(|outstanding| outstanding.slot != slot);
