@@ -57,6 +57,10 @@ pub(crate) enum Next {
     Rest,
     /// The same, but not for long: whoever gives way to others comes first.
     GiveWay,
+    /// It must be decided which step's result comes first, so that other requests of the run agree:
+    /// this step holds the proposal. Once what is stored has been [learnt](Journal::learn), the
+    /// handler goes on.
+    Undecided(Recorded),
     /// It goes no further. With whom to wake once it is gone.
     Done(Done, Vec<Slot>),
 }
@@ -66,10 +70,6 @@ pub(crate) enum Next {
 pub(crate) enum Done {
     /// It waits for what only Inngest can bring about.
     Suspended(Vec<Outstanding>),
-    /// It must be decided which step's result comes first, so that other requests of the run agree:
-    /// this step holds the proposal. Once what is stored has been [learnt](Journal::learn), the
-    /// handler goes on.
-    Undecided(Recorded),
     /// A step was misused; the text is for the developer.
     Misused(String),
     /// A middleware failed; the text is for the developer. Trying again may help.
@@ -153,7 +153,7 @@ impl Journal {
                     format!("a run has at most {RUN_STEPS} steps, and the order of its steps needs one more");
                 return Some(self.done(|_| Done::Misused(fault)));
             }
-            Turn::Undecided => return Some(Next::Done(Done::Undecided(self.propose_order()), Vec::new())),
+            Turn::Undecided => return Some(Next::Undecided(self.propose_order())),
             Turn::Handler(after) => self.pace.awaited = Some(Awaited::UntilDropped(after)),
             Turn::Unreached if self.order.withholds() || !self.outstanding.is_empty() => {
                 self.pace.awaited = Some(Awaited::UntilReached(self.order.progress()));

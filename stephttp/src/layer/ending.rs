@@ -91,10 +91,6 @@ pub(super) async fn of(run: &Arc<Run>, done: Done) -> Ending {
         Done::Stale(stale, outstanding) => {
             end(run, Outcome::Waits(Outstanding::answers(outstanding), None), Saved::Refused(stale)).await
         }
-        Done::Undecided(proposal) => match decide(run, proposal).await {
-            Ok(()) => conclude(run, Outcome::Waits(vec![run.discovery()], None)).await,
-            Err(ending) => ending,
-        },
     }
 }
 

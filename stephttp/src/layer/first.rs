@@ -151,7 +151,7 @@ fn conclude<E>(run: &Arc<Run>, end: End<E>) -> Result<Response, E> {
         }
         End::Driven(Driven::Done(Done::Misused(fault))) => Ok(failed(run, &fault, &fault)),
         End::Driven(Driven::Done(Done::Broken(fault))) => Ok(failed(run, &fault, &broken(run, &fault))),
-        End::Driven(Driven::Done(Done::Suspended(_) | Done::Stale(..) | Done::Undecided(_))) => {
+        End::Driven(Driven::Done(Done::Suspended(_) | Done::Stale(..)) | Driven::Undecided(_)) => {
             unreachable!("a first request is no dispatch, and is handed over elsewhere")
         }
         End::Panicked(panic) => {
@@ -171,7 +171,7 @@ fn outcome<E>(end: &End<E>) -> (Outcome, Option<String>) {
         End::Driven(Driven::Done(Done::Misused(fault) | Done::Broken(fault))) => {
             (Outcome::Failed(fault.clone()), None)
         }
-        End::Driven(Driven::Done(Done::Suspended(_) | Done::Stale(..) | Done::Undecided(_))) => {
+        End::Driven(Driven::Done(Done::Suspended(_) | Done::Stale(..)) | Driven::Undecided(_)) => {
             (Outcome::HandedOver, None)
         }
         End::Panicked(panic) => (Outcome::Panicked, Some(panicked::text(&**panic))),
@@ -243,7 +243,7 @@ async fn conclude_alone<E: Send>(run: Arc<Run>, end: End<E>) {
         }
         End::Driven(Driven::Done(Done::Misused(fault))) => drop(failed(&run, &fault, &fault)),
         End::Driven(Driven::Done(Done::Broken(fault))) => drop(failed(&run, &fault, &broken(&run, &fault))),
-        End::Driven(Driven::Answered(Err(_)) | Driven::Done(Done::Stale(..) | Done::Undecided(_)))
+        End::Driven(Driven::Answered(Err(_)) | Driven::Done(Done::Stale(..)) | Driven::Undecided(_))
         | End::Panicked(_) => {
             report(&run, FAILED);
         }

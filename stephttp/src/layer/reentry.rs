@@ -200,21 +200,22 @@ async fn attempt<E>(run: &Arc<Run>, call: Call<E>, request: Request<Body>) -> Re
     let mut handler = call(request);
     let driven = loop {
         match drive(run, handler.as_mut()).await {
-            Driven::Done(Done::Undecided(proposal)) => {
+            Driven::Undecided(proposal) => {
                 if let Err(ending) = ending::decide(run, proposal).await {
                     let fault = "the order of its steps could not be stored".to_owned();
                     run.end_execution(Outcome::Failed(fault), None).await;
                     return Ok((ending, None));
                 }
             }
-            driven => break driven,
+            Driven::Answered(response) => break Ok(response),
+            Driven::Done(done) => break Err(done),
         }
     };
     // Its destructors run before anything else is told of it.
     drop(handler);
     run.learn_route();
     let done = match driven {
-        Driven::Answered(response) => {
+        Ok(response) => {
             let response = response?;
             run.end_execution(Outcome::Responded(response.status()), None).await;
             run.finish();
@@ -224,21 +225,18 @@ async fn attempt<E>(run: &Arc<Run>, call: Call<E>, request: Request<Body>) -> Re
             }
             return Ok((ending::finish(run, response).await, None));
         }
-        Driven::Done(done) => done,
+        Err(done) => done,
     };
-    if matches!(done, Done::Suspended(_)) {
-        let ending = ending::of(run, done).await;
-        run.end_execution(Outcome::HandedOver, None).await;
-        return Ok((ending, None));
-    }
-    run.end_execution(
-        match &done {
-            Done::Misused(fault) | Done::Broken(fault) => Outcome::Failed(fault.clone()),
-            Done::Stale(..) | Done::Suspended(_) | Done::Undecided(_) => Outcome::Canceled,
-        },
-        None,
-    )
-    .await;
+    let outcome = match &done {
+        Done::Suspended(_) => {
+            let ending = ending::of(run, done).await;
+            run.end_execution(Outcome::HandedOver, None).await;
+            return Ok((ending, None));
+        }
+        Done::Misused(fault) | Done::Broken(fault) => Outcome::Failed(fault.clone()),
+        Done::Stale(..) => Outcome::Canceled,
+    };
+    run.end_execution(outcome, None).await;
     Ok((ending::of(run, done).await, None))
 }
 

@@ -6,14 +6,16 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use super::Run;
 use super::on_thread::PollingHandler;
-use crate::journal::{Done, Next};
+use crate::journal::{Done, Next, Recorded};
 
 /// How a handler's time in this request ended.
 #[derive(Debug)]
 pub(crate) enum Driven<T> {
     /// It answered.
     Answered(T),
-    /// It goes no further; but for [`Undecided`](Done::Undecided), the caller drops it.
+    /// It goes on once the proposal has been decided on.
+    Undecided(Recorded),
+    /// It goes no further: the caller drops it.
     Done(Done),
 }
 
@@ -74,10 +76,9 @@ impl Run {
                     self.wakeup.rest();
                     return Poll::Pending;
                 }
+                Next::Undecided(proposal) => return Poll::Ready(Driven::Undecided(proposal)),
                 Next::Done(done, strays) => {
-                    if !matches!(done, Done::Undecided(_)) {
-                        self.wake_strays(self.lock(), strays);
-                    }
+                    self.wake_strays(self.lock(), strays);
                     return Poll::Ready(Driven::Done(done));
                 }
             }

@@ -18,6 +18,7 @@ use crate::wire::{ApiResult, OpCode};
 /// How a handler's time has ended.
 enum Driven {
     Answered(String),
+    Undecided(Recorded),
     Done(Done),
 }
 
@@ -35,7 +36,7 @@ fn session(world: &Rc<World>, job: Option<Job>, journal: Journal) -> Rc<Session>
     Rc::new(Session {
         journal: RefCell::new(journal),
         effects: world.effects.clone(),
-        is_saved: Box::new(move |step| known.server.borrow().stored(step).is_some()),
+        is_saved: Box::new(move |step| known.server.borrow().has_stored(step)),
         generation: job.map_or(0, |job| job.generation),
         winners: RefCell::default(),
     })
@@ -63,6 +64,7 @@ pub(super) async fn first(world: Rc<World>, program: Rc<Program>) {
             ops.extend(handover.ops);
             ops
         }
+        Driven::Undecided(proposal) => panic!("a first request ends so: {proposal:?}"),
         Driven::Done(done) => panic!("a first request ends so: {done:?}"),
     };
     ops.sort_by_key(|op| op.op() != OpCode::StepRun);
@@ -169,17 +171,18 @@ impl Request<'_> {
         let mut handler = handler(program, &self.session);
         let driven = loop {
             match self.drive(handler.as_mut()).await {
-                Driven::Done(Done::Undecided(proposal)) => {
+                Driven::Undecided(proposal) => {
                     if let Err(ending) = self.decide(proposal).await {
                         return ending;
                     }
                 }
-                driven => break driven,
+                Driven::Answered(value) => break Ok(value),
+                Driven::Done(done) => break Err(done),
             }
         };
         drop(handler);
         match driven {
-            Driven::Answered(value) => {
+            Ok(value) => {
                 self.session.journal.borrow_mut().close();
                 let ending = self.conclude(Outcome::Ends(ApiResult::new(200).body(value))).await;
                 // Otherwise nobody knows of the choices that no step has depended on: they may be
@@ -189,16 +192,16 @@ impl Request<'_> {
                 }
                 ending
             }
-            Driven::Done(Done::Suspended(outstanding)) => {
+            Err(Done::Suspended(outstanding)) => {
                 let ending = self.suspend(outstanding).await;
                 self.world.tells(&self.session);
                 ending
             }
-            Driven::Done(Done::Stale(stale, outstanding)) => {
+            Err(Done::Stale(stale, outstanding)) => {
                 let outcome = Outcome::Waits(Outstanding::answers(outstanding), None);
                 self.end(outcome, Saved::Refused(stale)).await
             }
-            Driven::Done(done) => panic!("a re-entry ends so: {done:?}"),
+            Err(done) => panic!("a re-entry ends so: {done:?}"),
         }
     }
 
@@ -211,6 +214,7 @@ impl Request<'_> {
             match next {
                 // Whoever drives this polls all steps each time.
                 Next::Give(_) | Next::Wake(_) => {}
+                Next::Undecided(proposal) => return Driven::Undecided(proposal),
                 Next::Done(done, _) => return Driven::Done(done),
                 Next::Rest | Next::GiveWay => {
                     if self.job.is_some() && self.session.journal.borrow().has_unsent() {

@@ -1,6 +1,5 @@
 //! The Inngest server, as far as replay depends on it. Each rule is one of `docs/protocol.md`.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use crate::journal::{Memo, Recorded, Standing};
@@ -37,10 +36,12 @@ pub(super) struct Server {
     /// How often the run was created.
     creations: u32,
     end: Option<String>,
-    /// What is stored, in the order in which it came: the first value of a step stays.
-    stored: Vec<(StepHash, String)>,
+    /// The steps of which something is stored, in the order in which it came.
+    stored: Vec<StepHash>,
+    /// Their values, as the members of a JSON object: the first value of a step stays.
+    members: String,
     /// What it has been told of that calls back: a job has a name, which is used once.
-    told: BTreeSet<String>,
+    told: Vec<(u32, OpCode, StepHash)>,
     pub(super) queue: Vec<Event>,
     pub(super) violations: Vec<String>,
 }
@@ -60,8 +61,8 @@ impl Server {
         self.creations > 0
     }
 
-    pub(super) fn stored(&self, step: StepHash) -> Option<&str> {
-        self.stored.iter().find(|(hash, _)| *hash == step).map(|(_, json)| json.as_str())
+    pub(super) fn has_stored(&self, step: StepHash) -> bool {
+        self.stored.contains(&step)
     }
 
     /// The run's state, as a request sees it.
@@ -69,14 +70,7 @@ impl Server {
         let json = match as_shown {
             State::Gone => return Err(Standing::Gone),
             State::Empty => "{}".to_owned(),
-            State::Whole => {
-                let mut json = String::from("{");
-                for (n, (hash, value)) in self.stored.iter().enumerate() {
-                    let comma = if n == 0 { "" } else { "," };
-                    let _ = write!(json, "{comma}\"{hash}\":{value}");
-                }
-                json + "}"
-            }
+            State::Whole => ["{", &self.members, "}"].concat(),
         };
         Ok(Memo::parse(json.into()).expect("the model's state is JSON"))
     }
@@ -136,7 +130,7 @@ impl Server {
 
     pub(super) fn fire(&mut self, wait: StepHash) {
         if !self.has_ended() {
-            self.keep(wait, "null".to_owned());
+            self.keep(wait, "null");
             self.queue.push(DISCOVERY);
         }
     }
@@ -158,7 +152,9 @@ impl Server {
             (OpCode::StepPlanned, _) => Event::Dispatch(Job { step: Some(op.hash()), generation: 1 }),
             _ => Event::Fires(op.hash()),
         };
-        if self.told.insert(format!("{creation} {:?} {}", op.op(), op.hash())) {
+        let name = (creation, op.op(), op.hash());
+        if !self.told.contains(&name) {
+            self.told.push(name);
             self.queue.push(calls_back);
         }
     }
@@ -169,12 +165,15 @@ impl Server {
             (Some(data), _) => format!("{{\"data\":{}}}", data.get()),
             (None, error) => format!("{{\"error\":{}}}", serde_json::to_string(error).expect("JSON")),
         };
-        self.keep(op.hash(), value);
+        self.keep(op.hash(), &value);
     }
 
-    fn keep(&mut self, step: StepHash, value: String) {
-        if self.stored(step).is_none() {
-            self.stored.push((step, value));
+    fn keep(&mut self, step: StepHash, value: &str) {
+        if self.has_stored(step) {
+            return;
         }
+        let comma = if self.stored.is_empty() { "" } else { "," };
+        self.stored.push(step);
+        let _ = write!(self.members, "{comma}\"{step}\":{value}");
     }
 }

@@ -193,7 +193,7 @@ fn what_a_step_does_by_mode_and_by_what_is_stored() {
                 Next::Wake(_) => "wake",
                 Next::Rest | Next::GiveWay => "rest",
                 Next::Done(Done::Suspended(_), _) => "suspended",
-                Next::Done(..) => "done",
+                Next::Undecided(_) | Next::Done(..) => "done",
             });
             if matches!(seen.last(), Some(&"suspended")) {
                 break;
