@@ -268,6 +268,9 @@ mod sync;
 mod untrusted;
 pub mod wire;
 
+#[doc = include_str!("api_fn.md")]
+pub use stephttp_macros::api_fn;
+
 pub use app::SetupOpts;
 pub use connect::SetupError;
 pub use delivery::Undelivered;
@@ -278,6 +281,3 @@ pub use function::opts::FnOpts;
 pub use provider::Provider;
 pub use remember::Remember;
 pub use step::extractor::Step;
-
-#[doc = include_str!("api_fn.md")]
-pub use stephttp_macros::api_fn;

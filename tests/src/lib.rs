@@ -4,6 +4,7 @@ mod log;
 mod raw;
 mod scramble;
 mod signed;
+pub mod sources;
 mod stage;
 mod world;
 

@@ -3,40 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "clippy takes only test functions for tests")]
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
+
+use stephttp_tests::sources::{files, is_compared, read, root};
 
 const PROTOCOL: &str = "docs/protocol.md";
 
 const COLUMNS: usize = 100;
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// All files that people write and that end in one of these, as paths below the root.
-fn files(endings: &[&str]) -> Vec<String> {
-    let root = root();
-    let (mut found, mut folders) = (Vec::new(), vec![root.clone()]);
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let entry = entry.unwrap();
-            let name = entry.file_name().into_string().unwrap();
-            if entry.file_type().unwrap().is_dir() {
-                if name != "target" && name != ".git" {
-                    folders.push(entry.path());
-                }
-            } else if endings.iter().any(|ending| name.ends_with(ending)) {
-                found.push(entry.path().strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/"));
-            }
-        }
-    }
-    found
-}
-
-fn read(file: &str) -> String {
-    fs::read_to_string(root().join(file)).unwrap()
-}
 
 /// A file's text in one line, without what begins comments: a citation can go on in the next line.
 fn in_one_line(file: &str) -> String {
@@ -173,10 +145,8 @@ fn could_be_wrapped(line: &str) -> bool {
 
 #[test]
 fn comments_are_no_wider_than_100_columns() {
-    // What is compared word by word with what the compiler says, or the attribute writes.
-    let compared = |file: &str| file.contains("tests/ui/tests/ui/") || file.contains("/tests/golden/");
     let mut wide = Vec::new();
-    for file in files(&[".rs"]).iter().filter(|file| !compared(file)) {
+    for file in files(&[".rs"]).iter().filter(|file| !is_compared(file)) {
         let mut in_code = false;
         for (line, number) in read(file).lines().zip(1..) {
             let text = line.trim_start();

@@ -45,12 +45,6 @@ use inngest::signature::SigningKey;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
-use crate::clock::{Clock, Time};
-use crate::fault::InjectedFault;
-use crate::function::Function;
-use crate::inspect::{RunStatus, RunView};
-use crate::notice::Notice;
-
 use self::call::Tickets;
 pub(crate) use self::checkpoint::{AsyncRefusal, StepsRefusal};
 pub(crate) use self::delay::Backoff;
@@ -62,6 +56,12 @@ pub(crate) use self::new_run::NewRunRefusal;
 pub(crate) use self::run::{Ending, Reply, Run};
 use self::wait::Waits;
 use self::work::{Next, Work};
+
+use crate::clock::{Clock, Time};
+use crate::fault::InjectedFault;
+use crate::function::Function;
+use crate::inspect::{RunStatus, RunView};
+use crate::notice::Notice;
 
 /// What a server was started with.
 #[derive(Debug, Clone)]

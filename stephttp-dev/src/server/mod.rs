@@ -10,6 +10,8 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use serde_json::Value;
 
+pub use self::builder::DevServerBuilder;
+
 use crate::clock::Clock;
 use crate::engine::{Engine, State};
 use crate::fault::{Call, InjectedFault};
@@ -17,8 +19,6 @@ use crate::function::Function;
 use crate::inspect::{ApiCall, Dispatch, EventView, RunStatus, RunView};
 use crate::notice::Notices;
 use crate::violation::Violation;
-
-pub use self::builder::DevServerBuilder;
 
 /// A server that an app can use in place of Inngest, in the same process.
 ///

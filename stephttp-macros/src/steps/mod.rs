@@ -22,6 +22,8 @@ use quote::{ToTokens, quote, quote_spanned};
 use sha1::{Digest, Sha1};
 use syn::{LitStr, Path, spanned::Spanned};
 
+pub(crate) use self::{call::unbound, volatile::Volatile};
+
 use self::{
     binding::Binding,
     branches::{Branches, Level},
@@ -33,8 +35,6 @@ use crate::{
     krate,
     tokens::{as_literal, as_string, is_punct, is_text, regroup},
 };
-
-pub(crate) use self::{call::unbound, volatile::Volatile};
 
 /// A step call in the source.
 pub(crate) struct StepCall {

@@ -13,13 +13,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::sync::Notify;
+
 pub use opts::SetupOpts;
 pub use output::OutputOpts;
 pub(crate) use output::{FRAME, Full, OutputRoom, SIGNATURE, SMALL, TOKEN, Taken, query};
 use output_route::OutputRoute;
 use recent_runs::RecentRuns;
 pub(crate) use settings::Settings;
-use tokio::sync::Notify;
 use wants::Wants;
 
 use crate::client::ApiClient;

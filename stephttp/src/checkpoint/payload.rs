@@ -27,6 +27,10 @@ const ENVELOPE_BYTES: usize = 2 * 1024;
 /// Bytes of operations in a call that the server sets no limit for: more go into several calls.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
+/// Finished steps in a call: more go into several, since the server takes its time for each, and a
+/// call that takes longer than an attempt may has failed (docs/protocol.md 2.6).
+const BATCH_STEPS: usize = 200;
+
 /// Operations on their way out.
 pub(super) struct Unsent {
     ops: Vec<Recorded>,
@@ -68,10 +72,13 @@ impl Unsent {
         &self.ops[self.sent..]
     }
 
-    /// How many of the next fit into a number of bytes.
+    /// How many of the next go into a call that has room for a number of bytes. What has an effect
+    /// comes with the last of the finished steps, however many they are.
     fn fitting(&self, mut bytes: usize) -> usize {
+        let mut steps = 0;
         let fits = |op: &&Recorded| {
-            let fits = op.size() <= bytes;
+            steps += usize::from(op.op() == OpCode::StepRun);
+            let fits = op.size() <= bytes && steps <= BATCH_STEPS;
             bytes = bytes.saturating_sub(op.size());
             fits
         };

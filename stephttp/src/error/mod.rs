@@ -5,7 +5,6 @@ mod result_ext;
 mod step_error;
 
 pub use failure::Failure;
+pub(crate) use failure::Retry;
 pub use result_ext::ResultExt;
 pub use step_error::StepError;
-
-pub(crate) use failure::Retry;

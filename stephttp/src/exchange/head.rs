@@ -1,12 +1,12 @@
 //! What of a request's head Inngest repeats on every re-entry.
 
 use std::borrow::Cow;
+use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, MatchedPath, OriginalUri};
 use http::header::{CONTENT_TYPE, HOST};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
-use std::net::SocketAddr;
 
 use super::RecordedMethod;
 use crate::wire::headers;

@@ -100,7 +100,8 @@ impl Content {
             if read.len() > most {
                 let left = MOST.saturating_sub(read.len());
                 let begun = read.into();
-                let passing = Passing { begun, rest: body, left, silence: None, of: None };
+                let passing =
+                    Passing { begun, last: Bytes::new(), rest: body, left, silence: None, of: None };
                 return Ok(Self::Passing(Box::new(passing)));
             }
         }
@@ -142,6 +143,9 @@ async fn next(body: &mut OutputBody) -> Result<Option<Bytes>, Problem> {
 /// connection: what it has of it never looks complete.
 pub(super) struct Passing {
     begun: Bytes,
+    /// What `begun` is the rest of, kept until more has come: the connection to Inngest enlarges a
+    /// buffer that nobody else holds by more than it needs, and then fills it.
+    last: Bytes,
     rest: OutputBody,
     /// Bytes that may still come.
     left: usize,
@@ -196,7 +200,10 @@ impl HttpBody for Passing {
         let this = &mut *self;
         if this.begun.is_empty() {
             match ready!(this.poll_rest(cx)) {
-                Some(Ok(data)) => this.begun = data,
+                Some(Ok(data)) => {
+                    this.last = data.clone();
+                    this.begun = data;
+                }
                 Some(Err(error)) => {
                     this.say_broken_off(&error);
                     return Poll::Ready(Some(Err(error)));
@@ -204,7 +211,9 @@ impl HttpBody for Passing {
                 None => return Poll::Ready(None),
             }
         }
-        let frame = this.begun.split_to(this.begun.len().min(FRAME));
+        // A copy: a part of what came would hold all of it, as long as the connection holds the
+        // part.
+        let frame = Bytes::copy_from_slice(&this.begun.split_to(this.begun.len().min(FRAME)));
         Poll::Ready(Some(Ok(Frame::data(frame))))
     }
 

@@ -110,7 +110,7 @@ impl Provider {
     /// # Memory
     ///
     /// Each client that waits holds a connection to Inngest open. An output comes from there as the
-    /// client takes it: one that takes it slowly holds up to 1.3 MiB here. When the connection to
+    /// client takes it: one that takes it slowly holds up to 1 MiB here. When the connection to
     /// Inngest breaks off in the middle, so does the client's, and the log says so.
     ///
     /// What middlewares [restore](crate::middleware::Middleware::restores_responses) is read whole

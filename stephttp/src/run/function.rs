@@ -11,7 +11,6 @@ use super::Run;
 use super::refused_opts::{RefusedOpts, check};
 use crate::exchange::{RecordedMethod, RequestHead};
 use crate::function::{self, AsyncResponse, FnOpts, Track};
-use crate::journal::Mode;
 
 /// The function that a run is in.
 #[derive(Debug, Clone, Copy)]

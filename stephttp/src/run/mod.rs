@@ -93,6 +93,8 @@ use std::time::{Duration, SystemTime};
 use axum::extract::MatchedPath;
 use http::HeaderMap;
 use http::request::Parts;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 pub(crate) use drive::Driven;
 pub(crate) use executing::Executing;
@@ -102,8 +104,6 @@ pub(crate) use hooks::{HookedCheckpoint, HookedStep};
 pub(crate) use on_thread::enter_current;
 pub(crate) use refused_opts::RefusedOpts;
 pub(crate) use steps::{Begin, Ended, Place};
-use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
 use crate::app::App;
 use crate::delivery::Ledger;

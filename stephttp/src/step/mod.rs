@@ -23,6 +23,7 @@ mod storable;
 mod wait;
 mod wait_for_event;
 
+pub use crate::function::step_id::StepId;
 pub use ai_infer::AiInferStep;
 pub use configure::ConfigureError;
 pub(crate) use extractor::Step;
@@ -38,5 +39,3 @@ pub use signal::{SendSignalStep, SignalConflict, WaitForSignalStep};
 pub use sleep::SleepStep;
 pub use storable::Storable;
 pub use wait_for_event::WaitForEventStep;
-
-pub use crate::function::step_id::StepId;

@@ -10,7 +10,6 @@ use super::program::{Program, kind_name};
 use super::{StepsLockError, package_dir, verdict_of};
 use crate::function::{FnOpts, Registration, StepKind, StepMeta};
 use crate::wire::StepHash;
-
 use StepKind::{Run, SendEvent, Sleep, WaitForEvent};
 
 type Step = (&'static str, StepKind, Option<&'static str>);

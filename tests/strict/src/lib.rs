@@ -78,11 +78,12 @@
     reason = "what these say is not about code that the attribute makes"
 )]
 
+use core::{future::ready, time::Duration};
+
 use axum::extract::State;
 use axum::http::request::Parts;
 use axum::Json;
 use axum::{routing::post, Router};
-use core::{future::ready, time::Duration};
 use inngest::output::RunOutput;
 use inngest::{Step, StepError};
 use serde::{Deserialize, Serialize};

@@ -15,6 +15,7 @@ mod content_type;
 mod encryption;
 mod interleavings;
 mod lifecycle;
+mod many_steps;
 mod middleware;
 mod options;
 mod output;

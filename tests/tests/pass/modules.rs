@@ -41,8 +41,9 @@ mod private {
 
 pub(crate) mod visible {
     pub(crate) mod prelude {
-        pub(crate) use inngest::*;
         pub(crate) use std::result::*;
+
+        pub(crate) use inngest::*;
     }
 
     pub(crate) mod handlers {

@@ -27,7 +27,7 @@ const OF_ONE_RUN: usize = 2;
 /// Bytes that everyone may hold: most outputs have fewer, and never wait.
 pub(crate) const SMALL: usize = 64 * 1024;
 /// Bytes that are given to the connection at once. It holds up to sixteen such frames.
-pub(crate) const FRAME: usize = 8 * 1024;
+pub(crate) const FRAME: usize = 4 * 1024;
 
 /// How long room is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -15,7 +15,6 @@ use inngest::{Event, Failure, SetupOpts, Step, StepError};
 use serde_json::value::RawValue;
 use stephttp_dev::RunStatus;
 use stephttp_tests::{Effects, Logs, RawClient, Scramble, Stage, World};
-
 use tokio::sync::mpsc;
 
 use super::lifecycle::Witness;
