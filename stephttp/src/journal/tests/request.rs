@@ -35,7 +35,7 @@ fn session(world: &Rc<World>, job: Option<Job>, journal: Journal) -> Rc<Session>
     Rc::new(Session {
         journal: RefCell::new(journal),
         effects: world.effects.clone(),
-        is_saved: Box::new(move |step| known.server.borrow().stored(step).is_some()),
+        is_saved: Box::new(move |step| known.server.borrow().has_stored(step)),
         generation: job.map_or(0, |job| job.generation),
         is_untroubled: Box::new(move || untroubled.is_untroubled()),
         causes: Box::new(move |event| {

@@ -1,6 +1,6 @@
 //! The Inngest server, as far as replay depends on it. Each rule is one of `docs/protocol.md`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::journal::{Memo, Recorded, Standing};
@@ -47,10 +47,12 @@ pub(super) struct Server {
     /// How often the run was created.
     creations: u32,
     end: Option<String>,
-    /// What is stored, in the order in which it came: the first value of a step stays.
-    stored: Vec<(StepHash, String)>,
+    /// The steps of which something is stored, in the order in which it came.
+    stored: Vec<StepHash>,
+    /// Their values, as the members of a JSON object: the first value of a step stays.
+    members: String,
     /// What it has been told of that calls back: a job has a name, which is used once.
-    told: BTreeSet<String>,
+    told: Vec<(u32, OpCode, StepHash)>,
     /// Waits for events, by their ids.
     waits: BTreeMap<String, StepHash>,
     jobs: u32,
@@ -72,8 +74,8 @@ impl Server {
         self.creations > 0
     }
 
-    pub(super) fn stored(&self, step: StepHash) -> Option<&str> {
-        self.stored.iter().find(|(hash, _)| *hash == step).map(|(_, json)| json.as_str())
+    pub(super) fn has_stored(&self, step: StepHash) -> bool {
+        self.stored.contains(&step)
     }
 
     /// The run's state, as a request sees it.
@@ -81,14 +83,7 @@ impl Server {
         let json = match as_shown {
             State::Gone => return Err(Standing::Gone),
             State::Empty => "{}".to_owned(),
-            State::Whole => {
-                let mut json = String::from("{");
-                for (n, (hash, value)) in self.stored.iter().enumerate() {
-                    let comma = if n == 0 { "" } else { "," };
-                    let _ = write!(json, "{comma}\"{hash}\":{value}");
-                }
-                json + "}"
-            }
+            State::Whole => ["{", &self.members, "}"].concat(),
         };
         Ok(Memo::parse(json.into()).expect("the model's state is JSON"))
     }
@@ -148,7 +143,7 @@ impl Server {
 
     pub(super) fn fire(&mut self, wait: StepHash) {
         if !self.has_ended() {
-            self.keep(wait, "null".to_owned());
+            self.keep(wait, "null");
             self.call_back();
         }
     }
@@ -181,9 +176,11 @@ impl Server {
             (OpCode::StepRun | OpCode::StepFailed, _) | (OpCode::StepError, Some(_)) => self.store(op),
             _ => {}
         }
-        if !self.told.insert(format!("{creation} {:?} {}", op.op(), op.hash())) {
+        let name = (creation, op.op(), op.hash());
+        if self.told.contains(&name) {
             return;
         }
+        self.told.push(name);
         match op.op() {
             OpCode::Sleep => self.queue.push(Event::Fires(op.hash())),
             OpCode::WaitForEvent => drop(self.waits.insert(op.key().id.to_string(), op.hash())),
@@ -207,12 +204,14 @@ impl Server {
             (Some(data), _) => format!("{{\"data\":{}}}", data.get()),
             (None, error) => format!("{{\"error\":{}}}", serde_json::to_string(error).expect("JSON")),
         };
-        self.keep(op.hash(), value);
+        self.keep(op.hash(), &value);
     }
 
-    fn keep(&mut self, step: StepHash, value: String) {
-        if self.stored(step).is_none() {
-            self.stored.push((step, value));
+    fn keep(&mut self, step: StepHash, value: &str) {
+        if !self.has_stored(step) {
+            let comma = if self.stored.is_empty() { "" } else { "," };
+            let _ = write!(self.members, "{comma}\"{step}\":{value}");
+            self.stored.push(step);
         }
     }
 }
