@@ -13,8 +13,8 @@ use super::order::Slot;
 use super::outstanding::{Awaits, Outstanding};
 use super::record::{Recorded, StepKey};
 use super::{Done, Journal};
-use crate::wire::limits::RUN_STEPS;
 use crate::wire::OpCode;
+use crate::wire::limits::RUN_STEPS;
 
 /// Steps that have not begun.
 #[derive(Debug, Default)]

@@ -18,11 +18,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Journal;
 use super::decision::Decision;
 use super::hidden::{hidden, order_step};
 use super::memo::Memo;
 use super::record::Recorded;
-use super::Journal;
 use crate::wire::limits::RUN_STEPS;
 use crate::wire::{OpError, StepHash, StepMap};
 
@@ -33,9 +33,14 @@ pub(super) enum LogEntry {
     Decided(Decision),
     /// This job runs these steps, and no other does. A retry of the job, whose process may have
     /// died, finds its claims again.
-    Claimed { claimed: Vec<StepHash>, by: String },
+    Claimed {
+        claimed: Vec<StepHash>,
+        by: String,
+    },
     /// The job that has claimed these steps leaves them to others.
-    Released { released: Vec<StepHash> },
+    Released {
+        released: Vec<StepHash>,
+    },
     /// A step has failed, and will be tried again.
     Failed {
         failed: StepHash,
@@ -49,13 +54,20 @@ pub(super) enum LogEntry {
     },
     /// This job has Inngest try a step again that was [postponed](RetryBy::Postponed): its
     /// dispatches after this one run the step.
-    Scheduled { scheduled: StepHash, by: String, after: u32 },
+    Scheduled {
+        scheduled: StepHash,
+        by: String,
+        after: u32,
+    },
 }
 
 /// Who tries a step again that has failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum RetryBy {
+    /// A job that Inngest makes for it, since it failed in the client's request: that attempt
+    /// counts as one of the job's.
+    First,
     /// The job in which it failed: Inngest dispatches the job again.
     Job,
     /// Whoever comes after a sleep.
@@ -91,6 +103,8 @@ pub(super) struct Log {
     steps: usize,
     claims: StepMap<Claim>,
     failures: StepMap<Failures>,
+    /// The run was handed over for a step that failed.
+    has_failed_first: bool,
 }
 
 #[derive(Debug)]
@@ -150,6 +164,7 @@ impl Log {
                 }
             }
             LogEntry::Failed { failed, attempt, retry, delay, error } => {
+                self.has_failed_first |= retry == RetryBy::First;
                 if retry != RetryBy::Job {
                     self.claims.remove(&failed);
                 }
@@ -184,6 +199,11 @@ impl Log {
     /// Whether the run knows of a step that has not ended.
     pub(super) fn knows(&self, step: StepHash) -> bool {
         self.failures.contains_key(&step) || self.claims.contains_key(&step)
+    }
+
+    /// Whether Inngest dispatches a job once more that is left with so many attempts.
+    pub(super) fn leaves_attempt(&self, attempts_left: u32) -> bool {
+        attempts_left > u32::from(self.has_failed_first)
     }
 
     /// Whether any step has failed before.
@@ -229,7 +249,9 @@ impl Journal {
             return;
         }
         if self.is_full() {
-            tracing::warn!("a run is at its limit of {RUN_STEPS} steps: the order of its steps is not stored");
+            tracing::warn!(
+                "a run is at its limit of {RUN_STEPS} steps: the order of its steps is not stored"
+            );
             return;
         }
         let op = self.log_step(&entries);

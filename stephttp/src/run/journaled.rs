@@ -136,15 +136,15 @@ impl Run {
         outstanding: Vec<Outstanding>,
         remembered: Option<Box<RawValue>>,
     ) -> Handover {
-        let facts = HandoverFacts { remembered, has_attempt: self.has_attempt(), elapsed: self.elapsed() };
+        let (attempts_left, elapsed) = (self.attempts_left(), self.elapsed());
+        let facts = HandoverFacts { remembered, attempts_left, elapsed };
         self.lock().journal.hand_over(outstanding, facts)
     }
 
-    /// Whether Inngest dispatches this request's job once more if its answer says that a step
-    /// failed.
-    pub(super) fn has_attempt(&self) -> bool {
-        let Some(dispatch) = self.dispatch() else { return false };
-        dispatch.generation() <= u32::from(self.opts().get_retries())
+    /// How often Inngest dispatches this request's job once more, at most.
+    pub(super) fn attempts_left(&self) -> u32 {
+        let Some(dispatch) = self.dispatch() else { return 0 };
+        (u32::from(self.opts().get_retries()) + 1).saturating_sub(dispatch.generation())
     }
 
     /// Says what is wrong when a run's hidden steps are over a limit.

@@ -233,7 +233,10 @@ impl Run {
             parts: KeptParts::default(),
             remembered: Remembered::default(),
             ledger: Ledger::default(),
-            state: Box::new(Mutex::new(State { journal: Journal::new(mode, job), wakers: Wakers::default() })),
+            state: Box::new(Mutex::new(State {
+                journal: Journal::new(mode, job),
+                wakers: Wakers::default(),
+            })),
             wakeup: Wakeup::default(),
             hooks: None,
             entered: AtomicBool::new(false),

@@ -173,7 +173,16 @@ enum Stage {
 impl Run {
     fn new(session: Rc<Session>, id: &'static str, polls: u8, failures: u32) -> Self {
         let key = session.journal.borrow_mut().claim(StepId::from(id), StepKind::Run);
-        Self { session, key, place: Place::default(), reached: false, stage: Stage::New, polls, failures, causes: None }
+        Self {
+            session,
+            key,
+            place: Place::default(),
+            reached: false,
+            stage: Stage::New,
+            polls,
+            failures,
+            causes: None,
+        }
     }
 
     /// The step's code begins: an effect.

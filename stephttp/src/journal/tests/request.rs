@@ -206,16 +206,12 @@ impl Request<'_> {
         &mut self,
         mut handler: Pin<&mut (dyn Future<Output = String> + 'static)>,
     ) -> Result<Driven, Ending> {
-        let job = self.job;
-        let has_attempt = job.is_some_and(|job| job.generation <= u32::from(RETRIES));
-        let leaves =
-            |has_ended: bool| has_ended && !has_attempt && job.is_some_and(|job| job.generation > 1);
         loop {
             if let Poll::Ready(value) = handler.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
                 return Ok(Driven::Answered(value));
             }
-            let polled = Polled { has_attempt, ..Polled::default() };
-            let next = self.session.journal.borrow_mut().after_poll(polled, leaves);
+            let polled = Polled { attempts_left: self.attempts_left(), ..Polled::default() };
+            let next = self.session.journal.borrow_mut().after_poll(polled, |_| false);
             match next {
                 // Whoever drives this polls all steps each time.
                 Next::Give(_) | Next::Wake(_) | Next::WakeOne(_) => {}
@@ -239,9 +235,12 @@ impl Request<'_> {
         }
     }
 
+    fn attempts_left(&self) -> u32 {
+        self.job.map_or(0, |job| (u32::from(RETRIES) + 1).saturating_sub(job.generation))
+    }
+
     async fn suspend(&mut self, outstanding: Vec<Outstanding>) -> Ending {
-        let has_attempt = self.job.is_some_and(|job| job.generation <= u32::from(RETRIES));
-        let facts = HandoverFacts { has_attempt, ..HandoverFacts::default() };
+        let facts = HandoverFacts { attempts_left: self.attempts_left(), ..HandoverFacts::default() };
         let handover = self.session.journal.borrow_mut().hand_over(outstanding, facts);
         self.session.journal.borrow_mut().put_back(handover.context);
         self.conclude(Outcome::Waits(handover.ops, None)).await
@@ -298,7 +297,9 @@ impl Request<'_> {
             };
         }
         let facts = Facts { saved, standing, may_retry: may_retry(job) };
-        Ending::of(outcome, facts, |ops, may_retry| self.session.journal.borrow_mut().unsaved_with(ops, may_retry))
+        Ending::of(outcome, facts, |ops, may_retry| {
+            self.session.journal.borrow_mut().unsaved_with(ops, may_retry)
+        })
     }
 
     /// Saves what has not been saved.

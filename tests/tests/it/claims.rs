@@ -1,4 +1,4 @@
-//! Several things outstanding at once: from then on a run plans its steps, and each still runs
+//! Several things outstanding at once: from then on a run's steps are claimed, and each still runs
 //! once.
 
 use std::time::Duration;
@@ -11,7 +11,7 @@ use inngest::{Failure, Step, StepError};
 use stephttp_dev::RunStatus;
 use stephttp_tests::{Effects, World};
 
-#[inngest::api_fn(id = "planning-two-sleeps")]
+#[inngest::api_fn(id = "claims-two-sleeps")]
 async fn two_sleeps(State(effects): State<Effects>, step: Step) -> Result<String, StepError> {
     let branch = async |name: &str| {
         step.sleep(format!("sleep-{name}"), Duration::from_secs(60)).await;
@@ -36,12 +36,12 @@ async fn two_waits_that_end_together_run_every_step_once() {
         let mut all = effects.all();
         all.sort();
         assert_eq!(all, ["after-a", "after-b", "last"]);
-        assert!(run.step("stephttp:plans").is_some());
+        assert!(run.step("stephttp:shared").is_some());
         world.assert_clean();
     }
 }
 
-#[inngest::api_fn(id = "planning-wait-beside-failure", retries = 2)]
+#[inngest::api_fn(id = "claims-wait-beside-failure", retries = 2)]
 async fn wait_beside_failure(State(effects): State<Effects>, step: Step) -> Result<String, StepError> {
     let failing = step.run("flaky", async {
         match effects.happen("flaky") {
@@ -67,8 +67,8 @@ async fn a_wait_beside_a_failing_step() {
     world.assert_clean();
 }
 
-#[inngest::api_fn(id = "planning-later")]
-async fn plans_from_a_reentry_on(State(effects): State<Effects>, step: Step) -> Result<String, StepError> {
+#[inngest::api_fn(id = "claims-later")]
+async fn shares_from_a_reentry_on(State(effects): State<Effects>, step: Step) -> Result<String, StepError> {
     step.sleep("first", Duration::from_secs(1)).await;
     step.run("between", async { Ok(effects.happen("between")) }).await?;
     let branches = (0..3).map(|n| {
@@ -86,9 +86,9 @@ async fn plans_from_a_reentry_on(State(effects): State<Effects>, step: Step) -> 
 }
 
 #[tokio::test]
-async fn a_run_that_comes_to_several_waits_in_a_reentry_plans_from_there() {
+async fn a_run_that_comes_to_several_waits_in_a_reentry_is_shared_from_there() {
     let effects = Effects::new();
-    let app = Router::new().route("/", post(plans_from_a_reentry_on)).with_state(effects.clone());
+    let app = Router::new().route("/", post(shares_from_a_reentry_on)).with_state(effects.clone());
     let world = World::of(app).await;
     let response = world.post("/").send().await.unwrap();
     assert_eq!(world.follow(response).await.text().await.unwrap(), "4");
@@ -96,7 +96,7 @@ async fn a_run_that_comes_to_several_waits_in_a_reentry_plans_from_there() {
     world.assert_clean();
 }
 
-#[inngest::api_fn(id = "planning-unequal")]
+#[inngest::api_fn(id = "claims-unequal")]
 async fn unequal_sleeps(State(effects): State<Effects>, step: Step) -> Result<String, StepError> {
     let short = async {
         step.sleep("short", Duration::from_secs(1)).await;
@@ -120,7 +120,7 @@ async fn a_reentry_in_which_one_of_two_waits_is_over_goes_on_with_that_one() {
     world.assert_clean();
 }
 
-#[inngest::api_fn(id = "planning-parallel-runs")]
+#[inngest::api_fn(id = "claims-parallel-runs")]
 async fn parallel_runs(State(effects): State<Effects>, step: Step) -> Result<String, StepError> {
     step.sleep("pause", Duration::from_secs(1)).await;
     let runs = (0..100).map(|n| step.run(format!("run-{n}"), async move { Ok::<usize, Failure>(n) }));
@@ -130,7 +130,7 @@ async fn parallel_runs(State(effects): State<Effects>, step: Step) -> Result<Str
 }
 
 #[tokio::test]
-async fn parallel_steps_need_no_planning() {
+async fn parallel_steps_need_no_claims() {
     let effects = Effects::new();
     let world = World::of(Router::new().route("/", post(parallel_runs)).with_state(effects.clone())).await;
     let response = world.post("/").send().await.unwrap();
@@ -141,7 +141,7 @@ async fn parallel_steps_need_no_planning() {
     world.assert_clean();
 }
 
-#[inngest::api_fn(id = "planning-select")]
+#[inngest::api_fn(id = "claims-select")]
 async fn loser_of_a_select(State(effects): State<Effects>, step: Step) -> Result<String, StepError> {
     let won = tokio::select! {
         () = step.sleep("deadline", Duration::from_secs(60)) => "deadline",
