@@ -72,6 +72,8 @@ pub(crate) struct Journal {
     known: Known,
     log: Log,
     order: Order,
+    /// The steps that the handler has come to, by their slots, where others may end them.
+    keys: Vec<StepKey>,
     /// Operations that have not been sent.
     unsent: Vec<Recorded>,
     added: Added,

@@ -70,6 +70,8 @@ struct Entry {
     steps: u32,
     /// It may begin.
     admitted: bool,
+    /// That its outcome is stored has been said.
+    stored: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +127,7 @@ impl Order {
     pub(super) fn enter(&mut self, hash: StepHash) -> Slot {
         let slot = Slot(u32::try_from(self.entries.len()).unwrap_or(u32::MAX));
         let (phase, entered) = (Phase::Waiting, self.turns);
-        self.entries.push(Entry { hash, phase, entered, turn: 0, steps: 0, admitted: false });
+        self.entries.push(Entry { hash, phase, entered, turn: 0, steps: 0, admitted: false, stored: false });
         self.waiting += 1;
         if !self.log.is_empty() {
             self.by_hash.insert(hash, slot);
@@ -145,6 +147,11 @@ impl Order {
     /// The step may not begin after all.
     pub(super) fn refuse(&mut self, slot: Slot) {
         self.entry(slot).admitted = false;
+    }
+
+    /// The step's outcome is stored. Whether that is new.
+    pub(super) fn note_stored(&mut self, slot: Slot) -> bool {
+        !std::mem::replace(&mut self.entry(slot).stored, true)
     }
 
     pub(super) fn is_admitted(&self, slot: Slot) -> bool {

@@ -20,10 +20,10 @@ impl Run {
     /// Takes what is stored by now.
     pub(crate) fn learn(&self, memo: Memo) {
         let mut state = self.lock();
-        let slots = state.journal.learn(memo);
-        let wakers = state.wakers.of(slots);
+        for (slot, key) in state.journal.learn(memo) {
+            self.resolve_restored(&mut state, slot, &key);
+        }
         drop(state);
-        wakers.into_iter().for_each(Waker::wake);
         self.wakeup.notice();
     }
 

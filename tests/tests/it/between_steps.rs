@@ -117,7 +117,7 @@ async fn gives_up_a_claimed_step(State(stage): State<Stage>, step: Step) -> Resu
         stage.effects.happen("slow begins");
         std::future::pending::<Result<(), Failure>>().await
     });
-    let chosen = match tokio::time::timeout(Duration::from_millis(20), slow).await {
+    let chosen = match tokio::time::timeout(Duration::from_millis(500), slow).await {
         Ok(outcome) => outcome.map(|()| "slow")?,
         Err(_) => "given up",
     };

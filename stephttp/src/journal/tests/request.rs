@@ -261,7 +261,10 @@ impl Request<'_> {
             return Err(Ending::Finished(end));
         }
         self.known = memo.len();
-        self.session.journal.borrow_mut().learn(memo);
+        let mut journal = self.session.journal.borrow_mut();
+        for (slot, _) in journal.learn(memo) {
+            journal.resolve(slot);
+        }
         Ok(())
     }
 
