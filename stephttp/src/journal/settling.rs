@@ -1,12 +1,12 @@
 //! What a request that is not alone has to agree on with the others before it ends: who tries again
 //! what has failed in it, and what it has claimed and leaves.
 
-use super::{Journal, Mode};
 use super::driving::Next;
 use super::hidden::{retry_discovery, retry_sleep};
 use super::log::{LogEntry, LoggedError, Owner, RetryBy};
 use super::outstanding::{Awaits, Outstanding};
 use super::record::Recorded;
+use super::{Journal, Mode};
 use crate::wire::StepHash;
 use crate::wire::limits::WAIT;
 
@@ -62,7 +62,10 @@ impl Journal {
                 _ if self.mode == Mode::First => RetryBy::First,
                 _ => RetryBy::Job,
             };
-            let error = op.error().filter(|_| matches!(retry, RetryBy::Sleep | RetryBy::Postponed)).map(LoggedError::of);
+            let error = op
+                .error()
+                .filter(|_| matches!(retry, RetryBy::Sleep | RetryBy::Postponed))
+                .map(LoggedError::of);
             let delay = delay.map(|delay| u64::try_from(delay.min(WAIT).as_millis()).unwrap_or_default());
             entries.push(LogEntry::Failed { failed: one.hash, attempt: *attempt, retry, delay, error });
         }
