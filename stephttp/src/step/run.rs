@@ -117,8 +117,7 @@ impl<F, T> RunStep<F, T> {
     /// what it came to then.
     ///
     /// A result that is stored under the new id wins. Of an id that is used several times the same
-    /// use is meant: the second `new` takes what the second `old` left. A step that had only been
-    /// planned under its old id, beside others, is not known again.
+    /// use is meant: the second `new` takes what the second `old` left.
     ///
     /// ```
     /// # use inngest::{Failure, Step, StepError};

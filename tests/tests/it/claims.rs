@@ -1,13 +1,15 @@
 //! Several things outstanding at once: from then on a run's steps are claimed, and each still runs
 //! once.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
 use futures_util::future::join_all;
+use inngest::wire::{RunId, StepHash};
 use inngest::{Failure, Step, StepError};
+use serde_json::json;
 use stephttp_dev::RunStatus;
 use stephttp_tests::{Effects, World};
 
@@ -163,5 +165,51 @@ async fn the_loser_of_a_select_does_not_hold_the_run() {
     assert_eq!((response.status().as_u16(), response.text().await.unwrap().as_str()), (200, "work"));
     world.ended().await;
     assert_eq!(effects.all(), ["work", "after"]);
+    world.assert_clean();
+}
+
+#[inngest::api_fn(id = "claims-older")]
+async fn planned_before(State(effects): State<Effects>, step: Step) -> Result<String, StepError> {
+    let slept = async {
+        step.sleep("pause", Duration::from_secs(60)).await;
+        step.run("slept", async { Ok(effects.happen("slept")) }).await
+    };
+    let planned = step.run("planned", async { Ok(effects.happen("planned")) });
+    let (slept, planned) = tokio::try_join!(slept, planned)?;
+    let last = step.run("last", async { Ok(effects.happen("last")) }).await?;
+    Ok(format!("{slept} {planned} {last}"))
+}
+
+/// A version before this one handed the run over, and had Inngest name each of its steps.
+#[tokio::test]
+async fn a_run_that_planned_its_steps_is_finished() {
+    let effects = Effects::new();
+    let app = Router::new().route("/", post(planned_before)).with_state(effects.clone());
+    let world = World::of(app).await;
+    let op = |op: &str, id: &str, more: serde_json::Value| {
+        let mut json = json!({ "op": op, "id": StepHash::of(id), "name": id, "displayName": id, "userland": { "id": id } });
+        json.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json
+    };
+    let race = json!({ "parallelMode": "race" });
+    let steps = json!([
+        op("StepRun", "stephttp:plans", json!({ "data": true })),
+        op("Sleep", "pause", json!({ "opts": { "duration": "60s", "parallelMode": "race" } })),
+        op("StepPlanned", "planned", json!({ "opts": race })),
+    ]);
+    let data =
+        json!({ "domain": world.origin, "method": "POST", "path": "/", "fn": "claims-older", "body": "" });
+    let create = json!({
+        "run_id": RunId::new(SystemTime::now()).to_string(),
+        "event": { "name": "inngest/http.request", "data": data },
+        "steps": steps, "request_version": 2, "retries": 3,
+    });
+    let url = format!("{}/v1/checkpoint", world.inngest.url());
+    let created = reqwest::Client::new().post(url).json(&create).send().await.unwrap();
+    assert_eq!(created.status(), 200, "{:?}", created.text().await);
+    let run = world.ended().await;
+    assert_eq!(run.status, RunStatus::Completed, "{run:?}");
+    assert_eq!(["slept", "planned", "last"].map(|effect| effects.count(effect)), [1, 1, 1]);
+    assert!(world.inngest.dispatches().iter().any(|dispatch| dispatch.step_id.is_some()));
     world.assert_clean();
 }
