@@ -96,7 +96,7 @@ impl Journal {
     /// begun are left to another request, when one has begun in this one or not.
     pub(crate) fn after_poll(&mut self, facts: Polled, leaves: impl FnOnce(bool) -> bool) -> Next {
         let Polled { is_woken, transforming, attempts_left } = facts;
-        let has_attempt = self.log.leaves_attempt(attempts_left);
+        let has_attempt = self.has_attempt(attempts_left);
         if let Some(stop) = &self.stop {
             // The others are told once; Inngest's word stays.
             let stop =
@@ -122,6 +122,12 @@ impl Journal {
         self.pace.awaited = None;
         if self.is_agreeing {
             return Next::Rest;
+        }
+        if self.log.is_held_elsewhere(&self.job.id) {
+            // Who holds the run sees to everything.
+            self.outstanding.clear();
+            self.gate.waiting.clear();
+            return self.done(Done::Suspended);
         }
         if let Some(next) = self.next_turn() {
             return next;
@@ -151,7 +157,7 @@ impl Journal {
             self.executing.probing = true;
             return Next::Wake(self.order.waiting());
         }
-        if !self.mode.decides()
+        if !self.decides()
             && let Some(next) = self.settle(has_attempt)
         {
             return next;
@@ -159,9 +165,14 @@ impl Journal {
         self.done(Done::Suspended)
     }
 
+    /// Whether Inngest dispatches the job once more if an answer says that a step failed.
+    pub(super) fn has_attempt(&self, attempts_left: u32) -> bool {
+        attempts_left > u32::from(self.is_for_the_first)
+    }
+
     /// Gives the next result, if there is one to give. `None`: the handler gets none now.
     fn next_turn(&mut self) -> Option<Next> {
-        let decides = self.mode.decides();
+        let decides = self.decides();
         if !decides && self.order.goes_beyond_log() && self.pace.settles() {
             return Some(Next::GiveWay);
         }

@@ -69,7 +69,7 @@ impl Journal {
         let is_first = self.mode == Mode::First;
         let failed_before = self.added.failed;
         let mut entries = Vec::new();
-        if self.mode.decides() {
+        if self.decides() {
             // What follows must find the handler where it is.
             entries.extend(self.order.take_unstored().into_iter().map(LogEntry::Decided));
             keep_the_failed(&mut outstanding, failed_before);
@@ -77,7 +77,7 @@ impl Journal {
             let has_attempt = if is_first {
                 is_one && !has_delay(&outstanding)
             } else {
-                self.log.leaves_attempt(facts.attempts_left)
+                self.has_attempt(facts.attempts_left)
             };
             entries.extend(self.retries(&outstanding, has_attempt));
         }
@@ -95,9 +95,12 @@ impl Journal {
         let begins_to_share = ops.len() + failed_before > 1 && self.mode != Mode::Shared;
         if begins_to_share {
             context.push(hidden(StepKey::hidden(SHARED), &true));
-            if !is_first && !claims.is_empty() {
-                entries.push(LogEntry::Claimed { claimed: claims, by: self.job.id.clone() });
-            }
+        }
+        if (begins_to_share || self.is_holding()) && !is_first && !claims.is_empty() {
+            entries.push(LogEntry::Claimed { claimed: claims, by: self.job.id.clone() });
+        }
+        if self.is_holding() {
+            entries.push(LogEntry::Left { left_by: self.job.id.clone() });
         }
         // An answer's finished steps are stored with it: nobody takes a wait for told that is not.
         if is_first { &mut context } else { &mut ops }.extend(told);
@@ -196,7 +199,8 @@ impl Journal {
         let mut answer = self.take_unsent_within(REENTRY_ANSWER_BYTES.saturating_sub(size + SHARED_BYTES));
         if self.mode == Mode::Shared {
             // What is proposed with it may be taken, and then this job has to stay.
-            let has_claims = answer.iter().any(Recorded::is_log) || !self.left_claims().is_empty();
+            let has_claims =
+                answer.iter().any(Recorded::is_log) || self.is_holding() || !self.left_claims().is_empty();
             if has_claims && !ops.iter().any(|op| op.op() == OpCode::StepError) {
                 if !may_retry {
                     return Vec::new();
@@ -218,7 +222,7 @@ impl Journal {
     /// A hidden step that proposes how the run ends, if several re-entries may come to its end at
     /// once, and it can be stored.
     pub(crate) fn propose_end(&self, result: &ApiResult<'_>) -> Option<Recorded> {
-        if self.mode != Mode::Shared || self.is_full() {
+        if self.decides() || self.is_full() {
             return None;
         }
         let end = hidden(StepKey::hidden(END), result);

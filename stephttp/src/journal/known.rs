@@ -61,6 +61,7 @@ impl Journal {
         let known = &self.known;
         self.own.retain(|step| !known.contains(*step));
         let (log, job) = (&self.log, &self.job);
+        self.is_for_the_first |= log.is_for_the_first(&job.id, |step| known.contains(step));
         let goes_on = |one: &mut Outstanding| {
             known.contains(one.hash)
                 || match &one.awaits {

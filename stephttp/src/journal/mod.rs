@@ -87,6 +87,8 @@ pub(crate) struct Journal {
     own: Vec<StepHash>,
     /// It waits to learn what all requests of the run agree on.
     is_agreeing: bool,
+    /// Its job's attempts count the one in the client's request.
+    is_for_the_first: bool,
     /// It has left to others what it had claimed.
     has_released: bool,
     /// What has ended is saved before another step begins.

@@ -46,8 +46,9 @@ impl Journal {
             _ => None,
         };
         let is_others = |one: &Outstanding| self.log.owner(one.hash, &self.job.id) == Owner::Another;
-        let is_taken =
-            |one: &Outstanding| is_request(one) || (known(one) == Some(RetryBy::Job) && !is_others(one));
+        let is_taken = |one: &Outstanding| {
+            is_request(one) || (known(one).is_some_and(RetryBy::is_of_a_job) && !is_others(one))
+        };
         let mut has_attempt = has_attempt && !outstanding.iter().any(is_taken);
         let has_others = outstanding.iter().filter(|one| one.is_told_by_answer()).count() > 1;
         let mut entries = Vec::new();
@@ -59,7 +60,7 @@ impl Journal {
             let retry = match delay {
                 Some(_) if has_others || !has_attempt => RetryBy::Sleep,
                 _ if !std::mem::take(&mut has_attempt) => RetryBy::Postponed,
-                _ if self.mode == Mode::First => RetryBy::First,
+                _ if self.mode == Mode::First || self.is_for_the_first => RetryBy::First,
                 _ => RetryBy::Job,
             };
             let error = op

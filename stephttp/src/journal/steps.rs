@@ -215,7 +215,7 @@ impl Journal {
     ) -> Ended {
         let op = Recorded::ran(key.clone(), output, Some(timing));
         if self.mode != Mode::First {
-            if self.mode.decides() && self.order.depends_on_unstored(slot) {
+            if self.decides() && self.order.depends_on_unstored(slot) {
                 // A later request must not find this step without what led to it.
                 self.store_order();
             }
