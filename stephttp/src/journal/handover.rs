@@ -117,7 +117,7 @@ impl Journal {
             // being deleted.
             context.push(start(None));
         }
-        self.write(entries);
+        self.write(&entries);
         Handover { context, ops, retry_after }
     }
 

@@ -20,7 +20,8 @@ pub(crate) struct Outstanding {
 /// What it is.
 #[derive(Debug)]
 pub(crate) enum Awaits {
-    /// A sleep, another wait, or a request that Inngest makes. Whether Inngest has surely been told.
+    /// A sleep, another wait, or a request that Inngest makes. Whether Inngest has surely been
+    /// told.
     Inngest { op: Recorded, is_told: bool },
     /// A step that failed for good.
     Failed(Recorded),
