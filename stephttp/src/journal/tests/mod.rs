@@ -4,9 +4,11 @@
 mod endings;
 mod faults;
 mod interleavings;
+mod one_request;
 mod play;
 mod program;
 mod random;
 mod request;
 mod server;
 mod tables;
+mod told;
