@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::play::{Troubles, play};
-use super::program::Program::{self, Join, Run, Seq, Sleep, Unpolled};
+use super::program::Program::{self, Cause, Event, Join, Race, Run, Seq, Sleep, Unpolled};
 use super::random::Random;
 
 /// Plays a program in many orders.
@@ -37,4 +37,32 @@ fn a_step_that_is_dropped_unpolled_in_a_later_request_shifts_no_other() {
 fn a_late_re_entry_does_not_change_how_its_run_has_ended() {
     let branches = Join(vec![Seq(vec![Sleep("s"), Run("a", 0, 0)]), Seq(vec![Sleep("t"), Run("b", 0, 0)])]);
     hold(branches, Troubles::default());
+}
+
+/// Of several re-entries that come to one step, each proposes itself: who has lost has to see it.
+#[test]
+fn a_step_that_two_re_entries_claim_runs_in_one_of_them() {
+    let after = Seq(vec![Join(vec![Sleep("s"), Sleep("t")]), Run("a", 1, 0)]);
+    hold(after, Troubles::default());
+    let race = Seq(vec![Race("r", vec![Sleep("s"), Sleep("t")]), Run("a", 1, 0)]);
+    hold(race, Troubles::default());
+}
+
+/// Others wait for what a job has claimed. When it ends without having begun that, since a wait has
+/// to be told first, it leaves it to them.
+#[test]
+fn what_a_job_has_claimed_and_does_not_begin_is_left_to_others() {
+    let fails = Seq(vec![Sleep("s"), Run("d", 0, 1)]);
+    let waits = Seq(vec![Sleep("t"), Race("r", vec![Event("e"), Sleep("u")])]);
+    hold(Join(vec![fails, waits]), Troubles::default());
+}
+
+/// An event is lost on a wait that Inngest has not been told of.
+#[test]
+fn an_event_that_a_step_causes_beside_its_wait_is_received() {
+    let cause = || Cause("k", "e");
+    hold(Join(vec![Event("e"), cause()]), Troubles::default());
+    hold(Join(vec![cause(), Event("e")]), Troubles::default());
+    hold(Join(vec![Seq(vec![Sleep("s"), Event("e")]), Seq(vec![Sleep("s"), cause()])]), Troubles::default());
+    hold(Seq(vec![Sleep("s"), Join(vec![cause(), Event("e")])]), Troubles::default());
 }

@@ -1,6 +1,7 @@
 //! The rules of replay, played: programs of steps against a model of the server, with every order
 //! of its discoveries, lost answers, repeated calls and deaths, without HTTP.
 
+mod driving;
 mod endings;
 mod faults;
 mod interleavings;
