@@ -142,6 +142,11 @@ fn so_it_is_when_states_come_late() {
 }
 
 #[test]
+fn so_it_is_when_jobs_are_dispatched_beside_themselves() {
+    all_hold(Troubles { doubles: 2, ..Troubles::default() });
+}
+
+#[test]
 fn so_it_is_with_all_of_that_at_once() {
-    all_hold(Troubles { states: 1, answers: 1, deaths: 1, doubles: 0, reads: 3 });
+    all_hold(Troubles { states: 1, answers: 1, deaths: 1, doubles: 1, reads: 3 });
 }
