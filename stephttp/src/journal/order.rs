@@ -109,11 +109,26 @@ impl Order {
         self.dropped = log.iter().filter_map(dropped).collect();
         self.log = log;
         self.cursor = 0;
-        self.stored = self.turns;
-        self.unstored_choice = None;
+        if self.turns > self.stored {
+            self.find_stored();
+        }
         if !self.log.is_empty() {
             self.by_hash = self.entries.iter().zip(0..).map(|(entry, n)| (entry.hash, Slot(n))).collect();
         }
+    }
+
+    /// Which of this request's own turns are stored by now: others may have stored another order than
+    /// it has proposed, and not come as far.
+    fn find_stored(&mut self) {
+        let stored = |step: StepHash| {
+            self.log.iter().any(|(Decision::Given(hash, _) | Decision::Dropped(hash, _))| *hash == step)
+        };
+        for entry in self.entries.iter_mut().filter(|entry| entry.turn > 0 && stored(entry.hash)) {
+            entry.turn = 0;
+        }
+        self.drops.retain(|(_, Decision::Given(hash, _) | Decision::Dropped(hash, _))| !stored(*hash));
+        self.unstored_choice =
+            self.drops.iter().map(|(turn, _)| *turn).filter(|turn| *turn > self.stored).min();
     }
 
     /// Makes room for so many steps.
@@ -297,8 +312,10 @@ impl Order {
         let results = self.resolved.iter().map(|slot| &self.entries[slot.0 as usize]);
         let results = results.filter(|entry| entry.phase == Phase::Resolved);
         let mut proposal = self.unstored();
-        let steps = self.steps();
-        proposal.extend(results.map(|entry| Decision::Given(entry.hash, steps)));
+        // How far the handler will have come by the later ones is not known: with the first of them
+        // it may drop steps.
+        let steps = std::iter::once(self.steps()).chain(std::iter::repeat(0));
+        proposal.extend(results.zip(steps).map(|(entry, steps)| Decision::Given(entry.hash, steps)));
         proposal
     }
 

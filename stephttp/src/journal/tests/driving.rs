@@ -47,6 +47,7 @@ impl Request {
                     patience = if awaited.is_none() { PATIENCE } else { patience.saturating_sub(1) };
                     match awaited {
                         Some(Awaited::UntilReached(_)) if patience == 0 => {
+                            self.world.finds_no_way();
                             self.session.journal.borrow_mut().pass_over();
                         }
                         Some(Awaited::UntilDropped(_)) if patience == 0 => {

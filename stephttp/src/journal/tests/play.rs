@@ -251,6 +251,14 @@ impl World {
         server.state(shown)
     }
 
+    /// A handler does not come to where it came in an earlier request. It would be waited for.
+    pub(super) fn finds_no_way(&self) {
+        self.note(|| "a handler does not come to where it came before".to_owned());
+        if !self.is_elsewhere() {
+            self.effects.borrow_mut().violations.push("a handler goes another way than before".to_owned());
+        }
+    }
+
     /// A request has told of what it has come to: from now on others must come to the same.
     pub(super) fn tells(&self, session: &Session) {
         // What one has decided by itself may not be known to others.
