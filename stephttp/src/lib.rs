@@ -101,15 +101,21 @@
 //! - **What runs in this process runs together**, in the first request and in later ones; nobody is
 //!   redirected for it.
 //! - **Waits in several branches are handed over together.** From then on several re-entries of the
-//!   run can be under way at once, so it *plans*: each further step is named by Inngest and runs in
-//!   a re-entry of its own, once.
+//!   run can be under way at once. Each *claims* the steps that it comes to, before they begin, and
+//!   runs those that it has won, all of them together; the others leave them to it. A claim costs
+//!   two calls to Inngest, which goes for all steps that are ready at once.
+//! - **What could be missed is told first.** An event or a signal is lost on a wait that Inngest
+//!   does not know of. So a step beside such a wait does not begin in the first request: the run is
+//!   handed over, and the step begins in a re-entry, once the wait is known. A sleep cannot be
+//!   missed: it stays in the request, beside the step, and counts from its first poll.
+//! - **A step that fails beside others** is tried again by its own retry alone, when its time has
+//!   come, and each step has all of its attempts, whatever else fails.
 //! - **A race is decided once.** The order in which steps give their results is stored with the run
 //!   as soon as it matters (in hidden steps `stephttp:order:…`, visible in the dashboard), and
 //!   every later request follows it: the winner of a `select!` stays the winner, and
 //!   `FuturesUnordered` gives its results in the same order. A step whose time was up in `timeout`
 //!   is not run again.
-//! - **A loser is dropped.** What it had asked of Inngest may still come; nobody looks at it. A
-//!   step of it that had been planned may still run.
+//! - **A loser is dropped.** What it had asked of Inngest may still come; nobody looks at it.
 //! - **An id that is used several times** is numbered in the order of the calls: see
 //!   [`StepId`](step::StepId). A future that is dropped
 //!   before it is polled does not count.
@@ -117,8 +123,8 @@
 //!   race between it and a step may end otherwise the next time: put it into a step.
 //! - **`timeout` around a wait** has no effect while nothing else goes on: the process does not
 //!   wait. Use the wait's own `timeout`.
-//! - **A step must not wait for another** of its run, through a channel, say: in a run that plans
-//!   they run in different requests.
+//! - **A step may wait for another** of its run, through a channel, say, if both begin together.
+//!   Where one of them may have ended before, its end comes from the step, not from the channel.
 //! - **A step that has begun and is held, but not polled,** while the handler waits for Inngest, is
 //!   given up with the handler, and begins anew in a later request.
 //!

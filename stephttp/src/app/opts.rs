@@ -317,8 +317,7 @@ impl SetupOpts {
 
     /// How long a later request of a run waits for its handler to come to a step that it came to
     /// before, when something that is no step lies in between (a query, say): 5 seconds unless set.
-    /// Then the order of steps that is stored with the run is no longer followed there, and a step
-    /// that was to run is given up.
+    /// Then the order of steps that is stored with the run is no longer followed there.
     #[must_use]
     pub fn replay_patience(mut self, patience: Duration) -> Self {
         self.replay_patience = Some(patience);

@@ -1,10 +1,12 @@
 //! How a step says that it failed, and how its handler learns of it.
 
 mod failure;
+mod panicked;
 mod result_ext;
 mod step_error;
 
 pub use failure::Failure;
 pub(crate) use failure::Retry;
+pub(crate) use panicked::panic_text;
 pub use result_ext::ResultExt;
 pub use step_error::StepError;

@@ -52,8 +52,9 @@ pub(crate) struct Polled {
     pub(crate) is_woken: bool,
     /// A middleware is at work on a step that has just come to it.
     pub(crate) transforming: bool,
-    /// Inngest dispatches the job once more if the answer asks for it.
-    pub(crate) has_attempt: bool,
+    /// How often Inngest dispatches the job once more, at most, if an answer says that a step
+    /// failed.
+    pub(crate) attempts_left: u32,
 }
 
 /// What is done with a handler that is pending.
@@ -94,7 +95,8 @@ impl Journal {
     /// What is done with the handler, which is pending. `leaves` says whether steps that have not
     /// begun are left to another request, when one has begun in this one or not.
     pub(crate) fn after_poll(&mut self, facts: Polled, leaves: impl FnOnce(bool) -> bool) -> Next {
-        let Polled { is_woken, transforming, has_attempt } = facts;
+        let Polled { is_woken, transforming, attempts_left } = facts;
+        let has_attempt = self.has_attempt(attempts_left);
         if let Some(stop) = &self.stop {
             // The others are told once; Inngest's word stays.
             let stop =
@@ -121,6 +123,12 @@ impl Journal {
         if self.is_agreeing {
             return Next::Rest;
         }
+        if self.log.is_held_elsewhere(&self.job.id) {
+            // Who holds the run sees to everything.
+            self.outstanding.clear();
+            self.gate.waiting.clear();
+            return self.done(Done::Suspended);
+        }
         if let Some(next) = self.next_turn() {
             return next;
         }
@@ -128,8 +136,11 @@ impl Journal {
             if self.saves_first {
                 return Next::Rest;
             }
-            // What could be missed is told first, and the steps begin in another request.
-            let stays_shut = Outstanding::may_miss(&self.outstanding) || leaves(self.executing.begun > 0);
+            // What could be missed is told first, and the steps begin in another request. A job on
+            // its last attempt that has brought the run forward leaves the rest to a new one.
+            let has_begun = self.executing.begun > 0;
+            let is_spent = has_begun && self.job.generation > 1 && !has_attempt;
+            let stays_shut = Outstanding::may_miss(&self.outstanding) || is_spent || leaves(has_begun);
             if !stays_shut && let Some(next) = self.open_gate(has_attempt) {
                 return next;
             }
@@ -146,15 +157,22 @@ impl Journal {
             self.executing.probing = true;
             return Next::Wake(self.order.waiting());
         }
-        if !self.mode.decides() && let Some(next) = self.settle(has_attempt) {
+        if !self.decides()
+            && let Some(next) = self.settle(has_attempt)
+        {
             return next;
         }
         self.done(Done::Suspended)
     }
 
+    /// Whether Inngest dispatches the job once more if an answer says that a step failed.
+    pub(super) fn has_attempt(&self, attempts_left: u32) -> bool {
+        attempts_left > u32::from(self.is_for_the_first)
+    }
+
     /// Gives the next result, if there is one to give. `None`: the handler gets none now.
     fn next_turn(&mut self) -> Option<Next> {
-        let decides = self.mode.decides();
+        let decides = self.decides();
         if !decides && self.order.goes_beyond_log() && self.pace.settles() {
             return Some(Next::GiveWay);
         }

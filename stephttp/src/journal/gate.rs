@@ -13,8 +13,8 @@ use super::order::Slot;
 use super::outstanding::{Awaits, Outstanding};
 use super::record::{Recorded, StepKey};
 use super::{Done, Journal};
-use crate::wire::limits::RUN_STEPS;
 use crate::wire::OpCode;
+use crate::wire::limits::RUN_STEPS;
 
 /// Steps that have not begun.
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ impl Journal {
         if self.gate.waiting.is_empty() {
             return None;
         }
-        if self.mode.decides() && !self.log.has_failures() {
+        if self.decides() && !self.log.has_failures() {
             return Some(self.admit_all());
         }
         let mut free = Vec::new();
@@ -58,7 +58,7 @@ impl Journal {
         for (slot, hash) in free {
             let failures = self.log.failures(hash).filter(|failures| failures.retry == RetryBy::Postponed);
             match failures {
-                None if self.mode.decides() => may_begin.push(slot),
+                None if self.decides() => may_begin.push(slot),
                 None => {
                     claimed.push(hash);
                     proposed.push(slot);
@@ -67,7 +67,7 @@ impl Journal {
                     may_schedule = false;
                     let (by, after) = (self.job.id.clone(), self.job.generation);
                     let entry = LogEntry::Scheduled { scheduled: hash, by, after };
-                    if self.mode.decides() {
+                    if self.decides() {
                         self.write(vec![entry]);
                         may_begin.push(slot);
                     } else {
@@ -82,7 +82,13 @@ impl Journal {
             }
         }
         if !claimed.is_empty() {
-            entries.push(LogEntry::Claimed { claimed, by: self.job.id.clone() });
+            let by = self.job.id.clone();
+            // With nothing else under way, one claim is enough for all that follows.
+            let is_quiet = self.outstanding.is_empty()
+                && self.log.is_quiet_but_for(&self.job.id, |step| self.known.contains(step));
+            let claim =
+                if is_quiet { LogEntry::Held { held_by: by } } else { LogEntry::Claimed { claimed, by } };
+            entries.push(claim);
         }
         self.gate.waiting = may_begin;
         if entries.is_empty() && !(self.order.has_unstored_choice() && !self.gate.waiting.is_empty()) {

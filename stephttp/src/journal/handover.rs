@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 
-use super::hidden::{END, SHARED, START, discovery, hidden, told_step};
+use super::hidden::{AGAIN, END, SHARED, START, discovery, hidden, told_step};
 use super::log::LogEntry;
 use super::outstanding::{Awaits, Outstanding};
 use super::remembered::remembered_step;
@@ -32,8 +32,8 @@ pub(crate) struct Handover {
 pub(crate) struct HandoverFacts {
     /// The output of the hidden step that holds what a first request remembers.
     pub(crate) remembered: Option<Box<RawValue>>,
-    /// Whether a step that fails in this re-entry is tried again by its job.
-    pub(crate) has_attempt: bool,
+    /// How often Inngest dispatches this re-entry's job once more, at most.
+    pub(crate) attempts_left: u32,
     /// How long ago the request began.
     pub(crate) elapsed: Duration,
 }
@@ -69,12 +69,16 @@ impl Journal {
         let is_first = self.mode == Mode::First;
         let failed_before = self.added.failed;
         let mut entries = Vec::new();
-        if self.mode.decides() {
+        if self.decides() {
             // What follows must find the handler where it is.
             entries.extend(self.order.take_unstored().into_iter().map(LogEntry::Decided));
             keep_the_failed(&mut outstanding, failed_before);
             let is_one = outstanding.len() + failed_before + usize::from(self.gate.is_left) == 1;
-            let has_attempt = if is_first { is_one && !has_delay(&outstanding) } else { facts.has_attempt };
+            let has_attempt = if is_first {
+                is_one && !has_delay(&outstanding)
+            } else {
+                self.has_attempt(facts.attempts_left)
+            };
             entries.extend(self.retries(&outstanding, has_attempt));
         }
         let mut telling = Telling { leaves: self.gate.is_left || self.has_released, ..Telling::default() };
@@ -91,9 +95,12 @@ impl Journal {
         let begins_to_share = ops.len() + failed_before > 1 && self.mode != Mode::Shared;
         if begins_to_share {
             context.push(hidden(StepKey::hidden(SHARED), &true));
-            if !is_first && !claims.is_empty() {
-                entries.push(LogEntry::Claimed { claimed: claims, by: self.job.id.clone() });
-            }
+        }
+        if (begins_to_share || self.is_holding()) && !is_first && !claims.is_empty() {
+            entries.push(LogEntry::Claimed { claimed: claims, by: self.job.id.clone() });
+        }
+        if self.is_holding() {
+            entries.push(LogEntry::Left { left_by: self.job.id.clone() });
         }
         // An answer's finished steps are stored with it: nobody takes a wait for told that is not.
         if is_first { &mut context } else { &mut ops }.extend(told);
@@ -191,16 +198,14 @@ impl Journal {
         let size: usize = ops.iter().map(Recorded::size).sum();
         let mut answer = self.take_unsent_within(REENTRY_ANSWER_BYTES.saturating_sub(size + SHARED_BYTES));
         if self.mode == Mode::Shared {
-            // What was proposed may have been taken all the same, and then this job must stay.
-            answer.retain(|op| !op.is_log());
-            let stays = ops.iter().any(|op| op.op() == OpCode::StepError);
-            if !stays && (self.is_agreeing || !self.left_claims().is_empty()) {
+            // What is proposed with it may be taken, and then this job has to stay.
+            let has_claims =
+                answer.iter().any(Recorded::is_log) || self.is_holding() || !self.left_claims().is_empty();
+            if has_claims && !ops.iter().any(|op| op.op() == OpCode::StepError) {
                 if !may_retry {
                     return Vec::new();
                 }
-                let error = OpError::own("NotSavedError", "Inngest could not be told what the run has come to");
-                let again = StepKey::hidden("stephttp:again");
-                answer.push(Recorded::failed(again, OpCode::StepError, error, None));
+                answer.push(again());
             }
         } else if answer.len() + ops.len() > 1 {
             answer.retain(|op| op.hash() != StepKey::hidden(SHARED).hash);
@@ -217,12 +222,18 @@ impl Journal {
     /// A hidden step that proposes how the run ends, if several re-entries may come to its end at
     /// once, and it can be stored.
     pub(crate) fn propose_end(&self, result: &ApiResult<'_>) -> Option<Recorded> {
-        if self.mode != Mode::Shared || self.is_full() {
+        if self.decides() || self.is_full() {
             return None;
         }
         let end = hidden(StepKey::hidden(END), result);
         (end.output_size() <= STEP_OUTPUT_BYTES).then_some(end)
     }
+}
+
+/// Has Inngest dispatch this job again.
+fn again() -> Recorded {
+    let error = OpError::own("NotSavedError", "Inngest could not be told what the run has come to");
+    Recorded::failed(StepKey::hidden(AGAIN), OpCode::StepError, error, None)
 }
 
 /// A step that failed for good calls back at once, and the rest is found again then: so the run

@@ -26,6 +26,9 @@ pub(crate) const START: &str = "stephttp:start";
 /// re-entries comes to an end.
 pub(crate) const END: &str = "stephttp:end";
 
+/// The hidden step that stands for what a job could not save, so that Inngest dispatches it again.
+pub(crate) const AGAIN: &str = "stephttp:again";
+
 /// A step that the SDK adds for itself.
 pub(crate) fn hidden(key: StepKey, value: &impl Serialize) -> Recorded {
     // A flag or texts: this cannot fail.

@@ -5,6 +5,7 @@ use super::log::{Log, Owner};
 use super::memo::{Memo, Memoized};
 use super::order::Slot;
 use super::outstanding::{Awaits, Outstanding};
+use super::record::StepKey;
 use crate::wire::{OpCode, StepHash, StepMap};
 
 /// What earlier requests have stored; nothing in the first.
@@ -45,8 +46,8 @@ impl Known {
 impl Journal {
     /// Takes what has been stored by now, and the log of the run among it.
     ///
-    /// Returns the steps to wake: those that were outstanding, and that go another way now.
-    pub(crate) fn learn(&mut self, memo: Memo) -> Vec<Slot> {
+    /// Returns the steps that were outstanding and have their outcome now.
+    pub(crate) fn learn(&mut self, memo: Memo) -> Vec<(Slot, StepKey)> {
         if self.is_unused() {
             // It comes to most of them again.
             self.ids.reserve(memo.len());
@@ -60,6 +61,7 @@ impl Journal {
         let known = &self.known;
         self.own.retain(|step| !known.contains(*step));
         let (log, job) = (&self.log, &self.job);
+        self.is_for_the_first |= log.is_for_the_first(&job.id, |step| known.contains(step));
         let goes_on = |one: &mut Outstanding| {
             let is_stored = known.contains(one.hash);
             match &one.awaits {
@@ -75,12 +77,16 @@ impl Journal {
                 Awaits::Inngest { .. } => is_stored,
             }
         };
-        let slots: Vec<_> = self.outstanding.extract_if(.., goes_on).map(|one| one.slot).collect();
-        for slot in &slots {
-            if !self.known.contains(self.order.hash(*slot)) {
-                self.gate.waiting.push(*slot);
+        let mut ended = Vec::new();
+        for one in self.outstanding.extract_if(.., goes_on) {
+            if !known.contains(one.hash) {
+                self.gate.waiting.push(one.slot);
+            } else if self.order.note_stored(one.slot)
+                && let Some(key) = self.keys.get(one.slot.index())
+            {
+                ended.push((one.slot, key.clone()));
             }
         }
-        slots
+        ended
     }
 }

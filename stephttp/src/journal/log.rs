@@ -10,6 +10,8 @@
 //! ```json
 //! {"claimed": ["<hash>"], "by": "<job>"}
 //! {"released": ["<hash>"]}
+//! {"held_by": "<job>"}
+//! {"left_by": "<job>"}
 //! {"failed": "<hash>", "attempt": 1, "retry": "sleep", "delay": 30000, "error": {"name": "Error", "message": "no"}}
 //! {"scheduled": "<hash>", "by": "<job>", "after": 1}
 //! ```
@@ -22,7 +24,7 @@ use super::decision::Decision;
 use super::hidden::{hidden, order_step};
 use super::memo::Memo;
 use super::record::Recorded;
-use super::Journal;
+use super::{Journal, Mode};
 use crate::wire::limits::RUN_STEPS;
 use crate::wire::{OpError, StepHash, StepMap};
 
@@ -33,9 +35,22 @@ pub(super) enum LogEntry {
     Decided(Decision),
     /// This job runs these steps, and no other does. A retry of the job, whose process may have
     /// died, finds its claims again.
-    Claimed { claimed: Vec<StepHash>, by: String },
+    Claimed {
+        claimed: Vec<StepHash>,
+        by: String,
+    },
     /// The job that has claimed these steps leaves them to others.
-    Released { released: Vec<StepHash> },
+    Released {
+        released: Vec<StepHash>,
+    },
+    /// Nothing else is under way: this job runs every step that it comes to, and decides alone.
+    Held {
+        held_by: String,
+    },
+    /// The job that has held the run leaves it to others.
+    Left {
+        left_by: String,
+    },
     /// A step has failed, and will be tried again.
     Failed {
         failed: StepHash,
@@ -49,19 +64,33 @@ pub(super) enum LogEntry {
     },
     /// This job has Inngest try a step again that was [postponed](RetryBy::Postponed): its
     /// dispatches after this one run the step.
-    Scheduled { scheduled: StepHash, by: String, after: u32 },
+    Scheduled {
+        scheduled: StepHash,
+        by: String,
+        after: u32,
+    },
 }
 
 /// Who tries a step again that has failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum RetryBy {
+    /// A job that Inngest makes for it, since it failed in the client's request: that attempt
+    /// counts as one of the job's.
+    First,
     /// The job in which it failed: Inngest dispatches the job again.
     Job,
     /// Whoever comes after a sleep.
     Sleep,
     /// Another job, which has Inngest dispatch it again: a job's retry is one step's.
     Postponed,
+}
+
+impl RetryBy {
+    /// Whether a job has the step still.
+    pub(super) fn is_of_a_job(self) -> bool {
+        matches!(self, Self::First | Self::Job)
+    }
 }
 
 /// For people who look at the run.
@@ -90,6 +119,8 @@ pub(super) struct Log {
     /// How many hidden steps hold it.
     steps: usize,
     claims: StepMap<Claim>,
+    /// The job that holds the run.
+    holder: Option<String>,
     failures: StepMap<Failures>,
 }
 
@@ -149,8 +180,10 @@ impl Log {
                     self.claims.remove(&step);
                 }
             }
+            LogEntry::Held { held_by } => self.holder = Some(held_by),
+            LogEntry::Left { .. } => self.holder = None,
             LogEntry::Failed { failed, attempt, retry, delay, error } => {
-                if retry != RetryBy::Job {
+                if !retry.is_of_a_job() {
                     self.claims.remove(&failed);
                 }
                 self.failures.insert(failed, Failures { attempts: attempt, retry, delay, error });
@@ -170,10 +203,30 @@ impl Log {
 
     pub(super) fn owner(&self, step: StepHash, job: &str) -> Owner {
         match self.claims.get(&step) {
-            None => Owner::Nobody,
             Some(claim) if claim.by == job => Owner::This(claim.after),
             Some(_) => Owner::Another,
+            None => match &self.holder {
+                None => Owner::Nobody,
+                Some(holder) if holder == job => Owner::This(0),
+                Some(_) => Owner::Another,
+            },
         }
+    }
+
+    /// Whether another job holds the run.
+    pub(super) fn is_held_elsewhere(&self, job: &str) -> bool {
+        self.holder.as_deref().is_some_and(|holder| holder != job)
+    }
+
+    /// Whether a job holds the run.
+    pub(super) fn is_held_by(&self, job: &str) -> bool {
+        self.holder.as_deref() == Some(job)
+    }
+
+    /// Whether nothing is under way but in one job: `is_stored` says of steps that they have ended.
+    pub(super) fn is_quiet_but_for(&self, job: &str, is_stored: impl Fn(StepHash) -> bool) -> bool {
+        self.claims.iter().all(|(step, claim)| claim.by == job || is_stored(*step))
+            && self.failures.keys().all(|step| is_stored(*step))
     }
 
     /// The steps that a job has claimed.
@@ -184,6 +237,14 @@ impl Log {
     /// Whether the run knows of a step that has not ended.
     pub(super) fn knows(&self, step: StepHash) -> bool {
         self.failures.contains_key(&step) || self.claims.contains_key(&step)
+    }
+
+    /// Whether a job's attempts count the one in the client's request: it was made for a step that
+    /// failed there, or has failed in the job since, and has not ended. `is_stored` says which have.
+    pub(super) fn is_for_the_first(&self, job: &str, is_stored: impl Fn(StepHash) -> bool) -> bool {
+        self.failures.iter().any(|(step, failures)| {
+            failures.retry == RetryBy::First && !is_stored(*step) && self.owner(*step, job) != Owner::Another
+        })
     }
 
     /// Whether any step has failed before.
@@ -213,6 +274,16 @@ impl Log {
 }
 
 impl Journal {
+    /// Whether this request alone decides what comes next.
+    pub(super) fn decides(&self) -> bool {
+        self.mode != Mode::Shared || self.is_holding()
+    }
+
+    /// Whether this request's job holds a shared run.
+    pub(super) fn is_holding(&self) -> bool {
+        self.log.is_held_by(&self.job.id)
+    }
+
     /// The next hidden step of the log, with these entries. Whoever stores it first decides.
     pub(super) fn log_step(&self, entries: &[LogEntry]) -> Recorded {
         hidden(order_step(self.log.steps), &entries)
@@ -229,7 +300,9 @@ impl Journal {
             return;
         }
         if self.is_full() {
-            tracing::warn!("a run is at its limit of {RUN_STEPS} steps: the order of its steps is not stored");
+            tracing::warn!(
+                "a run is at its limit of {RUN_STEPS} steps: the order of its steps is not stored"
+            );
             return;
         }
         let op = self.log_step(&entries);

@@ -43,16 +43,16 @@ mod tests;
 pub(crate) use creation::{is_repeatable, takes_operations};
 pub(crate) use driving::{Awaited, Done, Next, Polled};
 pub(crate) use ending::{Ending, Facts, Outcome, Saved, Standing, Why, failure};
-pub(crate) use handover::{Handover, HandoverFacts, start};
 use gate::Gate;
+pub(crate) use handover::{Handover, HandoverFacts, start};
 use hidden::{END, PLANS, SHARED, START, order_step, retry_step, told_step};
 use ids::UsedIds;
 use known::Known;
+use log::Log;
 pub(crate) use memo::{Memo, Memoized, end_of, handed_over_at};
 pub(crate) use mode::Mode;
 use order::Order;
 pub(crate) use order::Slot;
-use log::Log;
 pub(crate) use outstanding::Outstanding;
 pub(crate) use record::{Recorded, StepKey};
 pub(crate) use remembered::{RememberedValues, TEXT, remembered_step, remembered_texts};
@@ -72,6 +72,8 @@ pub(crate) struct Journal {
     known: Known,
     log: Log,
     order: Order,
+    /// The steps that the handler has come to, by their slots, where others may end them.
+    keys: Vec<StepKey>,
     /// Operations that have not been sent.
     unsent: Vec<Recorded>,
     added: Added,
@@ -85,6 +87,8 @@ pub(crate) struct Journal {
     own: Vec<StepHash>,
     /// It waits to learn what all requests of the run agree on.
     is_agreeing: bool,
+    /// Its job's attempts count the one in the client's request.
+    is_for_the_first: bool,
     /// It has left to others what it had claimed.
     has_released: bool,
     /// What has ended is saved before another step begins.
@@ -296,7 +300,8 @@ impl Journal {
         let orders = (0..self.log.steps()).map(|n| order_step(n).hash);
         let told = self.ids.hashes().map(|step| told_step(step).hash);
         let failed = self.log.failed();
-        let retries = failed.flat_map(|(step, attempts)| (1..=attempts).map(move |n| retry_step(step, n).hash));
+        let retries =
+            failed.flat_map(|(step, attempts)| (1..=attempts).map(move |n| retry_step(step, n).hash));
         let hidden: std::collections::HashSet<_> =
             orders.chain(own).chain(told).chain(retries).chain([remembered_step().hash]).collect();
         let hashes = self.known.memo().hashes();

@@ -23,9 +23,4 @@ impl Mode {
         let is_shared = [SHARED, PLANS].iter().any(|id| memo.contains(StepKey::hidden(*id).hash));
         if is_shared { Self::Shared } else { Self::Alone }
     }
-
-    /// Whether this request alone decides what comes next: no other one of the run is under way.
-    pub(super) fn decides(self) -> bool {
-        self != Self::Shared
-    }
 }

@@ -67,9 +67,13 @@ struct Entry {
     /// Its own turn, from 1; 0 before that, and for turns of the stored order. And how many steps
     /// were here by then.
     turn: u32,
+    /// Others waited when it had its own turn.
+    chosen: bool,
     steps: u32,
     /// It may begin.
     admitted: bool,
+    /// That its outcome is stored has been said.
+    stored: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,8 +131,9 @@ impl Order {
             entry.turn = 0;
         }
         self.drops.retain(|(_, Decision::Given(hash, _) | Decision::Dropped(hash, _))| !stored(*hash));
-        self.unstored_choice =
-            self.drops.iter().map(|(turn, _)| *turn).filter(|turn| *turn > self.stored).min();
+        let chosen = self.entries.iter().filter(|entry| entry.chosen).map(|entry| entry.turn);
+        let choices = chosen.chain(self.drops.iter().map(|(turn, _)| *turn));
+        self.unstored_choice = choices.filter(|turn| *turn > self.stored).min();
     }
 
     /// Makes room for so many steps.
@@ -140,7 +145,16 @@ impl Order {
     pub(super) fn enter(&mut self, hash: StepHash) -> Slot {
         let slot = Slot(u32::try_from(self.entries.len()).unwrap_or(u32::MAX));
         let (phase, entered) = (Phase::Waiting, self.turns);
-        self.entries.push(Entry { hash, phase, entered, turn: 0, steps: 0, admitted: false });
+        self.entries.push(Entry {
+            hash,
+            phase,
+            entered,
+            turn: 0,
+            chosen: false,
+            steps: 0,
+            admitted: false,
+            stored: false,
+        });
         self.waiting += 1;
         if !self.log.is_empty() {
             self.by_hash.insert(hash, slot);
@@ -160,6 +174,11 @@ impl Order {
     /// The step may not begin after all.
     pub(super) fn refuse(&mut self, slot: Slot) {
         self.entry(slot).admitted = false;
+    }
+
+    /// The step's outcome is stored. Whether that is new.
+    pub(super) fn note_stored(&mut self, slot: Slot) -> bool {
+        !std::mem::replace(&mut self.entry(slot).stored, true)
     }
 
     pub(super) fn is_admitted(&self, slot: Slot) -> bool {
@@ -252,6 +271,7 @@ impl Order {
                 }
                 self.resolved.pop_front();
                 let turn = self.next_turn(is_choice);
+                self.entry(slot).chosen = is_choice;
                 return self.give(slot, turn);
             }
             self.resolved.pop_front();

@@ -90,5 +90,4 @@ impl Journal {
     pub(super) fn is_outstanding(&self, slot: Slot) -> bool {
         self.outstanding.iter().any(|outstanding| outstanding.slot == slot)
     }
-
 }

@@ -9,7 +9,9 @@ use serde_json::value::RawValue;
 use super::hidden::ORDER;
 use crate::function::{StepId, StepKind};
 use crate::wire::limits::WRAPPER_BYTES;
-use crate::wire::{ApiResult, Op, OpCode, OpError, OpOpts, ParallelMode, StepHash, Timing, Userland, duration};
+use crate::wire::{
+    ApiResult, Op, OpCode, OpError, OpOpts, ParallelMode, StepHash, Timing, Userland, duration,
+};
 use crate::wire::{COMPLETE_HASH, COMPLETE_ID};
 
 /// What an operation takes on the wire besides its id and data, about.

@@ -1,12 +1,12 @@
 //! What a request that is not alone has to agree on with the others before it ends: who tries again
 //! what has failed in it, and what it has claimed and leaves.
 
-use super::Journal;
 use super::driving::Next;
 use super::hidden::{retry_discovery, retry_sleep};
 use super::log::{LogEntry, LoggedError, Owner, RetryBy};
 use super::outstanding::{Awaits, Outstanding};
 use super::record::Recorded;
+use super::{Journal, Mode};
 use crate::wire::StepHash;
 use crate::wire::limits::WAIT;
 
@@ -35,18 +35,19 @@ impl Journal {
     /// one of them. A delay goes with an answer that holds nothing else, and a request that Inngest
     /// makes must not be asked for again by the same job.
     pub(super) fn retries(&self, outstanding: &[Outstanding], has_attempt: bool) -> Vec<LogEntry> {
-        let is_request = |one: &Outstanding| {
-            matches!(&one.awaits, Awaits::Inngest { op, .. } if op.is_done_when_told())
-        };
+        let is_request =
+            |one: &Outstanding| matches!(&one.awaits, Awaits::Inngest { op, .. } if op.is_done_when_told());
         let known = |one: &Outstanding| match &one.awaits {
-            Awaits::Retry { attempt, .. } => {
-                self.log.failures(one.hash).filter(|known| known.attempts >= *attempt).map(|known| known.retry)
-            }
+            Awaits::Retry { attempt, .. } => self
+                .log
+                .failures(one.hash)
+                .filter(|known| known.attempts >= *attempt)
+                .map(|known| known.retry),
             _ => None,
         };
         let is_others = |one: &Outstanding| self.log.owner(one.hash, &self.job.id) == Owner::Another;
         let is_taken = |one: &Outstanding| {
-            is_request(one) || (known(one) == Some(RetryBy::Job) && !is_others(one))
+            is_request(one) || (known(one).is_some_and(RetryBy::is_of_a_job) && !is_others(one))
         };
         let mut has_attempt = has_attempt && !outstanding.iter().any(is_taken);
         let has_others = outstanding.iter().filter(|one| one.is_told_by_answer()).count() > 1;
@@ -58,10 +59,14 @@ impl Journal {
             }
             let retry = match delay {
                 Some(_) if has_others || !has_attempt => RetryBy::Sleep,
-                _ if std::mem::take(&mut has_attempt) => RetryBy::Job,
-                _ => RetryBy::Postponed,
+                _ if !std::mem::take(&mut has_attempt) => RetryBy::Postponed,
+                _ if self.mode == Mode::First || self.is_for_the_first => RetryBy::First,
+                _ => RetryBy::Job,
             };
-            let error = op.error().filter(|_| retry != RetryBy::Job).map(LoggedError::of);
+            let error = op
+                .error()
+                .filter(|_| matches!(retry, RetryBy::Sleep | RetryBy::Postponed))
+                .map(LoggedError::of);
             let delay = delay.map(|delay| u64::try_from(delay.min(WAIT).as_millis()).unwrap_or_default());
             entries.push(LogEntry::Failed { failed: one.hash, attempt: *attempt, retry, delay, error });
         }

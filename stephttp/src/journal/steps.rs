@@ -20,8 +20,6 @@ use crate::wire::{OpCode, OpError, StepHash, Timing};
 pub(crate) struct Place {
     /// From its first poll on, until its result is given.
     slot: Option<Slot>,
-    /// That its outcome is stored has been said.
-    is_stored: bool,
 }
 
 impl Place {
@@ -82,13 +80,13 @@ impl Journal {
             return Begin::Pending;
         }
         let is_new = place.slot.is_none();
-        let slot = *place.slot.get_or_insert_with(|| self.order.enter(key.hash));
+        let slot = *place.slot.get_or_insert_with(|| self.enter(key));
         if !is_new && self.order.is_given(slot) {
             place.slot = None;
             return self.stored(key.hash).map_or(Begin::Pending, Begin::Given);
         }
         if self.mode != Mode::First
-            && let Some(stored) = self.is_settled(key.hash, place, slot)
+            && let Some(stored) = self.is_settled(key.hash, slot)
         {
             return if stored { Begin::Stored(slot) } else { Begin::Pending };
         }
@@ -110,13 +108,21 @@ impl Journal {
         Begin::May(slot)
     }
 
+    /// A step is polled for the first time.
+    fn enter(&mut self, key: &StepKey) -> Slot {
+        if self.mode == Mode::Shared {
+            self.keys.push(key.clone());
+        }
+        self.order.enter(key.hash)
+    }
+
     /// Whether an earlier request has settled what becomes of a step: its outcome is stored, which
     /// is said once, or the handler drops it by itself.
-    fn is_settled(&self, step: StepHash, place: &mut Place, slot: Slot) -> Option<bool> {
+    fn is_settled(&mut self, step: StepHash, slot: Slot) -> Option<bool> {
         if self.order.is_to_be_dropped(slot) {
             return Some(false);
         }
-        self.known.contains(step).then(|| !std::mem::replace(&mut place.is_stored, true))
+        self.known.contains(step).then(|| self.order.note_stored(slot))
     }
 
     /// The sleep after which a step is tried again, if that is not over.
@@ -139,13 +145,13 @@ impl Journal {
             return Wait::Pending;
         }
         let is_new = place.slot.is_none();
-        let slot = *place.slot.get_or_insert_with(|| self.order.enter(key.hash));
+        let slot = *place.slot.get_or_insert_with(|| self.enter(key));
         if !is_new && self.order.is_given(slot) {
             place.slot = None;
             return self.stored(key.hash).map_or(Wait::Pending, Wait::Given);
         }
         // Of what is to be dropped nothing is asked.
-        if let Some(stored) = self.is_settled(key.hash, place, slot) {
+        if let Some(stored) = self.is_settled(key.hash, slot) {
             return if stored { Wait::Stored(slot) } else { Wait::Pending };
         }
         if !is_new {
@@ -209,7 +215,7 @@ impl Journal {
     ) -> Ended {
         let op = Recorded::ran(key.clone(), output, Some(timing));
         if self.mode != Mode::First {
-            if self.mode.decides() && self.order.depends_on_unstored(slot) {
+            if self.decides() && self.order.depends_on_unstored(slot) {
                 // A later request must not find this step without what led to it.
                 self.store_order();
             }

@@ -44,7 +44,9 @@ async fn end(run: &Arc<Run>, outcome: Outcome, mut saved: Saved) -> Ending {
     if saved == Saved::Refused(Stale::Over) {
         standing = standing::look(run).await;
     }
-    Ending::of(outcome, Facts { saved, standing, may_retry }, |ops, may_retry| run.unsaved_with(ops, may_retry))
+    Ending::of(outcome, Facts { saved, standing, may_retry }, |ops, may_retry| {
+        run.unsaved_with(ops, may_retry)
+    })
 }
 
 /// The handler answered: its response is the run's result, and the client's answer.

@@ -13,8 +13,9 @@ use http::StatusCode;
 
 use super::linger::Linger;
 use super::response_body::ReportingBody;
-use super::{answer, handing_over, panicked};
+use super::{answer, handing_over};
 use crate::checkpoint;
+use crate::error::panic_text;
 use crate::journal::{Done, failure};
 use crate::middleware::Outcome;
 use crate::run::{Driven, Run};
@@ -174,7 +175,7 @@ fn outcome<E>(end: &End<E>) -> (Outcome, Option<String>) {
         End::Driven(Driven::Done(Done::Suspended(_) | Done::Stale(..)) | Driven::Agreeing(_)) => {
             (Outcome::HandedOver, None)
         }
-        End::Panicked(panic) => (Outcome::Panicked, Some(panicked::text(&**panic))),
+        End::Panicked(panic) => (Outcome::Panicked, Some(panic_text(&**panic))),
     }
 }
 

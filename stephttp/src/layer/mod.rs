@@ -21,7 +21,6 @@ mod first;
 mod handing_over;
 mod linger;
 mod once;
-mod panicked;
 mod reentry;
 mod rejection;
 mod response_body;

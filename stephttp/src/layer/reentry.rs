@@ -16,8 +16,9 @@ use http::{HeaderValue, Method, Request, StatusCode};
 use super::driving::drive;
 use super::first::BoxFuture;
 use super::once::once;
-use super::{answer, ending, panicked, rejection, standing};
+use super::{answer, ending, rejection, standing};
 use crate::app::App;
+use crate::error::panic_text;
 use crate::exchange::{Dispatch, Proof, Refusal, restore_content_type};
 use crate::journal::{self, Done, Ending};
 use crate::middleware::Outcome;
@@ -175,7 +176,7 @@ async fn handle<E>(run: Arc<Run>, call: Call<E>, request: Request<Body>) -> Resp
     let mut attempt = std::pin::pin!(attempt(&run, call, request));
     let outcome = std::future::poll_fn(|cx| {
         catch_unwind(AssertUnwindSafe(|| attempt.as_mut().poll(cx)))
-            .map_or_else(|panic| Poll::Ready(Err(panicked::text(&*panic))), |poll| poll.map(Ok))
+            .map_or_else(|panic| Poll::Ready(Err(panic_text(&*panic))), |poll| poll.map(Ok))
     });
     let (ending, rejection) = match outcome.await {
         Ok(Ok(ended)) => ended,

@@ -56,7 +56,7 @@ impl Run {
                 let polled = Polled {
                     is_woken: self.wakeup.is_woken(),
                     transforming: self.is_transforming(),
-                    has_attempt: self.has_attempt(),
+                    attempts_left: self.attempts_left(),
                 };
                 self.lock().journal.after_poll(polled, |has_begun| self.leaves_steps(has_begun))
             } else {

@@ -145,11 +145,8 @@ impl Run {
     /// lasted too long, or the process is to end.
     ///
     /// `has_begun`: a step has begun in this one. A re-entry without any would bring the run no
-    /// further. One on its job's last attempt leaves the rest to a job with all of them.
+    /// further.
     pub(super) fn leaves_steps(&self, has_begun: bool) -> bool {
-        if has_begun && self.is_last_attempt() {
-            return true;
-        }
         let Some(app) = self.app() else { return false };
         // What cannot be told to Inngest is done here.
         let drains = || app.is_draining() && !app.client().is_failing();
@@ -158,11 +155,6 @@ impl Run {
         } else {
             has_begun && drains() && !self.opts().is_sync_only()
         }
-    }
-
-    /// Whether Inngest has tried this request's job again, and does not do so any more.
-    fn is_last_attempt(&self) -> bool {
-        self.dispatch().is_some_and(|dispatch| dispatch.generation() > 1) && !self.has_attempt()
     }
 
     /// Whether the request has lasted so long that it begins no further step. The clock is read

@@ -20,10 +20,10 @@ impl Run {
     /// Takes what is stored by now.
     pub(crate) fn learn(&self, memo: Memo) {
         let mut state = self.lock();
-        let slots = state.journal.learn(memo);
-        let wakers = state.wakers.of(slots);
+        for (slot, key) in state.journal.learn(memo) {
+            self.resolve_restored(&mut state, slot, &key);
+        }
         drop(state);
-        wakers.into_iter().for_each(Waker::wake);
         self.wakeup.notice();
     }
 
@@ -136,15 +136,15 @@ impl Run {
         outstanding: Vec<Outstanding>,
         remembered: Option<Box<RawValue>>,
     ) -> Handover {
-        let facts = HandoverFacts { remembered, has_attempt: self.has_attempt(), elapsed: self.elapsed() };
+        let (attempts_left, elapsed) = (self.attempts_left(), self.elapsed());
+        let facts = HandoverFacts { remembered, attempts_left, elapsed };
         self.lock().journal.hand_over(outstanding, facts)
     }
 
-    /// Whether Inngest dispatches this request's job once more if its answer says that a step
-    /// failed.
-    pub(super) fn has_attempt(&self) -> bool {
-        let Some(dispatch) = self.dispatch() else { return false };
-        dispatch.generation() <= u32::from(self.opts().get_retries())
+    /// How often Inngest dispatches this request's job once more, at most.
+    pub(super) fn attempts_left(&self) -> u32 {
+        let Some(dispatch) = self.dispatch() else { return 0 };
+        (u32::from(self.opts().get_retries()) + 1).saturating_sub(dispatch.generation())
     }
 
     /// Says what is wrong when a run's hidden steps are over a limit.

@@ -17,18 +17,19 @@
 //!
 //! 1. The layer makes a run: `first`, or `reentry` with what is stored and the mode that follows.
 //!    `detached` is a unit test's. The request's driver polls the handler by `poll_handler`.
-//! 2. A step's call claims its id. At its first poll it gets a slot in the order. In a first
-//!    request it executes at once; in a re-entry it is pending until its turn comes, or the gate
-//!    opens.
+//! 2. A step's call claims its id. At its first poll it gets a slot in the order, and is pending
+//!    until its turn comes, or the gate opens.
 //! 3. The handler returns pending, and the journal's `after_poll` decides. A fault, or a stop, ends
 //!    the request. A handler that has woken itself is polled again, some times.
 //! 4. One result is given: the next of the stored order, or else the next that came. The step is
 //!    woken, and the handler polled.
-//! 5. When there is none, the gate opens: the steps that wait at it execute.
+//! 5. When there is none, the gate opens: the steps that wait at it execute, in a shared run those
+//!    that are claimed. It stays shut while Inngest has not been told of a wait that could miss what
+//!    a step brings about.
 //! 6. A step that has ended is recorded as unsent, and resolved; one that failed, or that answers
 //!    the request, is outstanding. The driver has `checkpoint` send what is unsent.
-//! 7. A choice that others may make too is `Undecided`: the driver stores the proposal, and has the
-//!    run learn what was stored.
+//! 7. What others may decide too, all have to agree on: the driver stores the proposal, and has the
+//!    run learn what was stored. Steps that execute go on meanwhile.
 //! 8. Nothing is left but what is outstanding: `Suspended`. The driver drops the handler.
 //! 9. `hand_over` says what Inngest is told: hidden steps first, then what has it call back.
 //! 10. `finish` ends the use of steps, `request_over` says that the request is.
@@ -38,21 +39,23 @@
 //! - The state's lock is never held while a handler, a step or a middleware is polled, nor over an
 //!   await, and steps are woken after it is released. The locks of `hooks` and `wakeup` are taken
 //!   under it, never the other way round.
-//! - In a re-entry no step gives its result, and none begins, within the poll that first reaches
-//!   it: what is stored comes first, so that whoever lost a race then does not begin now.
+//! - No step gives its result, and none begins, within the poll that first reaches it: what is
+//!   stored comes first, so that whoever lost a race then does not begin now, and so do waits that
+//!   Inngest has to know of.
 //! - Between two polls of the handler one result is given at most.
 //! - While a middleware is at work, nothing is concluded from a poll.
 //! - A run is suspended only with something outstanding, by a handler that has not woken itself,
 //!   and with no step executing that the handler polls, or that is in a task of its own.
 //! - No later request finds a step without the choices that led to it, but at the limit of steps.
-//! - Of several requests at once one decides: whose proposal Inngest has stored first.
+//! - Of several requests at once one decides: whose proposal Inngest has stored first. None runs
+//!   what another job has claimed, and no job ends while others wait for what it has claimed.
 //! - One call of a request is in flight at a time. What has Inngest call back comes last, when the
 //!   rest is stored or in the same call.
 //! - Once closed, a run takes no more steps: their use panics, and who waits is woken to find out.
 //!
 //! # Words
 //!
-//! - **claim**: take one more use of an id. **slot**: a step's place in the order.
+//! - **claim** (of an id): take one more use of it. **slot**: a step's place in the order.
 //! - **resolve**: a result is there. **turn**: it is the next. **give**: the handler may have it.
 //! - **decision**: a turn, or a step that the handler dropped by itself, as it is stored.
 //!   **choice**: a turn while others waited.
@@ -61,8 +64,12 @@
 //! - **hand over**: tell Inngest of it. **discovery**: to be called back at once, with no step
 //!   named.
 //! - **hidden step**: one that the SDK adds for itself, `stephttp:…`. It counts as a step.
-//! - **plan**: report a step instead of running it, where several re-entries may be under way.
-//!   **target**: the step that a re-entry was made for. **missed**: the handler did not come to it.
+//! - **alone**, **shared**: whether other re-entries of the run may be under way. **log**: what has
+//!   happened next in a run, as hidden steps hold it: decisions, claims, failed attempts.
+//!   **agree**: propose what comes next in the log, and read what was taken.
+//! - **claim** (of a job): that it runs a step, and nobody else does. **release**: leave it to
+//!   others. **postpone**: have another job ask for a step's retry. **told**: Inngest surely knows
+//!   of a wait.
 //! - **awaited**: what the handler has to do by itself, as it did before, until the order goes on.
 //! - **learn**: take what is stored by now. **proof**: Inngest has shown that the run goes on.
 //! - **tracked**: a `Step` was extracted, so the request may be a run. **entered**: the handler's
@@ -233,7 +240,10 @@ impl Run {
             parts: KeptParts::default(),
             remembered: Remembered::default(),
             ledger: Ledger::default(),
-            state: Box::new(Mutex::new(State { journal: Journal::new(mode, job), wakers: Wakers::default() })),
+            state: Box::new(Mutex::new(State {
+                journal: Journal::new(mode, job),
+                wakers: Wakers::default(),
+            })),
             wakeup: Wakeup::default(),
             hooks: None,
             entered: AtomicBool::new(false),

@@ -191,6 +191,10 @@ impl Run {
         matches!(self.origin, Origin::First(_))
     }
 
+    pub(crate) fn is_reentry(&self) -> bool {
+        matches!(self.origin, Origin::Reentry(_))
+    }
+
     /// Why a step's output cannot be kept.
     pub(crate) fn refuses_output(&self, output: &RawValue) -> Option<OpError> {
         self.lock().journal.refuses_output(output)

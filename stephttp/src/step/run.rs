@@ -1,7 +1,9 @@
 //! `step.run`: a future whose outcome is kept.
 
+use std::any::Any;
 use std::fmt;
 use std::panic::Location;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,7 +13,7 @@ use serde_json::value::RawValue;
 
 use super::Storable;
 use crate::checkpoint;
-use crate::error::{Failure, Retry, StepError};
+use crate::error::{Failure, Retry, StepError, panic_text};
 use crate::function::{StepId, StepKind};
 use crate::journal::{Memoized, StepKey};
 use crate::run::{Begin, Ended, Executing, HookedStep, Place, Run};
@@ -115,8 +117,7 @@ impl<F, T> RunStep<F, T> {
     /// what it came to then.
     ///
     /// A result that is stored under the new id wins. Of an id that is used several times the same
-    /// use is meant: the second `new` takes what the second `old` left. A step that had only been
-    /// planned under its old id, beside others, is not known again.
+    /// use is meant: the second `new` takes what the second `old` left.
     ///
     /// ```
     /// # use inngest::{Failure, Step, StepError};
@@ -191,12 +192,18 @@ where
                     *this.stage = settle(run, key, place, &mut executing, output);
                 }
                 Stage::Executing(key, executing, hooked) => {
-                    // On a panic in here the guard is dropped with `stage`, so the run does not
-                    // count on this step.
+                    // In a first request a panic goes on: the guard is dropped with `stage`, so the
+                    // run does not count on this step. In a re-entry it is an attempt that failed.
                     let in_step = executing.enter();
                     let in_span = hooked.as_ref().map(|hooked| hooked.span.clone().entered());
                     *this.stage = Stage::Executing(key, executing, hooked);
-                    let output = this.future.as_mut().poll(cx);
+                    let output = if run.is_reentry() {
+                        let future = this.future.as_mut();
+                        catch_unwind(AssertUnwindSafe(|| future.poll(cx).map(Ok)))
+                            .unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))
+                    } else {
+                        this.future.as_mut().poll(cx).map(Ok)
+                    };
                     drop(in_span);
                     drop(in_step);
                     let Stage::Executing(key, mut executing, hooked) =
@@ -209,7 +216,7 @@ where
                         *this.stage = Stage::Executing(key, executing, hooked);
                         return Poll::Pending;
                     };
-                    let output = output_of(run, &key, output, this.form.store);
+                    let output = output.and_then(|output| output_of(run, &key, output, this.form.store));
                     let keep = this.form.keep;
                     *this.stage = match hooked {
                         None => {
@@ -239,6 +246,14 @@ where
             }
         }
     }
+}
+
+/// An attempt that has ended with a panic.
+fn panicked(panic: &(dyn Any + Send)) -> Failed {
+    let text = panic_text(panic);
+    let message =
+        if text.is_empty() { "the step panicked".to_owned() } else { format!("the step panicked: {text}") };
+    (Retry::Backoff, OpError::new("Panic", message))
 }
 
 /// What a step's future came to: its stored form, and the value for the handler.

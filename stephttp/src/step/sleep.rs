@@ -30,7 +30,12 @@ enum Stage {
     Misused,
     /// It is over.
     Over,
-    Asleep { key: StepKey, place: Place, lasts: Duration, until: Until },
+    Asleep {
+        key: StepKey,
+        place: Place,
+        lasts: Duration,
+        until: Until,
+    },
 }
 
 /// When a sleep is over.

@@ -198,7 +198,7 @@ async fn steps_that_cannot_be_saved_go_back_in_the_answer_and_do_not_run_again()
     let world = saving(post(ends), &Stage::new(), InjectedFault::on(Call::Async).every().respond(500)).await;
     assert_eq!(
         answered(&world, 0),
-        ops(&[("StepRun", "stephttp:plans"), ("StepRun", "a"), ("StepRun", "b")])
+        ops(&[("StepRun", "stephttp:shared"), ("StepRun", "a"), ("StepRun", "b")])
     );
 }
 
@@ -208,11 +208,13 @@ async fn steps_that_cannot_be_saved_go_back_before_the_next_wait() {
     let world = saving(post(sleeps_again), &stage, InjectedFault::on(Call::Async).every().respond(400)).await;
     assert_eq!(
         answered(&world, 0),
-        ops(&[("StepRun", "stephttp:plans"), ("StepRun", "a"), ("StepRun", "b"), ("Sleep", "again")])
+        ops(&[("StepRun", "stephttp:shared"), ("StepRun", "a"), ("StepRun", "b"), ("Sleep", "again")])
     );
-    // Inngest calls back for each of them, so from there on the run plans.
+    // Inngest calls back for each of them, so from there on steps are claimed: in an answer too, by a
+    // job that has Inngest dispatch it again.
     let dispatches = world.inngest.dispatches().len();
-    assert!((1..dispatches).any(|n| answered(&world, n) == ops(&[("StepPlanned", "c")])));
+    let claim = ops(&[("StepRun", "stephttp:order:0"), ("StepError", "stephttp:again")]);
+    assert!((1..dispatches).any(|n| answered(&world, n) == claim));
     assert_eq!(stage.effects.count("c"), 1);
 }
 

@@ -32,13 +32,13 @@ async fn saw(step: &Step, what: &str, seen: &str) -> Result<(), StepError> {
     step.run("disagreement", changed).await
 }
 
-/// Two waits at once: from here on the run plans.
-async fn begin_to_plan(step: &Step) {
+/// Two waits at once: from here on steps are claimed.
+async fn begin_to_share(step: &Step) {
     tokio::join!(step.sleep("one", SECOND), step.sleep("two", SECOND));
 }
 
 #[inngest::api_fn(id = "between-query", retries = 0)]
-async fn queries_before_a_planned_step(
+async fn queries_before_a_step(
     State(stage): State<Stage>,
     #[not_replayed] headers: HeaderMap,
     step: Step,
@@ -49,8 +49,8 @@ async fn queries_before_a_planned_step(
     };
     let queries = async {
         step.sleep("b", SECOND).await;
-        if headers.contains_key("x-inngest-step-id") {
-            // A query that takes its time only in the request that is made for the step behind it.
+        if headers.contains_key("x-run-id") {
+            // A query that takes its time.
             tokio::time::sleep(Duration::from_millis(30)).await;
         }
         step.run("behind", async { Ok(stage.effects.happen("behind")) }).await
@@ -59,12 +59,11 @@ async fn queries_before_a_planned_step(
     outcome.map(|_| "done")
 }
 
-/// Inngest names a planned step once, so the request that is made for it waits for the handler to
-/// come there.
+/// A request that comes no further than the query leaves the step to a later one.
 #[tokio::test]
-async fn a_planned_step_behind_a_query_is_reached() {
+async fn a_step_behind_a_query_is_reached() {
     let stage = Stage::new();
-    let world = World::of(stage.app(post(queries_before_a_planned_step))).await;
+    let world = World::of(stage.app(post(queries_before_a_step))).await;
     assert_eq!(answer(&world).await, "done");
     assert_eq!(stage.effects.count("behind"), 1);
     world.ended().await;
@@ -111,14 +110,14 @@ async fn a_step_that_is_dropped_in_the_poll_in_which_it_ends_stays_dropped() {
     world.assert_clean();
 }
 
-#[inngest::api_fn(id = "between-timeout-planned", retries = 0)]
-async fn gives_up_a_planned_step(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
-    begin_to_plan(&step).await;
+#[inngest::api_fn(id = "between-timeout-claimed", retries = 0)]
+async fn gives_up_a_claimed_step(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
+    begin_to_share(&step).await;
     let slow = step.run("slow", async {
         stage.effects.happen("slow begins");
         std::future::pending::<Result<(), Failure>>().await
     });
-    let chosen = match tokio::time::timeout(Duration::from_millis(20), slow).await {
+    let chosen = match tokio::time::timeout(Duration::from_millis(500), slow).await {
         Ok(outcome) => outcome.map(|()| "slow")?,
         Err(_) => "given up",
     };
@@ -129,9 +128,9 @@ async fn gives_up_a_planned_step(State(stage): State<Stage>, step: Step) -> Resu
 }
 
 #[tokio::test]
-async fn a_timeout_around_a_planned_step_is_remembered() {
+async fn a_timeout_around_a_claimed_step_is_remembered() {
     let stage = Stage::new();
-    let world = World::of(stage.app(post(gives_up_a_planned_step))).await;
+    let world = World::of(stage.app(post(gives_up_a_claimed_step))).await;
     assert_eq!(answer(&world).await, "given up");
     assert_eq!(stage.effects.count("slow begins"), 1);
     let run = world.ended().await;
@@ -228,12 +227,12 @@ async fn a_step_that_moves_to_a_task_after_it_has_begun_runs_once() {
 }
 
 #[inngest::api_fn(id = "between-changed", retries = 0)]
-async fn changes_after_it_has_planned(
+async fn changes_after_it_has_shared(
     State(stage): State<Stage>,
     step: Step,
 ) -> Result<&'static str, StepError> {
     if stage.effects.count("changed") == 0 {
-        begin_to_plan(&step).await;
+        begin_to_share(&step).await;
         stage.effects.happen("changed");
         step.run("gone", async { Ok::<_, Failure>(()) }).await?;
     }
@@ -241,13 +240,13 @@ async fn changes_after_it_has_planned(
     Ok("done")
 }
 
-/// Neither the step that the request is made for nor what the stored order says is there any more.
+/// What the stored order says is not there any more.
 #[tokio::test]
 async fn a_handler_that_has_changed_altogether_is_not_waited_for_for_ever() {
     let stage = Stage::new();
     let world = World::builder()
         .opts(|opts, url| opts.dev_server(url).replay_patience(Duration::from_millis(20)))
-        .start(stage.app(post(changes_after_it_has_planned)))
+        .start(stage.app(post(changes_after_it_has_shared)))
         .await;
     assert_eq!(answer(&world).await, "done");
 }

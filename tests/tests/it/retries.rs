@@ -120,7 +120,7 @@ async fn a_failure_for_good_is_remembered_when_the_run_hands_over() {
     let run = world.ended().await;
     assert_eq!(effects.all(), ["charge", "notify"]);
     assert_eq!(run.step("charge").unwrap().status, StepStatus::Failed);
-    assert!(run.step("stephttp:plans").is_none(), "one thing at a time is outstanding: {:?}", run.steps);
+    assert!(run.step("stephttp:shared").is_none(), "one thing at a time is outstanding: {:?}", run.steps);
     world.assert_clean();
 }
 

@@ -14,7 +14,7 @@ use axum::routing::post;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use inngest::signature::SigningKey;
-use inngest::wire::{ApiErrorBody, CheckpointRun, Envelope};
+use inngest::wire::{ApiErrorBody, CheckpointRun, Envelope, StepHash};
 use inngest::{Failure, Step, StepError};
 use serde_json::{Value, json};
 use stephttp_dev::Call;
@@ -189,7 +189,7 @@ async fn operations_that_follow_the_first_call_are_added_as_recorded() {
     world.assert_clean();
 }
 
-async fn plans(step: Step) {
+async fn claims(step: Step) {
     let branch = async |name: &str| {
         step.sleep(format!("s-{name}"), Duration::from_secs(1)).await;
         step.run(name, async { Ok::<_, Failure>(1) }).await
@@ -197,20 +197,35 @@ async fn plans(step: Step) {
     let _ = tokio::join!(branch("p1"), branch("p2"));
 }
 
+/// The register of what comes next: a finished step like any other, whose first value stays
+/// (docs/protocol.md 2.6).
 #[tokio::test]
-async fn planned_steps_are_reported_as_recorded() {
-    let world = World::of(Router::new().route("/", post(plans))).await;
+async fn claims_are_saved_as_steps_before_the_steps_begin() {
+    let world = World::of(Router::new().route("/", post(claims))).await;
     world.post("/").send().await.unwrap();
     world.ended().await;
-    let answers = world.inngest.dispatches();
-    let planned = answers.iter().find(|answer| answer.step_id.is_none()).unwrap().response_json();
-    // As recorded, without the optional timing: docs/protocol.md 5.1 and 8.1
-    let race = json!({"parallelMode": "race"});
-    let expected = json!([
-        {"id":"b78f576611ec06f96af3ca654c22172a5d746c40","op":"StepPlanned","name":"p1","displayName":"p1","userland":{"id":"p1"},"opts":race},
-        {"id":"c5fd961c9f737a955a308050062e7a2c34ee67c3","op":"StepPlanned","name":"p2","displayName":"p2","userland":{"id":"p2"},"opts":race},
-    ]);
-    assert_eq!(planned, expected);
+    let first = &world.inngest.calls_of(Call::NewRun)[0].json()["steps"];
+    assert_eq!(first[0]["name"], "stephttp:shared");
+    assert_eq!(first[1]["opts"], json!({"duration": "1s", "parallelMode": "race"}));
+    let saves = world.inngest.calls_of(Call::Async);
+    let saved: Vec<_> =
+        saves.iter().flat_map(|call| call.json()["steps"].as_array().unwrap().clone()).collect();
+    let claim = saved.iter().find(|op| op["data"].to_string().contains("claimed")).unwrap();
+    assert_eq!(claim["op"], "StepRun");
+    assert!(claim["name"].as_str().unwrap().starts_with("stephttp:order:"), "{claim}");
+    let claimed = claim["data"].as_array().unwrap().iter().find(|entry| !entry["claimed"].is_null()).unwrap();
+    let hashes = ["p1", "p2"].map(|id| StepHash::of(id).to_string());
+    assert!(
+        claimed["claimed"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|hash| hashes.contains(&hash.as_str().unwrap().to_owned()))
+    );
+    assert!(!claimed["by"].as_str().unwrap().is_empty(), "the job");
+    let p1 = saved.iter().position(|op| op["name"] == "p1").unwrap();
+    let at = saved.iter().position(|op| op == claim).unwrap();
+    assert!(at < p1);
     world.assert_clean();
 }
 

@@ -77,15 +77,12 @@ impl Request {
         &self,
         mut handler: Pin<&mut (dyn Future<Output = String> + 'static)>,
     ) -> Result<Driven, Next> {
-        let has_attempt = self.has_attempt();
-        let is_again = self.job.is_some_and(|job| self.world.lease(job).generation > 1);
+        let polled = Polled { attempts_left: self.attempts_left(), ..Polled::default() };
         loop {
             if let Poll::Ready(value) = poll(handler.as_mut()) {
                 return Ok(Driven::Answered(value));
             }
-            let polled = Polled { has_attempt, ..Polled::default() };
-            let leaves = |has_ended: bool| has_ended && !has_attempt && is_again;
-            let next = self.session.journal.borrow_mut().after_poll(polled, leaves);
+            let next = self.session.journal.borrow_mut().after_poll(polled, |_| false);
             match next {
                 // Whoever drives this polls all steps each time.
                 Next::Give(_) | Next::Wake(_) | Next::WakeOne(_) => {}

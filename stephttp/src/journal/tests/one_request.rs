@@ -57,9 +57,9 @@ impl Step {
 }
 
 /// What is done with the handler, once it has been let alone for a while.
-pub(super) fn next(journal: &mut Journal, has_attempt: bool) -> Next {
+pub(super) fn next(journal: &mut Journal, attempts_left: u32) -> Next {
     loop {
-        let polled = Polled { has_attempt, ..Polled::default() };
+        let polled = Polled { attempts_left, ..Polled::default() };
         match journal.after_poll(polled, |_| false) {
             Next::GiveWay => {}
             next => return next,
@@ -70,8 +70,8 @@ pub(super) fn next(journal: &mut Journal, has_attempt: bool) -> Next {
 /// A request whose handler has come to some steps at once.
 pub(super) struct OneRequest {
     pub(super) journal: Journal,
-    /// Its job is dispatched once more if it asks for it.
-    pub(super) has_attempt: bool,
+    /// How often its job is dispatched once more.
+    pub(super) attempts_left: u32,
     steps: Vec<(Step, StepKey, Place, bool)>,
 }
 
@@ -87,12 +87,12 @@ impl OneRequest {
             (step, key, Place::default(), false)
         };
         let steps = steps.into_iter().map(claim).collect();
-        Self { journal, has_attempt: true, steps }
+        Self { journal, attempts_left: 4, steps }
     }
 
     /// What is done with it.
     pub(super) fn next(&mut self) -> Next {
-        next(&mut self.journal, self.has_attempt)
+        next(&mut self.journal, self.attempts_left)
     }
 
     /// Polls all steps. What each of them does.

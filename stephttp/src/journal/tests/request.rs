@@ -227,13 +227,14 @@ impl Request {
         }
     }
 
-    /// Whether the job is dispatched once more if the answer asks for it, as far as is known here.
-    pub(super) fn has_attempt(&self) -> bool {
-        self.job.is_some_and(|job| self.world.lease(job).generation <= u32::from(RETRIES))
+    /// How often the job is dispatched once more, at most, as far as is known here.
+    pub(super) fn attempts_left(&self) -> u32 {
+        let dispatches = self.job.map(|job| self.world.lease(job).generation);
+        dispatches.map_or(0, |dispatches| (u32::from(RETRIES) + 1).saturating_sub(dispatches))
     }
 
     async fn suspend(&self, outstanding: Vec<Outstanding>) -> Ending {
-        let facts = HandoverFacts { has_attempt: self.has_attempt(), ..HandoverFacts::default() };
+        let facts = HandoverFacts { attempts_left: self.attempts_left(), ..HandoverFacts::default() };
         let handover = self.session.journal.borrow_mut().hand_over(outstanding, facts);
         self.session.journal.borrow_mut().put_back(handover.context);
         self.conclude(Outcome::Waits(handover.ops, None)).await
@@ -254,7 +255,10 @@ impl Request {
             return Err(Ending::Finished(end));
         }
         self.known.set(memo.len());
-        self.session.journal.borrow_mut().learn(memo);
+        let mut journal = self.session.journal.borrow_mut();
+        for (slot, _) in journal.learn(memo) {
+            journal.resolve(slot);
+        }
         Ok(())
     }
 

@@ -146,6 +146,10 @@ fn what_a_step_does_by_mode_and_by_what_is_stored() {
     let by_another = scheduled("another", 1);
     let (by_job, by_sleep, postponed) = (failed(1, "job"), failed(1, "sleep"), failed(1, "postponed"));
     let dropped = format!(r#"{{"data":["-{a}:5"]}}"#);
+    let held = |by: &str| format!(r#"{{"data":[{{"held_by":"{by}"}}]}}"#);
+    let left = |by: &str| format!(r#"{{"data":[{{"left_by":"{by}"}}]}}"#);
+    let (i_hold, another_holds, i_left, another_left) =
+        (held("job"), held("another"), left("job"), left("another"));
     let slept = format!("stephttp:retry:{a}:1");
     let order = |n: usize| ["stephttp:order:0", "stephttp:order:1", "stephttp:order:2"][n];
     for (mode, stored, expected) in [
@@ -202,6 +206,17 @@ fn what_a_step_does_by_mode_and_by_what_is_stored() {
         (Mode::Shared, vec![(order(0), &*postponed), (order(1), &*before)], "pending wake may rest"),
         (Mode::Shared, vec![(order(0), &*postponed), (order(1), &*now)], "pending wake pending suspended"),
         (Mode::Shared, vec![(order(0), &*dropped)], "pending rest pending rest"),
+        // One job may hold the run: it runs all, and others nothing.
+        (Mode::Shared, vec![(order(0), &*i_hold)], "pending wake may rest"),
+        (Mode::Shared, vec![(order(0), &*another_holds)], "pending suspended"),
+        (Mode::Shared, vec![(order(0), &*another_holds), ("a", "null")], "stored suspended"),
+        (Mode::Shared, vec![(order(0), &*i_hold), (order(1), &*i_left)], "pending propose"),
+        (Mode::Shared, vec![(order(0), &*another_holds), (order(1), &*another_left)], "pending propose"),
+        (
+            Mode::Shared,
+            vec![(order(0), &*i_hold), (order(1), &*i_left), (order(2), &*another_holds)],
+            "pending suspended",
+        ),
     ] {
         assert_eq!(seen(mode, &stored), expected, "{mode:?} {stored:?}");
     }
@@ -254,16 +269,30 @@ fn a_wait_is_asked_for_once_and_given_when_it_is_stored() {
         let Wait::Ask(slot, asked) = journal.wait(&key, &mut place, || None, op) else { panic!("not asked") };
         journal.ask(slot, asked);
         assert!(matches!(journal.wait(&key, &mut place, || None, op), Wait::Pending));
-        // It ends while the request goes on, as others have told of it.
-        journal.learn(memo(&[("s", "null")]));
-        let Wait::Stored(slot) = journal.wait(&key, &mut place, || None, op) else { panic!("not stored") };
-        assert!(matches!(journal.wait(&key, &mut place, || None, op), Wait::Pending), "that is said once");
-        journal.resolve(slot);
-        let Next::Give(_) = next(&mut journal, true) else { panic!("not given") };
-        assert!(matches!(journal.wait(&key, &mut place, || None, op), Wait::Given(_)));
+        if mode == Mode::Shared {
+            // It ends while the request goes on.
+            let ended = journal.learn(memo(&[("s", "null")]));
+            assert!(matches!(&*ended, [(ended, step)] if *ended == slot && step.hash == key.hash));
+            assert!(journal.learn(memo(&[("s", "null")])).is_empty(), "that is said once");
+            journal.resolve(slot);
+            let Next::Give(_) = next(&mut journal, 4) else { panic!("not given") };
+            assert!(matches!(journal.wait(&key, &mut place, || None, op), Wait::Given(_)));
+        }
         let key = journal.claim(StepId::from("s"), StepKind::Sleep);
         let refused = journal.wait(&key, &mut Place::default(), || Some("no".to_owned()), op);
         assert!(matches!(refused, Wait::Pending) && journal.is_stopped());
+    }
+    for mode in [Mode::Alone, Mode::Shared] {
+        let mut journal = Journal::new(mode, Job::default());
+        journal.learn(memo(&[("s", "null")]));
+        let key = journal.claim(StepId::from("s"), StepKind::Sleep);
+        let mut place = Place::default();
+        let op = || unreachable!("it is stored");
+        let Wait::Stored(slot) = journal.wait(&key, &mut place, || None, op) else { panic!("not stored") };
+        assert!(matches!(journal.wait(&key, &mut place, || None, op), Wait::Pending), "that is said once");
+        journal.resolve(slot);
+        let Next::Give(_) = next(&mut journal, 4) else { panic!("not given") };
+        assert!(matches!(journal.wait(&key, &mut place, || None, op), Wait::Given(_)));
     }
 }
 

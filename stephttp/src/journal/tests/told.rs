@@ -48,8 +48,11 @@ fn entry(entry: &LogEntry) -> String {
         LogEntry::Decided(_) => "order".to_owned(),
         LogEntry::Claimed { claimed, by } => format!("{} is {by}'s", ids(claimed)),
         LogEntry::Released { released } => format!("{} is nobody's", ids(released)),
+        LogEntry::Held { held_by } => format!("all is {held_by}'s"),
+        LogEntry::Left { left_by } => format!("all is left by {left_by}"),
         LogEntry::Failed { failed, attempt, retry, .. } => {
             let by = match retry {
+                RetryBy::First => "first",
                 RetryBy::Job => "job",
                 RetryBy::Sleep => "sleep",
                 RetryBy::Postponed => "postponed",
@@ -61,9 +64,9 @@ fn entry(entry: &LogEntry) -> String {
 }
 
 /// A request that comes to these steps at once, and to no others.
-fn told(mode: Mode, stored: &[(&str, &str)], steps: Vec<Step>, has_attempt: bool) -> Told {
+fn told(mode: Mode, stored: &[(&str, &str)], steps: Vec<Step>, attempts_left: u32) -> Told {
     let mut request = OneRequest::new(mode, stored, steps);
-    request.has_attempt = has_attempt;
+    request.attempts_left = attempts_left;
     let mut kept: Vec<(StepHash, String)> =
         stored.iter().map(|(id, value)| (StepHash::of(id), (*value).to_owned())).collect();
     let mut saved = Vec::new();
@@ -83,7 +86,7 @@ fn told(mode: Mode, stored: &[(&str, &str)], steps: Vec<Step>, has_attempt: bool
             other => panic!("{other:?}"),
         }
     };
-    let facts = HandoverFacts { has_attempt, ..HandoverFacts::default() };
+    let facts = HandoverFacts { attempts_left, ..HandoverFacts::default() };
     let handover = request.journal.hand_over(outstanding, facts);
     saved.extend(request.journal.take_unsent().iter().chain(&handover.context).map(word));
     Told { saved, answer: handover.ops.iter().map(word).collect(), retry_after: handover.retry_after }
@@ -97,7 +100,7 @@ fn hold(stored: &[(&str, &str)], rows: Vec<Row>) {
         let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
         let expected = Told { saved: texts(saved), answer: texts(answer), retry_after };
         let name = format!("{mode:?} {steps:?}");
-        let told = told(mode, stored, steps, true);
+        let told = told(mode, stored, steps, 4);
         if told != expected {
             wrong.push(format!("{name}:\n{told:?}\n{expected:?}"));
         }
@@ -129,7 +132,13 @@ fn of_what_is_outstanding_at_inngest() {
             // A request that Inngest makes each time that it is told is one request's to tell.
             (Alone, vec![S, gateway_b], &["log b is job's", "shared"], &["Sleep a", "Gateway b"], None),
             (Shared, vec![S, gateway_b], &["log b is job's"], &["Sleep a", "Gateway b"], None),
-            (Shared, vec![gateway], &["log a is job's"], &["Gateway a"], None),
+            (
+                Shared,
+                vec![gateway],
+                &["log all is job's", "log a is job's, all is left by job"],
+                &["Gateway a"],
+                None,
+            ),
             // What must not be told with the run's creation is told by a re-entry.
             (First, vec![gateway], &["start"], &["discover"], None),
             (First, vec![gateway, T], &["shared"], &["Sleep b", "discover"], None),
@@ -145,11 +154,23 @@ fn of_failing_steps() {
     hold(
         &[("x", "null")],
         vec![
-            (First, vec![fails], &["log a failed 1: job"], &["StepError a"], None),
+            (First, vec![fails], &["log a failed 1: first"], &["StepError a"], None),
             (Alone, vec![fails], &["log a failed 1: job"], &["StepError a"], None),
             (Alone, vec![late], &["log a failed 1: job"], &["StepError a"], Some(AFTER)),
-            (Shared, vec![fails], &["log a is job's", "log a failed 1: job"], &["StepError a"], None),
-            (Shared, vec![late], &["log a is job's", "log a failed 1: job"], &["StepError a"], Some(AFTER)),
+            (
+                Shared,
+                vec![fails],
+                &["log all is job's", "log a failed 1: job, a is job's, all is left by job"],
+                &["StepError a"],
+                None,
+            ),
+            (
+                Shared,
+                vec![late],
+                &["log all is job's", "log a failed 1: job, a is job's, all is left by job"],
+                &["StepError a"],
+                Some(AFTER),
+            ),
             // Its delay goes with an answer that holds nothing else: otherwise a hidden sleep stands
             // for it.
             (First, vec![late], &["log a failed 1: sleep"], &["Sleep retry"], None),
@@ -189,7 +210,10 @@ fn of_failing_steps() {
             (
                 Shared,
                 vec![fails, fails_b],
-                &["log a+b is job's", "log a failed 1: job, b failed 1: postponed"],
+                &[
+                    "log all is job's",
+                    "log a failed 1: job, b failed 1: postponed, a is job's, all is left by job",
+                ],
                 &["StepError a", "discover"],
                 None,
             ),
@@ -219,7 +243,13 @@ fn of_steps_that_failed_for_good() {
             (Alone, vec![FailsForGood("a")], &[], &["StepFailed a"], None),
             // The rest is found again then: so the run stays one line of work.
             (Alone, vec![S, FailsForGood("b")], &[], &["StepFailed b"], None),
-            (Shared, vec![FailsForGood("a")], &["log a is job's"], &["StepFailed a"], None),
+            (
+                Shared,
+                vec![FailsForGood("a")],
+                &["log all is job's", "log all is left by job"],
+                &["StepFailed a"],
+                None,
+            ),
             (Shared, vec![S, FailsForGood("b")], &["log b is job's"], &["Sleep a", "StepFailed b"], None),
             (
                 Alone,
@@ -314,9 +344,12 @@ fn of_what_another_request_runs() {
 /// On a job's last attempt nothing is left to it.
 #[test]
 fn on_the_last_attempt() {
-    for (mode, claim) in [(Alone, &[][..]), (Shared, &["log a is job's"])] {
-        let told = told(mode, &[("x", "null")], vec![Fails("a", None)], false);
-        assert_eq!(told.saved, [claim, &["log a failed 1: postponed"]].concat(), "{mode:?}");
+    for (mode, saved) in [
+        (Alone, &["log a failed 1: postponed"][..]),
+        (Shared, &["log all is job's", "log a failed 1: postponed, all is left by job"]),
+    ] {
+        let told = told(mode, &[("x", "null")], vec![Fails("a", None)], 0);
+        assert_eq!(told.saved, saved, "{mode:?}");
         assert_eq!(told.answer, ["discover"], "{mode:?}");
     }
 }

@@ -44,9 +44,7 @@ impl Run {
                 journal.resolve(slot);
             }),
             // It may have been dropped just now, in a task of its own.
-            Transformed::Prepared(prepared) => {
-                prepared.map(|op| journal.ask(slot, op))
-            }
+            Transformed::Prepared(prepared) => prepared.map(|op| journal.ask(slot, op)),
         };
         if let Err(fault) = outcome {
             journal.stop(Stop::Broken(fault));
@@ -81,12 +79,7 @@ impl Run {
     }
 
     /// Asks something of Inngest, once what is sent with it is as it is to be stored.
-    pub(in crate::run) fn ask_transformed(
-        &self,
-        state: &mut State,
-        slot: Slot,
-        op: Recorded,
-    ) {
+    pub(in crate::run) fn ask_transformed(&self, state: &mut State, slot: Slot, op: Recorded) {
         let data = self.hooks.as_ref().and_then(|hooks| Some((hooks, op.payload_data()?)));
         let Some((hooks, data)) = data else { return state.journal.ask(slot, op) };
         let (chain, step) = (hooks.chain.clone(), hooks.context(op.key()));

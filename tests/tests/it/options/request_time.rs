@@ -121,7 +121,7 @@ async fn parallel(State(stage): State<Stage>, step: Step) -> Result<String, Step
         Ok::<_, StepError>(first + step.run("slow-second", effect("slow-second")).await?)
     };
     // The slow one has begun before time passes.
-    let (slow, quick) = tokio::join!(slow, quick);
+    let (slow, quick) = tokio::join!(biased; slow, quick);
     Ok(format!("{} {}", quick?, slow?))
 }
 
@@ -151,7 +151,7 @@ async fn beside_a_wait(State(stage): State<Stage>, step: Step) -> Result<String,
 async fn a_step_that_is_too_late_beside_a_wait_runs_once() {
     let stage = Stage::new();
     let world = World::of(stage.app(post(beside_a_wait))).await;
-    let ops = [("StepRun", "stephttp:plans"), ("Sleep", "pause"), DISCOVERY];
+    let ops = [("StepRun", "stephttp:shared"), ("Sleep", "pause"), DISCOVERY];
     handed_over(&world, &ops, "1 1").await;
     assert_eq!((stage.effects.count("one"), stage.effects.count("after")), (1, 1));
 }
@@ -176,7 +176,7 @@ async fn fails_beside(State(stage): State<Stage>, step: Step) -> Result<String, 
         step.run("long", takes_long).await?;
         step.run("late", async { Ok(stage.effects.happen("late")) }).await
     };
-    let (flaky, late) = tokio::join!(step.run("flaky", fails_once), branch);
+    let (flaky, late) = tokio::join!(biased; step.run("flaky", fails_once), branch);
     flaky?;
     Ok(late?.to_string())
 }

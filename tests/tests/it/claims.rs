@@ -1,17 +1,19 @@
-//! Several things outstanding at once: from then on a run plans its steps, and each still runs
+//! Several things outstanding at once: from then on a run's steps are claimed, and each still runs
 //! once.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
 use futures_util::future::join_all;
+use inngest::wire::{RunId, StepHash};
 use inngest::{Failure, Step, StepError};
+use serde_json::json;
 use stephttp_dev::RunStatus;
 use stephttp_tests::{Effects, World};
 
-#[inngest::api_fn(id = "planning-two-sleeps")]
+#[inngest::api_fn(id = "claims-two-sleeps")]
 async fn two_sleeps(State(effects): State<Effects>, step: Step) -> Result<String, StepError> {
     let branch = async |name: &str| {
         step.sleep(format!("sleep-{name}"), Duration::from_secs(60)).await;
@@ -36,12 +38,12 @@ async fn two_waits_that_end_together_run_every_step_once() {
         let mut all = effects.all();
         all.sort();
         assert_eq!(all, ["after-a", "after-b", "last"]);
-        assert!(run.step("stephttp:plans").is_some());
+        assert!(run.step("stephttp:shared").is_some());
         world.assert_clean();
     }
 }
 
-#[inngest::api_fn(id = "planning-wait-beside-failure", retries = 2)]
+#[inngest::api_fn(id = "claims-wait-beside-failure", retries = 2)]
 async fn wait_beside_failure(State(effects): State<Effects>, step: Step) -> Result<String, StepError> {
     let failing = step.run("flaky", async {
         match effects.happen("flaky") {
@@ -67,8 +69,8 @@ async fn a_wait_beside_a_failing_step() {
     world.assert_clean();
 }
 
-#[inngest::api_fn(id = "planning-later")]
-async fn plans_from_a_reentry_on(State(effects): State<Effects>, step: Step) -> Result<String, StepError> {
+#[inngest::api_fn(id = "claims-later")]
+async fn shares_from_a_reentry_on(State(effects): State<Effects>, step: Step) -> Result<String, StepError> {
     step.sleep("first", Duration::from_secs(1)).await;
     step.run("between", async { Ok(effects.happen("between")) }).await?;
     let branches = (0..3).map(|n| {
@@ -86,9 +88,9 @@ async fn plans_from_a_reentry_on(State(effects): State<Effects>, step: Step) -> 
 }
 
 #[tokio::test]
-async fn a_run_that_comes_to_several_waits_in_a_reentry_plans_from_there() {
+async fn a_run_that_comes_to_several_waits_in_a_reentry_is_shared_from_there() {
     let effects = Effects::new();
-    let app = Router::new().route("/", post(plans_from_a_reentry_on)).with_state(effects.clone());
+    let app = Router::new().route("/", post(shares_from_a_reentry_on)).with_state(effects.clone());
     let world = World::of(app).await;
     let response = world.post("/").send().await.unwrap();
     assert_eq!(world.follow(response).await.text().await.unwrap(), "4");
@@ -96,7 +98,7 @@ async fn a_run_that_comes_to_several_waits_in_a_reentry_plans_from_there() {
     world.assert_clean();
 }
 
-#[inngest::api_fn(id = "planning-unequal")]
+#[inngest::api_fn(id = "claims-unequal")]
 async fn unequal_sleeps(State(effects): State<Effects>, step: Step) -> Result<String, StepError> {
     let short = async {
         step.sleep("short", Duration::from_secs(1)).await;
@@ -120,7 +122,7 @@ async fn a_reentry_in_which_one_of_two_waits_is_over_goes_on_with_that_one() {
     world.assert_clean();
 }
 
-#[inngest::api_fn(id = "planning-parallel-runs")]
+#[inngest::api_fn(id = "claims-parallel-runs")]
 async fn parallel_runs(State(effects): State<Effects>, step: Step) -> Result<String, StepError> {
     step.sleep("pause", Duration::from_secs(1)).await;
     let runs = (0..100).map(|n| step.run(format!("run-{n}"), async move { Ok::<usize, Failure>(n) }));
@@ -130,7 +132,7 @@ async fn parallel_runs(State(effects): State<Effects>, step: Step) -> Result<Str
 }
 
 #[tokio::test]
-async fn parallel_steps_need_no_planning() {
+async fn parallel_steps_need_no_claims() {
     let effects = Effects::new();
     let world = World::of(Router::new().route("/", post(parallel_runs)).with_state(effects.clone())).await;
     let response = world.post("/").send().await.unwrap();
@@ -141,7 +143,7 @@ async fn parallel_steps_need_no_planning() {
     world.assert_clean();
 }
 
-#[inngest::api_fn(id = "planning-select")]
+#[inngest::api_fn(id = "claims-select")]
 async fn loser_of_a_select(State(effects): State<Effects>, step: Step) -> Result<String, StepError> {
     let won = tokio::select! {
         () = step.sleep("deadline", Duration::from_secs(60)) => "deadline",
@@ -163,5 +165,51 @@ async fn the_loser_of_a_select_does_not_hold_the_run() {
     assert_eq!((response.status().as_u16(), response.text().await.unwrap().as_str()), (200, "work"));
     world.ended().await;
     assert_eq!(effects.all(), ["work", "after"]);
+    world.assert_clean();
+}
+
+#[inngest::api_fn(id = "claims-older")]
+async fn planned_before(State(effects): State<Effects>, step: Step) -> Result<String, StepError> {
+    let slept = async {
+        step.sleep("pause", Duration::from_secs(60)).await;
+        step.run("slept", async { Ok(effects.happen("slept")) }).await
+    };
+    let planned = step.run("planned", async { Ok(effects.happen("planned")) });
+    let (slept, planned) = tokio::try_join!(slept, planned)?;
+    let last = step.run("last", async { Ok(effects.happen("last")) }).await?;
+    Ok(format!("{slept} {planned} {last}"))
+}
+
+/// A version before this one handed the run over, and had Inngest name each of its steps.
+#[tokio::test]
+async fn a_run_that_planned_its_steps_is_finished() {
+    let effects = Effects::new();
+    let app = Router::new().route("/", post(planned_before)).with_state(effects.clone());
+    let world = World::of(app).await;
+    let op = |op: &str, id: &str, more: serde_json::Value| {
+        let mut json = json!({ "op": op, "id": StepHash::of(id), "name": id, "displayName": id, "userland": { "id": id } });
+        json.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json
+    };
+    let race = json!({ "parallelMode": "race" });
+    let steps = json!([
+        op("StepRun", "stephttp:plans", json!({ "data": true })),
+        op("Sleep", "pause", json!({ "opts": { "duration": "60s", "parallelMode": "race" } })),
+        op("StepPlanned", "planned", json!({ "opts": race })),
+    ]);
+    let data =
+        json!({ "domain": world.origin, "method": "POST", "path": "/", "fn": "claims-older", "body": "" });
+    let create = json!({
+        "run_id": RunId::new(SystemTime::now()).to_string(),
+        "event": { "name": "inngest/http.request", "data": data },
+        "steps": steps, "request_version": 2, "retries": 3,
+    });
+    let url = format!("{}/v1/checkpoint", world.inngest.url());
+    let created = reqwest::Client::new().post(url).json(&create).send().await.unwrap();
+    assert_eq!(created.status(), 200, "{:?}", created.text().await);
+    let run = world.ended().await;
+    assert_eq!(run.status, RunStatus::Completed, "{run:?}");
+    assert_eq!(["slept", "planned", "last"].map(|effect| effects.count(effect)), [1, 1, 1]);
+    assert!(world.inngest.dispatches().iter().any(|dispatch| dispatch.step_id.is_some()));
     world.assert_clean();
 }
