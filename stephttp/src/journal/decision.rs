@@ -11,7 +11,8 @@ use crate::wire::StepHash;
 /// dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decision {
-    /// This step's result was given, when the handler had come to so many steps.
+    /// This step's result was given, when the handler had come to so many steps, as far as that is
+    /// known.
     Given(StepHash, u32),
     /// The handler dropped this step by itself, so long after its request began.
     Dropped(StepHash, Duration),

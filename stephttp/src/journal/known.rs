@@ -63,16 +63,19 @@ impl Journal {
         let (log, job) = (&self.log, &self.job);
         self.is_for_the_first |= log.is_for_the_first(&job.id, |step| known.contains(step));
         let goes_on = |one: &mut Outstanding| {
-            known.contains(one.hash)
-                || match &one.awaits {
-                    Awaits::Elsewhere => log.owner(one.hash, &job.id) != Owner::Another,
-                    // A hidden step stands for the step's next attempt: it comes after a sleep, or
-                    // this job may have to see to it now.
-                    Awaits::Inngest { op, .. } if op.key().kind.is_none() => {
-                        op.op() == OpCode::DiscoveryRequest || known.contains(op.hash())
-                    }
-                    _ => false,
+            let is_stored = known.contains(one.hash);
+            match &one.awaits {
+                // Its code has ended here. Should another dispatch of the job have come to more, then
+                // the next one finds that.
+                Awaits::Failed(_) | Awaits::Retry { .. } => false,
+                Awaits::Elsewhere => is_stored || log.owner(one.hash, &job.id) != Owner::Another,
+                // A hidden step stands for the step's next attempt: it comes after a sleep, or this
+                // job may have to see to it now.
+                Awaits::Inngest { op, .. } if op.key().kind.is_none() => {
+                    is_stored || op.op() == OpCode::DiscoveryRequest || known.contains(op.hash())
                 }
+                Awaits::Inngest { .. } => is_stored,
+            }
         };
         let mut ended = Vec::new();
         for one in self.outstanding.extract_if(.., goes_on) {

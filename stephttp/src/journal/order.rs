@@ -67,6 +67,8 @@ struct Entry {
     /// Its own turn, from 1; 0 before that, and for turns of the stored order. And how many steps
     /// were here by then.
     turn: u32,
+    /// Others waited when it had its own turn.
+    chosen: bool,
     steps: u32,
     /// It may begin.
     admitted: bool,
@@ -111,11 +113,27 @@ impl Order {
         self.dropped = log.iter().filter_map(dropped).collect();
         self.log = log;
         self.cursor = 0;
-        self.stored = self.turns;
-        self.unstored_choice = None;
+        if self.turns > self.stored {
+            self.find_stored();
+        }
         if !self.log.is_empty() {
             self.by_hash = self.entries.iter().zip(0..).map(|(entry, n)| (entry.hash, Slot(n))).collect();
         }
+    }
+
+    /// Which of this request's own turns are stored by now: others may have stored another order than
+    /// it has proposed, and not come as far.
+    fn find_stored(&mut self) {
+        let stored = |step: StepHash| {
+            self.log.iter().any(|(Decision::Given(hash, _) | Decision::Dropped(hash, _))| *hash == step)
+        };
+        for entry in self.entries.iter_mut().filter(|entry| entry.turn > 0 && stored(entry.hash)) {
+            entry.turn = 0;
+        }
+        self.drops.retain(|(_, Decision::Given(hash, _) | Decision::Dropped(hash, _))| !stored(*hash));
+        let chosen = self.entries.iter().filter(|entry| entry.chosen).map(|entry| entry.turn);
+        let choices = chosen.chain(self.drops.iter().map(|(turn, _)| *turn));
+        self.unstored_choice = choices.filter(|turn| *turn > self.stored).min();
     }
 
     /// Makes room for so many steps.
@@ -127,7 +145,16 @@ impl Order {
     pub(super) fn enter(&mut self, hash: StepHash) -> Slot {
         let slot = Slot(u32::try_from(self.entries.len()).unwrap_or(u32::MAX));
         let (phase, entered) = (Phase::Waiting, self.turns);
-        self.entries.push(Entry { hash, phase, entered, turn: 0, steps: 0, admitted: false, stored: false });
+        self.entries.push(Entry {
+            hash,
+            phase,
+            entered,
+            turn: 0,
+            chosen: false,
+            steps: 0,
+            admitted: false,
+            stored: false,
+        });
         self.waiting += 1;
         if !self.log.is_empty() {
             self.by_hash.insert(hash, slot);
@@ -244,6 +271,7 @@ impl Order {
                 }
                 self.resolved.pop_front();
                 let turn = self.next_turn(is_choice);
+                self.entry(slot).chosen = is_choice;
                 return self.give(slot, turn);
             }
             self.resolved.pop_front();
@@ -304,8 +332,10 @@ impl Order {
         let results = self.resolved.iter().map(|slot| &self.entries[slot.0 as usize]);
         let results = results.filter(|entry| entry.phase == Phase::Resolved);
         let mut proposal = self.unstored();
-        let steps = self.steps();
-        proposal.extend(results.map(|entry| Decision::Given(entry.hash, steps)));
+        // How far the handler will have come by the later ones is not known: with the first of them
+        // it may drop steps.
+        let steps = std::iter::once(self.steps()).chain(std::iter::repeat(0));
+        proposal.extend(results.zip(steps).map(|(entry, steps)| Decision::Given(entry.hash, steps)));
         proposal
     }
 

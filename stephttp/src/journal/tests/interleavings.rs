@@ -3,19 +3,19 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::play::{Choices, Troubles, play};
+use super::play::{Bound, Choices, Troubles, play};
 use super::program::Program::{self, Join, Race, Run, Seq, Sleep};
 
 /// The choices of one play: those that are given, then the first of each.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Script(Rc<RefCell<Choice>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Choice {
     /// What was chosen, among how many.
     made: Vec<(usize, usize)>,
     next: usize,
-    switches: u8,
+    bound: Bound,
 }
 
 impl Choices for Script {
@@ -29,8 +29,8 @@ impl Choices for Script {
         script.made[at].0
     }
 
-    fn bound(&self) -> Option<u8> {
-        Some(self.0.borrow().switches)
+    fn bound(&self) -> Option<Bound> {
+        Some(self.0.borrow().bound)
     }
 }
 
@@ -50,10 +50,9 @@ impl Script {
 }
 
 /// Plays a program in every order. Returns how many there are; `most` is where it gives up.
-fn every_order(program: Program, troubles: Troubles, switches: u8, most: usize) -> usize {
+fn every_order(program: Program, troubles: Troubles, bound: Bound, most: usize) -> usize {
     let program = Rc::new(program);
-    let script = Script::default();
-    script.0.borrow_mut().switches = switches;
+    let script = Script(Rc::new(RefCell::new(Choice { made: Vec::new(), next: 0, bound })));
     for plays in 1.. {
         let violations = play(&program, troubles, Box::new(script.clone()), false).violations;
         if !violations.is_empty() {
@@ -71,7 +70,7 @@ fn every_order(program: Program, troubles: Troubles, switches: u8, most: usize) 
 
 /// Every order in which others come first as often as `switches` says, while a request could go on.
 fn hold(program: Program, troubles: Troubles, switches: u8) {
-    every_order(program, troubles, switches, 50_000);
+    every_order(program, troubles, Bound { switches, together: 2 }, 50_000);
 }
 
 fn run(id: &'static str) -> Program {

@@ -1,6 +1,7 @@
 //! A run, played: requests come and go in any order, one point after another.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -8,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::program::{Effects, Program, Session};
 use super::request::{first, reentry};
-use super::server::{Event, Job, RETRIES, Server, State};
+use super::server::{Event, Job, Server, State};
 use crate::journal::{Memo, Standing};
 
 /// Where a request gives way to others, or dies.
@@ -20,6 +21,8 @@ pub(super) enum Point {
     Answer,
     /// While its steps run.
     Rest,
+    /// Between a state and who asked for it.
+    Read,
 }
 
 /// What may go wrong in a play, and how often.
@@ -31,6 +34,28 @@ pub(super) struct Troubles {
     pub(super) answers: u8,
     /// A process that dies.
     pub(super) deaths: u8,
+    /// A job that is dispatched once more while it is under way.
+    pub(super) doubles: u8,
+    /// A state that comes late: others have saved more meanwhile. It is no trouble, but a network.
+    pub(super) reads: u8,
+}
+
+/// What is left out of all possibilities that are gone through.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bound {
+    /// How often in a play others may come first while a request could go on.
+    pub(super) switches: u8,
+    /// How many requests may be under way at once.
+    pub(super) together: usize,
+}
+
+/// Others come first.
+pub(super) async fn give_way() {
+    let mut gave_way = false;
+    std::future::poll_fn(|_| {
+        if std::mem::replace(&mut gave_way, true) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }
 
 /// Who decides what happens next.
@@ -38,10 +63,9 @@ pub(super) trait Choices {
     /// One of so many possibilities, of which the first is the plainest.
     fn choose(&mut self, among: usize) -> usize;
 
-    /// If all possibilities are gone through: how often in a play others may come first while a
-    /// request could go on. Then what brings nothing new is left out: two requests are under way at
-    /// once, and one comes after the run's end.
-    fn bound(&self) -> Option<u8> {
+    /// If all possibilities are gone through: how many. Then what brings nothing new is left out:
+    /// one request comes after the run's end.
+    fn bound(&self) -> Option<Bound> {
         None
     }
 }
@@ -51,7 +75,7 @@ pub(super) struct World {
     pub(super) server: RefCell<Server>,
     pub(super) effects: Rc<RefCell<Effects>>,
     choices: RefCell<Box<dyn Choices>>,
-    is_exhaustive: bool,
+    bound: Option<Bound>,
     /// How often others may still come first while a request could go on.
     switches: Cell<u8>,
     /// One more request may come after the run's end.
@@ -61,6 +85,15 @@ pub(super) struct World {
     all: Troubles,
     /// What has happened, if somebody wants to read it.
     trace: Option<RefCell<Vec<String>>>,
+    /// Dispatches that wait for what another one of their job comes to.
+    waiting: RefCell<Vec<Job>>,
+    /// Jobs that a process works on.
+    open: RefCell<BTreeSet<u32>>,
+    /// Jobs that were answered, and whether the answer asked for the job's retry.
+    answered: RefCell<Vec<(Job, bool)>>,
+    /// How jobs are dispatched beside themselves: 0 to one process, 1 to several, which do not know
+    /// of each other, 2 the same, where the server refuses what the earlier ones save.
+    doubled: Cell<usize>,
     /// Whether a request has died: what it had decided may not be known to others.
     has_died: Cell<bool>,
 }
@@ -79,40 +112,109 @@ impl World {
 
     /// Whether something happens that happens once in so many times.
     fn happens(&self, once_in: usize) -> bool {
-        self.choose(if self.is_exhaustive { 2 } else { once_in }) == 1
+        self.choose(if self.bound.is_some() { 2 } else { once_in }) == 1
     }
 
     /// Others may come first.
     pub(super) async fn point(&self, point: Point) {
-        if point == Point::Rest && self.is_exhaustive {
+        if point == Point::Rest && self.bound.is_some() {
             return;
         }
-        let mut gave_way = false;
-        std::future::poll_fn(|_| {
-            if std::mem::replace(&mut gave_way, true) { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
+        give_way().await;
     }
 
     /// What the server can do next, as indices of its queue, when so many requests are under way.
     fn events(&self, under_way: usize) -> Vec<usize> {
         let server = &mut *self.server.borrow_mut();
-        if !self.is_exhaustive {
-            return (0..server.queue.len()).collect();
-        }
+        let Some(bound) = self.bound else { return (0..server.queue.len()).collect() };
         if server.has_ended() {
             server.queue.truncate(usize::from(self.late.get()));
         }
         let queue = &server.queue;
         let is_new = |n: &usize| !queue[..*n].iter().any(|other| other.is_like(&queue[*n]));
-        let is_possible = |n: &usize| under_way < 2 || matches!(queue[*n], Event::Fires(_));
+        let is_possible = |n: &usize| under_way < bound.together || matches!(queue[*n], Event::Fires(_));
         (0..queue.len()).filter(is_new).filter(is_possible).collect()
     }
 
     /// Whether nothing has gone wrong so far.
     pub(super) fn is_untroubled(&self) -> bool {
         let left = self.troubles.get();
-        !self.has_died.get() && left.answers == self.all.answers && left.states == self.all.states
+        let is_whole = left.answers == self.all.answers && left.states == self.all.states;
+        is_whole && !self.has_died.get() && !self.is_elsewhere()
+    }
+
+    /// Whether a state comes late.
+    pub(super) fn reads_late(&self) -> bool {
+        let mut troubles = self.troubles.get();
+        if troubles.reads == 0 || !self.happens(3) {
+            return false;
+        }
+        troubles.reads -= 1;
+        self.troubles.set(troubles);
+        true
+    }
+
+    /// The latest dispatch of a job that waits for this one's answer, in the same process.
+    pub(super) fn lease(&self, job: Job) -> Job {
+        let waiting = self.waiting.borrow();
+        let later = waiting.iter().filter(|later| later.id == job.id).max_by_key(|later| later.generation);
+        later.copied().filter(|later| later.generation > job.generation).unwrap_or(job)
+    }
+
+    /// Whether dispatches of one job have come to several processes.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.doubled.get() > 0
+    }
+
+    /// What a process makes of a dispatch, as `exchange::Jobs` does.
+    fn takes(&self, job: Job) -> bool {
+        if self.is_elsewhere() {
+            return true;
+        }
+        if self.open.borrow().contains(&job.id) {
+            self.note(|| format!("{job:?} waits"));
+            self.waiting.borrow_mut().push(job);
+            return false;
+        }
+        let answered = self.answered.borrow();
+        let answer = answered.iter().rev().find(|(other, _)| other.id == job.id);
+        if answer.is_none_or(|(other, asks_for_retry)| *asks_for_retry && job.generation > other.generation) {
+            self.open.borrow_mut().insert(job.id);
+            return true;
+        }
+        false
+    }
+
+    /// A job was answered, and asks to be dispatched again or does not. Returns the dispatches that
+    /// have waited for it.
+    pub(super) fn answered(&self, job: Job, asks_for_retry: bool) -> Vec<Job> {
+        self.answered.borrow_mut().push((self.lease(job), asks_for_retry));
+        self.open.borrow_mut().remove(&job.id);
+        self.waiting.borrow_mut().extract_if(.., |later| later.id == job.id).collect()
+    }
+
+    /// A job that is under way may be dispatched once more, in the same process, where the later
+    /// dispatch waits for the first one's answer, or in others from then on.
+    fn double(&self, job: Job) {
+        let mut troubles = self.troubles.get();
+        if troubles.doubles == 0 || !self.happens(12) {
+            return;
+        }
+        troubles.doubles -= 1;
+        self.troubles.set(troubles);
+        let server = &mut *self.server.borrow_mut();
+        let later = server.double(job);
+        let is_first = troubles.doubles + 1 == self.all.doubles;
+        match if is_first { self.choose(3) } else { self.doubled.get() } {
+            0 => self.note(|| format!("{job:?} is dispatched once more")),
+            looks => {
+                self.doubled.set(looks);
+                self.note(|| format!("{job:?} is dispatched once more, to another process ({looks})"));
+                server.looks_for_stale = looks == 2;
+                server.has_several_processes = true;
+            }
+        }
+        server.queue.push(Event::Dispatch(later));
     }
 
     /// Whether a call's answer does not come.
@@ -131,7 +233,7 @@ impl World {
     pub(super) fn state(&self, is_again: bool) -> Result<Memo, Standing> {
         let server = self.server.borrow();
         let mut troubles = self.troubles.get();
-        let shown = if is_again && self.is_exhaustive {
+        let shown = if is_again && self.bound.is_some() {
             if server.has_ended() { State::Gone } else { State::Whole }
         } else if server.has_ended() {
             // Its parts are deleted one after another.
@@ -149,9 +251,18 @@ impl World {
         server.state(shown)
     }
 
+    /// A handler does not come to where it came in an earlier request. It would be waited for.
+    pub(super) fn finds_no_way(&self) {
+        self.note(|| "a handler does not come to where it came before".to_owned());
+        if !self.is_elsewhere() {
+            self.effects.borrow_mut().violations.push("a handler goes another way than before".to_owned());
+        }
+    }
+
     /// A request has told of what it has come to: from now on others must come to the same.
     pub(super) fn tells(&self, session: &Session) {
-        if self.has_died.get() {
+        // What one has decided by itself may not be known to others.
+        if self.has_died.get() || self.is_elsewhere() {
             return;
         }
         let effects = &mut *self.effects.borrow_mut();
@@ -194,14 +305,18 @@ pub(super) fn play(
 ) -> Played {
     let world = Rc::new(World {
         server: RefCell::default(),
-        is_exhaustive: choices.bound().is_some(),
-        switches: Cell::new(choices.bound().unwrap_or(u8::MAX)),
+        bound: choices.bound(),
+        switches: Cell::new(choices.bound().map_or(u8::MAX, |bound| bound.switches)),
         late: Cell::new(true),
         effects: Rc::default(),
         choices: RefCell::new(choices),
         troubles: Cell::new(troubles),
         all: troubles,
         trace: traced.then(RefCell::default),
+        waiting: RefCell::default(),
+        open: RefCell::default(),
+        answered: RefCell::default(),
+        doubled: Cell::new(0),
         has_died: Cell::new(false),
     });
     let mut tasks = vec![Task { job: None, future: Box::pin(first(world.clone(), program.clone())) }];
@@ -218,19 +333,24 @@ pub(super) fn play(
             break;
         }
         let chosen = if goes_on && world.switches.get() == 0 { 0 } else { world.choose(possible) };
-        if goes_on && chosen != 0 && world.is_exhaustive {
+        if goes_on && chosen != 0 && world.bound.is_some() {
             world.switches.set(world.switches.get() - 1);
         }
         goes_on = false;
         if chosen < tasks.len() {
             tasks.swap(0, chosen);
             // One that dies on its job's last attempt ends its run, whatever the journal says.
-            let has_attempt = tasks[0].job.is_none_or(|job| job.generation <= u32::from(RETRIES));
+            let has_attempt = tasks[0].job.is_none_or(Job::has_attempt);
+            if let Some(job) = tasks[0].job {
+                world.double(job);
+            }
             if has_attempt && dies(&world) {
                 let task = tasks.swap_remove(0);
                 world.note(|| format!("{:?} dies", task.job));
                 drop(task.future);
                 if let Some(job) = task.job {
+                    world.open.borrow_mut().remove(&job.id);
+                    world.waiting.borrow_mut().retain(|later| later.id != job.id);
                     world.server.borrow_mut().retry(job);
                 }
             } else if tasks[0].future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
@@ -250,9 +370,12 @@ pub(super) fn play(
                 for step in world.server.borrow_mut().retries(job) {
                     world.effects.borrow_mut().failing.remove(&step);
                 }
+                world.server.borrow_mut().dispatch(job);
                 world.late.set(!world.server.borrow().has_ended());
-                let future = Box::pin(reentry(world.clone(), program.clone(), job));
-                tasks.push(Task { job: Some(job), future });
+                if world.takes(job) {
+                    let future = Box::pin(reentry(world.clone(), program.clone(), job));
+                    tasks.push(Task { job: Some(job), future });
+                }
             }
         }
     }

@@ -72,7 +72,7 @@ pub(super) struct Effects {
 pub(super) struct Session {
     pub(super) journal: RefCell<Journal>,
     pub(super) effects: Rc<RefCell<Effects>>,
-    /// Whether a step has been saved by now.
+    /// Whether a step must not begin any more, since it has been saved.
     pub(super) is_saved: Box<dyn Fn(StepHash) -> bool>,
     /// The number of the dispatch; 0 in the first request.
     pub(super) generation: u32,

@@ -137,6 +137,16 @@ fn so_it_is_when_processes_die() {
 }
 
 #[test]
+fn so_it_is_when_states_come_late() {
+    all_hold(Troubles { reads: 8, ..Troubles::default() });
+}
+
+#[test]
+fn so_it_is_when_jobs_are_dispatched_beside_themselves() {
+    all_hold(Troubles { doubles: 2, ..Troubles::default() });
+}
+
+#[test]
 fn so_it_is_with_all_of_that_at_once() {
-    all_hold(Troubles { states: 1, answers: 1, deaths: 1 });
+    all_hold(Troubles { states: 1, answers: 1, deaths: 1, doubles: 1, reads: 3 });
 }

@@ -1,55 +1,62 @@
 //! One request, from its state to its answer: what `layer` and `run` do, without HTTP.
 
-use std::cell::RefCell;
-use std::pin::Pin;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
 
+use super::driving::Driven;
 use super::play::{Point, World};
 use super::program::{Program, Session, handler};
 use super::server::{Job, RETRIES};
 use crate::journal::{
-    self, Awaited, Done, Ending, Facts, HandoverFacts, Journal, Memo, Mode, Next, Outcome, Outstanding,
-    Polled, Recorded, Saved, Stale, Standing, Stop, end_of, handed_over_at, is_repeatable, start,
-    takes_operations,
+    self, Done, Ending, Facts, HandoverFacts, Journal, Memo, Mode, Outcome, Outstanding, Recorded, Saved,
+    Stale, Standing, Stop, end_of, handed_over_at, is_repeatable, start, takes_operations,
 };
 use crate::wire::{ApiResult, OpCode};
 
-/// How a handler's time has ended.
-enum Driven {
-    Answered(String),
-    Done(Done),
-}
-
 /// One request's share of a run.
-struct Request<'a> {
-    world: &'a Rc<World>,
-    session: Rc<Session>,
-    job: Option<Job>,
+#[derive(Clone)]
+pub(super) struct Request {
+    pub(super) world: Rc<World>,
+    pub(super) session: Rc<Session>,
+    pub(super) job: Option<Job>,
     /// Steps that were known to be stored last.
-    known: usize,
+    known: Rc<Cell<usize>>,
 }
 
-fn session(world: &Rc<World>, job: Option<Job>, journal: Journal) -> Rc<Session> {
-    let (known, untroubled, caused) = (world.clone(), world.clone(), world.clone());
-    Rc::new(Session {
-        journal: RefCell::new(journal),
-        effects: world.effects.clone(),
-        is_saved: Box::new(move |step| known.server.borrow().has_stored(step)),
-        generation: job.map_or(0, |job| job.generation),
-        is_untroubled: Box::new(move || untroubled.is_untroubled()),
-        causes: Box::new(move |event| {
-            caused.note(|| format!("{job:?} causes {event}"));
-            caused.server.borrow_mut().comes(event);
-        }),
-        winners: RefCell::default(),
-    })
+impl Request {
+    fn new(world: &Rc<World>, job: Option<Job>, journal: Journal, known: usize) -> Self {
+        let (stored, untroubled, caused) = (world.clone(), world.clone(), world.clone());
+        let known = Rc::new(Cell::new(known));
+        let seen = known.clone();
+        let session = Rc::new(Session {
+            journal: RefCell::new(journal),
+            effects: world.effects.clone(),
+            // Of two dispatches of a job in two processes, one does not know what the other one
+            // has saved since it looked.
+            is_saved: Box::new(move |step| {
+                let server = stored.server.borrow();
+                if stored.is_elsewhere() {
+                    server.had_stored(step, seen.get())
+                } else {
+                    server.has_stored(step)
+                }
+            }),
+            generation: job.map_or(0, |job| job.generation),
+            is_untroubled: Box::new(move || untroubled.is_untroubled()),
+            causes: Box::new(move |event| {
+                caused.note(|| format!("{job:?} causes {event}"));
+                caused.server.borrow_mut().comes(event);
+            }),
+            winners: RefCell::default(),
+        });
+        Self { world: world.clone(), session, job, known }
+    }
 }
 
 /// A client's request.
 pub(super) async fn first(world: Rc<World>, program: Rc<Program>) {
-    let session = session(&world, None, Journal::new(Mode::First, journal::Job::default()));
-    let mut request = Request { world: &world, session, job: None, known: 0 };
+    let journal = Journal::new(Mode::First, journal::Job::default());
+    let request = Request::new(&world, None, journal, 0);
     let mut handler = handler(&program, &request.session);
     let driven = request.drive(handler.as_mut()).await.expect("a first request is alone");
     drop(handler);
@@ -71,6 +78,7 @@ pub(super) async fn first(world: Rc<World>, program: Rc<Program>) {
         Driven::Done(done) => panic!("a first request ends so: {done:?}"),
     };
     ops.sort_by_key(|op| op.op() != OpCode::StepRun);
+    world.note(|| format!("the first request tells {}", shown(&ops)));
     world.tells(&request.session);
     deliver(&world, ops).await;
 }
@@ -111,56 +119,73 @@ pub(super) async fn reentry(world: Rc<World>, program: Rc<Program>, job: Job) {
             let mut journal = Journal::new(Mode::of(&memo), own);
             let known = memo.len();
             journal.learn(memo);
-            let session = session(&world, Some(job), journal);
-            let mut request = Request { world: &world, session, job: Some(job), known };
-            request.attempt(&program).await
+            Request::new(&world, Some(job), journal, known).attempt(&program).await
         }
         Err(ending) => ending,
     };
     world.point(Point::Answer).await;
-    world.note(|| format!("{job:?} ends: {}", shown(&ending)));
+    let waiting = world.answered(job, asks_for_retry(&ending));
+    answer(&world, job, &ending);
+    // Who has waited for it answers the same.
+    for later in waiting {
+        world.point(Point::Answer).await;
+        answer(&world, later, &ending);
+    }
+}
+
+fn asks_for_retry(ending: &Ending) -> bool {
+    match ending {
+        Ending::Operations(ops, _) => ops.iter().any(|op| op.op() == OpCode::StepError),
+        ending => matches!(ending, Ending::TryAgain(..)),
+    }
+}
+
+fn answer(world: &World, job: Job, ending: &Ending) {
+    world.note(|| match ending {
+        Ending::Operations(ops, _) => format!("{job:?} ends: {}", shown(ops)),
+        other => format!("{job:?} ends: {other:?}"),
+    });
     let mut server = world.server.borrow_mut();
     match ending {
-        Ending::Operations(ops, _) => server.answer(job, &ops),
-        Ending::Finished(result) => server.finish(&result),
+        Ending::Operations(ops, _) => server.answer(job, ops),
+        Ending::Finished(result) => server.finish(result),
         Ending::TryAgain(..) => server.retry(job),
         Ending::Over | Ending::Superseded => {}
     }
 }
 
-fn shown(ending: &Ending) -> String {
-    match ending {
-        Ending::Operations(ops, _) => {
-            ops.iter().map(|op| format!("{:?} {} ", op.op(), op.key().id)).collect()
-        }
-        other => format!("{other:?}"),
-    }
+fn shown(ops: &[Recorded]) -> String {
+    ops.iter().map(|op| format!("{:?} {} ", op.op(), op.key().id)).collect()
 }
 
-fn may_retry(job: Job) -> bool {
-    job.generation < u32::from(RETRIES)
+fn may_retry(world: &World, job: Job) -> bool {
+    world.lease(job).generation < u32::from(RETRIES)
 }
 
 async fn obtain(world: &World, job: Job, known: usize) -> Result<Memo, Standing> {
     let mut standing = Standing::Gone;
     for chance in 0..4 {
         world.point(if chance == 0 { Point::Call } else { Point::Rest }).await;
-        match world.state(chance > 0) {
+        let state = world.state(chance > 0);
+        if world.reads_late() {
+            world.point(Point::Read).await;
+        }
+        match state {
             Ok(memo) if memo.is_whole(known) => return Ok(memo),
             Ok(_) => {}
             Err(other) => standing = other,
         }
-        if chance > 1 && (may_retry(job) || world.server.borrow().has_ended()) {
+        if chance > 1 && (may_retry(world, job) || world.server.borrow().has_ended()) {
             break;
         }
     }
-    let is_shown_as_over = !may_retry(job) && world.server.borrow().has_ended();
+    let is_shown_as_over = !may_retry(world, job) && world.server.borrow().has_ended();
     Err(if is_shown_as_over { Standing::Over } else { standing })
 }
 
 async fn state(world: &World, job: Job) -> Result<Memo, Ending> {
     let memo = obtain(world, job, 0).await;
-    let memo = memo.map_err(|standing| Ending::without_state(&standing, may_retry(job)))?;
+    let memo = memo.map_err(|standing| Ending::without_state(&standing, may_retry(world, job)))?;
     if let Some(end) = end_of(&memo) {
         return Err(Ending::Finished(end));
     }
@@ -170,8 +195,8 @@ async fn state(world: &World, job: Job) -> Result<Memo, Ending> {
     Ok(memo)
 }
 
-impl Request<'_> {
-    async fn attempt(&mut self, program: &Program) -> Ending {
+impl Request {
+    async fn attempt(&self, program: &Program) -> Ending {
         let mut handler = handler(program, &self.session);
         let driven = match self.drive(handler.as_mut()).await {
             Ok(driven) => driven,
@@ -202,65 +227,34 @@ impl Request<'_> {
         }
     }
 
-    async fn drive(
-        &mut self,
-        mut handler: Pin<&mut (dyn Future<Output = String> + 'static)>,
-    ) -> Result<Driven, Ending> {
-        loop {
-            if let Poll::Ready(value) = handler.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-                return Ok(Driven::Answered(value));
-            }
-            let polled = Polled { attempts_left: self.attempts_left(), ..Polled::default() };
-            let next = self.session.journal.borrow_mut().after_poll(polled, |_| false);
-            match next {
-                // Whoever drives this polls all steps each time.
-                Next::Give(_) | Next::Wake(_) | Next::WakeOne(_) => {}
-                Next::Done(done, _) => return Ok(Driven::Done(done)),
-                Next::Agree(proposal) => self.agree(proposal).await?,
-                Next::Rest | Next::GiveWay => {
-                    if self.job.is_some() && self.session.journal.borrow().has_unsent() {
-                        self.save().await;
-                    }
-                    self.world.point(Point::Rest).await;
-                    let awaited = self.session.journal.borrow().awaited();
-                    match awaited {
-                        Some(Awaited::UntilReached(_)) => self.session.journal.borrow_mut().pass_over(),
-                        Some(Awaited::UntilDropped(_)) => {
-                            return Ok(Driven::Done(Done::Misused("it holds a step".to_owned())));
-                        }
-                        None => {}
-                    }
-                }
-            }
-        }
+    /// How often the job is dispatched once more, at most, as far as is known here.
+    pub(super) fn attempts_left(&self) -> u32 {
+        let dispatches = self.job.map(|job| self.world.lease(job).generation);
+        dispatches.map_or(0, |dispatches| (u32::from(RETRIES) + 1).saturating_sub(dispatches))
     }
 
-    fn attempts_left(&self) -> u32 {
-        self.job.map_or(0, |job| (u32::from(RETRIES) + 1).saturating_sub(job.generation))
-    }
-
-    async fn suspend(&mut self, outstanding: Vec<Outstanding>) -> Ending {
+    async fn suspend(&self, outstanding: Vec<Outstanding>) -> Ending {
         let facts = HandoverFacts { attempts_left: self.attempts_left(), ..HandoverFacts::default() };
         let handover = self.session.journal.borrow_mut().hand_over(outstanding, facts);
         self.session.journal.borrow_mut().put_back(handover.context);
         self.conclude(Outcome::Waits(handover.ops, None)).await
     }
 
-    async fn agree(&mut self, proposal: Option<Recorded>) -> Result<(), Ending> {
+    pub(super) async fn agree(&self, proposal: Option<Recorded>) -> Result<(), Ending> {
         let own = self.session.journal.borrow().own_steps();
-        let steps = self.known + own + usize::from(proposal.is_some());
+        let steps = self.known.get() + own + usize::from(proposal.is_some());
         self.session.journal.borrow_mut().put_back(proposal.into_iter().collect());
         let saved = self.save().await;
         if saved != Saved::All {
             return Err(self.end(Outcome::Waits(Vec::new(), None), saved).await);
         }
         let job = self.job.expect("a first request decides alone");
-        let memo = obtain(self.world, job, steps).await;
-        let memo = memo.map_err(|standing| Ending::without_state(&standing, may_retry(job)))?;
+        let memo = obtain(&self.world, job, steps).await;
+        let memo = memo.map_err(|standing| Ending::without_state(&standing, may_retry(&self.world, job)))?;
         if let Some(end) = end_of(&memo) {
             return Err(Ending::Finished(end));
         }
-        self.known = memo.len();
+        self.known.set(memo.len());
         let mut journal = self.session.journal.borrow_mut();
         for (slot, _) in journal.learn(memo) {
             journal.resolve(slot);
@@ -268,75 +262,72 @@ impl Request<'_> {
         Ok(())
     }
 
-    async fn conclude(&mut self, outcome: Outcome) -> Ending {
+    async fn conclude(&self, outcome: Outcome) -> Ending {
         let saved = self.save().await;
         self.end(outcome, saved).await
     }
 
-    async fn end(&mut self, outcome: Outcome, mut saved: Saved) -> Ending {
+    async fn end(&self, outcome: Outcome, mut saved: Saved) -> Ending {
         let job = self.job.expect("a first request has no ending");
+        let may_retry = || may_retry(&self.world, job);
         let mut standing = Standing::GoesOn;
-        if saved == Saved::All && outcome.ends(may_retry(job)) {
+        if saved == Saved::All && outcome.ends(may_retry()) {
             let proposal = match &outcome {
                 Outcome::Ends(result) => self.session.journal.borrow().propose_end(result),
                 Outcome::Fails(_) | Outcome::Waits(..) => None,
             };
-            let known = self.known + usize::from(proposal.is_some());
+            let known = self.known.get() + usize::from(proposal.is_some());
             if let Some(proposal) = proposal {
                 self.session.journal.borrow_mut().put_back(vec![proposal]);
                 saved = self.save().await;
             }
             if saved == Saved::All {
-                standing = match obtain(self.world, job, known).await {
-                    Ok(memo) => end_of(&memo).map_or(Standing::GoesOn, Standing::Agreed),
-                    Err(standing) => standing,
-                };
+                standing = self.standing(job, known).await;
             }
         }
         if saved == Saved::Refused(Stale::Over) {
-            standing = match obtain(self.world, job, self.known).await {
-                Ok(memo) => end_of(&memo).map_or(Standing::GoesOn, Standing::Agreed),
-                Err(standing) => standing,
-            };
+            standing = self.standing(job, self.known.get()).await;
         }
-        let facts = Facts { saved, standing, may_retry: may_retry(job) };
+        let facts = Facts { saved, standing, may_retry: may_retry() };
         Ending::of(outcome, facts, |ops, may_retry| {
             self.session.journal.borrow_mut().unsaved_with(ops, may_retry)
         })
     }
 
+    async fn standing(&self, job: Job, known: usize) -> Standing {
+        match obtain(&self.world, job, known).await {
+            Ok(memo) => end_of(&memo).map_or(Standing::GoesOn, Standing::Agreed),
+            Err(standing) => standing,
+        }
+    }
+
     /// Saves what has not been saved.
-    async fn save(&mut self) -> Saved {
-        let ops = self.session.journal.borrow_mut().take_unsent();
+    pub(super) async fn save(&self) -> Saved {
+        let (journal, world) = (&self.session.journal, &self.world);
+        let ops = journal.borrow_mut().take_unsent();
         if ops.is_empty() {
-            return self.session.journal.borrow().stale().map_or(Saved::All, Saved::Refused);
+            return journal.borrow().stale().map_or(Saved::All, Saved::Refused);
         }
-        self.world.point(Point::Call).await;
-        let taken = self.world.server.borrow_mut().save(&ops);
-        self.world.note(|| {
-            let saved: Vec<_> = ops
-                .iter()
-                .map(|op| {
-                    format!(
-                        "{}: {}",
-                        op.key().id,
-                        op.to_wire().data.map(|data| data.get().to_owned()).unwrap_or_default()
-                    )
-                })
-                .collect();
-            format!("{:?} saves {saved:?}: {taken}", self.job)
+        world.point(Point::Call).await;
+        let job = world.lease(self.job.expect("a first request saves nothing"));
+        let taken = world.server.borrow_mut().save(job, &ops);
+        world.note(|| {
+            let data =
+                |op: &Recorded| op.to_wire().data.map(|data| data.get().to_owned()).unwrap_or_default();
+            let saved: Vec<_> = ops.iter().map(|op| format!("{}: {}", op.key().id, data(op))).collect();
+            format!("{job:?} saves {saved:?}: {taken:?}")
         });
-        if !taken {
-            self.session.journal.borrow_mut().put_back(ops);
-            self.session.journal.borrow_mut().stop(Stop::Stale(Stale::Over));
-            return Saved::Refused(Stale::Over);
+        if let Err(stale) = taken {
+            journal.borrow_mut().put_back(ops);
+            journal.borrow_mut().stop(Stop::Stale(stale));
+            return Saved::Refused(stale);
         }
-        if self.world.loses_answer() {
-            self.session.journal.borrow_mut().put_back(ops);
-            self.session.journal.borrow_mut().saved(true);
+        if world.loses_answer() {
+            journal.borrow_mut().put_back(ops);
+            journal.borrow_mut().saved(true);
             return Saved::Not;
         }
-        self.session.journal.borrow_mut().saved(false);
+        journal.borrow_mut().saved(false);
         Saved::All
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::journal::{Memo, Recorded, Standing};
+use crate::journal::{Memo, Recorded, Stale, Standing};
 use crate::wire::{ApiResult, OpCode, StepHash};
 
 /// A call back that the server makes.
@@ -11,6 +11,15 @@ use crate::wire::{ApiResult, OpCode, StepHash};
 pub(super) struct Job {
     pub(super) id: u32,
     pub(super) generation: u32,
+    /// Counts its attempts, from 1: a dispatch that comes beside another one is the same attempt.
+    pub(super) attempt: u32,
+}
+
+impl Job {
+    /// Whether the server dispatches it once more if it is asked to.
+    pub(super) fn has_attempt(self) -> bool {
+        self.attempt <= u32::from(RETRIES)
+    }
 }
 
 /// What the server does next, in whichever order.
@@ -55,7 +64,14 @@ pub(super) struct Server {
     told: Vec<(u32, OpCode, StepHash)>,
     /// Waits for events, by their ids.
     waits: BTreeMap<String, StepHash>,
-    jobs: u32,
+    /// The latest dispatch of each job that has reached the app.
+    dispatched: BTreeMap<u32, u32>,
+    /// How often each job was dispatched, or is to be.
+    dispatches: Vec<u32>,
+    /// It refuses what a dispatch saves that another one has replaced.
+    pub(super) looks_for_stale: bool,
+    /// Dispatches of one job come to several processes.
+    pub(super) has_several_processes: bool,
     /// Steps whose failure a job was told of last: its next dispatch is their retry.
     retries: BTreeMap<u32, Vec<StepHash>>,
     pub(super) queue: Vec<Event>,
@@ -76,6 +92,11 @@ impl Server {
 
     pub(super) fn has_stored(&self, step: StepHash) -> bool {
         self.stored.contains(&step)
+    }
+
+    /// Whether a step was among the first so many that were stored.
+    pub(super) fn had_stored(&self, step: StepHash, so_many: usize) -> bool {
+        self.stored.iter().take(so_many).any(|stored| *stored == step)
     }
 
     /// The run's state, as a request sees it.
@@ -102,15 +123,19 @@ impl Server {
     }
 
     /// `POST /v1/checkpoint/{run}/async`. Whether the run takes it.
-    pub(super) fn save(&mut self, ops: &[Recorded]) -> bool {
+    pub(super) fn save(&mut self, job: Job, ops: &[Recorded]) -> Result<(), Stale> {
         if self.has_ended() {
-            return false;
+            return Err(Stale::Over);
+        }
+        if self.looks_for_stale && job.generation < self.dispatched.get(&job.id).copied().unwrap_or_default()
+        {
+            return Err(Stale::Superseded);
         }
         for op in ops {
             assert_eq!(op.op(), OpCode::StepRun, "a re-entry saves what has ended, and nothing else");
             self.store(op);
         }
-        true
+        Ok(())
     }
 
     /// A re-entry's answer.
@@ -123,7 +148,10 @@ impl Server {
     /// The run ends: also if it has ended before, which nobody notices if it ends as it did.
     pub(super) fn finish(&mut self, result: &ApiResult<'_>) {
         let result = serde_json::to_string(result).expect("a result is JSON");
-        if let Some(end) = self.end.as_ref().filter(|end| **end != result) {
+        // Of a job that two processes work on, and that is alone, each comes to its own end: what it
+        // ran is its own, whoever has saved first.
+        let is_agreed = !self.has_several_processes || self.has_stored(StepHash::of("stephttp:end"));
+        if let Some(end) = self.end.as_ref().filter(|end| is_agreed && **end != result) {
             self.violations.push(format!("the run has ended with {end}, and ends again with {result}"));
         }
         self.end = Some(result);
@@ -134,11 +162,33 @@ impl Server {
         if self.has_ended() {
             return;
         }
-        if job.generation > u32::from(RETRIES) {
+        if !job.has_attempt() {
             self.violations.push("the attempts of a job are used up: the run hangs".to_owned());
             return;
         }
-        self.queue.push(Event::Dispatch(Job { generation: job.generation + 1, ..job }));
+        let attempt = job.attempt + 1;
+        let is_it = |event: &Event| matches!(event, Event::Dispatch(other) if (other.id, other.attempt) == (job.id, attempt));
+        if !self.queue.iter().any(is_it) {
+            let generation = self.next_generation(job);
+            self.queue.push(Event::Dispatch(Job { generation, attempt, ..job }));
+        }
+    }
+
+    /// A job is dispatched once more while it is under way. Returns that dispatch.
+    pub(super) fn double(&mut self, job: Job) -> Job {
+        Job { generation: self.next_generation(job), ..job }
+    }
+
+    fn next_generation(&mut self, job: Job) -> u32 {
+        let count = &mut self.dispatches[job.id as usize - 1];
+        *count += 1;
+        *count
+    }
+
+    /// A dispatch reaches the app.
+    pub(super) fn dispatch(&mut self, job: Job) {
+        let latest = self.dispatched.entry(job.id).or_default();
+        *latest = job.generation.max(*latest);
     }
 
     pub(super) fn fire(&mut self, wait: StepHash) {
@@ -150,8 +200,13 @@ impl Server {
 
     /// A job of its own finds out what comes next.
     fn call_back(&mut self) {
-        self.jobs += 1;
-        self.queue.push(Event::Dispatch(Job { id: self.jobs, generation: 1 }));
+        self.dispatches.push(1);
+        let job = Job { id: self.jobs(), generation: 1, attempt: 1 };
+        self.queue.push(Event::Dispatch(job));
+    }
+
+    fn jobs(&self) -> u32 {
+        u32::try_from(self.dispatches.len()).unwrap_or(u32::MAX)
     }
 
     /// An event comes: only who waits for it by now gets it.
@@ -168,7 +223,7 @@ impl Server {
                 let result = serde_json::from_str(op.to_wire().data.expect("a result").get());
                 return self.finish(&result.expect("an ApiResult"));
             }
-            (OpCode::StepError, Some(job)) if job.generation <= u32::from(RETRIES) => {
+            (OpCode::StepError, Some(job)) if job.has_attempt() => {
                 self.retries.entry(job.id).or_default().push(op.hash());
                 return self.retry(job);
             }
@@ -187,7 +242,7 @@ impl Server {
             op_code => {
                 self.call_back();
                 if op_code == OpCode::StepError {
-                    self.retries.entry(self.jobs).or_default().push(op.hash());
+                    self.retries.entry(self.jobs()).or_default().push(op.hash());
                 }
             }
         }
