@@ -48,10 +48,18 @@ fn beside_a(place: &str, wait: &str, way: &str) -> Scenario {
     if !is_redirected {
         scenario = scenario.at_once();
     }
-    match wait {
+    let scenario = match wait {
         "event" if way != "select" => scenario.when("wait", event(name, json!({}))),
         "signal" if way != "select" => scenario.when("wait", signal(name, json!({}))),
         _ => scenario,
+    };
+    match (wait, way) {
+        ("event", "join") if place == "later" => scenario.not_swept(
+            "the clock is a real one, and each pass sleeps; `caused-event-later-wait-first` is swept",
+        ),
+        ("signal", _) => scenario.not_swept("a signal resolves a wait as an event does, which is swept"),
+        (_, "join" | "select") => scenario,
+        _ => scenario.not_swept("what is told and claimed is that of a `join!`, which is swept"),
     }
 }
 

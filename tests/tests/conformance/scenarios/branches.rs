@@ -46,6 +46,9 @@ pub(super) fn all() -> Vec<Scenario> {
             .shows(
                 [vec![any([each("first", 2), each("nap", 2)]), any([each("last", 2)])], each("line", LINE)]
                     .concat(),
+            )
+            .not_swept(
+                "it has nearly 300 places; `combining-branches-with-tails` is the same with short lines",
             ),
         scenario::<failing>(post(failing))
             .says("done")
