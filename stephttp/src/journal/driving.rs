@@ -113,6 +113,9 @@ impl Journal {
         }
         let polled = std::mem::take(&mut self.executing.polled);
         let probing = std::mem::take(&mut self.executing.probing);
+        // A timeout that is reached polls the step once more, and then drops it: nothing is under
+        // way by that.
+        let is_unsure = std::mem::take(&mut self.executing.ended) && polled > 0;
         if is_woken && self.pace.restless < PATIENCE {
             self.pace.restless += 1;
             return Next::Rest;
@@ -147,10 +150,10 @@ impl Journal {
         }
         let has_nothing = self.outstanding.is_empty() && self.gate.waiting.is_empty();
         let waits = has_nothing || self.pace.awaited.is_some();
-        if waits || is_woken || polled > 0 || self.executing.elsewhere > 0 {
+        if waits || is_woken || (polled > 0 && !is_unsure) || self.executing.elsewhere > 0 {
             return Next::Rest;
         }
-        if self.executing.all > 0 && !probing {
+        if self.executing.all > 0 && (!probing || is_unsure) {
             // Is the handler still interested in the steps that execute, or does it hold them while
             // it waits for something else? Then they will never end: what has begun is given up,
             // and runs again.
@@ -221,6 +224,7 @@ impl Journal {
     /// A step's code has ended, or was dropped. Whether the handler may go no further now.
     pub(crate) fn end_executing(&mut self, elsewhere: bool) -> bool {
         self.executing.all -= 1;
+        self.executing.ended = true;
         self.executing.elsewhere -= usize::from(elsewhere);
         !self.outstanding.is_empty() || !self.gate.waiting.is_empty()
     }
@@ -228,5 +232,6 @@ impl Journal {
     /// A step's code was polled and has not ended.
     pub(crate) fn note_polled(&mut self) {
         self.executing.polled += 1;
+        self.executing.ended = false;
     }
 }

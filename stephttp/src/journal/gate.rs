@@ -68,7 +68,7 @@ impl Journal {
                     let (by, after) = (self.job.id.clone(), self.job.generation);
                     let entry = LogEntry::Scheduled { scheduled: hash, by, after };
                     if self.decides() {
-                        self.write(vec![entry]);
+                        self.write(&[entry]);
                         may_begin.push(slot);
                     } else {
                         entries.push(entry);
@@ -91,7 +91,9 @@ impl Journal {
             entries.push(claim);
         }
         self.gate.waiting = may_begin;
-        if entries.is_empty() && !(self.order.has_unstored_choice() && !self.gate.waiting.is_empty()) {
+        let must_agree =
+            !entries.is_empty() || (self.order.has_unstored_choice() && !self.gate.waiting.is_empty());
+        if !must_agree {
             return if self.gate.waiting.is_empty() { None } else { Some(self.admit_all()) };
         }
         self.gate.waiting.append(&mut proposed);

@@ -72,7 +72,7 @@ impl Journal {
         if self.decides() {
             // What follows must find the handler where it is.
             entries.extend(self.order.take_unstored().into_iter().map(LogEntry::Decided));
-            keep_the_failed(&mut outstanding, failed_before);
+            keep_the_answer(&mut outstanding, failed_before);
             let is_one = outstanding.len() + failed_before + usize::from(self.gate.is_left) == 1;
             let has_attempt = if is_first {
                 is_one && !has_delay(&outstanding)
@@ -117,7 +117,7 @@ impl Journal {
             // being deleted.
             context.push(start(None));
         }
-        self.write(entries);
+        self.write(&entries);
         Handover { context, ops, retry_after }
     }
 
@@ -144,7 +144,7 @@ impl Journal {
                     }
                     if is_beside_a_step { op.shortened(elapsed) } else { op }
                 }
-                Awaits::Failed(op) => op,
+                Awaits::Answer(op) => op,
                 Awaits::Retry { op, delay, .. } => {
                     let Some(op) = self.retried(op, one.hash) else { continue };
                     if op.op() == OpCode::StepError {
@@ -236,13 +236,13 @@ fn again() -> Recorded {
     Recorded::failed(StepKey::hidden(AGAIN), OpCode::StepError, error, None)
 }
 
-/// A step that failed for good calls back at once, and the rest is found again then: so the run
-/// stays one line of work. Not beside others that failed, which would run again too early.
-fn keep_the_failed(outstanding: &mut Vec<Outstanding>, failed_before: usize) {
-    let is_failed = |one: &Outstanding| matches!(one.awaits, Awaits::Failed(_));
-    let failed = failed_before + outstanding.iter().filter(|one| is_failed(one)).count();
-    if failed == 1 && !outstanding.iter().any(Outstanding::is_failing) {
-        outstanding.retain(is_failed);
+/// A step that has ended calls back at once, and the rest is found again then: so the run stays one
+/// line of work. Not beside others that failed, which would run again too early.
+fn keep_the_answer(outstanding: &mut Vec<Outstanding>, failed_before: usize) {
+    let is_answer = |one: &Outstanding| matches!(one.awaits, Awaits::Answer(_));
+    let ended = failed_before + outstanding.iter().filter(|one| is_answer(one)).count();
+    if ended == 1 && !outstanding.iter().any(Outstanding::is_failing) {
+        outstanding.retain(is_answer);
     }
 }
 

@@ -67,7 +67,7 @@ impl Journal {
             match &one.awaits {
                 // Its code has ended here. Should another dispatch of the job have come to more, then
                 // the next one finds that.
-                Awaits::Failed(_) | Awaits::Retry { .. } => false,
+                Awaits::Answer(_) | Awaits::Retry { .. } => false,
                 Awaits::Elsewhere => is_stored || log.owner(one.hash, &job.id) != Owner::Another,
                 // A hidden step stands for the step's next attempt: it comes after a sleep, or this
                 // job may have to see to it now.

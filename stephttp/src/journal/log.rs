@@ -240,7 +240,8 @@ impl Log {
     }
 
     /// Whether a job's attempts count the one in the client's request: it was made for a step that
-    /// failed there, or has failed in the job since, and has not ended. `is_stored` says which have.
+    /// failed there, or has failed in the job since, and has not ended. `is_stored` says which
+    /// have.
     pub(super) fn is_for_the_first(&self, job: &str, is_stored: impl Fn(StepHash) -> bool) -> bool {
         self.failures.iter().any(|(step, failures)| {
             failures.retry == RetryBy::First && !is_stored(*step) && self.owner(*step, job) != Owner::Another
@@ -295,7 +296,7 @@ impl Journal {
     }
 
     /// Writes to the log without asking: no other request does.
-    pub(super) fn write(&mut self, entries: Vec<LogEntry>) {
+    pub(super) fn write(&mut self, entries: &[LogEntry]) {
         if entries.is_empty() {
             return;
         }
@@ -305,15 +306,16 @@ impl Journal {
             );
             return;
         }
-        let op = self.log_step(&entries);
+        let op = self.log_step(entries);
         self.log.steps += 1;
-        self.note(&entries);
+        self.note(entries);
         self.record(op);
     }
 
     /// Lets the decisions of this request be stored with what is sent next.
     pub(super) fn store_order(&mut self) {
         let decisions = self.order.take_unstored();
-        self.write(decisions.into_iter().map(LogEntry::Decided).collect());
+        let entries: Vec<_> = decisions.into_iter().map(LogEntry::Decided).collect();
+        self.write(&entries);
     }
 }

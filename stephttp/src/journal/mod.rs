@@ -120,6 +120,8 @@ struct Executing {
     begun: u64,
     /// How many of them the handler's last poll has polled.
     polled: usize,
+    /// One has ended since the last of these, or was dropped, and may have been that.
+    ended: bool,
     /// That poll was made to find out.
     probing: bool,
 }

@@ -20,10 +20,12 @@ pub(crate) struct Outstanding {
 /// What it is.
 #[derive(Debug)]
 pub(crate) enum Awaits {
-    /// A sleep, another wait, or a request that Inngest makes. Whether Inngest has surely been told.
+    /// A sleep, another wait, or a request that Inngest makes. Whether Inngest has surely been
+    /// told.
     Inngest { op: Recorded, is_told: bool },
-    /// A step that failed for good.
-    Failed(Recorded),
+    /// A step that ended, and that the answer tells of: it failed for good, or its job was tried
+    /// again for it, which the run's page shows as one step if the answer says how it ended.
+    Answer(Recorded),
     /// A step that failed for the n-th time; with the delay that it asks for before it is tried
     /// again.
     Retry { op: Recorded, delay: Option<Duration>, attempt: u32 },
@@ -35,7 +37,7 @@ impl Outstanding {
     /// The steps that ended and that only the answer holds.
     pub(crate) fn answers(outstanding: Vec<Self>) -> Vec<Recorded> {
         let answer = |one: Self| match one.awaits {
-            Awaits::Failed(op) | Awaits::Retry { op, .. } => Some(op),
+            Awaits::Answer(op) | Awaits::Retry { op, .. } => Some(op),
             Awaits::Inngest { .. } | Awaits::Elsewhere => None,
         };
         outstanding.into_iter().filter_map(answer).collect()
@@ -69,7 +71,7 @@ impl Outstanding {
 impl Journal {
     /// Only Inngest can bring a step forward.
     pub(super) fn await_inngest(&mut self, slot: Slot, hash: StepHash, awaits: Awaits) {
-        if let Awaits::Inngest { op, .. } | Awaits::Failed(op) | Awaits::Retry { op, .. } = &awaits {
+        if let Awaits::Inngest { op, .. } | Awaits::Answer(op) | Awaits::Retry { op, .. } = &awaits {
             self.count(op);
         }
         let begun = (self.executing.all == 0).then_some(self.executing.begun);

@@ -90,7 +90,7 @@ impl Journal {
         let may_miss = Outstanding::may_miss(&self.outstanding);
         let is_told = |one: &Outstanding| match &one.awaits {
             Awaits::Inngest { op, .. } => !(may_miss && op.is_done_when_told()),
-            Awaits::Failed(_) | Awaits::Retry { .. } => true,
+            Awaits::Answer(_) | Awaits::Retry { .. } => true,
             Awaits::Elsewhere => false,
         };
         let is_left = |step: &StepHash| {

@@ -215,6 +215,11 @@ impl Journal {
     ) -> Ended {
         let op = Recorded::ran(key.clone(), output, Some(timing));
         if self.mode != Mode::First {
+            let failures = self.log.failures(key.hash);
+            if failures.is_some_and(|failures| failures.retry.is_of_a_job()) {
+                self.await_inngest(slot, key.hash, Awaits::Answer(op));
+                return Ended::Outstanding;
+            }
             if self.decides() && self.order.depends_on_unstored(slot) {
                 // A later request must not find this step without what led to it.
                 self.store_order();
@@ -251,7 +256,7 @@ impl Journal {
             Retry::Backoff | Retry::Never => None,
         };
         let attempt = self.log.attempts(key.hash) + 1;
-        let awaits = if for_good { Awaits::Failed(op) } else { Awaits::Retry { op, delay, attempt } };
+        let awaits = if for_good { Awaits::Answer(op) } else { Awaits::Retry { op, delay, attempt } };
         self.await_inngest(slot, key.hash, awaits);
         Ended::Outstanding
     }

@@ -105,8 +105,8 @@ async fn suspend(run: &Arc<Run>, outstanding: Vec<Outstanding>) -> Ending {
 }
 
 /// Has all requests of the run agree on what comes next: the server keeps the first proposal that
-/// is saved, and everybody reads back which it was. Without a proposal, what has ended is saved, and
-/// what others have saved is read. The error is how the request ends instead.
+/// is saved, and everybody reads back which it was. Without a proposal, what has ended is saved,
+/// and what others have saved is read. The error is how the request ends instead.
 pub(super) async fn agree(run: &Arc<Run>, proposal: Option<Recorded>) -> Result<(), Ending> {
     let (known, proposes) = (run.log_steps(), proposal.is_some());
     // What is being saved now is among what is read then.

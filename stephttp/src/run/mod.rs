@@ -24,8 +24,8 @@
 //! 4. One result is given: the next of the stored order, or else the next that came. The step is
 //!    woken, and the handler polled.
 //! 5. When there is none, the gate opens: the steps that wait at it execute, in a shared run those
-//!    that are claimed. It stays shut while Inngest has not been told of a wait that could miss what
-//!    a step brings about.
+//!    that are claimed. It stays shut while Inngest has not been told of a wait that could miss
+//!    what a step brings about.
 //! 6. A step that has ended is recorded as unsent, and resolved; one that failed, or that answers
 //!    the request, is outstanding. The driver has `checkpoint` send what is unsent.
 //! 7. What others may decide too, all have to agree on: the driver stores the proposal, and has the

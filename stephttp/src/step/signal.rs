@@ -67,9 +67,11 @@ impl Step {
     ///
     /// A signal resumes the one run that waits for its name: put into the name what it is about,
     /// such as `approval/{order_id}`. One that is sent before the wait has reached Inngest is lost.
-    /// It is sent with [`send_signal`](Self::send_signal), or with Inngest's API by anyone who has
-    /// the signing key. Inngest keeps numbers as 64-bit floats: of what others send, integers
-    /// beyond ±2^53 are rounded, and `1.0` comes as `1`.
+    /// A step that is awaited beside the wait begins only after that, in a re-entry.
+    ///
+    /// A signal is sent with [`send_signal`](Self::send_signal), or with Inngest's API by anyone
+    /// who has the signing key. Inngest keeps numbers as 64-bit floats: of what others send,
+    /// integers beyond ±2^53 are rounded, and `1.0` comes as `1`.
     ///
     /// ```
     /// use inngest::step::SignalConflict;

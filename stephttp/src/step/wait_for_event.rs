@@ -42,7 +42,9 @@ impl Step {
     ///
     /// The process keeps nothing of the wait: like [`sleep`](Self::sleep), it ends this request,
     /// and Inngest calls the endpoint back. Only events that come after the wait has reached
-    /// Inngest count.
+    /// Inngest count. So a step of the run that is awaited beside the wait begins only then, in a
+    /// re-entry: an event that it brings about is received. In a sequence, the wait comes after the
+    /// step, and such an event is lost: `join!` the two.
     ///
     /// ```
     /// use std::time::Duration;

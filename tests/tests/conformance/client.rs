@@ -105,6 +105,7 @@ async fn own_output(mut location: Url, visit: &Visit, repeats: usize) -> Result<
             Ok(response) => response,
             Err(_) if failures < repeats => {
                 failures += 1;
+                tokio::time::sleep(PAUSE).await;
                 continue;
             }
             Err(error) => return Err(explain(&error)),

@@ -59,7 +59,7 @@ impl Inngest {
         // What a script does must not come after a timeout: with one, time takes its time.
         let engine = match scenario.deeds.is_empty() && !scenario.real_clock {
             true => DevServer::builder(),
-            false => DevServer::builder().clock(Clock::Real).retry_interval(Duration::from_millis(10)),
+            false => DevServer::builder().clock(Clock::Real).retry_interval(scenario.retry_interval),
         };
         let engine = match scenario.needs.contains(&Need::Signature) {
             true => engine.signing_key(ENGINE_KEY),

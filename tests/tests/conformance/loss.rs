@@ -1,5 +1,5 @@
-//! A wire between an app and its Inngest that loses answers: the call was processed, and the app
-//! does not learn of it.
+//! A wire between an app and its Inngest, which counts calls, and loses answers: the call was
+//! processed, and the app does not learn of it.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,10 +10,12 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use reqwest::redirect::Policy;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::client::{HTTP, explain};
+use crate::client::explain;
+use crate::meter::Meter;
 use crate::scenario::Loss;
 
 /// A wire; dropping it cuts it.
@@ -24,17 +26,22 @@ pub(crate) struct LossyWire {
 
 struct Inner {
     inngest: String,
-    loss: Loss,
+    loss: Option<Loss>,
+    meter: Meter,
     /// The calls whose answers were lost.
     lost: Mutex<HashSet<(String, Bytes)>>,
+    /// Keeps its connections, as the app's does: a server does not die meanwhile.
+    http: reqwest::Client,
 }
 
 impl LossyWire {
     /// A wire to the server at `inngest`.
-    pub(crate) async fn to(inngest: &str, loss: Loss) -> Self {
+    pub(crate) async fn to(inngest: &str, loss: Option<Loss>, meter: Meter) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let inner = Arc::new(Inner { inngest: inngest.to_owned(), loss, lost: Mutex::default() });
+        let http = reqwest::Client::builder().redirect(Policy::none()).no_proxy().build().expect("a client");
+        let inner =
+            Arc::new(Inner { inngest: inngest.to_owned(), loss, meter, lost: Mutex::default(), http });
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let inner = inner.clone();
@@ -62,8 +69,9 @@ impl Inner {
     fn loses(&self, path: &str, body: &Bytes) -> bool {
         let concerned = match self.loss {
             // A client's waiting for its output is no call of the app's.
-            Loss::Every => !path.contains("/output"),
-            Loss::Of(end) => path.ends_with(end),
+            None => false,
+            Some(Loss::Every) => !path.contains("/output"),
+            Some(Loss::Of(end)) => path.ends_with(end),
         };
         let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
         concerned && lost.insert((path.to_owned(), body.clone()))
@@ -75,7 +83,8 @@ async fn carry(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Response
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(|error| explain(&error))?.to_bytes();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-    let mut call = HTTP.request(parts.method, format!("{}{path}", inner.inngest)).body(body.clone());
+    inner.meter.note_call(&path, &body);
+    let mut call = inner.http.request(parts.method, format!("{}{path}", inner.inngest)).body(body.clone());
     for (name, value) in parts.headers.iter().filter(|(name, _)| *name != "host" && *name != "content-length")
     {
         call = call.header(name, value);

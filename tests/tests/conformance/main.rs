@@ -16,6 +16,7 @@ mod client;
 mod expect;
 mod inngest;
 mod loss;
+mod meter;
 mod play;
 mod scenario;
 mod scenarios;
@@ -57,6 +58,9 @@ static SERVER: LazyLock<RwLock<()>> = LazyLock::new(RwLock::default);
 static LAGGED: Mutex<Vec<(String, Vec<String>)>> = Mutex::new(Vec::new());
 
 fn main() -> ExitCode {
+    if let Some(origin) = soak::victim() {
+        return RUNTIME.block_on(soak::serve(&origin));
+    }
     let mut arguments = Arguments::from_args();
     let server = match named_server(arguments.list) {
         Ok(server) => server,

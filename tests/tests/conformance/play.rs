@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::inngest::Inngest;
 use crate::loss::LossyWire;
+use crate::meter::Meter;
 use crate::scenario::{Need, Scenario, Visit};
 use crate::script::Actor;
 use crate::stage::Stage;
@@ -67,16 +68,27 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) async fn start(scenario: &Scenario, inngest: &Inngest) -> Self {
+        Self::start_with(scenario, inngest, None).await
+    }
+
+    /// The same, with what its runs take counted.
+    pub(crate) async fn start_with(scenario: &Scenario, inngest: &Inngest, meter: Option<Meter>) -> Self {
         let stage = stage_of(scenario).await;
         stage.set_inngest(inngest.clone());
-        let wire = match scenario.loses {
-            Some(loss) => Some(LossyWire::to(inngest.url(), loss).await),
-            None => None,
+        let wire = match (scenario.loses, &meter) {
+            (None, None) => None,
+            (loss, meter) => {
+                Some(LossyWire::to(inngest.url(), loss, meter.clone().unwrap_or_default()).await)
+            }
         };
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let origin = format!("http://{}", listener.local_addr().expect("an address"));
         let url = wire.as_ref().map_or(inngest.url(), |wire| &wire.url);
         let (app, provider) = app_of(scenario, &stage, inngest.opts(scenario, &origin, url));
+        let app = match &meter {
+            Some(meter) => meter.around(app),
+            None => app,
+        };
         let server = tokio::spawn(async move { axum::serve(listener, app).await.expect("serving goes on") });
         Self { stage, origin, provider, server, _wire: wire }
     }

@@ -43,6 +43,8 @@ pub(crate) struct Scenario {
     pub(crate) needs: Vec<Need>,
     /// Time takes its time, on the dev engine too.
     pub(crate) real_clock: bool,
+    /// How long the dev engine waits before a retry, where time takes its time.
+    pub(crate) retry_interval: Duration,
     /// Which answers to the app's calls are lost.
     pub(crate) loses: Option<Loss>,
     /// What stands between the server and the app's layer.
@@ -163,7 +165,7 @@ pub(crate) struct RunEnd {
 /// Something that is done when the run waits at a step.
 #[derive(Debug, Clone)]
 pub(crate) struct When {
-    pub(crate) waits_at: &'static str,
+    pub(crate) waits_at: String,
     pub(crate) deed: Deed,
 }
 
@@ -171,9 +173,9 @@ pub(crate) struct When {
 #[derive(Debug, Clone)]
 pub(crate) enum Deed {
     /// `POST /e/{key}`
-    Event(&'static str, Value),
+    Event(String, Value),
     /// `POST /v1/signals`
-    Signal(&'static str, Value),
+    Signal(String, Value),
     /// Another client's request.
     Visit(Box<Visit>),
     /// The run is cancelled.
@@ -207,6 +209,7 @@ pub(crate) fn scenario_at<F: ApiFn>(path: &str, endpoint: MethodRouter<Stage>) -
         broken_on_real: None,
         needs: Vec::new(),
         real_clock: false,
+        retry_interval: Duration::from_millis(10),
         loses: None,
         outside: None,
     }
@@ -262,8 +265,8 @@ impl Scenario {
     /// While the run waits at this step, something is done.
     ///
     /// The clock is a real one in such a scenario: a timer must either be very short or never end.
-    pub(crate) fn when(mut self, waits_at: &'static str, deed: Deed) -> Self {
-        self.deeds.push(When { waits_at, deed });
+    pub(crate) fn when(mut self, waits_at: impl Into<String>, deed: Deed) -> Self {
+        self.deeds.push(When { waits_at: waits_at.into(), deed });
         self
     }
 
@@ -304,6 +307,13 @@ impl Scenario {
     pub(crate) fn real_clock(mut self) -> Self {
         self.real_clock = true;
         self
+    }
+
+    /// The same, and a retry comes no sooner than after this, which must be less than what a real
+    /// server is told to wait.
+    pub(crate) fn retried_after(mut self, interval: Duration) -> Self {
+        self.retry_interval = interval;
+        self.real_clock()
     }
 
     /// Answers to the app's calls are lost, after the calls were processed.
@@ -382,11 +392,11 @@ impl Visit {
 // ===== Deeds =====
 
 /// An event.
-pub(crate) fn event(name: &'static str, data: Value) -> Deed {
-    Deed::Event(name, data)
+pub(crate) fn event(name: impl Into<String>, data: Value) -> Deed {
+    Deed::Event(name.into(), data)
 }
 
 /// A signal.
-pub(crate) fn signal(name: &'static str, data: Value) -> Deed {
-    Deed::Signal(name, data)
+pub(crate) fn signal(name: impl Into<String>, data: Value) -> Deed {
+    Deed::Signal(name.into(), data)
 }

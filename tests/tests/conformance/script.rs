@@ -33,7 +33,7 @@ impl Actor<'_> {
                     handed_over.wait_for(Option::is_some).await.map_err(|error| error.to_string())?.clone();
                 let run = run.expect("just waited for");
                 tokio::select! {
-                    waits = self.inngest.waits_at(&run, when.waits_at) => break waits?,
+                    waits = self.inngest.waits_at(&run, &when.waits_at) => break waits?,
                     // The client had to begin again.
                     Ok(()) = handed_over.changed() => {}
                 }

@@ -1,17 +1,22 @@
 //! One scenario, played many times at a concurrency: what is right once may be wrong in one of a
 //! hundred.
 
-use std::collections::BTreeMap;
+mod killed;
+mod tally;
+
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
+pub(crate) use killed::{serve, victim};
+use tally::{Costs, Tally};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::inngest::Inngest;
+use crate::meter::Meter;
 use crate::play::App;
 use crate::scenario::Scenario;
-use crate::scenarios::{fan_outs, lost_answers};
+use crate::scenarios::{caused, fan_outs, lost_answers};
 use crate::server::Server;
 use crate::{check, client};
 
@@ -19,10 +24,16 @@ use crate::{check, client};
 const SOAK: &str = "SOAK";
 /// How many runs lose the answer to their first call.
 const SOAK_LOST: &str = "SOAK_LOST";
+/// How many runs cause what they wait for, of each kind.
+const SOAK_CAUSED: &str = "SOAK_CAUSED";
+/// In how many runs the winner of a claim is killed.
+const SOAK_KILLED: &str = "SOAK_KILLED";
 /// How many clients there are at once.
 const SOAK_AT_ONCE: &str = "SOAK_AT_ONCE";
 
 const LOST: usize = 50;
+const CAUSED: usize = 100;
+const KILLED: usize = 20;
 const AT_ONCE: usize = 4;
 
 /// Of each kind, where nobody asks for more: they are there to be tried, too.
@@ -31,37 +42,45 @@ const FEW: usize = 4;
 /// How long a client waits for its answer.
 const LIMIT: Duration = Duration::from_secs(180);
 
-/// How long a server may take to show a run as it is.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// How often it is asked meanwhile.
-const PAUSE: Duration = Duration::from_millis(100);
-
 /// What should not happen any more has had time to happen.
 const AFTERMATH: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 pub(crate) struct Soak {
-    scenario: Scenario,
+    what: What,
     runs: usize,
     at_once: usize,
     /// Why it is not played.
     pub(crate) left_out: Option<String>,
 }
 
+#[derive(Debug)]
+enum What {
+    Played(Box<Scenario>),
+    /// The winner of a claim is killed.
+    Killed,
+}
+
 /// Every soak.
 pub(crate) fn all(real: bool) -> Vec<Soak> {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    let asked = number(SOAK);
-    let left_out = (real && asked.is_none())
-        .then(|| format!("it takes minutes: {SOAK}=100 has it played, with so many runs"));
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<usize>().ok());
+    let soaked = number(SOAK);
     let at_once = number(SOAK_AT_ONCE).unwrap_or(AT_ONCE);
-    let lost = number(SOAK_LOST).unwrap_or(if asked.is_some() { LOST } else { FEW });
-    let soak = |scenario, runs| Soak { scenario, runs, at_once, left_out: left_out.clone() };
-    let mut soaks: Vec<Soak> =
-        fan_outs::BRANCHES.map(|branches| soak(fan_outs::fan_out(branches), asked.unwrap_or(FEW))).into();
-    soaks.push(soak(lost_answers::first_call(), lost));
-    soaks
+    let soak = |what, variable: &str, usual: Option<usize>| {
+        let asked = number(variable).or(usual);
+        let left_out = (real && asked.is_none())
+            .then(|| format!("it takes minutes: {variable}=100 has it played, with so many runs"));
+        Soak { what, runs: asked.unwrap_or(FEW), at_once, left_out }
+    };
+    let played = |scenario| What::Played(Box::new(scenario));
+    let usual = |runs| soaked.map(|_| runs);
+    let fan_outs =
+        fan_outs::BRANCHES.map(|branches| soak(played(fan_outs::fan_out(branches).real_clock()), SOAK, None));
+    let caused = caused::soaked().into_iter();
+    let caused = caused.map(|caused| soak(played(caused.real_clock()), SOAK_CAUSED, usual(CAUSED)));
+    let lost = soak(played(lost_answers::first_call()), SOAK_LOST, usual(LOST));
+    let killed = soak(What::Killed, SOAK_KILLED, usual(KILLED));
+    fan_outs.into_iter().chain([lost]).chain(caused).chain([killed]).collect()
 }
 
 /// What came of one run.
@@ -70,135 +89,72 @@ struct Outcome {
     run: Option<String>,
     /// What is wrong with the client's answer.
     answer: Option<String>,
-}
-
-/// What is wrong.
-#[derive(Debug, Default)]
-struct Tally {
-    twice: usize,
-    never: usize,
-    answers: usize,
-    statuses: usize,
-    /// The server has ended the run, and does not show it (docs/protocol.md 9.5).
-    lagging: usize,
-    /// How often each mistake was made.
-    mistakes: BTreeMap<String, usize>,
+    took: Duration,
 }
 
 impl Soak {
     pub(crate) fn name(&self) -> String {
-        format!("soak-{}", self.scenario.name)
+        match &self.what {
+            What::Played(scenario) => format!("soak-{}", scenario.name),
+            What::Killed => killed::NAME.to_owned(),
+        }
     }
 
     /// Plays it, and says what came of it; the error says what is wrong.
     pub(crate) async fn play(&self, server: Option<Server>) -> Result<(), String> {
+        let scenario = match &self.what {
+            What::Played(scenario) => scenario,
+            What::Killed => return killed::play(self.runs, server).await,
+        };
         let inngest = match server {
             Some(server) => Inngest::real(server),
-            None => Inngest::dev(&self.scenario).await,
+            None => Inngest::dev(scenario).await,
         };
-        let app = App::start(&self.scenario, &inngest).await;
-        inngest.warm_up(&self.scenario, &app.origin).await?;
+        let meter = Meter::default();
+        let app = App::start_with(scenario, &inngest, Some(meter.clone())).await;
+        inngest.warm_up(scenario, &app.origin).await?;
         let begin = Instant::now();
-        let outcomes: Vec<Outcome> =
-            stream::iter(0..self.runs).map(|_| self.one(&app)).buffer_unordered(self.at_once).collect().await;
+        let outcomes = stream::iter(0..self.runs).map(|_| one(scenario, &app)).buffer_unordered(self.at_once);
+        let outcomes: Vec<Outcome> = outcomes.collect().await;
         let took = begin.elapsed();
-        let mut tally = Tally::default();
+        let (mut tally, mut costs) = (Tally::default(), Costs::default());
         for outcome in &outcomes {
             if let Some(mistake) = &outcome.answer {
-                tally.answers += 1;
-                tally.note(mistake);
+                tally.note_answer(mistake);
             }
             if let Some(run) = &outcome.run {
-                self.status(&inngest, run, &mut tally).await;
+                tally.note_status(&inngest, run).await;
             }
         }
         sleep(if matches!(inngest, Inngest::Real(_)) { AFTERMATH } else { Duration::ZERO }).await;
-        outcomes.iter().filter_map(|outcome| outcome.run.as_ref()).for_each(|run| {
-            self.effects(&app.stage.effects_of(run), &mut tally);
-        });
-        if let Inngest::Dev(engine) = &inngest {
-            engine.violations().iter().for_each(|violation| tally.note(&violation.to_string()));
+        let expected = &scenario.visit.run.as_ref().expect("a scenario with a run").did;
+        for outcome in &outcomes {
+            if let Some(run) = &outcome.run {
+                tally.note_effects(expected, &app.stage.effects_of(run));
+                costs.note(outcome.took, meter.counts_of(run));
+            }
         }
-        let summary = format!(
-            "{}: {} runs at concurrency {} in {:.1} s: {} effects twice, {} never; {} clients with a wrong answer; {} runs \
-             not COMPLETED ({} more are over, and not shown so)",
-            self.name(),
-            outcomes.len(),
+        tally.note_violations(&inngest);
+        let (name, runs, right) = (self.name(), outcomes.len(), outcomes.len() - tally.answers);
+        tally.end(&format!(
+            "{name}: {runs} runs at concurrency {} in {:.1} s, {right} answered rightly; {costs}",
             self.at_once,
-            took.as_secs_f64(),
-            tally.twice,
-            tally.never,
-            tally.answers,
-            tally.statuses,
-            tally.lagging,
-        );
-        eprintln!("{summary}");
-        let mistakes: Vec<String> =
-            tally.mistakes.iter().map(|(mistake, times)| format!("  {times} × {mistake}")).collect();
-        if mistakes.is_empty() { Ok(()) } else { Err(format!("{summary}\n{}", mistakes.join("\n"))) }
-    }
-
-    /// One client's visit.
-    async fn one(&self, app: &App) -> Outcome {
-        let visit = &self.scenario.visit;
-        let (handed_over, run) = watch::channel(None);
-        let received = timeout(LIMIT, client::make(visit, &app.origin, &handed_over, 0)).await;
-        match received.unwrap_or_else(|_| Err(format!("no answer after {} s", LIMIT.as_secs()))) {
-            Ok(received) => Outcome {
-                run: app.stage.run_of(&received.visit),
-                answer: check::answer(&visit.answer, &received).err(),
-            },
-            Err(error) => Outcome { run: run.borrow().clone(), answer: Some(error) },
-        }
-    }
-
-    async fn status(&self, inngest: &Inngest, run: &str, tally: &mut Tally) {
-        if let Inngest::Dev(engine) = inngest {
-            engine.wait_for_end(run).await;
-        }
-        let until = Instant::now() + PATIENCE;
-        loop {
-            let seen = inngest.look(run).await;
-            let status = seen.as_ref().map_or_else(Clone::clone, |seen| seen.status.clone());
-            if status == "COMPLETED" {
-                return;
-            }
-            if Instant::now() > until {
-                let known = inngest.known(run).await;
-                if seen.is_ok_and(|seen| known.excuses(Some("COMPLETED"), &seen)) {
-                    tally.lagging += 1;
-                } else {
-                    tally.statuses += 1;
-                    tally.note(&format!("a run is `{status}`"));
-                }
-                return;
-            }
-            sleep(PAUSE).await;
-        }
-    }
-
-    fn effects(&self, did: &[String], tally: &mut Tally) {
-        let expected = &self.scenario.visit.run.as_ref().expect("a scenario with a run").did;
-        let times =
-            |effects: &[String], effect: &String| effects.iter().filter(|known| *known == effect).count();
-        for effect in expected {
-            match times(did, effect) {
-                0 => {
-                    tally.never += 1;
-                    tally.note(&format!("`{effect}` has never happened"));
-                }
-                1 => {}
-                n => {
-                    tally.twice += 1;
-                    tally.note(&format!("`{effect}` has happened {n} times"));
-                }
-            }
-        }
+            took.as_secs_f64()
+        ))
     }
 }
 
-impl Tally {
-    fn note(&mut self, mistake: &str) {
-        *self.mistakes.entry(mistake.to_owned()).or_default() += 1;
+/// One client's visit.
+async fn one(scenario: &Scenario, app: &App) -> Outcome {
+    let (visit, begin) = (&scenario.visit, Instant::now());
+    let (handed_over, run) = watch::channel(None);
+    let received = timeout(LIMIT, client::make(visit, &app.origin, &handed_over, 0)).await;
+    let took = begin.elapsed();
+    match received.unwrap_or_else(|_| Err(format!("no answer after {} s", LIMIT.as_secs()))) {
+        Ok(received) => {
+            let answer = check::answer(&visit.answer, &received).err();
+            Outcome { run: app.stage.run_of(&received.visit), answer, took }
+        }
+        Err(error) => Outcome { run: run.borrow().clone(), answer: Some(error), took },
     }
 }

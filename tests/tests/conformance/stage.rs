@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use inngest::extract::Replayable;
 use inngest::step::StepRejection;
 use inngest::{Failure, Step};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::inngest::Inngest;
@@ -161,6 +162,20 @@ impl Effects {
     pub(crate) async fn cancels(&self) -> Result<(), Failure> {
         let inngest = self.stage.0.inngest.get().expect("an Inngest");
         inngest.cancel(&self.run).await.map_err(Failure::new)
+    }
+
+    /// Somebody sends an event.
+    pub(crate) async fn sends_event(&self, name: &str, data: Value) -> Result<(), Failure> {
+        let inngest = self.stage.0.inngest.get().expect("an Inngest");
+        inngest.send_event(name, &data).await.map_err(Failure::new)
+    }
+
+    /// Somebody sends a signal. That nobody waits for it is an error on a real server; it shows by
+    /// what the waiting run does.
+    pub(crate) async fn sends_signal(&self, name: &str, data: Value) -> Result<(), Failure> {
+        let inngest = self.stage.0.inngest.get().expect("an Inngest");
+        let _ = inngest.send_signal(name, &data).await;
+        Ok(())
     }
 
     /// Where the third party listens.

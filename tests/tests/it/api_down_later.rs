@@ -210,8 +210,8 @@ async fn steps_that_cannot_be_saved_go_back_before_the_next_wait() {
         answered(&world, 0),
         ops(&[("StepRun", "stephttp:shared"), ("StepRun", "a"), ("StepRun", "b"), ("Sleep", "again")])
     );
-    // Inngest calls back for each of them, so from there on steps are claimed: in an answer too, by a
-    // job that has Inngest dispatch it again.
+    // Inngest calls back for each of them, so from there on steps are claimed: in an answer too, by
+    // a job that has Inngest dispatch it again.
     let dispatches = world.inngest.dispatches().len();
     let claim = ops(&[("StepRun", "stephttp:order:0"), ("StepError", "stephttp:again")]);
     assert!((1..dispatches).any(|n| answered(&world, n) == claim));

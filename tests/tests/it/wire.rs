@@ -190,11 +190,11 @@ async fn operations_that_follow_the_first_call_are_added_as_recorded() {
 }
 
 async fn claims(step: Step) {
-    let branch = async |name: &str| {
-        step.sleep(format!("s-{name}"), Duration::from_secs(1)).await;
+    let branch = async |name: &str, seconds| {
+        step.sleep(format!("s-{name}"), Duration::from_secs(seconds)).await;
         step.run(name, async { Ok::<_, Failure>(1) }).await
     };
-    let _ = tokio::join!(branch("p1"), branch("p2"));
+    let _ = tokio::join!(branch("p1", 1), branch("p2", 100));
 }
 
 /// The register of what comes next: a finished step like any other, whose first value stays

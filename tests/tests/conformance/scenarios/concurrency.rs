@@ -30,7 +30,7 @@ pub(super) fn all() -> Vec<Scenario> {
             .did(["one", "one", "two"])
             .shows(["one", "two"])
             .not_swept(TOO_MANY),
-        scenario::<planning>(post(planning))
+        scenario::<sharing>(post(sharing))
             .clients(CLIENTS)
             .says("mine")
             .did(["a", "b", "last"])
@@ -66,8 +66,8 @@ async fn failing(step: Step, effects: Effects) -> Result<&'static str, StepError
     Ok(own(&step, &made))
 }
 
-#[inngest::api_fn(id = "concurrency-planning")]
-async fn planning(step: Step, effects: Effects) -> Result<&'static str, StepError> {
+#[inngest::api_fn(id = "concurrency-sharing")]
+async fn sharing(step: Step, effects: Effects) -> Result<&'static str, StepError> {
     let branch = async |name: &'static str| {
         step.sleep(format!("nap-{name}"), NAP).await;
         step.run(name, effects.gives(name, step.run_id().to_string())).await

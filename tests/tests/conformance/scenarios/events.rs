@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::extract::Path;
 use axum::http::Method;
 use axum::routing::post;
+use futures_util::future::try_join_all;
 use inngest::{Event, Step, StepError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -63,6 +64,7 @@ pub(super) fn all() -> Vec<Scenario> {
             .says("1 2")
             .did(["after-a", "after-b", "last"])
             .shows(["a | b", "after-a | after-b", "last"]),
+        burst(),
         scenario::<one_event_for_two_waits>(post(one_event_for_two_waits))
             .when("a", event("conformance/shared", json!({ "n": 7 })))
             .says("7 7")
@@ -106,6 +108,24 @@ pub(super) fn all() -> Vec<Scenario> {
             .did(["after"])
             .shows(["nap", "one", "more", "after"]),
     ]
+}
+
+/// So many branches wait for events that all come at once.
+const BURST: usize = 8;
+
+fn burst() -> Scenario {
+    let each = |name: &str| (0..BURST).map(|n| format!("{name}-{n}")).collect::<Vec<_>>();
+    let events = (0..BURST).map(|n| event(format!("conformance/burst-{n}"), json!({ "n": n })));
+    let mut scenario = scenario::<bursts>(post(bursts));
+    for wait in &each("wait")[1..] {
+        scenario = scenario.when(wait, Deed::Together(Vec::new()));
+    }
+    scenario
+        .when("wait-0", Deed::Together(events.collect()))
+        .says("28")
+        .did([each("after"), vec!["last".to_owned()]].concat())
+        .shows([each("wait").join(" | "), each("after").join(" | "), "last".to_owned()])
+        .not_swept("eight branches have some 500 places; `events-both-at-the-same-time` is the same with two")
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -184,6 +204,20 @@ async fn both(Path(name): Path<String>, step: Step, effects: Effects) -> Result<
     let (a, b) = tokio::try_join!(branch("a"), branch("b"))?;
     step.run("last", effects.does("last")).await?;
     Ok(format!("{a} {b}"))
+}
+
+#[inngest::api_fn(id = "events-burst", retries = 3)]
+async fn bursts(step: Step, effects: Effects) -> Result<String, StepError> {
+    let branch = async |n: usize| {
+        let name = format!("conformance/burst-{n}");
+        let wait = step.wait_for_event::<Number>(format!("wait-{n}"), name).timeout(LONG);
+        let event = wait.await?;
+        step.run(format!("after-{n}"), effects.does(format!("after-{n}"))).await?;
+        Ok::<_, StepError>(event.map_or(0, |event| event.data.n))
+    };
+    let numbers = try_join_all((0..BURST).map(branch)).await?;
+    step.run("last", effects.does("last")).await?;
+    Ok(numbers.into_iter().sum::<u32>().to_string())
 }
 
 #[inngest::api_fn(id = "events-one-for-two-waits")]

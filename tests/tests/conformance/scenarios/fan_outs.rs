@@ -14,14 +14,18 @@ use super::NAP;
 use crate::scenario::{Expect, Scenario, scenario, scenario_at, visit};
 use crate::stage::Effects;
 
-/// How many branches the fan-outs have.
-pub(crate) const BRANCHES: [usize; 4] = [2, 4, 8, 20];
+/// How many branches the fan-outs have that are soaked.
+pub(crate) const BRANCHES: [usize; 5] = [2, 4, 8, 20, 50];
+
+/// The most that a single one has.
+const MANY: usize = 100;
 
 /// What a step takes at least that does anything: several re-entries are under way meanwhile.
 const WORK: Duration = Duration::from_millis(20);
 
 pub(super) fn all() -> Vec<Scenario> {
     let mut scenarios: Vec<Scenario> = BRANCHES.map(fan_out).into();
+    scenarios.push(fan_out(MANY));
     scenarios.push(scenario::<leftovers>(post(leftovers)).says("short").did(["before", "after"]).shows([
         "before",
         "short | long | longer",

@@ -1,7 +1,10 @@
 //! All scenarios, by what they are about.
 
+mod beside;
+mod branches;
 mod calls;
 mod cancelling;
+pub(crate) mod caused;
 mod combining;
 mod concurrency;
 mod errors;
@@ -45,6 +48,9 @@ pub(crate) fn all() -> Vec<Scenario> {
         handover::all(),
         concurrency::all(),
         fan_outs::all(),
+        branches::all(),
+        beside::all(),
+        caused::all(),
         lost_answers::all(),
         integers::all(),
         layers::all(),

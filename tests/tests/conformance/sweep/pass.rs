@@ -32,6 +32,7 @@ pub(super) async fn play(scenario: &Scenario, plan: Plan) -> Result<bool, String
     let inngest = Inngest::dev(scenario).await;
     let Inngest::Dev(engine) = &inngest else { unreachable!("a sweep needs the dev engine") };
     let stage = stage_of(scenario).await;
+    stage.set_inngest(inngest.clone());
     let trouble = Arc::new(Trouble::new(plan, engine.clone()));
     let wire = Wire::to(engine.url(), trouble.clone()).await;
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
