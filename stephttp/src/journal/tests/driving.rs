@@ -34,7 +34,7 @@ impl Request {
         let driven = loop {
             let next = match self.advance(handler.as_mut()) {
                 Ok(driven) => break driven,
-                Err(next) => next,
+                Err(next) => *next,
             };
             match next {
                 Next::Agree(proposal) => work = Some(self.after(work, Some(proposal))),
@@ -76,7 +76,7 @@ impl Request {
     fn advance(
         &self,
         mut handler: Pin<&mut (dyn Future<Output = String> + 'static)>,
-    ) -> Result<Driven, Next> {
+    ) -> Result<Driven, Box<Next>> {
         let polled = Polled { attempts_left: self.attempts_left(), ..Polled::default() };
         loop {
             if let Poll::Ready(value) = poll(handler.as_mut()) {
@@ -87,7 +87,7 @@ impl Request {
                 // Whoever drives this polls all steps each time.
                 Next::Give(_) | Next::Wake(_) | Next::WakeOne(_) => {}
                 Next::Done(done, _) => return Ok(Driven::Done(done)),
-                next => return Err(next),
+                next => return Err(Box::new(next)),
             }
         }
     }

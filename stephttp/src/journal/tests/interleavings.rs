@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::play::{Bound, Choices, Troubles, play};
-use super::program::Program::{self, Join, Race, Run, Seq, Sleep};
+use super::program::Program::{self, Cause, Event, Join, Race, Run, Seq, Sleep};
 
 /// The choices of one play: those that are given, then the first of each.
 #[derive(Debug, Clone)]
@@ -101,4 +101,77 @@ fn races_of_two_waits() {
 fn three_branches() {
     hold(Join(vec![Sleep("s"), Sleep("t"), run("a")]), Troubles::default(), 1);
     hold(Race("r", vec![Sleep("s"), Sleep("t"), Sleep("u")]), Troubles::default(), 0);
+}
+
+/// Each trouble in turn, at each point, with up to so many requests under way. Without trouble others
+/// come first once more, while a request could go on.
+fn hold_with_each_trouble(program: fn() -> Program, together: usize) {
+    let none = Troubles::default();
+    for (trouble, troubles, switches) in [
+        ("nothing", none, 1),
+        ("a death", Troubles { deaths: 1, ..none }, 0),
+        ("a lost answer", Troubles { answers: 1, ..none }, 0),
+        ("a job beside itself", Troubles { doubles: 1, ..none }, 0),
+        ("an empty state", Troubles { states: 1, ..none }, 0),
+        ("a late state", Troubles { reads: 1, ..none }, 0),
+    ] {
+        let orders = every_order(program(), troubles, Bound { switches, together }, 100_000);
+        println!("{:?}, {together} together: {orders} orders with {trouble}", program());
+    }
+}
+
+fn branch(sleep: &'static str, step: &'static str) -> Program {
+    Seq(vec![Sleep(sleep), run(step)])
+}
+
+#[test]
+fn two_sleeping_branches_with_each_trouble() {
+    hold_with_each_trouble(|| Join(vec![branch("s", "a"), branch("t", "b")]), 4);
+}
+
+#[test]
+fn three_sleeping_branches_with_each_trouble() {
+    hold_with_each_trouble(|| Join(vec![branch("s", "a"), branch("t", "b"), branch("u", "c")]), 4);
+}
+
+#[test]
+fn a_race_of_a_sleep_and_a_failing_step_with_each_trouble() {
+    hold_with_each_trouble(|| Race("r", vec![Sleep("s"), Run("a", 0, 1)]), 4);
+    hold_with_each_trouble(|| Race("r", vec![Sleep("s"), Run("a", 0, 6)]), 4);
+}
+
+#[test]
+fn a_failing_step_beside_a_sleep_with_each_trouble() {
+    hold_with_each_trouble(|| Join(vec![Sleep("s"), Run("a", 0, 1)]), 4);
+    hold_with_each_trouble(|| Join(vec![Run("a", 0, 2), branch("s", "b")]), 4);
+}
+
+#[test]
+fn two_failing_steps_with_each_trouble() {
+    hold_with_each_trouble(|| Join(vec![Run("a", 0, 1), Run("b", 0, 1)]), 4);
+    hold_with_each_trouble(|| Join(vec![Run("a", 0, 2), Run("b", 0, 1)]), 4);
+}
+
+#[test]
+fn an_event_that_is_caused_beside_its_wait_with_each_trouble() {
+    let both: [fn() -> Program; 2] =
+        [|| Join(vec![Event("e"), Cause("k", "e")]), || Join(vec![Cause("k", "e"), Event("e")])];
+    for program in both {
+        hold_with_each_trouble(program, 4);
+    }
+}
+
+#[test]
+fn an_event_that_is_caused_beside_its_wait_behind_a_sleep_with_each_trouble() {
+    let both: [fn() -> Program; 2] = [
+        || Seq(vec![Sleep("s"), Join(vec![Event("e"), Cause("k", "e")])]),
+        || Seq(vec![Sleep("s"), Join(vec![Cause("k", "e"), Event("e")])]),
+    ];
+    for program in both {
+        hold_with_each_trouble(program, 4);
+    }
+    hold_with_each_trouble(
+        || Join(vec![Seq(vec![Sleep("s"), Event("e")]), Seq(vec![Sleep("s"), Cause("k", "e")])]),
+        4,
+    );
 }

@@ -39,6 +39,30 @@ const RACES: [&str; 8] = ["r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7"];
 
 const EVENTS: [(&str, &str); 3] = [("k", "e0"), ("l", "e1"), ("m", "e2")];
 
+/// Ids of their own, for fan-outs.
+const BRANCHES: [(&str, &str); 20] = [
+    ("s00", "a00"),
+    ("s01", "a01"),
+    ("s02", "a02"),
+    ("s03", "a03"),
+    ("s04", "a04"),
+    ("s05", "a05"),
+    ("s06", "a06"),
+    ("s07", "a07"),
+    ("s08", "a08"),
+    ("s09", "a09"),
+    ("s10", "a10"),
+    ("s11", "a11"),
+    ("s12", "a12"),
+    ("s13", "a13"),
+    ("s14", "a14"),
+    ("s15", "a15"),
+    ("s16", "a16"),
+    ("s17", "a17"),
+    ("s18", "a18"),
+    ("s19", "a19"),
+];
+
 struct Maker {
     random: Random,
     races: usize,
@@ -68,6 +92,22 @@ impl Maker {
         }
     }
 
+    /// Up to 20 branches, most of which sleep and then run a step.
+    fn fan_out(&mut self) -> Program {
+        let branches = 2 + self.random.below(BRANCHES.len() - 1);
+        let branch = |(sleep, step)| {
+            let fails = [0, 0, 0, 0, 0, 0, 0, 1, 2, 6][self.random.below(10)];
+            let polls = u8::try_from(self.random.below(3)).unwrap_or_default();
+            let run = Program::Run(step, polls, fails);
+            match self.random.below(8) {
+                0 => run,
+                1 => Program::Seq(vec![run, Program::Sleep(sleep)]),
+                _ => Program::Seq(vec![Program::Sleep(sleep), run]),
+            }
+        };
+        Program::Join(BRANCHES[..branches].iter().copied().map(branch).collect())
+    }
+
     /// An event that is caused beside its wait.
     fn event(&mut self) -> Program {
         let Some((step, event)) = EVENTS.get(self.events).copied() else { return Program::Sleep("w") };
@@ -93,7 +133,20 @@ pub(super) fn program(seed: u64) -> Program {
     Program::Seq(vec![before, Program::Sleep("x"), after])
 }
 
-fn play_seed(seed: u64, troubles: Troubles) -> Result<(), String> {
+/// A fan-out, and something else before it, after it, or beside it.
+fn fan_out(seed: u64) -> Program {
+    let mut maker = Maker { random: Random::new(seed), races: 0, events: 0 };
+    let fan_out = maker.fan_out();
+    let other = maker.program(2);
+    match maker.random.below(4) {
+        0 => Program::Seq(vec![other, fan_out]),
+        1 => Program::Seq(vec![fan_out, other]),
+        2 => Program::Join(vec![fan_out, other]),
+        _ => Program::Race("r", vec![fan_out, other]),
+    }
+}
+
+fn play_seed(program: fn(u64) -> Program, seed: u64, troubles: Troubles) -> Result<(), String> {
     let program = Rc::new(program(seed));
     let again = |traced| play(&program, troubles, Box::new(Random::new(seed ^ 0x5eed)), traced);
     if again(false).violations.is_empty() {
@@ -109,8 +162,12 @@ fn plays() -> u64 {
 }
 
 fn all_hold(troubles: Troubles) {
-    for seed in 0..plays() {
-        if let Err(violations) = play_seed(seed, troubles) {
+    all_of(program, plays(), troubles);
+}
+
+fn all_of(program: fn(u64) -> Program, plays: u64, troubles: Troubles) {
+    for seed in 0..plays {
+        if let Err(violations) = play_seed(program, seed, troubles) {
             panic!("{violations}");
         }
     }
@@ -149,4 +206,15 @@ fn so_it_is_when_jobs_are_dispatched_beside_themselves() {
 #[test]
 fn so_it_is_with_all_of_that_at_once() {
     all_hold(Troubles { states: 1, answers: 1, deaths: 1, doubles: 1, reads: 3 });
+}
+
+/// They take longer: of them there are fewer.
+#[test]
+fn so_it_is_with_fan_outs() {
+    all_of(fan_out, plays() / 10, Troubles::default());
+}
+
+#[test]
+fn so_it_is_with_fan_outs_and_all_of_that_at_once() {
+    all_of(fan_out, plays() / 10, Troubles { states: 1, answers: 1, deaths: 1, doubles: 1, reads: 8 });
 }
