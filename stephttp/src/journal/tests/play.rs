@@ -161,9 +161,9 @@ impl World {
         later.copied().filter(|later| later.generation > job.generation).unwrap_or(job)
     }
 
-    /// Whether dispatches of one job have come to several processes.
+    /// Whether dispatches of one job have come to several processes, or to one after another.
     pub(super) fn is_elsewhere(&self) -> bool {
-        self.doubled.get() > 0
+        self.doubled.get() > 0 || (self.has_died.get() && self.all.doubles > 0)
     }
 
     /// What a process makes of a dispatch, as `exchange::Jobs` does.
