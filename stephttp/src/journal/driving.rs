@@ -126,8 +126,8 @@ impl Journal {
         if self.is_agreeing {
             return Next::Rest;
         }
-        if self.log.is_held_elsewhere(&self.job.id) {
-            // Who holds the run sees to everything.
+        if self.is_needless || self.log.is_held_elsewhere(&self.job.id) {
+            // Another request sees to everything.
             self.outstanding.clear();
             self.gate.waiting.clear();
             return self.done(Done::Suspended);

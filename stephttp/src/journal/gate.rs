@@ -136,7 +136,9 @@ impl Journal {
         }
         let mut proposal: Vec<_> = self.order.proposal().into_iter().map(LogEntry::Decided).collect();
         proposal.extend(entries);
+        proposal.push(LogEntry::Proposed { by: self.job.id.clone() });
         self.is_agreeing = true;
+        self.proposed = Some(self.log.steps());
         Next::Agree(Some(self.log_step(&proposal)))
     }
 }

@@ -58,6 +58,7 @@ impl Journal {
         self.log = log;
         self.order.follow(decisions);
         self.is_agreeing = false;
+        self.is_needless = self.proposed.take().is_some_and(|n| self.has_lost(n)) && !self.has_news();
         let known = &self.known;
         self.own.retain(|step| !known.contains(*step));
         let (log, job) = (&self.log, &self.job);

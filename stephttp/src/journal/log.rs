@@ -12,6 +12,7 @@
 //! {"released": ["<hash>"]}
 //! {"held_by": "<job>"}
 //! {"left_by": "<job>"}
+//! {"by": "<job>"}
 //! {"failed": "<hash>", "attempt": 1, "retry": "sleep", "delay": 30000, "error": {"name": "Error", "message": "no"}}
 //! {"scheduled": "<hash>", "by": "<job>", "after": 1}
 //! ```
@@ -68,6 +69,10 @@ pub(super) enum LogEntry {
         scheduled: StepHash,
         by: String,
         after: u32,
+    },
+    /// Whose proposal this is. Last: the others have more than that.
+    Proposed {
+        by: String,
     },
 }
 
@@ -180,6 +185,7 @@ impl Log {
                     self.claims.remove(&step);
                 }
             }
+            LogEntry::Proposed { .. } => {}
             LogEntry::Held { held_by } => self.holder = Some(held_by),
             LogEntry::Left { .. } => self.holder = None,
             LogEntry::Failed { failed, attempt, retry, delay, error } => {
@@ -283,6 +289,14 @@ impl Journal {
     /// Whether this request's job holds a shared run.
     pub(super) fn is_holding(&self) -> bool {
         self.log.is_held_by(&self.job.id)
+    }
+
+    /// Whether the n-th hidden step of the log is not what this request has proposed for it.
+    pub(super) fn has_lost(&self, n: usize) -> bool {
+        let by = LogEntry::Proposed { by: self.job.id.clone() };
+        let stored = self.known.memo().get(order_step(n).hash);
+        let entries = stored.and_then(|stored| stored.outcome::<Vec<LogEntry>>().ok()?.ok());
+        entries.is_some_and(|entries| !entries.contains(&by))
     }
 
     /// The next hidden step of the log, with these entries. Whoever stores it first decides.

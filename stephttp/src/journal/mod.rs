@@ -87,6 +87,10 @@ pub(crate) struct Journal {
     own: Vec<StepHash>,
     /// It waits to learn what all requests of the run agree on.
     is_agreeing: bool,
+    /// The hidden step of the log that it has proposed.
+    proposed: Option<usize>,
+    /// Another request, which is under way, knows all that this one does.
+    is_needless: bool,
     /// Its job's attempts count the one in the client's request.
     is_for_the_first: bool,
     /// It has left to others what it had claimed.

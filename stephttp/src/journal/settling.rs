@@ -31,6 +31,20 @@ impl Journal {
         Some(Next::Agree(None))
     }
 
+    /// Whether this request knows of anything that others may not, or has to see to it.
+    ///
+    /// Who has its proposal taken before another's reads the run's state after that, and so knows
+    /// all that the other one knew when it began.
+    pub(super) fn has_news(&self) -> bool {
+        let is_own = |one: &Outstanding| matches!(one.awaits, Awaits::Answer(_) | Awaits::Retry { .. });
+        self.added.any_ended
+            || self.executing.begun > 0
+            || self.has_released
+            || self.outstanding.iter().any(is_own)
+            || self.log.claims_of(&self.job.id).any(|step| !self.known.contains(step))
+            || self.is_holding()
+    }
+
     /// What the log has to say of steps that have failed in this request. A job is tried again for
     /// one of them. A delay goes with an answer that holds nothing else, and a request that Inngest
     /// makes must not be asked for again by the same job.

@@ -53,8 +53,11 @@ async fn the_end_of_a_cancelled_run_stays_its_end() {
     let run_id = world.inngest.wait_for_run().await.id;
     world.inngest.cancel(&run_id);
     stage.door.open();
-    let answer = world.inngest.wait_for_answer(2).await;
-    assert_eq!(answer.response_headers["x-inngest-no-retry"], "false", "{answer:?}");
+    // One re-entry has left the rest to the other, which comes to the end.
+    let (one, two) = tokio::join!(world.inngest.wait_for_answer(1), world.inngest.wait_for_answer(2));
+    let ends = [&one, &two].map(|answer| answer.response_headers.get("x-inngest-no-retry").cloned());
+    assert!(ends.iter().flatten().all(|no_retry| no_retry == "false"), "{one:?} {two:?}");
+    assert!(ends.iter().any(Option::is_some), "{one:?} {two:?}");
     assert_eq!(world.inngest.run(&run_id).unwrap().status, RunStatus::Cancelled);
     world.assert_clean();
 }

@@ -26,7 +26,8 @@ fn word(op: &Recorded) -> String {
         (None, true, _) => {
             let data = data(op);
             let entries: Vec<LogEntry> = serde_json::from_str(&data).unwrap();
-            let entries: Vec<_> = entries.iter().map(entry).collect();
+            let entries = entries.iter().filter(|entry| !matches!(entry, LogEntry::Proposed { .. }));
+            let entries: Vec<_> = entries.map(entry).collect();
             format!("log {}", entries.join(", "))
         }
         (None, _, OpCode::StepRun | OpCode::DiscoveryRequest) => parts.next().unwrap().to_owned(),
@@ -60,6 +61,7 @@ fn entry(entry: &LogEntry) -> String {
             format!("{} failed {attempt}: {by}", id(failed))
         }
         LogEntry::Scheduled { scheduled, by, .. } => format!("{} is scheduled by {by}", id(scheduled)),
+        LogEntry::Proposed { .. } => String::new(),
     }
 }
 

@@ -35,8 +35,8 @@ pub(super) fn all() -> Vec<Scenario> {
             .says("done")
             .did([each("first", 6), each("last", 6), each("tail", 6), vec!["end".to_owned()]].concat())
             .shows([
-                any([each("first", 6), each("nap", 6)]),
-                any([each("last", 6), each("tail", 6)]),
+                any(&[each("first", 6), each("nap", 6)]),
+                any(&[each("last", 6), each("tail", 6)]),
                 "end".into(),
             ])
             .not_swept("`combining-branches-with-tails` is the same with two branches"),
@@ -44,7 +44,7 @@ pub(super) fn all() -> Vec<Scenario> {
             .says("done")
             .did([each("first", 2), each("last", 2), each("line", LINE)].concat())
             .shows(
-                [vec![any([each("first", 2), each("nap", 2)]), any([each("last", 2)])], each("line", LINE)]
+                [vec![any(&[each("first", 2), each("nap", 2)]), any(&[each("last", 2)])], each("line", LINE)]
                     .concat(),
             )
             .not_swept(
@@ -53,17 +53,17 @@ pub(super) fn all() -> Vec<Scenario> {
         scenario::<failing>(post(failing))
             .says("done")
             .did([flaky, each("after", 6), vec!["end".to_owned()]].concat())
-            .shows([any([each("nap", 6)]), any([each("flaky", 6), each("after", 6)]), "end".into()])
+            .shows([any(&[each("nap", 6)]), any(&[each("flaky", 6), each("after", 6)]), "end".into()])
             .not_swept(unsure),
         scenario::<exhausted>(post(exhausted))
             .says("0 charged")
             .did([charged.clone(), each("release", 4), vec!["end".to_owned()]].concat())
-            .shows([any([each("nap", 4)]), any([each("charge", 4), each("release", 4)]), "end".into()])
+            .shows([any(&[each("nap", 4)]), any(&[each("charge", 4), each("release", 4)]), "end".into()])
             .not_swept(exhausts),
         scenario::<exhausted_at_once>(post(exhausted_at_once))
             .says("0 charged")
             .did([charged, vec!["end".to_owned()]].concat())
-            .shows([any([each("charge", 4)]), "end".into()])
+            .shows([any(&[each("charge", 4)]), "end".into()])
             .not_swept(exhausts),
         scenario::<retried_in_time>(post(retried_in_time))
             .retried_after(INTERVAL)
@@ -87,7 +87,7 @@ pub(super) fn all() -> Vec<Scenario> {
                 ]
                 .concat(),
             )
-            .shows([any([each("flaky", 2), each("limited", 2), each("nap", 4), each("busy", 4)])])
+            .shows([any(&[each("flaky", 2), each("limited", 2), each("nap", 4), each("busy", 4)])])
             .not_swept(slow),
         scenario::<channel>(post(channel))
             .says("told")
@@ -103,7 +103,7 @@ fn each(name: &str, branches: usize) -> Vec<String> {
 }
 
 /// Steps of which either may come first.
-fn any<const N: usize>(steps: [Vec<String>; N]) -> String {
+fn any<const N: usize>(steps: &[Vec<String>; N]) -> String {
     steps.concat().join(" | ")
 }
 
