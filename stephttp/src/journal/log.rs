@@ -182,7 +182,12 @@ impl Log {
             }
             LogEntry::Released { released } => {
                 for step in released {
-                    self.claims.remove(&step);
+                    // Its retry has been asked for, and may not have come.
+                    if self.claims.remove(&step).is_some_and(|claim| claim.after > 0)
+                        && let Some(failures) = self.failures.get_mut(&step)
+                    {
+                        failures.retry = RetryBy::Postponed;
+                    }
                 }
             }
             LogEntry::Proposed { .. } => {}

@@ -91,3 +91,11 @@ fn the_stored_order_has_what_was_given_while_nothing_else_was_waited_for() {
     let shared = Join(vec![Sleep("s"), Sleep("t")]);
     hold(Seq(vec![shared, Run("a", 0, 0), Sleep("x"), Run("b", 0, 0)]), Troubles::default());
 }
+
+/// A job that asks for a step's retry ends without that, since a wait has to be told first. Whoever
+/// came next ran the step at once.
+#[test]
+fn a_retry_that_was_asked_for_and_left_does_not_come_early() {
+    let waits = Seq(vec![Sleep("u"), Race("r", vec![Event("e"), Sleep("v")])]);
+    hold(Join(vec![Run("a", 0, 1), waits]), Troubles::default());
+}

@@ -111,8 +111,8 @@ fn hold_with_each_trouble(program: fn() -> Program, most_together: usize) {
         ("nothing", none, 1, 4),
         ("an empty state", Troubles { states: 1, ..none }, 0, 4),
         ("a late state", Troubles { reads: 1, ..none }, 0, 4),
-        ("a death", Troubles { deaths: 1, ..none }, 0, 3),
-        ("a job beside itself", Troubles { doubles: 1, ..none }, 0, 3),
+        ("a death", Troubles { deaths: 1, ..none }, 0, 2),
+        ("a job beside itself", Troubles { doubles: 1, ..none }, 0, 2),
         ("a lost answer", Troubles { answers: 1, ..none }, 0, 2),
     ] {
         let bound = Bound { switches, together: together.min(most_together) };

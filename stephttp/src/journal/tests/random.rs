@@ -156,7 +156,8 @@ fn play_seed(program: fn(u64) -> Program, seed: u64, troubles: Troubles) -> Resu
     Err(format!("seed {seed}: {program:?}\n{}\n{violations:#?}", trace.join("\n")))
 }
 
-/// How many plays there are in a test; `JOURNAL_PLAYS` says otherwise.
+/// How many plays there are in a test; `JOURNAL_PLAYS` says otherwise, and `JOURNAL_FIRST` which is
+/// the first.
 fn plays() -> u64 {
     std::env::var("JOURNAL_PLAYS").ok().and_then(|plays| plays.parse().ok()).unwrap_or(1_000)
 }
@@ -166,7 +167,8 @@ fn all_hold(troubles: Troubles) {
 }
 
 fn all_of(program: fn(u64) -> Program, plays: u64, troubles: Troubles) {
-    for seed in 0..plays {
+    let first = std::env::var("JOURNAL_FIRST").ok().and_then(|first| first.parse().ok()).unwrap_or(0);
+    for seed in first..first + plays {
         if let Err(violations) = play_seed(program, seed, troubles) {
             panic!("{violations}");
         }
