@@ -161,9 +161,9 @@ impl World {
         later.copied().filter(|later| later.generation > job.generation).unwrap_or(job)
     }
 
-    /// Whether dispatches of one job have come to several processes, or to one after another.
+    /// Whether dispatches of one job have come to several processes.
     pub(super) fn is_elsewhere(&self) -> bool {
-        self.doubled.get() > 0 || (self.has_died.get() && self.all.doubles > 0)
+        self.doubled.get() > 0
     }
 
     /// What a process makes of a dispatch, as `exchange::Jobs` does.
@@ -183,6 +183,14 @@ impl World {
             return true;
         }
         false
+    }
+
+    /// Whether a dispatch, or a later one of its job, was answered.
+    fn has_answered(&self, job: Job) -> bool {
+        self.answered
+            .borrow()
+            .iter()
+            .any(|(other, _)| other.id == job.id && other.generation >= job.generation)
     }
 
     /// A job was answered, and asks to be dispatched again or does not. Returns the dispatches that
@@ -351,7 +359,10 @@ pub(super) fn play(
                 if let Some(job) = task.job {
                     world.open.borrow_mut().remove(&job.id);
                     world.waiting.borrow_mut().retain(|later| later.id != job.id);
-                    world.server.borrow_mut().retry(job);
+                    // One whose answer Inngest has is not tried again.
+                    if world.is_elsewhere() || !world.has_answered(job) {
+                        world.server.borrow_mut().retry(job);
+                    }
                 }
             } else if tasks[0].future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
                 drop(tasks.swap_remove(0));
