@@ -66,8 +66,8 @@ impl Journal {
         let goes_on = |one: &mut Outstanding| {
             let is_stored = known.contains(one.hash);
             match &one.awaits {
-                // Its code has ended here. Should another dispatch of the job have come to more, then
-                // the next one finds that.
+                // Its code has ended here. Should another dispatch of the job have come to more,
+                // then the next one finds that.
                 Awaits::Answer(_) | Awaits::Retry { .. } => false,
                 Awaits::Elsewhere => is_stored || log.owner(one.hash, &job.id) != Owner::Another,
                 // A hidden step stands for the step's next attempt: it comes after a sleep, or this

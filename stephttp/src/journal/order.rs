@@ -121,8 +121,8 @@ impl Order {
         }
     }
 
-    /// Which of this request's own turns are stored by now: others may have stored another order than
-    /// it has proposed, and not come as far.
+    /// Which of this request's own turns are stored by now: others may have stored another order
+    /// than it has proposed, and not come as far.
     fn find_stored(&mut self) {
         let stored = |step: StepHash| {
             self.log.iter().any(|(Decision::Given(hash, _) | Decision::Dropped(hash, _))| *hash == step)

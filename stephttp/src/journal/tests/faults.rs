@@ -67,8 +67,8 @@ fn an_event_that_a_step_causes_beside_its_wait_is_received() {
     hold(Seq(vec![Sleep("s"), Join(vec![cause(), Event("e")])]), Troubles::default());
 }
 
-/// A job that is dispatched once more to another process: a step fails in one of them, and ends well
-/// in the other. The first waited then for nobody.
+/// A job that is dispatched once more to another process: a step fails in one of them, and ends
+/// well in the other. The first waited then for nobody.
 #[test]
 fn a_step_that_failed_here_and_ended_in_another_process_holds_up_nobody() {
     let branch = |sleep, step| Seq(vec![Sleep(sleep), Run(step, 1, 1)]);

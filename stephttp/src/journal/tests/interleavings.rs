@@ -112,8 +112,8 @@ fn most_orders() -> usize {
     std::env::var("JOURNAL_ORDERS").ok().and_then(|orders| orders.parse().ok()).unwrap_or(1_000)
 }
 
-/// Each trouble in turn, at each point, with up to so many requests under way. Without trouble others
-/// come first once more, while a request could go on.
+/// Each trouble in turn, at each point, with up to so many requests under way. Without trouble
+/// others come first once more, while a request could go on.
 fn hold_with_each_trouble(program: fn() -> Program, most_together: usize) {
     let none = Troubles::default();
     for (trouble, troubles, switches, together) in [

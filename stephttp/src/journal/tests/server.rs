@@ -148,8 +148,8 @@ impl Server {
     /// The run ends: also if it has ended before, which nobody notices if it ends as it did.
     pub(super) fn finish(&mut self, result: &ApiResult<'_>) {
         let result = serde_json::to_string(result).expect("a result is JSON");
-        // Of a job that two processes work on, and that is alone, each comes to its own end: what it
-        // ran is its own, whoever has saved first.
+        // Of a job that two processes work on, and that is alone, each comes to its own end: what
+        // it ran is its own, whoever has saved first.
         let is_agreed = !self.has_several_processes || self.has_stored(StepHash::of("stephttp:end"));
         if let Some(end) = self.end.as_ref().filter(|end| is_agreed && **end != result) {
             self.violations.push(format!("the run has ended with {end}, and ends again with {result}"));

@@ -173,8 +173,8 @@ fn of_failing_steps() {
                 &["StepError a"],
                 Some(AFTER),
             ),
-            // Its delay goes with an answer that holds nothing else: otherwise a hidden sleep stands
-            // for it.
+            // Its delay goes with an answer that holds nothing else: otherwise a hidden sleep
+            // stands for it.
             (First, vec![late], &["log a failed 1: sleep"], &["Sleep retry"], None),
             (Alone, vec![late, T], &["log a failed 1: sleep", "shared"], &["Sleep b", "Sleep retry"], None),
             (
