@@ -7,11 +7,11 @@ mod tally;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
-pub(crate) use killed::{serve, victim};
-use tally::{Costs, Tally};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
+pub(crate) use self::killed::{serve, victim};
+use self::tally::{Costs, Tally};
 use crate::inngest::Inngest;
 use crate::meter::Meter;
 use crate::play::App;
