@@ -55,13 +55,16 @@
 //! # Ok(app) }
 //! ```
 //!
+//! The [guide] has a page for each question that comes after that: [layers](guide::layers),
+//! [errors](guide::errors), [production](guide::production), [testing](guide::testing) and more.
+//!
 //! # Steps
 //!
 //! | Step | Does | Where |
 //! |---|---|---|
-//! | [`run`](Step::run) | runs a future once | in this process |
+//! | [`run`](Step::run) | runs a future once; [`renamed_from`](step::RunStep::renamed_from) keeps its result when the id changes | in this process |
 //! | [`sleep`](Step::sleep), [`sleep_until`](Step::sleep_until) | pauses | at Inngest |
-//! | [`wait_for_event`](Step::wait_for_event) | waits until something happens elsewhere | at Inngest |
+//! | [`wait_for_event`](Step::wait_for_event) | waits until something happens elsewhere: [`timeout`](step::WaitForEventStep::timeout), [`matching`](step::WaitForEventStep::matching), [`filter`](step::WaitForEventStep::filter) | at Inngest |
 //! | [`send_event`](Step::send_event), [`send_events`](Step::send_events) | tells others what happened | in this process |
 //! | [`invoke`](Step::invoke) | calls another Inngest function for its result | at Inngest |
 //! | [`wait_for_signal`](Step::wait_for_signal) | waits until another run, or a person, says go | at Inngest |
@@ -98,35 +101,10 @@
 //! # #[tokio::main(flavor = "current_thread")] async fn main() { transfer(Step::detached()).await.unwrap(); }
 //! ```
 //!
-//! - **What runs in this process runs together**, in the first request and in later ones; nobody is
-//!   redirected for it.
-//! - **Waits in several branches are handed over together.** From then on several re-entries of the
-//!   run can be under way at once. Each *claims* the steps that it comes to, before they begin, and
-//!   runs those that it has won, all of them together; the others leave them to it. A claim costs
-//!   two calls to Inngest, which goes for all steps that are ready at once.
-//! - **What could be missed is told first.** An event or a signal is lost on a wait that Inngest
-//!   does not know of. So a step beside such a wait does not begin in the first request: the run is
-//!   handed over, and the step begins in a re-entry, once the wait is known. A sleep cannot be
-//!   missed: it stays in the request, beside the step, and counts from its first poll.
-//! - **A step that fails beside others** is tried again by its own retry alone, when its time has
-//!   come, and each step has all of its attempts, whatever else fails.
-//! - **A race is decided once.** The order in which steps give their results is stored with the run
-//!   as soon as it matters (in hidden steps `stephttp:order:…`, visible in the dashboard), and
-//!   every later request follows it: the winner of a `select!` stays the winner, and
-//!   `FuturesUnordered` gives its results in the same order. A step whose time was up in `timeout`
-//!   is not run again.
-//! - **A loser is dropped.** What it had asked of Inngest may still come; nobody looks at it.
-//! - **An id that is used several times** is numbered in the order of the calls: see
-//!   [`StepId`](step::StepId). A future that is dropped
-//!   before it is polled does not count.
-//! - **Work between steps that waits** (a query outside of any step, say) is not remembered, so a
-//!   race between it and a step may end otherwise the next time: put it into a step.
-//! - **`timeout` around a wait** has no effect while nothing else goes on: the process does not
-//!   wait. Use the wait's own `timeout`.
-//! - **A step may wait for another** of its run, through a channel, say, if both begin together.
-//!   Where one of them may have ended before, its end comes from the step, not from the channel.
-//! - **A step that has begun and is held, but not polled,** while the handler waits for Inngest, is
-//!   given up with the handler, and begins anew in a later request.
+//! What runs in this process runs together, and nobody is redirected for it. Waits in several
+//! branches are handed over together. A race is decided once: the winner of a `select!` stays the
+//! winner in every later request of the run. The page [`combining`](guide::combining) of the guide
+//! has more patterns, what each costs in calls, and what to mind.
 //!
 //! # What to know
 //!
@@ -237,6 +215,7 @@
 //! | [`steps_lock`] | a test that guards runs in flight against changes |
 //! | [`client`] | Inngest's API |
 //! | [`wire`], [`signature`] | what crosses HTTP |
+//! | [`guide`] | pages on how to use all that |
 //! | [`from_go`] | the names of the Go SDK |
 //!
 //! # Inngest's API alone
@@ -259,6 +238,8 @@ pub mod extract;
 #[doc = include_str!("from_go.md")]
 pub mod from_go {}
 pub mod function;
+#[cfg(all(doc, not(doctest)))]
+pub mod guide;
 mod journal;
 pub mod layer;
 pub mod middleware;
