@@ -100,19 +100,15 @@ fn the_page_shows_what_is_counted() {
 #[tokio::test]
 async fn what_ends_in_its_first_request_costs_one_call() {
     let routes = [
-        (fan_out::route(), "from 500", "fan-out of steps"),
-        (as_they_come::route(), "[500, 500]", "the first two of three steps"),
-        (race::route(), "1.07", "race of two steps"),
-        (time_limit::route(), "990", "a step within a time limit"),
+        (fan_out::route(), &["from 500"][..], "fan-out of steps"),
+        (as_they_come::route(), &["[500, 500]"], "the first two of three steps"),
+        (race::route(), &["1.03", "1.07"], "race of two steps"),
+        (time_limit::route(), &["990"], "a step within a time limit"),
     ];
     for (route, answers, what) in routes {
         let (world, response) = requested(route).await;
         let (redirects, answer) = answer(&world, response).await;
-        if what.starts_with("race") {
-            assert!(["1.03", "1.07"].contains(&&*answer))
-        } else {
-            assert_eq!(answer, answers)
-        }
+        assert!(answers.contains(&answer.as_str()), "{what}: {answer}");
         let (calls, re_entries) = counts(&world);
         says(what, calls, redirects, re_entries);
         assert_eq!((calls, redirects, re_entries), (1, 0, 0));
