@@ -115,72 +115,25 @@
 //!   process died does, and a retry of over 15 s [may run twice](Step#how-often-a-step-runs) where
 //!   the app has several processes: give other APIs an [idempotency key](Step::idempotency_key).
 //! - **A re-entry carries the method, path, query, content type and body** of the first request,
-//!   and nothing else. Wrap extractors that read other headers in [`Remember`]. A request without a
-//!   content type has none in a re-entry either; Inngest shows it as
-//!   [`application/vnd.stephttp.none`](wire::headers::NO_CONTENT_TYPE). Of a `HEAD` request the
-//!   method is `GET`, so its route must take that.
+//!   and nothing else. Wrap extractors that read other headers in [`Remember`].
 //! - **The layer is outermost.** What answers a re-entry in the handler's place is never the run's
 //!   result, if it stands inside of the layer; outside, it ends the run. See
-//!   [`DurableLayer`](layer::DurableLayer).
+//!   [`layers`](guide::layers).
+//! - **A client whose run is handed over** is redirected to the route that
+//!   [`Provider::output_route`] makes, on the app's own domain, or to Inngest in an app without it.
+//!   [`AsyncResponse`] lists what it can be given instead.
 //! - **A run in flight finds its steps by their ids**, also in a new version of the program: let a
-//!   test compare them, with [`assert_steps_lock!`].
-//! - **A client that goes away does not stop a run** that has begun a step.
+//!   test compare them, with [`assert_steps_lock!`]. See [`versions`](guide::versions).
 //! - **Inngest keeps** request bodies, queries and step outputs, readable in its dashboard. With
 //!   the feature `encryption`, `middleware::Encryption` seals bodies and outputs.
-//! - **Unit tests need no server**: call the handler with [`Step::detached`], or with
-//!   [`Step::detached_with`] to say what its waits come to. For tests of the whole, the crate
-//!   `stephttp-dev` has an engine that runs in the test's process.
+//! - **Inngest has limits**, and drops silently what exceeds them. This crate refuses it first,
+//!   with an error that names the limit: see [`production`](guide::production#limits).
+//! - **Unit tests need no server**: call the handler with [`Step::detached`]. For the whole, the
+//!   crate `stephttp-dev` has an engine that runs in the test's process. See
+//!   [`testing`](guide::testing).
 //!
-//! # Where clients wait
-//!
-//! A client whose run is handed over is redirected to the route that [`Provider::output_route`]
-//! makes, on the app's own domain, which waits for the run's output in its place. In an app without
-//! that route it is redirected to Inngest, which sometimes gives an empty 200 in place of the
-//! output: see [`AsyncResponse::Redirect`]. [`AsyncResponse`] lists what clients can be given
-//! instead.
-//!
-//! A run can be cancelled, in Inngest's dashboard. Its client then gets 410 from the app's route,
-//! and an empty 200 from Inngest. A step that is under way is not interrupted. In a re-entry, no
-//! further step begins after one that took a second or longer; of shorter ones, some may still run.
-//! A first request is not told of the cancellation, and goes on.
-//!
-//! # Responses
-//!
-//! What a handler answers in its first request goes to its client as it is, and as it comes:
-//! streams, server-sent events, WebSocket upgrades, trailers, several cookies. The run ends when
-//! the client has had all of it, or with a WebSocket's handshake; steps that it has run are saved
-//! before that, if it takes long. A copy of the response is stored with the run, for people to look
-//! at: the status, the headers (cookies redacted) and the body. A body is left out that is over 4
-//! MiB, is not UTF-8, is a stream of events (`text/event-stream`), has a `content-encoding`, did
-//! not reach its client whole, or is one of [too many at once](SetupOpts::backlog_bytes); then the
-//! log and a header of the stored response,
-//! [`x-stephttp-body-not-stored`](wire::headers::BODY_NOT_STORED), say why. Put layers that
-//! compress after this crate's, so that it sees what they compress.
-//!
-//! After a run was handed over, the stored response is what its client gets. It is collected to its
-//! end first, so a stream that never ends keeps the run from ending. Its body has to be UTF-8, and
-//! 8 MiB at most; of several cookies Inngest keeps the first, of trailers nothing. A connection
-//! cannot be upgraded then: a handler that upgrades is `sync_only`.
-//!
-//! # When Inngest cannot be reached
-//!
-//! A handler that ends in its first request has answered its client; its checkpoints are tried
-//! again for about half a minute, then logged as lost and reported by [`Provider::wait`]. A handler
-//! that must be handed over answers 503 with `Retry-After`: the steps it had run are lost, and run
-//! again when the client tries again. When only the answer to the call is lost, no step runs twice
-//! for that.
-//!
-//! A re-entry whose finished steps cannot be fetched runs nothing and asks Inngest for a retry. One
-//! whose connection breaks goes on in its process: what it has begun is brought to its end, and
-//! saved.
-//!
-//! # Limits
-//!
-//! Inngest drops silently what exceeds its limits, so this crate refuses it first, with an error
-//! that names the limit: 4 MiB a step's output, 32 MiB of outputs and 999 steps a run (a few hidden
-//! ones of waits, retries and races included), about 3 MiB a request's body that is to be handed
-//! over, 8 MiB the response of a run that was handed over. See [`wire::limits`]. The client and the
-//! run's page get that error.
+//! What becomes of responses, of methods, of clients that go away and of outages of Inngest is on
+//! the page [`lifecycle`](guide::lifecycle).
 //!
 //! # Features
 //!
