@@ -228,7 +228,7 @@ impl<E: Send + 'static> Drop for ResponseFuture<E> {
                 if run.has_execution() {
                     let told = run.clone();
                     run.clone()
-                        .in_background(async move { told.end_execution(Outcome::Canceled, None).await });
+                        .in_background(async move { told.end_execution(Outcome::Abandoned, None).await });
                 }
                 drop(report(&run, CLIENT_CLOSED_REQUEST));
                 return;
