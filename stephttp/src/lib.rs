@@ -161,10 +161,28 @@
 //! output: see [`AsyncResponse::Redirect`]. [`AsyncResponse`] lists what clients can be given
 //! instead.
 //!
-//! A run can be cancelled, in Inngest's dashboard. Its client then gets 410 from the app's route,
-//! and an empty 200 from Inngest. A step that is under way is not interrupted. In a re-entry, no
-//! further step begins after one that took a second or longer; of shorter ones, some may still run.
-//! A first request is not told of the cancellation, and goes on.
+//! # Cancellation
+//!
+//! A run can be cancelled in Inngest's dashboard, or with the signing key as the bearer token by
+//! `DELETE /v1/runs/{run_id}` of Inngest's API. A self-hosted server answers that with a 404; there,
+//! GraphQL's `cancelRun` does it. Inngest does not tell the app.
+//!
+//! | The run | What becomes of it |
+//! |---|---|
+//! | waits or sleeps | no re-entry comes any more |
+//! | is in a re-entry, within a step | the step is not interrupted. If it has taken a second or longer, its output is saved before another step begins; Inngest refuses that, and the handler is dropped. After a shorter one, others may still run, until the next that is saved |
+//! | is in a re-entry, between steps | the same: nothing that the handler does is interrupted |
+//! | is in its first request | it goes on to its end, and its client gets the answer; or it is handed over, and no re-entry comes |
+//!
+//! A handler that is dropped has no more turn: its destructors run, as at every wait, and that is
+//! all. What is to be undone then is no handler's to do; have whoever cancels start it. A
+//! [middleware](middleware::Middleware) is told, by
+//! [`Outcome::Cancelled`](middleware::Outcome::Cancelled), with the last step that had ended, where
+//! it was a re-entry that noticed. A run that is cancelled while it waits tells nobody.
+//!
+//! The client of a run that was handed over gets a 410 from the app's [output
+//! route](Provider::output_route), whether it was redirected there or has the URL from a
+//! [`RunOutput`](output::RunOutput); and an empty 200 from Inngest, always.
 //!
 //! # Responses
 //!
@@ -178,6 +196,10 @@
 //! log and a header of the stored response,
 //! [`x-stephttp-body-not-stored`](wire::headers::BODY_NOT_STORED), say why. Put layers that
 //! compress after this crate's, so that it sees what they compress.
+//!
+//! Inngest is told of the run when its client has had the response. Where a process may be frozen or
+//! ended with its response, as on AWS Lambda or behind scale-to-zero, the run would be lost: there,
+//! [`SetupOpts::deliver`] holds the response's end back until Inngest has the run.
 //!
 //! After a run was handed over, the stored response is what its client gets. It is collected to its
 //! end first, so a stream that never ends keeps the run from ending. Its body has to be UTF-8, and

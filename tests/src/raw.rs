@@ -1,6 +1,7 @@
 //! A client that speaks HTTP by hand: it can go away whenever it likes.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -69,6 +70,15 @@ impl RawClient {
             let read = self.stream.read_buf(&mut answer).await.expect("the connection is good");
             assert!(read > 0, "the connection ended before {text:?} came");
         }
+    }
+
+    /// Reads all that comes within a time.
+    pub async fn read_for(&mut self, time: Duration) -> String {
+        let mut answer = Vec::new();
+        let stream = &mut self.stream;
+        let reading = async { while stream.read_buf(&mut answer).await.is_ok_and(|read| read > 0) {} };
+        let _ = tokio::time::timeout(time, reading).await;
+        String::from_utf8_lossy(&answer).into_owned()
     }
 
     /// Reads all that comes until the app closes the connection.

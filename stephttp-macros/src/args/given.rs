@@ -6,7 +6,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{Expr, ExprCall, ExprLit, Ident, Lit, LitStr, Path, Token, parse::Parser, punctuated::Punctuated};
 
-use super::{AsyncResponse, Track, Warning, duration, example};
+use super::{AsyncResponse, Deliver, Track, Warning, duration, example};
 use crate::nearest::{listed, nearest};
 
 /// The largest `retries` that Inngest takes.
@@ -142,6 +142,16 @@ impl Given {
             Some("always") => Ok(Track::Always),
             Some("with_steps") => Ok(Track::WithSteps),
             word => Err(error(value, choose("track", word, WORDS))),
+        }
+    }
+
+    pub(super) fn deliver(&self) -> syn::Result<Deliver> {
+        const WORDS: &[&str] = &["after_response", "before_response_ends"];
+        let value = self.value()?;
+        match as_word(value).as_deref() {
+            Some("after_response") => Ok(Deliver::AfterResponse),
+            Some("before_response_ends") => Ok(Deliver::BeforeResponseEnds),
+            word => Err(error(value, choose("deliver", word, WORDS))),
         }
     }
 

@@ -29,6 +29,7 @@ pub(crate) struct Args {
     pub(crate) track: Value<Track>,
     pub(crate) sync_only: Value<bool>,
     pub(crate) max_request_time: Value<Duration>,
+    pub(crate) deliver: Value<Deliver>,
     pub(crate) allow: Value<Vec<Warning>>,
     pub(crate) krate: Value<Path>,
     pub(crate) places: Places,
@@ -75,6 +76,13 @@ pub(crate) enum AsyncResponse {
 pub(crate) enum Track {
     WithSteps,
     Always,
+}
+
+/// When Inngest is told of a run that has ended in its client's request.
+#[derive(Clone, Copy)]
+pub(crate) enum Deliver {
+    AfterResponse,
+    BeforeResponseEnds,
 }
 
 /// What the attribute warns of.
@@ -152,6 +160,11 @@ const OPTIONS: &[Spec] = &[
         name: "max_request_time",
         example: r#"max_request_time = "30s""#,
         read: |args, given, errors| args.max_request_time = Value::read(given.duration(), errors),
+    },
+    Spec {
+        name: "deliver",
+        example: "deliver = before_response_ends",
+        read: |args, given, errors| args.deliver = Value::read(given.deliver(), errors),
     },
     Spec {
         name: "allow",

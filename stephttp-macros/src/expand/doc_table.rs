@@ -7,7 +7,7 @@ use quote::quote;
 use syn::Attribute;
 
 use crate::{
-    args::{AsyncResponse, Track},
+    args::{AsyncResponse, Deliver, Track},
     validate::{Endpoint, Opts},
 };
 
@@ -48,6 +48,11 @@ fn table(endpoint: &Endpoint) -> String {
     }
     if let Some(time) = opts.max_request_time {
         row("handed over", &format!("before the first step after {time:?}"));
+    }
+    match opts.deliver {
+        Some(Deliver::BeforeResponseEnds) => row("told to Inngest", "before the response ends"),
+        Some(Deliver::AfterResponse) => row("told to Inngest", "after the response"),
+        None => {}
     }
     table
 }

@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::{Path, spanned::Spanned};
 
 use crate::{
-    args::{AsyncResponse, Track},
+    args::{AsyncResponse, Deliver, Track},
     krate,
     validate::Opts,
 };
@@ -21,6 +21,7 @@ pub(super) fn of(opts: &Opts, krate: &Path) -> TokenStream {
         track,
         sync_only,
         max_request_time,
+        deliver,
     } = opts;
     let mut tokens = quote!(#krate::FnOpts::new(#id));
     if let Some(retries) = retries {
@@ -46,6 +47,13 @@ pub(super) fn of(opts: &Opts, krate: &Path) -> TokenStream {
     if let Some(time) = max_request_time {
         let millis = Literal::u64_unsuffixed(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
         tokens.extend(quote!(.max_request_time(::core::time::Duration::from_millis(#millis))));
+    }
+    if let Some(deliver) = deliver {
+        let deliver = match deliver {
+            Deliver::AfterResponse => quote!(AfterResponse),
+            Deliver::BeforeResponseEnds => quote!(BeforeResponseEnds),
+        };
+        tokens.extend(quote!(.deliver(#krate::function::Deliver::#deliver)));
     }
     tokens
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::OutputOpts;
 use crate::connect::{Dev, bare_if_set};
-use crate::function::AsyncResponse;
+use crate::function::{AsyncResponse, Deliver};
 use crate::middleware::{Chain, Middleware};
 
 /// How to set up a [`Provider`](crate::Provider).
@@ -58,6 +58,8 @@ pub struct SetupOpts {
     pub(crate) default_async_response: Option<AsyncResponse>,
     pub(crate) track_all_endpoints: bool,
     pub(crate) max_request_time: Option<Duration>,
+    pub(crate) deliver: Deliver,
+    pub(crate) delivery_wait: Option<Duration>,
     pub(crate) middleware: Chain,
     pub(crate) output: OutputOpts,
 }
@@ -116,6 +118,30 @@ impl SetupOpts {
     #[must_use]
     pub fn max_request_time(mut self, time: Duration) -> Self {
         self.max_request_time = Some(time);
+        self
+    }
+
+    /// When Inngest is told of a run that has ended in its client's request, for functions that say
+    /// nothing of it: after the response, unless set.
+    ///
+    /// Where a process may be frozen or ended when its response is (AWS Lambda, Cloud Run, what
+    /// scales to zero), set [`Deliver::BeforeResponseEnds`].
+    #[must_use]
+    pub fn deliver(mut self, deliver: Deliver) -> Self {
+        self.deliver = deliver;
+        self
+    }
+
+    /// For how long the end of a response is held back at most, with
+    /// [`Deliver::BeforeResponseEnds`]; two seconds unless set.
+    ///
+    /// It is what a client waits longer when Inngest cannot be reached. Keep it below the rest of
+    /// the time that the platform gives a request (three seconds in all are the default of AWS
+    /// Lambda), and above what a call to Inngest takes. With zero the call begins before the
+    /// response's end, and nothing waits for it.
+    #[must_use]
+    pub fn delivery_wait(mut self, wait: Duration) -> Self {
+        self.delivery_wait = Some(wait);
         self
     }
 
@@ -347,6 +373,8 @@ impl fmt::Debug for SetupOpts {
             .field("default_async_response", &self.default_async_response)
             .field("track_all_endpoints", &self.track_all_endpoints)
             .field("max_request_time", &self.max_request_time)
+            .field("deliver", &self.deliver)
+            .field("delivery_wait", &self.delivery_wait)
             .field("middleware", &self.middleware)
             .field("output", &self.output)
             .finish()

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{SetupOpts, events, output};
 use crate::client::EventApi;
 use crate::connect::{Connection, Given, SetupError, Source, bare, env, local_host, parse_origin, set};
-use crate::function::AsyncResponse;
+use crate::function::{AsyncResponse, Deliver};
 use crate::middleware::Chain;
 use crate::signature::SigningKey;
 
@@ -15,6 +15,8 @@ const LINGER: Duration = Duration::from_millis(500);
 const BACKLOG_BYTES: usize = 4 * 1024 * 1024;
 const BACKLOG_WAIT: Duration = Duration::from_secs(10);
 const REPLAY_PATIENCE: Duration = Duration::from_secs(5);
+/// Less than AWS Lambda gives a whole request unless told otherwise: three seconds.
+const DELIVERY_WAIT: Duration = Duration::from_secs(2);
 
 /// What a provider goes by.
 pub(crate) struct Settings {
@@ -28,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) default_async_response: Option<AsyncResponse>,
     pub(crate) track_all_endpoints: bool,
     pub(crate) max_request_time: Option<Duration>,
+    pub(crate) deliver: Deliver,
+    pub(crate) delivery_wait: Duration,
     pub(crate) middleware: Chain,
     pub(crate) output: output::Settings,
 }
@@ -88,6 +92,8 @@ impl Settings {
             default_async_response: opts.default_async_response,
             track_all_endpoints: opts.track_all_endpoints,
             max_request_time: opts.max_request_time,
+            deliver: opts.deliver,
+            delivery_wait: opts.delivery_wait.unwrap_or(DELIVERY_WAIT),
             middleware: opts.middleware,
             output: output::Settings::resolve(opts.output)?,
         })

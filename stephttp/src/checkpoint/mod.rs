@@ -1,12 +1,16 @@
 //! Sending one run's operations to Inngest: which of them when, and in which call.
 
 mod payload;
+mod taken;
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
+pub(crate) use taken::Taken;
+use tokio::sync::oneshot;
 
 use crate::client::{NoState, Patience};
 use crate::delivery::{DeliveryError, Report};
@@ -91,13 +95,16 @@ fn drop_operations(run: &Run) {
     run.release_backlog();
 }
 
-/// Reports the run's end, when its client has had its answer. `bytes` is how many `result` holds.
+/// Reports the run's end. `bytes` is how many `result` holds.
+///
+/// Its client has had the answer; or else the answer waits for what is returned.
 pub(crate) fn report_finished(
     run: &Arc<Run>,
     bytes: usize,
     result: impl FnOnce() -> ApiResult<'static> + Send + 'static,
-) {
-    let Some(app) = run.app().cloned() else { return };
+) -> Option<Taken> {
+    let app = run.app()?.clone();
+    let (over, taken) = run.delivers_first().then(|| Taken::of(run.clone())).unzip();
     // Steps wait for room before they begin. What has run none must not wait, since its client
     // does, nor pile up.
     if run.ledger.is_dropped() || (app.backlog().is_full() && !run.has_executed()) {
@@ -105,11 +112,15 @@ pub(crate) fn report_finished(
         app.deliveries().lost(run.id(), &DeliveryError::Dropped);
     } else {
         run.ledger.charge(app.backlog(), FINISHED_RUN_BYTES + bytes + run.body.kept_length());
-        let report = Box::new(RunReport { run: run.clone(), result });
-        app.deliveries().report(report);
+        let report = Box::new(RunReport { run: run.clone(), result, over });
+        match taken {
+            Some(_) => app.deliveries().report_at_once(report),
+            None => app.deliveries().report(report),
+        }
     }
     // After it is under way as a delivery: whoever waits for both must not see neither.
     run.request_over();
+    taken
 }
 
 /// Delivers the run's end and all that has not been sent.
@@ -271,6 +282,8 @@ async fn send_next(
 struct RunReport<F> {
     run: Arc<Run>,
     result: F,
+    /// Dropped when it is delivered, or lost.
+    over: Option<oneshot::Sender<Infallible>>,
 }
 
 impl<F: FnOnce() -> ApiResult<'static> + Send + 'static> Report for RunReport<F> {
@@ -280,8 +293,9 @@ impl<F: FnOnce() -> ApiResult<'static> + Send + 'static> Report for RunReport<F>
 
     fn deliver(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
-            let Self { run, result } = *self;
+            let Self { run, result, over } = *self;
             report(&run, result()).await;
+            drop(over);
         })
     }
 }

@@ -32,7 +32,7 @@ pub(crate) use events::{EventApi, SendEventsError};
 pub(crate) use extras::Extras;
 pub(crate) use output::OutputBody;
 pub(crate) use retry::{Patience, is_worth_retrying, parse_retry_after};
-pub(crate) use standing::{NoState, STATUS_LAG};
+pub(crate) use standing::{NoState, STATUS_LAG, Shown};
 
 use self::keys::Keys;
 use self::retry::Limits;

@@ -30,6 +30,15 @@ pub(crate) enum NoState {
     Failed(ApiError),
 }
 
+/// As what Inngest shows a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    GoingOn,
+    /// By itself.
+    Ended,
+    Cancelled,
+}
+
 impl ApiClient {
     /// The state of a run that was handed over, in which at least `known` steps have ended.
     ///
@@ -59,6 +68,11 @@ impl ApiClient {
 
     /// Whether Inngest shows a run as ended; `None` when it does not say.
     pub(crate) async fn has_ended(&self, run_id: RunId) -> Option<bool> {
+        self.shown(run_id).await.map(|shown| shown != Shown::GoingOn)
+    }
+
+    /// As what Inngest shows a run; `None` when it does not say.
+    pub(crate) async fn shown(&self, run_id: RunId) -> Option<Shown> {
         #[derive(Deserialize)]
         struct Answer {
             // Missing for a run that Inngest does not show, or not yet.
@@ -71,8 +85,14 @@ impl ApiClient {
         let url = at(&self.inner.base, &format!("v1/runs/{run_id}"));
         match self.read::<Answer>(Call::get(&url), Patience::Waited).await {
             Ok(answer) => answer.data.map(|view| {
-                let ended = ["Completed", "Failed", "Cancelled", "Skipped"];
-                ended.iter().any(|status| view.status.eq_ignore_ascii_case(status))
+                let is = |status: &&str| view.status.eq_ignore_ascii_case(status);
+                if is(&"Cancelled") {
+                    Shown::Cancelled
+                } else if ["Completed", "Failed", "Skipped"].iter().any(is) {
+                    Shown::Ended
+                } else {
+                    Shown::GoingOn
+                }
             }),
             Err(error) => {
                 tracing::debug!(%run_id, error = error.report(), "a run's status could not be had");

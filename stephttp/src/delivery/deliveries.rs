@@ -39,7 +39,8 @@ struct Account {
     finished: VecDeque<Box<dyn Report>>,
     /// Runs that are being reported.
     reporting: Vec<RunId>,
-    /// Tasks that report: there is one at least as long as the queue is not empty.
+    /// Tasks that report: there is one at least as long as the queue is not empty. Those that have
+    /// begun out of turn are among them.
     reporters: usize,
     lost: Vec<(RunId, String)>,
     lost_count: usize,
@@ -121,8 +122,22 @@ impl Deliveries {
             let reporter = Reporter { deliveries: self.clone(), current: None, ended: false };
             // Boxed: it is kilobytes large, and tokio copies a task's future when it begins and
             // when it ends.
-            runtime.spawn(Box::pin(reporter.work()));
+            runtime.spawn(Box::pin(reporter.work(None)));
         }
+    }
+
+    /// Reports a run's end out of turn: its client waits for that.
+    pub(crate) fn report_at_once(self: &Arc<Self>, report: Box<dyn Report>) {
+        let run_id = report.run_id();
+        let Ok(runtime) = Handle::try_current() else {
+            return self.lost(run_id, &DeliveryError::Stopped);
+        };
+        let mut account = self.lock();
+        account.reporters += 1;
+        account.reporting.push(run_id);
+        drop(account);
+        let reporter = Reporter { deliveries: self.clone(), current: Some(run_id), ended: false };
+        runtime.spawn(Box::pin(reporter.work(Some(report))));
     }
 
     /// Operations of a run will not reach Inngest.
@@ -176,9 +191,12 @@ struct Reporter {
 }
 
 impl Reporter {
-    async fn work(mut self) {
-        while let Some(report) = self.next() {
+    /// Begins with a report, if one is given, or with the next of the queue.
+    async fn work(mut self, first: Option<Box<dyn Report>>) {
+        let mut next = first.or_else(|| self.next());
+        while let Some(report) = next {
             report.deliver().await;
+            next = self.next();
         }
     }
 
@@ -186,11 +204,13 @@ impl Reporter {
     fn next(&mut self) -> Option<Box<dyn Report>> {
         let mut account = self.deliveries.lock();
         account.reporting.retain(|reporting| Some(*reporting) != self.current);
-        let next = account.finished.pop_front();
+        // Those that have come out of turn are more than are wanted.
+        let is_wanted = account.reporters <= AT_ONCE;
+        let next = if is_wanted { account.finished.pop_front() } else { None };
         self.current = next.as_ref().map(|next| next.run_id());
         account.reporting.extend(self.current);
         if next.is_none() {
-            // Under the lock that saw the empty queue: who adds to it next begins a new task.
+            // Under the lock that saw the empty queue, or enough others: who adds to it next begins a new task.
             account.reporters -= 1;
             self.ended = true;
         }

@@ -16,6 +16,7 @@ pub struct FnOpts {
     track: Track,
     sync_only: bool,
     max_request_time: Option<Duration>,
+    deliver: Option<Deliver>,
 }
 
 /// Which requests of an endpoint are recorded as runs.
@@ -41,6 +42,53 @@ pub enum Track {
     Always,
 }
 
+/// When Inngest is told of a run that has ended in its client's request.
+///
+/// ```
+/// use inngest::function::Deliver;
+/// use inngest::{Provider, SetupError, SetupOpts};
+///
+/// # fn provider() -> Result<Provider, SetupError> {
+/// let opts = SetupOpts::new("https://api.example.com").deliver(Deliver::BeforeResponseEnds);
+/// let provider = Provider::setup(opts)?;
+/// # Ok(provider) }
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Deliver {
+    /// When its client has had the response, which never waits for Inngest. A process that is
+    /// frozen or killed at the response's last byte loses the run.
+    #[default]
+    AfterResponse,
+    /// Before its client has all of the response: the response's end is held back until Inngest
+    /// has the run. For platforms that give a process no time beside its requests: AWS Lambda,
+    /// Cloud Run without "CPU always allocated", whatever scales to zero.
+    ///
+    /// The client waits for one call to Inngest more, and at most for
+    /// [`SetupOpts::delivery_wait`]. After that it gets the end all the same, and the call goes on
+    /// as with [`AfterResponse`](Self::AfterResponse): it is tried again for about half a minute,
+    /// and what is lost in the end is logged and reported by [`Provider::wait`].
+    ///
+    /// What is held back:
+    ///
+    /// | Response | Waits |
+    /// |---|---|
+    /// | with a length (`Content-Length`, or axum's `String`, `Json`, `Bytes`) | its last data frame, which for these is the whole body; the head goes at once |
+    /// | without one (a stream, server-sent events) | its end alone: each frame goes as it comes |
+    /// | with trailers | the trailers |
+    /// | without a body (to `HEAD`, a 204, an empty one) | the head |
+    /// | none, because the handler has panicked or its service has failed | the connection's end |
+    ///
+    /// The stored copy of the response holds all of it, whether or not its client then takes the
+    /// end. A request that runs no step, and is not [tracked](Track::Always), has nothing to
+    /// deliver and never waits. Nor has a run that is handed over, or one that Inngest has called
+    /// back: all of it is saved before the answer, whatever is said here.
+    ///
+    /// [`Provider::wait`]: crate::Provider::wait
+    /// [`SetupOpts::delivery_wait`]: crate::SetupOpts::delivery_wait
+    BeforeResponseEnds,
+}
+
 impl FnOpts {
     /// How often a failed step is retried when nothing else is said.
     pub const DEFAULT_RETRIES: u8 = 3;
@@ -60,6 +108,7 @@ impl FnOpts {
             track: Track::WithSteps,
             sync_only: false,
             max_request_time: None,
+            deliver: None,
         }
     }
 
@@ -144,6 +193,14 @@ impl FnOpts {
         self
     }
 
+    /// When Inngest is told of a run that has ended in its client's request. Unless set,
+    /// [`SetupOpts::deliver`](crate::SetupOpts::deliver) holds.
+    #[must_use]
+    pub const fn deliver(mut self, deliver: Deliver) -> Self {
+        self.deliver = Some(deliver);
+        self
+    }
+
     /// The id by which Inngest knows the endpoint. Changing it makes it another function there.
     #[must_use]
     pub const fn id(&self) -> &'static str {
@@ -192,6 +249,13 @@ impl FnOpts {
     #[must_use]
     pub const fn get_max_request_time(&self) -> Option<Duration> {
         self.max_request_time
+    }
+
+    /// When Inngest is told of a run that has ended in its client's request; `None`: nothing was
+    /// said.
+    #[must_use]
+    pub const fn get_deliver(&self) -> Option<Deliver> {
+        self.deliver
     }
 }
 

@@ -37,6 +37,8 @@ pub(crate) enum Why {
     App,
     /// Inngest does not say what must be known.
     Inngest,
+    /// Inngest has no state of the run: it may be over.
+    Gone,
 }
 
 /// What a re-entry's handler has come to.
@@ -105,6 +107,11 @@ const NOT_TOLD: &str = "Inngest could not be told what the run has come to";
 const NOT_GIVEN: &str = "Inngest gives no state of the run";
 
 impl Ending {
+    /// Whether it is because the run is over, or may be.
+    pub(crate) fn is_of_run_that_may_be_over(&self) -> bool {
+        matches!(self, Self::Over | Self::TryAgain(Why::Gone, _))
+    }
+
     /// How a re-entry ends. `unsaved_with` gives what could not be saved, before some operations.
     pub(crate) fn of(
         outcome: Outcome,
@@ -173,7 +180,7 @@ impl Ending {
             // Whether it was over cannot be told. This changes nothing if it was, and brings
             // another attempt if it was not.
             Standing::Gone | Standing::GoesOn | Standing::Agreed(_) => {
-                Self::TryAgain(Why::Inngest, NOT_GIVEN.to_owned())
+                Self::TryAgain(Why::Gone, NOT_GIVEN.to_owned())
             }
         }
     }

@@ -260,6 +260,12 @@ impl Journal {
         self.unsent.iter().any(|op| op.op() == OpCode::StepRun)
     }
 
+    /// The id of the last of the handler's steps that has ended and has not been sent.
+    pub(crate) fn last_unsent(&self) -> Option<&str> {
+        let ended = self.unsent.iter().filter(|op| op.op() == OpCode::StepRun);
+        ended.rev().find_map(Recorded::id_in_handler)
+    }
+
     pub(crate) fn take_unsent(&mut self) -> Vec<Recorded> {
         std::mem::take(&mut self.unsent)
     }

@@ -105,6 +105,11 @@ impl Recorded {
         })
     }
 
+    /// The step's id, if the handler has such a step.
+    pub(super) fn id_in_handler(&self) -> Option<&str> {
+        self.key.kind.is_some().then_some(&*self.key.id)
+    }
+
     fn opts(&self) -> Option<Box<OpOpts<'_>>> {
         let mut opts = self.opts.clone();
         // For the dashboard: which tool it is, when the operation does not say.

@@ -81,7 +81,9 @@ pub(super) fn ending(run_id: RunId, ending: Ending) -> Response {
         Ending::Operations(ops, retry_after) => operations(&ops, retry_after),
         Ending::Finished(result) => finished(run_id, &result),
         Ending::TryAgain(Why::App, message) => retry(StatusCode::INTERNAL_SERVER_ERROR, &message),
-        Ending::TryAgain(Why::Inngest, message) => retry(StatusCode::SERVICE_UNAVAILABLE, &message),
+        Ending::TryAgain(Why::Inngest | Why::Gone, message) => {
+            retry(StatusCode::SERVICE_UNAVAILABLE, &message)
+        }
         // One that goes on would hang, unless another of its jobs is open.
         Ending::Over => operations(&[], None),
         Ending::Superseded => {

@@ -146,7 +146,10 @@ fn fails_for_good(run: &Run, message: &str) -> Outcome {
 }
 
 /// Saves what has not been saved yet.
-async fn save(run: &Arc<Run>) -> Saved {
+pub(super) async fn save(run: &Arc<Run>) -> Saved {
+    if let Some(stale) = run.stale() {
+        return Saved::Refused(stale);
+    }
     match (checkpoint::checkpoint(run, Patience::Waited).await, run.stale()) {
         (_, Some(stale)) => Saved::Refused(stale),
         (Ok(()), None) => Saved::All,

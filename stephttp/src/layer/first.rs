@@ -14,7 +14,7 @@ use http::StatusCode;
 use super::linger::Linger;
 use super::response_body::ReportingBody;
 use super::{answer, handing_over};
-use crate::checkpoint;
+use crate::checkpoint::{self, Taken};
 use crate::error::panic_text;
 use crate::journal::{Done, failure};
 use crate::middleware::Outcome;
@@ -45,6 +45,8 @@ enum Stage<E> {
     Handling(Handling<E>),
     /// Middlewares are told of its end.
     Ending(Box<Ending<E>>),
+    /// What it has come to waits for the run's report.
+    Delivering(Box<(Taken, Conclusion<E>)>),
     /// The response is being made without the handler.
     Answering(BoxFuture<Response>),
     /// The same, where it may come to the service's error.
@@ -71,6 +73,21 @@ struct Ending<E> {
 enum End<E> {
     Driven(Driven<Result<Response, E>>),
     Panicked(Box<dyn Any + Send>),
+}
+
+/// What a handler's time has come to.
+enum Conclusion<E> {
+    Given(Result<Response, E>),
+    Panicked(Box<dyn Any + Send>),
+}
+
+impl<E> Conclusion<E> {
+    fn give(self) -> Result<Response, E> {
+        match self {
+            Self::Given(given) => given,
+            Self::Panicked(panic) => resume_unwind(panic),
+        }
+    }
 }
 
 impl<E> Handling<E> {
@@ -115,7 +132,21 @@ impl<E: Send + 'static> Future for ResponseFuture<E> {
                     let Stage::Ending(ending) = std::mem::replace(&mut self.stage, Stage::Done) else {
                         unreachable!("the stage was looked at above")
                     };
-                    return Poll::Ready(conclude(&ending.run, ending.end));
+                    match conclude(&ending.run, ending.end) {
+                        (conclusion, None) => return Poll::Ready(conclusion.give()),
+                        (conclusion, Some(taken)) => {
+                            self.stage = Stage::Delivering(Box::new((taken, conclusion)));
+                            continue;
+                        }
+                    }
+                }
+                Stage::Delivering(delivering) => {
+                    std::task::ready!(Pin::new(&mut delivering.0).poll(cx));
+                    let Stage::Delivering(delivering) = std::mem::replace(&mut self.stage, Stage::Done)
+                    else {
+                        unreachable!("the stage was looked at above")
+                    };
+                    return Poll::Ready(delivering.1.give());
                 }
                 Stage::Answering(response) => return response.as_mut().poll(cx).map(Ok),
                 Stage::Passing(response) => return response.as_mut().poll(cx),
@@ -136,29 +167,29 @@ impl<E: Send + 'static> Future for ResponseFuture<E> {
                 let telling = Box::pin(async move { told.end_execution(outcome, panic).await });
                 self.stage = Stage::Ending(Box::new(Ending { telling, run, end }));
             } else {
-                return Poll::Ready(conclude(&run, end));
+                match conclude(&run, end) {
+                    (conclusion, None) => return Poll::Ready(conclusion.give()),
+                    (conclusion, Some(taken)) => {
+                        self.stage = Stage::Delivering(Box::new((taken, conclusion)));
+                    }
+                }
             }
         }
     }
 }
 
-/// Gives the response of a handler that has ended.
-fn conclude<E>(run: &Arc<Run>, end: End<E>) -> Result<Response, E> {
+/// What a handler that has ended has come to, and what that is to wait for.
+fn conclude<E>(run: &Arc<Run>, end: End<E>) -> (Conclusion<E>, Option<Taken>) {
+    let given = |(response, taken)| (Conclusion::Given(Ok(response)), taken);
     match end {
-        End::Driven(Driven::Answered(Ok(response))) => Ok(answered(run, response)),
-        End::Driven(Driven::Answered(Err(error))) => {
-            report(run, FAILED);
-            Err(error)
-        }
-        End::Driven(Driven::Done(Done::Misused(fault))) => Ok(failed(run, &fault, &fault)),
-        End::Driven(Driven::Done(Done::Broken(fault))) => Ok(failed(run, &fault, &broken(run, &fault))),
+        End::Driven(Driven::Answered(Ok(response))) => given(answered(run, response)),
+        End::Driven(Driven::Answered(Err(error))) => (Conclusion::Given(Err(error)), report(run, FAILED)),
+        End::Driven(Driven::Done(Done::Misused(fault))) => given(failed(run, &fault, &fault)),
+        End::Driven(Driven::Done(Done::Broken(fault))) => given(failed(run, &fault, &broken(run, &fault))),
         End::Driven(Driven::Done(Done::Suspended(_) | Done::Stale(..)) | Driven::Agreeing(_)) => {
             unreachable!("a first request is no dispatch, is alone, and is handed over elsewhere")
         }
-        End::Panicked(panic) => {
-            report(run, FAILED);
-            resume_unwind(panic)
-        }
+        End::Panicked(panic) => (Conclusion::Panicked(panic), report(run, FAILED)),
     }
 }
 
@@ -197,9 +228,10 @@ impl<E: Send + 'static> Drop for ResponseFuture<E> {
                 if run.has_execution() {
                     let told = run.clone();
                     run.clone()
-                        .in_background(async move { told.end_execution(Outcome::Canceled, None).await });
+                        .in_background(async move { told.end_execution(Outcome::Abandoned, None).await });
                 }
-                return report(&run, CLIENT_CLOSED_REQUEST);
+                drop(report(&run, CLIENT_CLOSED_REQUEST));
+                return;
             }
             let run = handling.run.clone();
             tracing::debug!(run_id = %run.id(), "the client is gone; its run goes on");
@@ -225,7 +257,7 @@ async fn alone<E: Send>(run: Arc<Run>, end: End<E>) {
 async fn conclude_alone<E: Send>(run: Arc<Run>, end: End<E>) {
     match end {
         End::Driven(Driven::Answered(Ok(response))) => {
-            let mut body = std::pin::pin!(answered(&run, response).into_body());
+            let mut body = std::pin::pin!(answered(&run, response).0.into_body());
             // What of the response is there already belongs to the run's result; a stream is not
             // waited for.
             std::future::poll_fn(|cx| {
@@ -245,39 +277,38 @@ async fn conclude_alone<E: Send>(run: Arc<Run>, end: End<E>) {
         End::Driven(Driven::Done(Done::Misused(fault))) => drop(failed(&run, &fault, &fault)),
         End::Driven(Driven::Done(Done::Broken(fault))) => drop(failed(&run, &fault, &broken(&run, &fault))),
         End::Driven(Driven::Answered(Err(_)) | Driven::Done(Done::Stale(..)) | Driven::Agreeing(_))
-        | End::Panicked(_) => {
-            report(&run, FAILED);
-        }
+        | End::Panicked(_) => drop(report(&run, FAILED)),
     }
 }
 
-/// The handler has answered: that is the client's response, and the run's result.
-fn answered(run: &Arc<Run>, response: Response) -> Response {
+/// The handler has answered: that is the client's response, and the run's result. With what the
+/// response is to wait for.
+fn answered(run: &Arc<Run>, response: Response) -> (Response, Option<Taken>) {
     run.body.release();
     run.track_at_end(response.status());
     if !run.is_tracked() {
         run.request_over();
-        return response;
+        return (response, None);
     }
     run.finish();
     if !run.is_recorded() {
         run.request_over();
-        return response;
+        return (response, None);
     }
     let (parts, body) = response.into_parts();
-    let body = ReportingBody::new(body, run.clone(), parts.status, &parts.headers);
-    Response::from_parts(parts, Body::new(body))
+    let (body, taken) = ReportingBody::new(body, run.clone(), parts.status, &parts.headers);
+    (Response::from_parts(parts, Body::new(body)), taken)
 }
 
 /// A step was misused, or a middleware failed, in a way that the handler cannot be told of. The
 /// client and the run's page get the message.
-fn failed(run: &Arc<Run>, fault: &str, message: &str) -> Response {
+fn failed(run: &Arc<Run>, fault: &str, message: &str) -> (Response, Option<Taken>) {
     tracing::error!(run_id = %run.id(), "{fault}");
     run.finish();
     // Also when it is the first step that is misused: people look for the run.
     let result = failure(message);
-    checkpoint::report_finished(run, message.len(), move || result);
-    answer::error(StatusCode::INTERNAL_SERVER_ERROR, message)
+    let taken = checkpoint::report_finished(run, message.len(), move || result);
+    (answer::error(StatusCode::INTERNAL_SERVER_ERROR, message), taken)
 }
 
 /// What may be shown of a middleware's failure: it may hold a secret.
@@ -290,21 +321,16 @@ fn broken(run: &Run, fault: &str) -> String {
 }
 
 /// Reports a run that has no response of its handler's, if it has anything to report.
-fn report(run: &Arc<Run>, status: u16) {
+fn report(run: &Arc<Run>, status: u16) -> Option<Taken> {
     run.track_at_end(StatusCode::from_u16(status).unwrap_or_default());
-    if !run.is_tracked() {
-        return run.request_over();
+    if run.is_tracked() {
+        run.finish();
+        if run.is_recorded() {
+            return checkpoint::report_finished(run, 0, move || ApiResult::new(status));
+        }
     }
-    run.finish();
-    if run.is_recorded() {
-        report_status(run, status);
-    } else {
-        run.request_over();
-    }
-}
-
-fn report_status(run: &Arc<Run>, status: u16) {
-    checkpoint::report_finished(run, 0, move || ApiResult::new(status));
+    run.request_over();
+    None
 }
 
 impl<E: Send + 'static> fmt::Debug for ResponseFuture<E> {

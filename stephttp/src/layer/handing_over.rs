@@ -48,7 +48,7 @@ async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Result<Respo
         if let Some(left_out) = run.admits_line(Complaint::Method) {
             tracing::error!(run_id = %run.id(), left_out, "{HEAD_ALONE}");
         }
-        return Err(give_up(&run, answer::error(StatusCode::METHOD_NOT_ALLOWED, HEAD_ALONE)));
+        return Err(give_up(&run, answer::error(StatusCode::METHOD_NOT_ALLOWED, HEAD_ALONE)).await);
     }
     if let Err(fault) = run.body.complete().await {
         let (status, reason) = match fault {
@@ -64,7 +64,7 @@ async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Result<Respo
             tracing::error!(run_id = %run.id(), left_out, "the run cannot go on at Inngest without its request's body: {why}");
         }
         let message = format!("the request cannot be carried on: {reason}");
-        return Err(give_up(&run, answer::error(status, &message)));
+        return Err(give_up(&run, answer::error(status, &message)).await);
     }
     run.learn_route();
     match checkpoint::hand_over(&run, outstanding).await {
@@ -72,7 +72,7 @@ async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Result<Respo
             tracing::debug!(run_id = %run.id(), "the run goes on at Inngest");
             match async_answer::answer(&run, parts, output).await {
                 Ok(response) => Ok(response),
-                Err(fault) => Err(unanswered(&run, &fault)),
+                Err(fault) => Err(unanswered(&run, &fault).await),
             }
         }
         Err(error) => {
@@ -88,7 +88,7 @@ async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Result<Respo
             };
             if let Some((status, reason)) = hopeless {
                 let message = format!("the request cannot be carried on: {reason}");
-                return Err(give_up(&run, answer::error(status, &message)));
+                return Err(give_up(&run, answer::error(status, &message)).await);
             }
             let kind = if let DeliveryError::Api(error) = &error { Some(error.kind()) } else { None };
             let message = match (&error, kind) {
@@ -99,26 +99,28 @@ async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Result<Respo
                 (DeliveryError::Middleware(_), _) => "the request cannot be carried on; try again later",
                 _ => "Inngest cannot be reached; try again later",
             };
-            Err(give_up(&run, answer::unavailable(message)))
+            Err(give_up(&run, answer::unavailable(message)).await)
         }
     }
 }
 
 /// The application's own response could not be made.
-fn unanswered(run: &Arc<Run>, fault: &str) -> Response {
+async fn unanswered(run: &Arc<Run>, fault: &str) -> Response {
     tracing::error!(
         run_id = %run.id(),
         function = run.opts().id(),
         "the function's `async_response` gives no response: {fault}. Its client gets a 500, and the run is given up"
     );
     let message = "the request cannot be carried on: its log says why";
-    give_up(run, answer::error(StatusCode::INTERNAL_SERVER_ERROR, message))
+    give_up(run, answer::error(StatusCode::INTERNAL_SERVER_ERROR, message)).await
 }
 
 /// The client gets an error. Should Inngest know of the run, or learn of it later, it must not go
 /// on: a client that tries again begins another one.
-fn give_up(run: &Arc<Run>, response: Response) -> Response {
+async fn give_up(run: &Arc<Run>, response: Response) -> Response {
     let status = response.status().as_u16();
-    checkpoint::report_finished(run, 0, move || ApiResult::new(status));
+    if let Some(taken) = checkpoint::report_finished(run, 0, move || ApiResult::new(status)) {
+        taken.await;
+    }
     response
 }

@@ -11,7 +11,8 @@
 //   still goes on;
 // - `rejection` is the answer when no handler was entered, `once` keeps two dispatches of one job
 //   apart;
-// - `response_body` keeps what passes through.
+// - `response_body` keeps what passes through; where a run is reported first, `held_end` is what of
+//   it waits.
 
 mod answer;
 mod async_answer;
@@ -19,6 +20,7 @@ mod driving;
 mod ending;
 mod first;
 mod handing_over;
+mod held_end;
 mod linger;
 mod once;
 mod reentry;

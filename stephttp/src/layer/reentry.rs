@@ -20,7 +20,7 @@ use super::{answer, ending, rejection, standing};
 use crate::app::App;
 use crate::error::panic_text;
 use crate::exchange::{Dispatch, Proof, Refusal, restore_content_type};
-use crate::journal::{self, Done, Ending};
+use crate::journal::{self, Done, Ending, Saved, Stale};
 use crate::middleware::Outcome;
 use crate::run::{CurrentRun, Driven, Run};
 use crate::signature::Claim;
@@ -205,9 +205,9 @@ async fn attempt<E>(run: &Arc<Run>, call: Call<E>, request: Request<Body>) -> Re
             drop(handler);
             let outcome = match &ending {
                 Ending::TryAgain(_, message) => Outcome::Failed(message.clone()),
-                _ => Outcome::Canceled,
+                _ => Outcome::Abandoned,
             };
-            run.end_execution(outcome, None).await;
+            run.end_execution(unless_cancelled(run, &ending, outcome).await, None).await;
             return Ok((ending, None));
         }
     };
@@ -217,7 +217,8 @@ async fn attempt<E>(run: &Arc<Run>, call: Call<E>, request: Request<Body>) -> Re
     let done = match driven {
         Driven::Answered(response) => {
             let response = response?;
-            run.end_execution(Outcome::Responded(response.status()), None).await;
+            let outcome = Outcome::Responded(response.status());
+            run.end_execution(unless_over(run, outcome).await, None).await;
             run.finish();
             if run.is_untouched() && rejection::is_likely(run, &response) {
                 let status = response.status();
@@ -228,20 +229,37 @@ async fn attempt<E>(run: &Arc<Run>, call: Call<E>, request: Request<Body>) -> Re
         Driven::Done(done) => done,
         Driven::Agreeing(_) => unreachable!("it is driven until that is over"),
     };
-    if matches!(done, Done::Suspended(_)) {
-        let ending = ending::of(run, done).await;
-        run.end_execution(Outcome::HandedOver, None).await;
-        return Ok((ending, None));
+    let outcome = match &done {
+        Done::Suspended(_) => Outcome::HandedOver,
+        Done::Stale(..) => Outcome::Abandoned,
+        Done::Misused(fault) | Done::Broken(fault) => {
+            run.end_execution(Outcome::Failed(fault.clone()), None).await;
+            return Ok((ending::of(run, done).await, None));
+        }
+    };
+    let ending = ending::of(run, done).await;
+    run.end_execution(unless_cancelled(run, &ending, outcome).await, None).await;
+    Ok((ending, None))
+}
+
+/// What middlewares are told of a request that ends so: its run may have been cancelled.
+async fn unless_cancelled(run: &Run, ending: &Ending, otherwise: Outcome) -> Outcome {
+    if ending.is_of_run_that_may_be_over() && run.has_execution() && standing::was_cancelled(run).await {
+        return Outcome::Cancelled { at: run.last_unsent() };
     }
-    run.end_execution(
-        match &done {
-            Done::Misused(fault) | Done::Broken(fault) => Outcome::Failed(fault.clone()),
-            Done::Stale(..) | Done::Suspended(_) => Outcome::Canceled,
-        },
-        None,
-    )
-    .await;
-    Ok((ending::of(run, done).await, None))
+    otherwise
+}
+
+/// What middlewares are told of a handler that has answered. What has ended is saved for it: then it
+/// is known whether the run is over.
+async fn unless_over(run: &Arc<Run>, otherwise: Outcome) -> Outcome {
+    if run.has_execution()
+        && ending::save(run).await == Saved::Refused(Stale::Over)
+        && standing::was_cancelled(run).await
+    {
+        return Outcome::Cancelled { at: run.last_unsent() };
+    }
+    otherwise
 }
 
 /// Ends the use of steps also when Inngest's connection breaks off and the re-entry is dropped: the
@@ -253,7 +271,7 @@ impl Drop for Over {
         self.0.finish();
         if self.0.has_execution() {
             let run = self.0.clone();
-            self.0.clone().in_background(async move { run.end_execution(Outcome::Canceled, None).await });
+            self.0.clone().in_background(async move { run.end_execution(Outcome::Abandoned, None).await });
         }
         self.0.request_over();
     }

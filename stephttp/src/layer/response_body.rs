@@ -1,6 +1,7 @@
 //! The response's body: passed on to the client, and kept as the run's result.
 //!
-//! What is kept counts in the backlog. A stream of events is not kept: it may never end.
+//! What is kept counts in the backlog. A stream of events is not kept: it may never end. Where a run
+//! is reported before its response ends, the body's end waits for that here.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,8 +13,9 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
+use super::held_end::{End, Polled};
 use super::linger::Linger;
-use crate::checkpoint;
+use crate::checkpoint::{self, Taken};
 use crate::delivery::KeptResponse;
 use crate::exchange::result;
 use crate::exchange::result::Audience;
@@ -28,6 +30,7 @@ pub(super) struct ReportingBody {
     inner: Body,
     /// `None` once the run was reported.
     pending: Option<Pending>,
+    end: End,
 }
 
 struct Pending {
@@ -69,19 +72,30 @@ enum Seen {
 }
 
 impl ReportingBody {
-    pub(super) fn new(inner: Body, run: Arc<Run>, status: StatusCode, headers: &HeaderMap) -> Self {
+    /// With what the response's head is to wait for, if that is what ends the response.
+    pub(super) fn new(
+        inner: Body,
+        run: Arc<Run>,
+        status: StatusCode,
+        headers: &HeaderMap,
+    ) -> (Self, Option<Taken>) {
         let announced = inner.size_hint().exact().or_else(|| content_length(headers));
-        let seen = match inner.is_end_stream() {
+        let seen = match inner.is_end_stream() || announced == Some(0) {
             true => Seen::All,
             false if is_event_stream(headers) => Seen::NotKept("it is a stream of events"),
             false => Seen::Nothing,
         };
+        // Servers do not ask for a body then.
+        let ends_with_head = seen == Seen::All || !has_body(&run, status);
         let headers = result::headers(headers, Audience::Viewers);
         let (kept, linger) = (Kept::Nothing, Linger::default());
-        Self {
-            inner,
-            pending: Some(Pending { run, status, headers, announced, kept, length: 0, seen, linger }),
+        let first = run.delivers_first();
+        let pending = Pending { run, status, headers, announced, kept, length: 0, seen, linger };
+        if first && ends_with_head {
+            return (Self { inner, pending: None, end: End::Free }, pending.report());
         }
+        let end = if first { End::Awaited } else { End::Free };
+        (Self { inner, pending: Some(pending), end }, None)
     }
 }
 
@@ -105,25 +119,56 @@ impl HttpBody for ReportingBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let this = &mut *self;
-        let poll = Pin::new(&mut this.inner).poll_frame(cx);
-        if let Some(pending) = &mut this.pending {
-            match &poll {
-                Poll::Ready(Some(Ok(frame))) => pending.keep(frame, this.inner.is_end_stream()),
-                Poll::Ready(Some(Err(error))) => pending.break_off(error),
-                Poll::Ready(None) => pending.end(),
-                // A stream may last for hours: the run's steps are not held until its end.
-                Poll::Pending => pending.linger.poll(&pending.run, cx),
-            }
+        if let Some(end) = this.end.poll(cx) {
+            return end;
         }
-        poll
+        let poll = Pin::new(&mut this.inner).poll_frame(cx);
+        let Some(pending) = &mut this.pending else { return poll };
+        let is_end = match &poll {
+            Poll::Ready(Some(Ok(frame))) => pending.keep(frame, this.inner.is_end_stream()),
+            Poll::Ready(Some(Err(error))) => {
+                pending.break_off(error);
+                true
+            }
+            Poll::Ready(None) => {
+                pending.end();
+                true
+            }
+            Poll::Pending => {
+                // A stream may last for hours: the run's steps are not held until its end.
+                pending.linger.poll(&pending.run, cx);
+                false
+            }
+        };
+        match poll {
+            Poll::Ready(last) if is_end && this.end.is_awaited() => this.hold_end(last, cx),
+            poll => poll,
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        !self.end.is_to_come() && self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.end.with_held(self.inner.size_hint())
+    }
+}
+
+impl ReportingBody {
+    /// The body has come to its end, which waits for the run's report from here on.
+    fn hold_end(&mut self, last: Polled, cx: &mut Context<'_>) -> Poll<Polled> {
+        let has_length = self.pending.as_ref().is_some_and(Pending::has_all);
+        self.end.free();
+        let Some(taken) = self.pending.take().and_then(Pending::report) else { return Poll::Ready(last) };
+        // Without a length it is known only afterwards that a frame of data was the last: what ends
+        // the response is that no more comes.
+        if !has_length && matches!(&last, Some(Ok(frame)) if frame.is_data()) {
+            self.end.hold(taken, None);
+            return Poll::Ready(last);
+        }
+        self.end.hold(taken, last);
+        self.end.poll(cx).unwrap_or(Poll::Pending)
     }
 }
 
@@ -131,32 +176,36 @@ impl HttpBody for ReportingBody {
 impl Drop for ReportingBody {
     fn drop(&mut self) {
         if let Some(pending) = self.pending.take() {
-            pending.report();
+            drop(pending.report());
         }
     }
 }
 
 impl Pending {
-    fn keep(&mut self, frame: &Frame<Bytes>, at_end: bool) {
+    /// Keeps a frame. Whether it is the last.
+    fn keep(&mut self, frame: &Frame<Bytes>, at_end: bool) -> bool {
+        let data = frame.data_ref();
+        self.length += data.map_or(0, Bytes::len);
+        // After trailers nothing comes, and servers do not ask.
+        let is_last = at_end || frame.is_trailers() || self.has_all();
         if self.run.omits_response_body() {
             self.let_go();
             if frame.is_data() {
                 self.seen = Seen::Omitted;
             }
         }
-        if self.seen == Seen::Omitted {
-            return;
-        }
-        // After trailers nothing comes, and servers do not ask.
-        let data = frame.data_ref();
-        self.length += data.map_or(0, Bytes::len);
-        let is_last = at_end || frame.is_trailers() || self.announced == Some(self.length as u64);
         if let (Some(data), Seen::Nothing | Seen::Part) = (data, &self.seen) {
             self.keep_data(data, is_last);
         }
         if is_last {
             self.end();
         }
+        is_last
+    }
+
+    /// Whether as much has come as was announced.
+    fn has_all(&self) -> bool {
+        self.announced.is_some_and(|announced| self.length as u64 >= announced)
     }
 
     fn keep_data(&mut self, data: &Bytes, is_last: bool) {
@@ -218,7 +267,7 @@ impl Pending {
         }
     }
 
-    fn report(mut self) {
+    fn report(mut self) -> Option<Taken> {
         let mut kept = self.take();
         let Self { run, status, mut headers, length, mut seen, .. } = self;
         // Said before the response has ended.
@@ -265,7 +314,7 @@ impl Pending {
             let mut result = ApiResult::new(status.as_u16()).body(body).duration(elapsed);
             result.headers = headers;
             result
-        });
+        })
     }
 }
 

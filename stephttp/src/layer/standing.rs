@@ -8,8 +8,10 @@
 
 use std::time::{Duration, SystemTime};
 
+use tokio::time::Instant;
+
 use crate::app::App;
-use crate::client::{NoState, STATUS_LAG};
+use crate::client::{NoState, STATUS_LAG, Shown};
 use crate::exchange::Dispatch;
 use crate::journal::{Ending, Memo, Standing, end_of, handed_over_at};
 use crate::run::Run;
@@ -85,6 +87,20 @@ pub(super) async fn look(run: &Run) -> Standing {
     match obtain(app, dispatch, run.sure_retries(), run.known_steps()).await {
         Ok(memo) => end_of(&memo).map_or(Standing::GoesOn, Standing::Agreed),
         Err(standing) => standing,
+    }
+}
+
+/// Whether somebody has cancelled a run that seems to be over. Inngest shows that some seconds late.
+pub(super) async fn was_cancelled(run: &Run) -> bool {
+    let Some(app) = run.app() else { return false };
+    let asked = Instant::now();
+    loop {
+        match app.client().shown(run.id()).await {
+            Some(Shown::Cancelled) => return true,
+            Some(Shown::Ended) => return false,
+            Some(Shown::GoingOn) | None if asked.elapsed() >= STATUS_LAG => return false,
+            Some(Shown::GoingOn) | None => tokio::time::sleep(LAST_CHANCE_WAIT).await,
+        }
     }
 }
 

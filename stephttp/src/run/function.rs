@@ -10,7 +10,7 @@ use http::request::Parts;
 use super::Run;
 use super::refused_opts::{RefusedOpts, check};
 use crate::exchange::{RecordedMethod, RequestHead};
-use crate::function::{self, AsyncResponse, FnOpts, Track};
+use crate::function::{self, AsyncResponse, Deliver, FnOpts, Track};
 
 /// The function that a run is in.
 #[derive(Debug, Clone, Copy)]
@@ -139,6 +139,12 @@ impl Run {
     /// The handler says anew whether Inngest is given the response's body.
     pub(crate) fn omit_response_body(&self, omit: bool) {
         self.response_body.store(if omit { OMIT } else { KEEP }, Ordering::Relaxed);
+    }
+
+    /// Whether the run's response does not end before Inngest has its report.
+    pub(crate) fn delivers_first(&self) -> bool {
+        let otherwise = || self.app().map(|app| app.settings().deliver);
+        self.opts().get_deliver().or_else(otherwise) == Some(Deliver::BeforeResponseEnds)
     }
 
     /// Whether steps that have not begun are left to another request of the run: this one has

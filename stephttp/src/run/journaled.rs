@@ -86,6 +86,11 @@ impl Run {
         self.lock().journal.take_unsent()
     }
 
+    /// The id of the last of the handler's steps that has ended and has not been sent.
+    pub(crate) fn last_unsent(&self) -> Option<String> {
+        self.lock().journal.last_unsent().map(str::to_owned)
+    }
+
     pub(crate) fn put_back(&self, ops: Vec<Recorded>) {
         self.lock().journal.put_back(ops);
     }

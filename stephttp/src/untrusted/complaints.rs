@@ -31,11 +31,13 @@ pub(crate) enum Complaint {
     MissingLayer,
     /// A request's run could not be handed over.
     HandOver,
+    /// A response ends before Inngest has the report of its run, which it was to wait for.
+    Delivery,
 }
 
 /// Limits how often a process says what strangers make it say.
 #[derive(Debug, Default)]
-pub(crate) struct Complaints([Limit; 8]);
+pub(crate) struct Complaints([Limit; 9]);
 
 #[derive(Debug, Default)]
 struct Limit(Mutex<Period>);

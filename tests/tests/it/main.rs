@@ -9,6 +9,7 @@ mod bad_steps;
 mod between_steps;
 mod bodies;
 mod calls;
+mod cancellation;
 mod changed_code;
 mod claims;
 mod client_gone;

@@ -3,6 +3,9 @@
 use stephttp_tests::World;
 
 mod async_response;
+mod deliver;
+#[cfg(unix)]
+mod frozen;
 mod omit;
 mod request_time;
 mod sync_only;

@@ -122,7 +122,7 @@ fn crate_not_found() {
 #[test]
 fn unknown_and_repeated_options() {
     const OPTIONS: &str = "`id`, `retries`, `omit_request_body`, `omit_response_body`, `async_response`, `track`, \
-                           `sync_only`, `max_request_time`, `allow` and `crate`";
+                           `sync_only`, `max_request_time`, `deliver`, `allow` and `crate`";
     args(
         r#"id = "x", retires = 3"#,
         &[&format!("retires: unknown option `retires`; did you mean `retries`? The options are {OPTIONS}")],
@@ -158,6 +158,23 @@ fn durations() {
     assert_eq!(said("30"), [format!("30: `max_request_time` is a duration in quotes: {HOW}")]);
     assert_eq!(said(r#""30""#), [format!(r#""30": `max_request_time`: 30 has no unit; {HOW}"#)]);
     assert_eq!(said(r#""1 hour""#), [format!(r#""1 hour": `max_request_time`: "hour" is no unit; {HOW}"#)]);
+}
+
+#[test]
+fn deliver() {
+    const CHOICES: &str = "`after_response` and `before_response_ends`";
+    let said = |args: &str| messages(expand(&format!(r#"id = "x", deliver = {args}"#), HANDLER));
+    assert_eq!((said("after_response"), said("before_response_ends")), (vec![], vec![]));
+    assert_eq!(
+        said("before_response_end"),
+        [format!(
+            "before_response_end: did you mean `deliver = before_response_ends`? The choices are {CHOICES}"
+        )]
+    );
+    assert_eq!(
+        said(r#""before_response_ends""#),
+        [format!(r#""before_response_ends": `deliver` takes one of {CHOICES}, without quotes"#)]
+    );
 }
 
 #[test]

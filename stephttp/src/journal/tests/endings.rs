@@ -42,7 +42,7 @@ fn word(ending: &Ending) -> String {
         Ending::Operations(ops, _) => ops.iter().map(|op| op.key().id.as_ref()).collect::<Vec<_>>().join("+"),
         Ending::Finished(result) => format!("finished {}", result.body),
         Ending::TryAgain(Why::App, _) => "again for the app".to_owned(),
-        Ending::TryAgain(Why::Inngest, _) => "again for Inngest".to_owned(),
+        Ending::TryAgain(Why::Inngest | Why::Gone, _) => "again for Inngest".to_owned(),
         Ending::Over => "nothing".to_owned(),
         Ending::Superseded => "superseded".to_owned(),
     }

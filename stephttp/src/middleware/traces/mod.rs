@@ -52,7 +52,7 @@ const TRACESTATE: &str = "stephttp/tracestate";
 ///
 /// | Span | Is | Fields |
 /// |---|---|---|
-/// | `execution` | one request's share of a run | `run_id`, `function`, `request` (`first`, `re-entry`), `generation`, `outcome` (`responded`, `handed_over`, `panicked`, `failed`, `canceled`), `http.response.status_code` |
+/// | `execution` | one request's share of a run | `run_id`, `function`, `request` (`first`, `re-entry`), `generation`, `outcome` (`responded`, `handed_over`, `panicked`, `failed`, `abandoned`, `cancelled`), `http.response.status_code` |
 /// | `step` | a step that runs in this process, without the time that it waits for others | `run_id`, `id`, `index`, `kind`, `outcome` (`ok`, `failed`) |
 /// | `checkpoint` | a call to Inngest's checkpoint API, all attempts included | `run_id`, `function`, `call` (`new_run`, `steps`, `async`), `operations`, `attempts`, `outcome` (`ok`, `failed`) |
 ///
@@ -223,8 +223,11 @@ impl Middleware for Tracing {
             Outcome::HandedOver => {
                 span.record("outcome", "handed_over");
             }
-            Outcome::Canceled => {
-                span.record("outcome", "canceled");
+            Outcome::Abandoned => {
+                span.record("outcome", "abandoned");
+            }
+            Outcome::Cancelled { .. } => {
+                span.record("outcome", "cancelled");
             }
             Outcome::Panicked => {
                 span.record("outcome", "panicked");

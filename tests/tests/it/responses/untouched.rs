@@ -13,7 +13,9 @@ use bytes::Bytes;
 use http_body::Frame;
 use http_body_util::{BodyExt, Empty, StreamBody};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use inngest::function::Deliver;
 use inngest::{Step, StepError};
+use stephttp_dev::RunStatus;
 use stephttp_tests::{Logs, RawClient, World, serve};
 use tokio::net::TcpStream;
 
@@ -113,13 +115,18 @@ async fn exchange(origin: &str, request: &str) -> String {
 #[tokio::test]
 async fn every_response_is_sent_as_it_is_without_the_layer() {
     let (bare, server) = serve(Router::new().route("/{kind}", get(plain))).await;
-    for kind in KINDS {
+    let each = |kind| [Deliver::AfterResponse, Deliver::BeforeResponseEnds].map(|deliver| (kind, deliver));
+    for (kind, deliver) in KINDS.into_iter().flat_map(each) {
         let app = Router::new()
             .route("/plain/{kind}", get(plain))
             .route("/idle/{kind}", get(idle))
             .route("/tracked/{kind}", get(tracked))
             .route("/durable/{kind}", get(durable));
-        let world = World::of(app).await;
+        let world = World::builder().opts(move |opts, url| {
+            opts.dev_server(url).deliver(deliver).delivery_wait(Duration::from_secs(86_400))
+        });
+        let world = world.start(app).await;
+        let mut recorded = 0;
         for method in ["GET", "HEAD"] {
             for version in ["HTTP/1.1", "HTTP/1.0"] {
                 let expected = exchange(&bare, &format!("{method} /{kind} {version}")).await;
@@ -127,6 +134,12 @@ async fn every_response_is_sent_as_it_is_without_the_layer() {
                 for path in ["plain", "idle", "tracked", "durable"] {
                     let answer = exchange(&world.origin, &format!("{method} /{path}/{kind} {version}")).await;
                     assert_eq!(answer, expected, "{method} /{path}/{kind} {version}");
+                    recorded += usize::from(matches!(path, "tracked" | "durable"));
+                    if deliver == Deliver::BeforeResponseEnds {
+                        let runs = world.inngest.runs();
+                        let ended = runs.iter().filter(|run| run.status != RunStatus::Running).count();
+                        assert_eq!(ended, recorded, "{method} /{path}/{kind} {version}");
+                    }
                 }
             }
         }
