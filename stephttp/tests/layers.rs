@@ -38,7 +38,8 @@ const ORDER: &[&[&str]] = &[
     &["provider"],
     &["__private"],
     &["steps_lock"],
-    &["from_go"],
+    // Documentation alone.
+    &["from_go", "guide"],
 ];
 
 #[test]
