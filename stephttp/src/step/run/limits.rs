@@ -163,3 +163,71 @@ pub(super) fn poll<F: Future>(
         Err(Cut::TimedOut(limit))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::task::Waker;
+
+    use super::*;
+    use crate::{Failure, Step, StepError};
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    async fn hangs(limit: Duration) -> Result<(), StepError> {
+        Step::detached().run("hangs", pending::<Result<(), Failure>>()).timeout(limit).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_ends_at_its_limit_by_tokios_clock() {
+        let began = Instant::now();
+        let error = hangs(MINUTE).await.unwrap_err();
+        assert_eq!(began.elapsed(), MINUTE);
+        assert!(error.is_timeout());
+        assert_eq!(error.message(), "the step `hangs` did not end within its time limit of 60s");
+        // One that ends just in time has ended.
+        let ends = async {
+            tokio::time::sleep(MINUTE).await;
+            Ok::<_, Failure>(7)
+        };
+        assert_eq!(Step::detached().run("ends", ends).timeout(MINUTE).await.unwrap(), 7);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_that_no_clock_can_show_is_none() {
+        let year = Duration::from_secs(366 * 86_400);
+        assert!(tokio::time::timeout(year, hangs(Duration::MAX)).await.is_err());
+        assert!(hangs(100 * year).await.unwrap_err().is_timeout());
+    }
+
+    #[tokio::test]
+    async fn a_limit_of_zero_is_refused_and_the_first_fault_counts() {
+        let error = hangs(Duration::ZERO).await.unwrap_err();
+        assert_eq!((error.name(), error.is_timeout()), ("InvalidTimeout", false));
+        assert!(error.message().contains("zero"), "{error}");
+        let step = Step::detached();
+        let error = step.run("", async { Ok::<_, Failure>(()) }).timeout(Duration::ZERO).await.unwrap_err();
+        assert_eq!(error.name(), "InvalidStepId");
+    }
+
+    /// It never waits for anything but its turn.
+    #[tokio::test]
+    async fn a_future_that_uses_up_what_a_task_may_do_is_stopped() {
+        let busy = async {
+            loop {
+                tokio::task::consume_budget().await;
+            }
+            #[expect(unreachable_code, reason = "it says what the step would give")]
+            Ok::<_, Failure>(())
+        };
+        let limit = Duration::from_millis(20);
+        let error = Step::detached().run("busy", busy).timeout(limit).await.unwrap_err();
+        assert!(error.is_timeout());
+    }
+
+    #[test]
+    fn without_tokio_there_is_no_limit() {
+        let mut step = std::pin::pin!(hangs(MINUTE));
+        assert!(step.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+}
