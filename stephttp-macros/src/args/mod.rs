@@ -30,6 +30,7 @@ pub(crate) struct Args {
     pub(crate) sync_only: Value<bool>,
     pub(crate) max_request_time: Value<Duration>,
     pub(crate) deliver: Value<Deliver>,
+    pub(crate) step_timeout: Value<Duration>,
     pub(crate) allow: Value<Vec<Warning>>,
     pub(crate) krate: Value<Path>,
     pub(crate) places: Places,
@@ -165,6 +166,11 @@ const OPTIONS: &[Spec] = &[
         name: "deliver",
         example: "deliver = before_response_ends",
         read: |args, given, errors| args.deliver = Value::read(given.deliver(), errors),
+    },
+    Spec {
+        name: "step_timeout",
+        example: r#"step_timeout = "5m""#,
+        read: |args, given, errors| args.step_timeout = Value::read(given.time_limit(), errors),
     },
     Spec {
         name: "allow",

@@ -54,6 +54,9 @@ fn table(endpoint: &Endpoint) -> String {
         Some(Deliver::AfterResponse) => row("told to Inngest", "after the response"),
         None => {}
     }
+    if let Some(limit) = opts.step_timeout {
+        row("time limit", &format!("{limit:?} for each attempt of a step"));
+    }
     table
 }
 

@@ -32,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) max_request_time: Option<Duration>,
     pub(crate) deliver: Deliver,
     pub(crate) delivery_wait: Duration,
+    pub(crate) step_timeout: Option<Duration>,
     pub(crate) middleware: Chain,
     pub(crate) output: output::Settings,
 }
@@ -81,6 +82,14 @@ impl Settings {
             &connection.base_url,
             connection.is_dev,
         )?;
+        if opts.step_timeout.is_some_and(|limit| limit.is_zero()) {
+            let problem = "is zero, within which no step ends: say how long an attempt of a step may take, or leave \
+                           it out for as long as it likes";
+            return Err(SetupError::Invalid {
+                setting: "SetupOpts::step_timeout",
+                problem: problem.to_owned(),
+            });
+        }
         Ok(Self {
             mode,
             connection,
@@ -94,6 +103,7 @@ impl Settings {
             max_request_time: opts.max_request_time,
             deliver: opts.deliver,
             delivery_wait: opts.delivery_wait.unwrap_or(DELIVERY_WAIT),
+            step_timeout: opts.step_timeout,
             middleware: opts.middleware,
             output: output::Settings::resolve(opts.output)?,
         })

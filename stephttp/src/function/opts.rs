@@ -17,6 +17,7 @@ pub struct FnOpts {
     sync_only: bool,
     max_request_time: Option<Duration>,
     deliver: Option<Deliver>,
+    step_timeout: Option<Duration>,
 }
 
 /// Which requests of an endpoint are recorded as runs.
@@ -109,6 +110,7 @@ impl FnOpts {
             sync_only: false,
             max_request_time: None,
             deliver: None,
+            step_timeout: None,
         }
     }
 
@@ -201,6 +203,23 @@ impl FnOpts {
         self
     }
 
+    /// How long an attempt of a step may take that runs in this process, where the step says
+    /// nothing of it: [`RunStep::timeout`] says what becomes of one that takes longer. It holds for
+    /// [`run`] and for the steps that send. Unless set, [`SetupOpts::step_timeout`] holds.
+    ///
+    /// `Duration::MAX` is no limit. A limit of zero is refused: by the attribute, and by
+    /// [`Step::configure`].
+    ///
+    /// [`RunStep::timeout`]: crate::step::RunStep::timeout
+    /// [`run`]: crate::Step::run
+    /// [`SetupOpts::step_timeout`]: crate::SetupOpts::step_timeout
+    /// [`Step::configure`]: crate::Step::configure
+    #[must_use]
+    pub const fn step_timeout(mut self, limit: Duration) -> Self {
+        self.step_timeout = Some(limit);
+        self
+    }
+
     /// The id by which Inngest knows the endpoint. Changing it makes it another function there.
     #[must_use]
     pub const fn id(&self) -> &'static str {
@@ -256,6 +275,12 @@ impl FnOpts {
     #[must_use]
     pub const fn get_deliver(&self) -> Option<Deliver> {
         self.deliver
+    }
+
+    /// How long an attempt of a step may take that says nothing of it; `None`: nothing was said.
+    #[must_use]
+    pub const fn get_step_timeout(&self) -> Option<Duration> {
+        self.step_timeout
     }
 }
 
