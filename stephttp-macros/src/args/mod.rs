@@ -83,10 +83,17 @@ pub(crate) enum Track {
 pub(crate) enum Warning {
     Clock,
     Random,
+    Guard,
+    Transaction,
 }
 
 impl Warning {
-    pub(crate) const ALL: &[(&str, Self)] = &[("clock", Self::Clock), ("random", Self::Random)];
+    pub(crate) const ALL: &[(&str, Self)] = &[
+        ("clock", Self::Clock),
+        ("random", Self::Random),
+        ("guard", Self::Guard),
+        ("transaction", Self::Transaction),
+    ];
 }
 
 /// Where each option is named.
