@@ -59,6 +59,16 @@ use crate::wire::RunId;
 /// So give other APIs an [`idempotency_key`](Self::idempotency_key), which is the same in all of
 /// these. A connection to Inngest that breaks does not matter: the step goes on in its process.
 ///
+/// <div class="warning">
+///
+/// **Destructors run at every wait.** A handler that waits is dropped, with all that it holds, and
+/// begins anew when Inngest calls back. So a guard that undoes something on drop undoes it at the
+/// first wait, and a transaction that is held over one is rolled back. Do what is to be done once
+/// in a step; [the attribute's page](macro@crate::api_fn#destructors-run-at-every-wait) says more,
+/// and the attribute warns where it sees such a guard.
+///
+/// </div>
+///
 /// # Cancellation
 /// Dropping a step's future before it ends cancels its code like any other future, and the step is
 /// not stored. A step that the handler drops by itself, as `timeout` does, is not run by later
