@@ -56,32 +56,32 @@ impl Transaction {
     }
 }
 
-fn log(_what: &mut i32) {}
+fn log(_what: i32) {}
 
 #[inngest::api_fn(id = "guards-let-go")]
 async fn let_go(step: Step) -> Result<&'static str, StepError> {
-    let one = guard(1, log);
+    let one = guard(1, |n| log(*n));
     drop(one);
-    let two = scopeguard::guard(2, |n| log(n));
+    let two = scopeguard::guard(2, |n| log(*n));
     let two = ScopeGuard::into_inner(two);
-    let _ = scopeguard::guard(3, |n| log(n));
+    let _ = scopeguard::guard(3, |n| log(*n));
     {
-        defer! { log(&mut 4) }
+        defer! { log(4) }
     }
     step.run("one", async { Ok(two) }).await?;
     let tx = Pool.begin().await.unwrap();
     tx.commit().await.unwrap();
     step.run("two", async { Ok(()) }).await?;
-    defer! { log(&mut 5) }
+    defer! { log(5) }
     Ok("let go")
 }
 
 #[inngest::api_fn(id = "guards-in-steps")]
 async fn in_steps(step: Step) -> Result<&'static str, StepError> {
-    let held = guard(1, |n| log(n));
+    let held = guard(1, |n| log(*n));
     step.run("one", async move {
         let _held = held;
-        defer! { log(&mut 2) }
+        defer! { log(2) }
         Ok(())
     })
     .await?;
@@ -96,8 +96,8 @@ async fn in_steps(step: Step) -> Result<&'static str, StepError> {
 
 #[inngest::api_fn(id = "guards-allowed", allow(guard, transaction))]
 async fn allowed(step: Step) -> Result<&'static str, StepError> {
-    defer! { log(&mut 1) }
-    let _held = scopeguard::guard(2, |n| log(n));
+    defer! { log(1) }
+    let _held = scopeguard::guard(2, |n| log(*n));
     step.run("one", async { Ok(()) }).await?;
     let tx = Pool.begin().await.unwrap();
     if std::env::args().count() == 0 {
@@ -109,7 +109,7 @@ async fn allowed(step: Step) -> Result<&'static str, StepError> {
 
 #[inngest::api_fn(id = "guards-sync-only", sync_only)]
 async fn never_handed_over(step: Step) -> Result<&'static str, StepError> {
-    let _held = scopeguard::guard(2, |n| log(n));
+    let _held = scopeguard::guard(2, |n| log(*n));
     step.run("one", async { Ok(()) }).await?;
     Ok("never handed over")
 }
