@@ -164,8 +164,8 @@
 //! # Cancellation
 //!
 //! A run can be cancelled in Inngest's dashboard, or with the signing key as the bearer token by
-//! `DELETE /v1/runs/{run_id}` of Inngest's API. A self-hosted server answers that with a 404; there,
-//! GraphQL's `cancelRun` does it. Inngest does not tell the app.
+//! `DELETE /v1/runs/{run_id}` of Inngest's API. A self-hosted server answers that with a 404;
+//! there, GraphQL's `cancelRun` does it. Inngest does not tell the app.
 //!
 //! | The run | What becomes of it |
 //! |---|---|
@@ -197,9 +197,9 @@
 //! [`x-stephttp-body-not-stored`](wire::headers::BODY_NOT_STORED), say why. Put layers that
 //! compress after this crate's, so that it sees what they compress.
 //!
-//! Inngest is told of the run when its client has had the response. Where a process may be frozen or
-//! ended with its response, as on AWS Lambda or behind scale-to-zero, the run would be lost: there,
-//! [`SetupOpts::deliver`] holds the response's end back until Inngest has the run.
+//! Inngest is told of the run when its client has had the response. Where a process may be frozen
+//! or ended with its response, as on AWS Lambda or behind scale-to-zero, the run would be lost:
+//! there, [`SetupOpts::deliver`] holds the response's end back until Inngest has the run.
 //!
 //! After a run was handed over, the stored response is what its client gets. It is collected to its
 //! end first, so a stream that never ends keeps the run from ending. Its body has to be UTF-8, and

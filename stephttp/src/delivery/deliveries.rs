@@ -210,7 +210,8 @@ impl Reporter {
         self.current = next.as_ref().map(|next| next.run_id());
         account.reporting.extend(self.current);
         if next.is_none() {
-            // Under the lock that saw the empty queue, or enough others: who adds to it next begins a new task.
+            // Under the lock that saw the empty queue, or enough others: who adds to it next begins
+            // a new task.
             account.reporters -= 1;
             self.ended = true;
         }

@@ -250,8 +250,8 @@ async fn unless_cancelled(run: &Run, ending: &Ending, otherwise: Outcome) -> Out
     otherwise
 }
 
-/// What middlewares are told of a handler that has answered. What has ended is saved for it: then it
-/// is known whether the run is over.
+/// What middlewares are told of a handler that has answered. What has ended is saved for it: then
+/// it is known whether the run is over.
 async fn unless_over(run: &Arc<Run>, otherwise: Outcome) -> Outcome {
     if run.has_execution()
         && ending::save(run).await == Saved::Refused(Stale::Over)

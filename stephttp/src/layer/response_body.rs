@@ -1,7 +1,7 @@
 //! The response's body: passed on to the client, and kept as the run's result.
 //!
-//! What is kept counts in the backlog. A stream of events is not kept: it may never end. Where a run
-//! is reported before its response ends, the body's end waits for that here.
+//! What is kept counts in the backlog. A stream of events is not kept: it may never end. Where a
+//! run is reported before its response ends, the body's end waits for that here.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -90,7 +90,8 @@ pub(super) async fn look(run: &Run) -> Standing {
     }
 }
 
-/// Whether somebody has cancelled a run that seems to be over. Inngest shows that some seconds late.
+/// Whether somebody has cancelled a run that seems to be over. Inngest shows that some seconds
+/// late.
 pub(super) async fn was_cancelled(run: &Run) -> bool {
     let Some(app) = run.app() else { return false };
     let asked = Instant::now();
