@@ -7,6 +7,7 @@ mod cancelling;
 pub(crate) mod caused;
 mod combining;
 mod concurrency;
+mod delivering;
 mod errors;
 mod events;
 pub(crate) mod fan_outs;
@@ -48,6 +49,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         replay::all(),
         payloads::all(),
         handover::all(),
+        delivering::all(),
         concurrency::all(),
         fan_outs::all(),
         branches::all(),
