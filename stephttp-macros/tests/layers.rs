@@ -23,7 +23,7 @@ const ARGS: &[&[&str]] = &[&["duration"], &["given"], &["split"]];
 const STEPS: &[&[&str]] = &[
     &["limit"],
     &["borrowed", "branches", "call", "closure", "future"],
-    &["binding", "place", "volatile"],
+    &["binding", "guard", "place", "volatile"],
     &["misuse"],
 ];
 

@@ -91,10 +91,17 @@ pub(crate) enum Deliver {
 pub(crate) enum Warning {
     Clock,
     Random,
+    Guard,
+    Transaction,
 }
 
 impl Warning {
-    pub(crate) const ALL: &[(&str, Self)] = &[("clock", Self::Clock), ("random", Self::Random)];
+    pub(crate) const ALL: &[(&str, Self)] = &[
+        ("clock", Self::Clock),
+        ("random", Self::Random),
+        ("guard", Self::Guard),
+        ("transaction", Self::Transaction),
+    ];
 }
 
 /// Where each option is named.

@@ -129,6 +129,11 @@ pub(super) struct Chain {
 const DRIVERS: &[&str] = &["now_or_never", "block_on"];
 
 impl Chain {
+    /// `.retries(0)`
+    pub(super) fn has_no_retries(&self) -> bool {
+        self.retries.as_ref().is_some_and(|retries| retries.base10_parse::<u64>().is_ok_and(|n| n == 0))
+    }
+
     fn read(tokens: &[TokenTree]) -> Self {
         let mut chain = Chain::default();
         let mut driven = false;

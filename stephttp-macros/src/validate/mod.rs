@@ -18,7 +18,7 @@ use crate::{
     errors::Errors,
     item::{Body, Item},
     krate::{self, FindCrate},
-    steps::{self, StepCall, Volatile},
+    steps::{self, StepCall, Warned},
     tokens::mentions,
 };
 
@@ -41,7 +41,7 @@ pub(crate) struct Endpoint {
     pub(crate) typed: bool,
     /// The handler can run again for the same run.
     pub(crate) reentered: bool,
-    pub(crate) volatile: Vec<Volatile>,
+    pub(crate) warned: Vec<Warned>,
     /// If axum can call the function.
     pub(crate) arguments: Option<Vec<Argument>>,
     /// Nothing was at fault.
@@ -120,14 +120,16 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
     limits::idle_timeout(&opts, scanned.as_ref(), &places, errors);
     let reentered = scanned.as_ref().is_some_and(|body| hand_over::can_be_reentered(&opts, body));
     let typed = scanned.as_ref().is_some_and(|body| body.typed);
-    let (calls, mut volatile) = scanned.map(|body| (body.calls, body.volatile)).unwrap_or_default();
+    let (calls, mut warned) = scanned.map(|body| (body.calls, body.warned)).unwrap_or_default();
     step_calls::ids(&calls, errors);
     limits::retries(&opts, &calls, errors);
     if opts.sync_only {
         hand_over::waits(&calls, errors);
     }
     let allowed: Vec<Warning> = allow.good().unwrap_or_default();
-    volatile.retain(|volatile| reentered && !allowed.contains(&volatile.warning));
+    let retried = opts.retries != Some(0);
+    warned
+        .retain(|warned| reentered && (retried || !warned.by_retries) && !allowed.contains(&warned.warning));
 
     let sound = errors.is_empty();
     Some(Endpoint {
@@ -143,7 +145,7 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
         calls,
         typed,
         reentered,
-        volatile,
+        warned,
         arguments,
         sound,
     })

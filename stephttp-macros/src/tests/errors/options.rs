@@ -269,19 +269,21 @@ fn track_and_allow() {
     args(
         r#"id = "x", allow(clok, dice)"#,
         &[
-            "clok: there is no warning `clok`; did you mean `clock`? The warnings are `clock` and `random`",
-            "dice: there is no warning `dice`. The warnings are `clock` and `random`",
+            "clok: there is no warning `clok`; did you mean `clock`? The warnings are `clock`, `random`, `guard` and `transaction`",
+            "dice: there is no warning `dice`. The warnings are `clock`, `random`, `guard` and `transaction`",
         ],
     );
     args(
         r#"id = "x", allow = clock"#,
         &[
-            "allow: `allow` lists the warnings to silence: write `allow(clock)`; they are `clock` and `random`",
+            "allow: `allow` lists the warnings to silence: write `allow(clock)`; they are `clock`, `random`, `guard` and `transaction`",
         ],
     );
     args(
         r#"id = "x", allow()"#,
-        &["allow: `allow` is empty; name the warnings to silence, which are `clock` and `random`"],
+        &[
+            "allow: `allow` is empty; name the warnings to silence, which are `clock`, `random`, `guard` and `transaction`",
+        ],
     );
 }
 
