@@ -121,6 +121,22 @@ impl Given {
             .map_err(|wrong| error(text, format_args!("`{}`: {wrong}; {HOW}", self.name)))
     }
 
+    /// A duration within which something can end.
+    pub(super) fn time_limit(&self) -> syn::Result<Duration> {
+        let limit = self.duration()?;
+        if limit.is_zero() {
+            return Err(error(
+                self.value()?,
+                format_args!(
+                    "`{0}` is zero, within which nothing ends: write how long an attempt may take, as `{1}`",
+                    self.name,
+                    example(&self.name)
+                ),
+            ));
+        }
+        Ok(limit)
+    }
+
     pub(super) fn path(&self) -> syn::Result<Path> {
         let value = self.value()?;
         if let Some(path) = as_path(value) {

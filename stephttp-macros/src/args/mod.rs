@@ -29,6 +29,7 @@ pub(crate) struct Args {
     pub(crate) track: Value<Track>,
     pub(crate) sync_only: Value<bool>,
     pub(crate) max_request_time: Value<Duration>,
+    pub(crate) step_timeout: Value<Duration>,
     pub(crate) allow: Value<Vec<Warning>>,
     pub(crate) krate: Value<Path>,
     pub(crate) places: Places,
@@ -152,6 +153,11 @@ const OPTIONS: &[Spec] = &[
         name: "max_request_time",
         example: r#"max_request_time = "30s""#,
         read: |args, given, errors| args.max_request_time = Value::read(given.duration(), errors),
+    },
+    Spec {
+        name: "step_timeout",
+        example: r#"step_timeout = "5m""#,
+        read: |args, given, errors| args.step_timeout = Value::read(given.time_limit(), errors),
     },
     Spec {
         name: "allow",

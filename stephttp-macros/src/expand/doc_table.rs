@@ -49,6 +49,9 @@ fn table(endpoint: &Endpoint) -> String {
     if let Some(time) = opts.max_request_time {
         row("handed over", &format!("before the first step after {time:?}"));
     }
+    if let Some(limit) = opts.step_timeout {
+        row("time limit", &format!("{limit:?} for each attempt of a step"));
+    }
     table
 }
 

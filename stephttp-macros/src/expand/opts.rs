@@ -1,5 +1,7 @@
 //! The options as a constant expression; only what was given is written down.
 
+use std::time::Duration;
+
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{Path, spanned::Spanned};
@@ -21,6 +23,7 @@ pub(super) fn of(opts: &Opts, krate: &Path) -> TokenStream {
         track,
         sync_only,
         max_request_time,
+        step_timeout,
     } = opts;
     let mut tokens = quote!(#krate::FnOpts::new(#id));
     if let Some(retries) = retries {
@@ -44,10 +47,19 @@ pub(super) fn of(opts: &Opts, krate: &Path) -> TokenStream {
         tokens.extend(quote!(.sync_only(true)));
     }
     if let Some(time) = max_request_time {
-        let millis = Literal::u64_unsuffixed(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-        tokens.extend(quote!(.max_request_time(::core::time::Duration::from_millis(#millis))));
+        let time = duration(*time);
+        tokens.extend(quote!(.max_request_time(#time)));
+    }
+    if let Some(limit) = step_timeout {
+        let limit = duration(*limit);
+        tokens.extend(quote!(.step_timeout(#limit)));
     }
     tokens
+}
+
+fn duration(time: Duration) -> TokenStream {
+    let millis = Literal::u64_unsuffixed(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+    quote!(::core::time::Duration::from_millis(#millis))
 }
 
 /// What is wrong with the user's function is said at its path. The closures' arguments have names

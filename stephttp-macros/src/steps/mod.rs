@@ -11,6 +11,7 @@ mod branches;
 mod call;
 mod closure;
 mod future;
+mod limit;
 mod misuse;
 mod place;
 mod volatile;
@@ -20,7 +21,7 @@ use std::ops::Range;
 use proc_macro2::{Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use sha1::{Digest, Sha1};
-use syn::{LitStr, Path, spanned::Spanned};
+use syn::{LitInt, LitStr, Path, spanned::Spanned};
 
 pub(crate) use self::{call::unbound, volatile::Volatile};
 
@@ -41,6 +42,8 @@ pub(crate) struct StepCall {
     /// A literal id.
     pub(crate) id: Option<LitStr>,
     pub(crate) renamed_from: Option<LitStr>,
+    /// A literal number of retries.
+    pub(crate) retries: Option<LitInt>,
     pub(crate) method: &'static Method,
     /// The method's name.
     pub(crate) place: Span,
@@ -229,6 +232,7 @@ impl Scanner<'_> {
         self.calls.push(StepCall {
             id: id.clone(),
             renamed_from: call.chain.renamed_from.clone(),
+            retries: call.chain.retries.clone().filter(|_| !call.method.waits),
             method: call.method,
             place: call.name.span(),
             branches: self

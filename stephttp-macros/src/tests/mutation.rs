@@ -29,7 +29,7 @@ const HANDLERS: &[&str] = &[
     }"##,
 ];
 
-const ARGS: &str = r#"id = "h", retries = 3, async_response = redirect(a::b), max_request_time = "2h 30m", track = always, allow(clock, random), omit_response_body, crate = ::inngest"#;
+const ARGS: &str = r#"id = "h", retries = 3, async_response = redirect(a::b), max_request_time = "2h 30m", step_timeout = "5m", track = always, allow(clock, random), omit_response_body, crate = ::inngest"#;
 
 /// Every way to change one token.
 fn mutations(tokens: &[TokenTree]) -> Vec<Vec<TokenTree>> {

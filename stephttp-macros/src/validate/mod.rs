@@ -3,6 +3,7 @@
 mod arguments;
 mod function_id;
 mod hand_over;
+mod limits;
 mod signature;
 mod step_argument;
 mod step_calls;
@@ -57,6 +58,7 @@ pub(crate) struct Opts {
     pub(crate) track: Track,
     pub(crate) sync_only: bool,
     pub(crate) max_request_time: Option<Duration>,
+    pub(crate) step_timeout: Option<Duration>,
 }
 
 /// `None`: only the function itself can be emitted, as it was.
@@ -70,6 +72,7 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
         track,
         sync_only,
         max_request_time,
+        step_timeout,
         allow,
         krate,
         places,
@@ -89,6 +92,7 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
         track: track.good().unwrap_or(Track::WithSteps),
         sync_only: sync_only.good().unwrap_or_default(),
         max_request_time: max_request_time.good(),
+        step_timeout: step_timeout.good(),
     };
     hand_over::conflicts(&opts, &retries, &places, errors);
     opts.retries = retries.good();
@@ -110,10 +114,12 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
         scanned
     });
     hand_over::idle_options(&opts, scanned.as_ref(), &places, errors);
+    limits::idle_timeout(&opts, scanned.as_ref(), &places, errors);
     let reentered = scanned.as_ref().is_some_and(|body| hand_over::can_be_reentered(&opts, body));
     let typed = scanned.as_ref().is_some_and(|body| body.typed);
     let (calls, mut volatile) = scanned.map(|body| (body.calls, body.volatile)).unwrap_or_default();
     step_calls::ids(&calls, errors);
+    limits::retries(&opts, &calls, errors);
     if opts.sync_only {
         hand_over::waits(&calls, errors);
     }

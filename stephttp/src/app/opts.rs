@@ -58,6 +58,7 @@ pub struct SetupOpts {
     pub(crate) default_async_response: Option<AsyncResponse>,
     pub(crate) track_all_endpoints: bool,
     pub(crate) max_request_time: Option<Duration>,
+    pub(crate) step_timeout: Option<Duration>,
     pub(crate) middleware: Chain,
     pub(crate) output: OutputOpts,
 }
@@ -116,6 +117,21 @@ impl SetupOpts {
     #[must_use]
     pub fn max_request_time(mut self, time: Duration) -> Self {
         self.max_request_time = Some(time);
+        self
+    }
+
+    /// How long an attempt of a step may take that runs in this process, where neither the step
+    /// ([`timeout`](crate::step::RunStep::timeout)) nor its function
+    /// ([`step_timeout`](crate::FnOpts::step_timeout)) says anything of it. As long as it likes
+    /// unless set.
+    ///
+    /// A step that hangs in a re-entry holds its run until Inngest gives the call up, after two
+    /// hours; with a limit of some minutes it has failed by then, and is tried again. Choose more
+    /// than the slowest step takes on its slowest day: one that is cut off runs again from its
+    /// start.
+    #[must_use]
+    pub fn step_timeout(mut self, limit: Duration) -> Self {
+        self.step_timeout = Some(limit);
         self
     }
 
@@ -347,6 +363,7 @@ impl fmt::Debug for SetupOpts {
             .field("default_async_response", &self.default_async_response)
             .field("track_all_endpoints", &self.track_all_endpoints)
             .field("max_request_time", &self.max_request_time)
+            .field("step_timeout", &self.step_timeout)
             .field("middleware", &self.middleware)
             .field("output", &self.output)
             .finish()

@@ -28,6 +28,7 @@ pub(crate) struct Settings {
     pub(crate) default_async_response: Option<AsyncResponse>,
     pub(crate) track_all_endpoints: bool,
     pub(crate) max_request_time: Option<Duration>,
+    pub(crate) step_timeout: Option<Duration>,
     pub(crate) middleware: Chain,
     pub(crate) output: output::Settings,
 }
@@ -77,6 +78,14 @@ impl Settings {
             &connection.base_url,
             connection.is_dev,
         )?;
+        if opts.step_timeout.is_some_and(|limit| limit.is_zero()) {
+            let problem = "is zero, within which no step ends: say how long an attempt of a step may take, or leave \
+                           it out for as long as it likes";
+            return Err(SetupError::Invalid {
+                setting: "SetupOpts::step_timeout",
+                problem: problem.to_owned(),
+            });
+        }
         Ok(Self {
             mode,
             connection,
@@ -88,6 +97,7 @@ impl Settings {
             default_async_response: opts.default_async_response,
             track_all_endpoints: opts.track_all_endpoints,
             max_request_time: opts.max_request_time,
+            step_timeout: opts.step_timeout,
             middleware: opts.middleware,
             output: output::Settings::resolve(opts.output)?,
         })

@@ -9,4 +9,5 @@ pub use failure::Failure;
 pub(crate) use failure::Retry;
 pub(crate) use panicked::panic_text;
 pub use result_ext::ResultExt;
+pub(crate) use step_error::STEP_TIMEOUT;
 pub use step_error::StepError;

@@ -35,7 +35,8 @@ use crate::wire::OpError;
 /// and shown in Inngest. It may tell more than a client should know, so the response has it, as
 /// `"message"`, in two cases alone:
 ///
-/// - when it tells of a limit of this SDK's, or of an id or a timeout that is none;
+/// - when it tells of a limit of this SDK's, of a step's time limit, or of an id or a timeout that
+///   is none;
 /// - in dev mode, for steps that run in the process: [`run`](crate::Step::run) and those that send.
 #[derive(Clone)]
 pub struct StepError {
@@ -50,15 +51,24 @@ struct Inner {
     cause: Option<Cause>,
     /// Whether a client may see the message.
     is_public: bool,
+    is_timeout: bool,
 }
+
+/// The name of what a step failed with whose attempt took too long.
+pub(crate) const STEP_TIMEOUT: &str = "StepTimeout";
+
+/// The name that Inngest gives to what an invocation failed with that took too long.
+const INVOKE_TIMEOUT: &str = "InngestInvokeTimeoutError";
 
 impl StepError {
     pub(crate) fn new(step: impl Into<String>, error: OpError) -> Self {
         let is_public = error.is_own();
+        let is_timeout = (is_public && error.name == STEP_TIMEOUT) || error.name == INVOKE_TIMEOUT;
         let OpError { name, message, cause, .. } = error;
         Self {
             inner: Box::new(Inner {
                 is_public,
+                is_timeout,
                 step: step.into(),
                 name,
                 message,
@@ -83,6 +93,26 @@ impl StepError {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.inner.name
+    }
+
+    /// Whether the step failed since its last attempt took longer than its
+    /// [time limit](crate::step::RunStep::timeout), or the function that it invoked took longer
+    /// than the [invocation's](crate::step::InvokeStep::timeout).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use inngest::{Failure, Step, StepError};
+    /// # async fn quote() -> Result<u32, Failure> { Ok(7) }
+    /// async fn price(step: &Step) -> Result<u32, StepError> {
+    ///     match step.run("quote", quote()).timeout(Duration::from_secs(20)).await {
+    ///         Err(error) if error.is_timeout() => Ok(990),
+    ///         quoted => quoted,
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        self.inner.is_timeout
     }
 
     /// The error's message.

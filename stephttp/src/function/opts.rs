@@ -16,6 +16,7 @@ pub struct FnOpts {
     track: Track,
     sync_only: bool,
     max_request_time: Option<Duration>,
+    step_timeout: Option<Duration>,
 }
 
 /// Which requests of an endpoint are recorded as runs.
@@ -60,6 +61,7 @@ impl FnOpts {
             track: Track::WithSteps,
             sync_only: false,
             max_request_time: None,
+            step_timeout: None,
         }
     }
 
@@ -144,6 +146,23 @@ impl FnOpts {
         self
     }
 
+    /// How long an attempt of a step may take that runs in this process, where the step says
+    /// nothing of it: [`RunStep::timeout`] says what becomes of one that takes longer. It holds for
+    /// [`run`] and for the steps that send. Unless set, [`SetupOpts::step_timeout`] holds.
+    ///
+    /// `Duration::MAX` is no limit. A limit of zero is refused: by the attribute, and by
+    /// [`Step::configure`].
+    ///
+    /// [`RunStep::timeout`]: crate::step::RunStep::timeout
+    /// [`run`]: crate::Step::run
+    /// [`SetupOpts::step_timeout`]: crate::SetupOpts::step_timeout
+    /// [`Step::configure`]: crate::Step::configure
+    #[must_use]
+    pub const fn step_timeout(mut self, limit: Duration) -> Self {
+        self.step_timeout = Some(limit);
+        self
+    }
+
     /// The id by which Inngest knows the endpoint. Changing it makes it another function there.
     #[must_use]
     pub const fn id(&self) -> &'static str {
@@ -192,6 +211,12 @@ impl FnOpts {
     #[must_use]
     pub const fn get_max_request_time(&self) -> Option<Duration> {
         self.max_request_time
+    }
+
+    /// How long an attempt of a step may take that says nothing of it; `None`: nothing was said.
+    #[must_use]
+    pub const fn get_step_timeout(&self) -> Option<Duration> {
+        self.step_timeout
     }
 }
 

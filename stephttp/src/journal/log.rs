@@ -103,6 +103,9 @@ impl RetryBy {
 pub(super) struct LoggedError {
     name: String,
     message: String,
+    /// It is this SDK's: a step's time was over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    own: bool,
 }
 
 /// Characters of a message that are kept.
@@ -110,11 +113,13 @@ const MESSAGE: usize = 1_000;
 
 impl LoggedError {
     pub(super) fn of(error: &OpError) -> Self {
-        Self { name: error.name.clone(), message: error.message.chars().take(MESSAGE).collect() }
+        let message = error.message.chars().take(MESSAGE).collect();
+        Self { name: error.name.clone(), message, own: error.is_own() }
     }
 
     pub(super) fn to_op(&self) -> OpError {
-        OpError::new(self.name.clone(), self.message.clone())
+        let (name, message) = (self.name.clone(), self.message.clone());
+        if self.own { OpError::own(name, message) } else { OpError::new(name, message) }
     }
 }
 

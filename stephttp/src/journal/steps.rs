@@ -69,7 +69,7 @@ pub(crate) enum Ended {
 pub(crate) struct Failing {
     pub(crate) error: OpError,
     pub(crate) retry: Retry,
-    /// Retries that the function has.
+    /// Retries that the step has: the function's, or fewer.
     pub(crate) retries: u8,
 }
 

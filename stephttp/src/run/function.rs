@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::extract::MatchedPath;
 use http::StatusCode;
@@ -164,6 +165,12 @@ impl Run {
         let own = function.and_then(|function| function.opts.get_max_request_time());
         let otherwise = || self.app()?.settings().max_request_time.filter(|_| self.may_leave());
         own.or_else(otherwise).is_some_and(|most| self.elapsed() >= most)
+    }
+
+    /// How long an attempt of a step may take that says nothing of it.
+    pub(crate) fn step_timeout(&self) -> Option<Duration> {
+        let own = self.function.get().and_then(|function| function.opts.get_step_timeout());
+        own.or_else(|| self.app()?.settings().step_timeout)
     }
 
     /// Whether a first request may be handed over for other reasons than its handler's own. Of a

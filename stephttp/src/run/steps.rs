@@ -231,16 +231,20 @@ impl Run {
         }
     }
 
-    /// A step's future ended with a failure.
+    /// A step's future ended with a failure. `retries`: those that the step has of the function's,
+    /// if it says so.
     pub(crate) fn ended_err(
         &self,
         key: &StepKey,
         place: &Place,
-        retry: Retry,
-        error: OpError,
+        (retry, error): (Retry, OpError),
+        retries: Option<u8>,
         executing: &mut Executing,
     ) -> Ended {
-        let failing = Failing { error, retry, retries: self.opts().get_retries() };
+        // Inngest makes no more attempts of a job than the function has.
+        let most = self.opts().get_retries();
+        let retries = retries.map_or(most, |retries| retries.min(most));
+        let failing = Failing { error, retry, retries };
         let Some(slot) = place.inner.slot() else { return Ended::Now };
         let timing = executing.timing();
         let mut state = self.open(&key.id);

@@ -48,7 +48,9 @@ use crate::wire::RunId;
 /// Once its outcome is saved, never again. Before that, a step that runs in this process can run
 /// more than once:
 ///
-/// - when it fails, as often as it is retried;
+/// - when it fails, as often as it is retried: the function's [`retries`](crate::FnOpts::retries)
+///   say how often, or fewer, [the step's own](super::RunStep::retries). An attempt that takes
+///   longer than the step's [time limit](super::RunStep::timeout) has failed;
 /// - when its process dies, or its end cannot be saved;
 /// - when a retry takes over about 15 s and the app has several processes. Inngest dispatches such
 ///   a retry again while it runs. A process that runs it already waits for it, and answers with
@@ -114,7 +116,9 @@ impl Step {
     ///
     /// A failure is retried by Inngest, as often as the endpoint's `retries` say: the client is
     /// redirected to the run's result, and the handler begins again, with finished steps
-    /// remembered. The page of [`Step`] says [how often a step runs](Self#how-often-a-step-runs).
+    /// remembered. A step can have fewer [`retries`](RunStep::retries), and a
+    /// [`timeout`](RunStep::timeout) for each attempt: without one, a step that hangs in a re-entry
+    /// holds its run for two hours. The page of [`Step`] says [how often a step runs](Self#how-often-a-step-runs).
     ///
     /// **Steps do not nest**: a future that uses the run's `Step` fails the run, with a 500 that
     /// names the inner step, which does not begin.

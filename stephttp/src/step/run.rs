@@ -1,6 +1,9 @@
 //! `step.run`: a future whose outcome is kept.
 
+mod limits;
+
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,6 +13,8 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 use serde_json::value::RawValue;
+
+use limits::{Cut, Limits};
 
 use super::Storable;
 use crate::checkpoint;
@@ -24,12 +29,14 @@ pin_project! {
     /// The future of [`Step::run`](super::Step::run).
     #[must_use = "a step does nothing until it is awaited"]
     pub struct RunStep<F, T> {
+        // None once it was dropped, since its time was over.
         #[pin]
-        future: F,
+        future: Option<F>,
         run: Arc<Run>,
         place: Place,
         stage: Stage<T>,
         form: Form<T>,
+        limits: Limits,
     }
 
     impl<F, T> PinnedDrop for RunStep<F, T> {
@@ -44,8 +51,8 @@ pin_project! {
 }
 
 enum Stage<T> {
-    /// The id is none: the fault.
-    Misused(StepId, String),
+    /// Its id, or an option, makes no sense.
+    Misused(Cow<'static, str>, OpError),
     New(StepKey),
     Backpressure(StepKey, Pin<Box<dyn Future<Output = ()> + Send>>),
     /// Middlewares are at work, before its future or after it.
@@ -100,16 +107,17 @@ impl<F, T> RunStep<F, T> {
         T: Storable,
     {
         let stage = match id.fault() {
-            Some(fault) => Stage::Misused(id, fault),
+            Some(fault) => Stage::Misused(id.into_text(), OpError::own("InvalidStepId", fault)),
             None => Stage::New(run.claim(id, kind, caller)),
         };
         let future = make(if let Stage::New(key) = &stage { Some(key) } else { None });
         Self {
-            future,
+            future: Some(future),
             run,
             place: Place::default(),
             stage,
             form: Form { store, keep: exact::stored_as::<T>, recall },
+            limits: Limits::default(),
         }
     }
 
@@ -146,10 +154,7 @@ where
         let (run, place) = (&*this.run, this.place);
         loop {
             match std::mem::replace(this.stage, Stage::Done) {
-                Stage::Misused(id, fault) => {
-                    let error = OpError::own("InvalidStepId", fault);
-                    return Poll::Ready(Err(refused(run, id.as_str(), error)));
-                }
+                Stage::Misused(id, error) => return Poll::Ready(Err(refused(run, &id, error))),
                 Stage::New(key) => match run.begin_step(&key, place, cx.waker()) {
                     Begin::Memoized(value) => return Poll::Ready((this.form.recall)(run, &key, &value)),
                     Begin::Refused(error) => return Poll::Ready(Err(refused(run, &key.id, error))),
@@ -189,7 +194,7 @@ where
                         (Hooked::Over(Err(failed)), _) => Err(failed),
                         (Hooked::Over(Ok(_)), None) => unreachable!("a step that ended well has a value"),
                     };
-                    *this.stage = settle(run, key, place, &mut executing, output);
+                    *this.stage = settle(run, key, place, &mut executing, this.limits, output);
                 }
                 Stage::Executing(key, executing, hooked) => {
                     // In a first request a panic goes on: the guard is dropped with `stage`, so the
@@ -197,12 +202,12 @@ where
                     let in_step = executing.enter();
                     let in_span = hooked.as_ref().map(|hooked| hooked.span.clone().entered());
                     *this.stage = Stage::Executing(key, executing, hooked);
+                    let mut attempt = || limits::poll(this.future.as_mut(), this.limits, run, cx);
                     let output = if run.is_reentry() {
-                        let future = this.future.as_mut();
-                        catch_unwind(AssertUnwindSafe(|| future.poll(cx).map(Ok)))
-                            .unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))
+                        catch_unwind(AssertUnwindSafe(attempt))
+                            .unwrap_or_else(|panic| Poll::Ready(Err(Cut::Panicked(panicked(&*panic)))))
                     } else {
-                        this.future.as_mut().poll(cx).map(Ok)
+                        attempt()
                     };
                     drop(in_span);
                     drop(in_step);
@@ -216,12 +221,14 @@ where
                         *this.stage = Stage::Executing(key, executing, hooked);
                         return Poll::Pending;
                     };
-                    let output = output.and_then(|output| output_of(run, &key, output, this.form.store));
+                    let output = output
+                        .map_err(|cut| cut.failed(&key))
+                        .and_then(|output| output_of(run, &key, output, this.form.store));
                     let keep = this.form.keep;
                     *this.stage = match hooked {
                         None => {
                             let output = output.map(|(json, value)| (keep(json), value));
-                            settle(run, key, place, &mut executing, output)
+                            settle(run, key, place, &mut executing, this.limits, output)
                         }
                         Some(hooked) => {
                             let hooks = Hooks::after(this.run.clone(), hooked, output, keep);
@@ -279,6 +286,7 @@ fn settle<T>(
     key: StepKey,
     place: &Place,
     executing: &mut Executing,
+    limits: &Limits,
     output: Result<(Box<RawValue>, T), Failed>,
 ) -> Stage<T> {
     let (retry, error) = match output {
@@ -290,7 +298,7 @@ fn settle<T>(
         Err(failed) => failed,
     };
     let failed = StepError::new(key.id.clone(), error.clone()).shown_in_dev(run.is_dev());
-    match run.ended_err(&key, place, retry, error, executing) {
+    match run.ended_err(&key, place, (retry, error), limits.retries(), executing) {
         Ended::Outstanding => Stage::Outstanding(key),
         Ended::InTurn | Ended::Now | Ended::Refused(_) => Stage::Ended(key, Err(failed)),
     }
@@ -398,7 +406,7 @@ fn refused(run: &Run, id: &str, error: OpError) -> StepError {
 impl<F, T> fmt::Debug for RunStep<F, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (id, stage) = match &self.stage {
-            Stage::Misused(id, _) => (id.as_str(), "misused"),
+            Stage::Misused(id, _) => (&**id, "misused"),
             Stage::New(key) => (&*key.id, "new"),
             Stage::Backpressure(key, _) => (&*key.id, "waiting for room"),
             Stage::Hooks(key, ..) | Stage::Executing(key, ..) => (&*key.id, "executing"),

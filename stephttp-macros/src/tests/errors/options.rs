@@ -122,7 +122,7 @@ fn crate_not_found() {
 #[test]
 fn unknown_and_repeated_options() {
     const OPTIONS: &str = "`id`, `retries`, `omit_request_body`, `omit_response_body`, `async_response`, `track`, \
-                           `sync_only`, `max_request_time`, `allow` and `crate`";
+                           `sync_only`, `max_request_time`, `step_timeout`, `allow` and `crate`";
     args(
         r#"id = "x", retires = 3"#,
         &[&format!("retires: unknown option `retires`; did you mean `retries`? The options are {OPTIONS}")],
@@ -158,6 +158,32 @@ fn durations() {
     assert_eq!(said("30"), [format!("30: `max_request_time` is a duration in quotes: {HOW}")]);
     assert_eq!(said(r#""30""#), [format!(r#""30": `max_request_time`: 30 has no unit; {HOW}"#)]);
     assert_eq!(said(r#""1 hour""#), [format!(r#""1 hour": `max_request_time`: "hour" is no unit; {HOW}"#)]);
+}
+
+#[test]
+fn a_time_limit_for_steps() {
+    const STEP: &str = r#"async fn f(step: Step) { step.run("a", x).await; }"#;
+    let said = |args: &str, item: &str| messages(expand(&format!(r#"id = "x", {args}"#), item));
+    assert_eq!(said(r#"step_timeout = "5m""#, STEP), [""; 0]);
+    assert_eq!(said(r#"step_timeout = "5m", sync_only"#, STEP), [""; 0]);
+    assert_eq!(
+        said(r#"step_timeout = "0s""#, STEP),
+        [
+            r#""0s": `step_timeout` is zero, within which nothing ends: write how long an attempt may take, as `step_timeout = "5m"`"#
+        ]
+    );
+    for (item, why) in [
+        ("async fn f() {}", "the handler takes no `Step`"),
+        ("async fn f(_: Step) {}", "the handler runs no step"),
+        (r#"async fn f(step: Step) { step.sleep("a", x).await; }"#, "Inngest performs all of its steps"),
+    ] {
+        assert_eq!(
+            said(r#"step_timeout = "5m""#, item),
+            [format!("step_timeout: `step_timeout` has no effect: {why}; remove the option")]
+        );
+    }
+    let elsewhere = "async fn f(step: Step) { elsewhere(&step).await }";
+    assert_eq!(said(r#"step_timeout = "5m""#, elsewhere), [""; 0]);
 }
 
 #[test]

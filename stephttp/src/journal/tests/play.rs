@@ -138,9 +138,14 @@ impl World {
 
     /// Whether nothing has gone wrong so far.
     pub(super) fn is_untroubled(&self) -> bool {
+        self.deaths() == Some(0)
+    }
+
+    /// How many requests have died so far, if nothing else has gone wrong.
+    pub(super) fn deaths(&self) -> Option<u32> {
         let left = self.troubles.get();
         let is_whole = left.answers == self.all.answers && left.states == self.all.states;
-        is_whole && !self.has_died.get() && !self.is_elsewhere()
+        (is_whole && !self.is_elsewhere()).then(|| u32::from(self.all.deaths - left.deaths))
     }
 
     /// Whether a state comes late.

@@ -19,6 +19,8 @@ use crate::wire::{OpCode, OpError, OpOpts, StepHash, Timing};
 pub(super) enum Program {
     /// A step whose code takes so many polls, and fails so many times before it ends well.
     Run(&'static str, u8, u32),
+    /// The same, with fewer retries than the run's other steps: so many.
+    Limited(&'static str, u8, u32, u8),
     Sleep(&'static str),
     /// Waits for the event of that name.
     Event(&'static str),
@@ -45,6 +47,9 @@ impl fmt::Debug for Program {
         };
         match self {
             Self::Run(id, polls, failures) => write!(f, "run({id}, {polls}, {failures})"),
+            Self::Limited(id, polls, failures, retries) => {
+                write!(f, "limited({id}, {polls}, {failures}, {retries})")
+            }
             Self::Sleep(id) => write!(f, "sleep({id})"),
             Self::Event(id) => write!(f, "event({id})"),
             Self::Cause(id, event) => write!(f, "cause({id}, {event})"),
@@ -78,6 +83,8 @@ pub(super) struct Session {
     pub(super) generation: u32,
     /// Whether nothing has gone wrong so far.
     pub(super) is_untroubled: Box<dyn Fn() -> bool>,
+    /// How many processes have died so far, if nothing else has gone wrong.
+    pub(super) deaths: Box<dyn Fn() -> Option<u32>>,
     /// Something causes an event.
     pub(super) causes: Box<dyn Fn(&'static str)>,
     /// Who has won in this request.
@@ -92,6 +99,11 @@ pub(super) fn handler(program: &Program, session: &Rc<Session>) -> Handler {
     let session = session.clone();
     match program.clone() {
         Program::Run(id, polls, failures) => Box::pin(Run::new(session, id, polls, failures)),
+        Program::Limited(id, polls, failures, retries) => {
+            let mut run = Run::new(session, id, polls, failures);
+            run.retries = retries;
+            Box::pin(run)
+        }
         Program::Cause(id, event) => {
             let mut run = Run::new(session, id, 1, 0);
             run.causes = Some(event);
@@ -158,6 +170,7 @@ struct Run {
     stage: Stage,
     polls: u8,
     failures: u32,
+    retries: u8,
     /// An event that it causes.
     causes: Option<&'static str>,
 }
@@ -181,6 +194,7 @@ impl Run {
             stage: Stage::New,
             polls,
             failures,
+            retries: RETRIES,
             causes: None,
         }
     }
@@ -197,7 +211,8 @@ impl Run {
         let begun = effects.begun.entry(self.key.hash).or_default();
         *begun += 1;
         let (begun, is_untroubled) = (*begun, (session.is_untroubled)());
-        if begun > u32::from(RETRIES) + 1 && is_untroubled {
+        // An attempt that died with its process is not counted.
+        if (session.deaths)().is_some_and(|deaths| begun > u32::from(self.retries) + 1 + deaths) {
             effects.violations.push(format!("`{}` is tried {begun} times", self.key.id));
         }
         if effects.failing.contains(&self.key.hash) && is_untroubled {
@@ -216,15 +231,17 @@ impl Run {
         journal.end_executing(false);
         let slot = self.place.slot().expect("it was polled");
         let timing = Timing { start_ns: 0, duration_ns: 0 };
-        let value = format!("{}#{nth}", self.key.id);
-        let ended = if nth > self.failures {
-            let output = serde_json::value::to_raw_value(&value).expect("a text");
-            journal.ended_ok(&self.key, slot, output, timing, false)
-        } else {
+        let has_failed = nth <= self.failures;
+        let value =
+            if has_failed { format!("{} failed", self.key.id) } else { format!("{}#{nth}", self.key.id) };
+        let ended = if has_failed {
             let error = OpError::new("Error", "failed");
             session.effects.borrow_mut().failing.insert(self.key.hash);
-            let failing = Failing { error, retry: Retry::Backoff, retries: RETRIES };
+            let failing = Failing { error, retry: Retry::Backoff, retries: self.retries };
             journal.ended_err(&self.key, slot, failing, timing)
+        } else {
+            let output = serde_json::value::to_raw_value(&value).expect("a text");
+            journal.ended_ok(&self.key, slot, output, timing, false)
         };
         match ended {
             Ended::InTurn(_) => Stage::Ended(value),

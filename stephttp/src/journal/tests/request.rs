@@ -26,6 +26,7 @@ pub(super) struct Request {
 impl Request {
     fn new(world: &Rc<World>, job: Option<Job>, journal: Journal, known: usize) -> Self {
         let (stored, untroubled, caused) = (world.clone(), world.clone(), world.clone());
+        let died = world.clone();
         let known = Rc::new(Cell::new(known));
         let seen = known.clone();
         let session = Rc::new(Session {
@@ -43,6 +44,7 @@ impl Request {
             }),
             generation: job.map_or(0, |job| job.generation),
             is_untroubled: Box::new(move || untroubled.is_untroubled()),
+            deaths: Box::new(move || died.deaths()),
             causes: Box::new(move |event| {
                 caused.note(|| format!("{job:?} causes {event}"));
                 caused.server.borrow_mut().comes(event);

@@ -13,6 +13,7 @@ pub(crate) mod fan_outs;
 mod handover;
 mod integers;
 mod layers;
+mod limits;
 pub(crate) mod lost_answers;
 mod misuse;
 mod payloads;
@@ -43,6 +44,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         combining::all(),
         racing::all(),
         errors::all(),
+        limits::all(),
         replay::all(),
         payloads::all(),
         handover::all(),
