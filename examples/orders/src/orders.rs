@@ -71,6 +71,7 @@ const PARCEL_SENT: &str = "shop/parcel.sent";
     id = "create-order",
     retries = 3,
     max_request_time = "20s",
+    step_timeout = "30s",
     async_response = custom(accepted)
 )]
 pub async fn create(
@@ -90,7 +91,8 @@ pub async fn create(
     let charge_key = step.idempotency_key("charge");
     let fulfilment = async {
         let charging = payments.charge(&charge_key, cents, &new.card);
-        if step.run("charge", charging).await? == Payment::Declined {
+        let charging = step.run("charge", charging).timeout(Duration::from_secs(10));
+        if charging.await? == Payment::Declined {
             return Err(AppError::CardDeclined);
         }
         // Side by side: the warehouse sees the order once Inngest waits for the event, and so cannot
