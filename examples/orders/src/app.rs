@@ -14,8 +14,8 @@ use tracing::Level;
 
 use crate::auth::{self, Auth};
 use crate::database::Database;
-use crate::orders;
 use crate::payments::Payments;
+use crate::{orders, warehouse};
 
 /// What handlers use.
 #[derive(Debug, Clone)]
@@ -39,7 +39,7 @@ pub fn router(app: App) -> Router {
     let with_login = Router::new()
         .route("/orders", post(orders::create))
         .route("/orders/{id}", get(orders::show).layer(time_limit))
-        .route("/orders/{id}/parcel", post(orders::report_parcel))
+        .route("/orders/{id}/parcel", post(warehouse::report_parcel))
         .layer(from_fn_with_state(app.auth.clone(), auth::require_login));
 
     Router::new()

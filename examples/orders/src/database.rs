@@ -1,4 +1,4 @@
-//! Orders and stock, in Postgres or SQLite.
+//! Orders and stock, in Postgres or `SQLite`.
 
 use std::num::NonZeroU32;
 
@@ -29,7 +29,7 @@ impl Database {
     /// Connects, and makes the tables if there are none.
     ///
     /// # Errors
-    /// When the database is not there, or the URL is neither Postgres's nor SQLite's.
+    /// When the database is not there, or the URL is for neither Postgres nor `SQLite`.
     pub async fn connect(url: &str) -> Result<Self, Error> {
         sqlx::any::install_default_drivers();
         let pool = AnyPoolOptions::new().max_connections(5).connect(url).await?;

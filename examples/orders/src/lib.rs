@@ -6,3 +6,4 @@ pub mod database;
 pub mod error;
 pub mod orders;
 pub mod payments;
+pub mod warehouse;

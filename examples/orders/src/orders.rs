@@ -1,4 +1,4 @@
-//! The handlers. [`create`] is what this example is about.
+//! The customers' handlers. [`create`] is what this example is about.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use inngest::output::RunOutput;
-use inngest::{Event, Remember, Step};
+use inngest::{Remember, Step};
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
@@ -16,6 +16,7 @@ use crate::auth::{Claims, Role};
 use crate::database::Order;
 use crate::error::AppError;
 use crate::payments::Payment;
+use crate::warehouse::{PARCEL_SENT, ParcelSent};
 
 /// What a customer sends.
 #[derive(Debug, Deserialize)]
@@ -45,22 +46,6 @@ pub struct Receipt {
     /// The parcel's number.
     pub parcel: String,
 }
-
-/// What the warehouse sends.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Parcel {
-    /// The parcel's number.
-    pub number: String,
-}
-
-/// The event's data.
-#[derive(Debug, Serialize, Deserialize)]
-struct ParcelSent {
-    order: String,
-    parcel: String,
-}
-
-const PARCEL_SENT: &str = "shop/parcel.sent";
 
 /// Reserves, charges the card, and waits until the warehouse has sent the parcel. What was done is
 /// undone when something has failed for good, or took too long.
@@ -95,8 +80,8 @@ pub async fn create(
         if charging.await? == Payment::Declined {
             return Err(AppError::CardDeclined);
         }
-        // Side by side: the warehouse sees the order once Inngest waits for the event, and so cannot
-        // be too fast.
+        // Side by side: the warehouse sees the order once Inngest waits for the event, and so
+        // cannot be too fast.
         let key = step.idempotency_key("show-to-warehouse");
         let (_, sent) = tokio::try_join!(
             step.run("show-to-warehouse", database.mark_paid(&key, &id)),
@@ -127,25 +112,6 @@ pub async fn create(
 async fn accepted(_: Parts, output: RunOutput) -> (StatusCode, Json<Accepted>) {
     let order = output.run_id().to_string();
     (StatusCode::ACCEPTED, Json(Accepted { order, receipt: output.own_url().map(str::to_owned) }))
-}
-
-/// Takes the warehouse's report, and lets the order go on that waits for it.
-///
-/// # Errors
-/// When somebody else reports, or Inngest does not take the event.
-#[inngest::api_fn(id = "report-parcel", retries = 3)]
-pub async fn report_parcel(
-    Path(order): Path<String>,
-    Remember(claims): Remember<Claims>,
-    step: Step,
-    Json(parcel): Json<Parcel>,
-) -> Result<StatusCode, AppError> {
-    if claims.role != Role::Warehouse {
-        return Err(AppError::NotAllowed);
-    }
-    let sent = ParcelSent { order, parcel: parcel.number };
-    step.send_event("tell-order", Event::new(PARCEL_SENT, sent)).await?;
-    Ok(StatusCode::ACCEPTED)
 }
 
 /// Shows an order: an ordinary handler.

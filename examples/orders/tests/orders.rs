@@ -24,14 +24,15 @@ fn runs_in_flight_survive_this_change() {
 async fn an_order_takes_the_stock_and_the_money_once_though_its_handler_runs_several_times() {
     let shop = Shop::open(Clock::Manual).await;
     let order = shop.order_teapot("tok_visa").await;
-    shop.engine.wait_for_waiting(&order.order, "parcel").await;
+    shop.until_it_waits(&order.order).await;
     shop.send_parcel(&order.order, "P-1").await;
 
     let receipt: Receipt = shop.receipt(&order, StatusCode::OK).await.json().await.unwrap();
     assert_eq!((receipt.cents, receipt.parcel.as_str()), (2_400, "P-1"));
     assert_eq!((shop.left().await, shop.payments.charges()), (999, vec![Some(2_400)]));
     assert_eq!(shop.status(&order.order).await, "sent");
-    // The token of the first request is not in those of Inngest's, and the handler knew whose it was.
+    // The token of the first request is not in those of Inngest's, and the handler knew whose it
+    // was.
     let dispatches = shop.engine.dispatches();
     let dispatches: Vec<_> = dispatches.iter().filter(|one| one.run_id == order.order).collect();
     assert!(dispatches.len() >= 2, "the handler ran again, and again");
@@ -98,7 +99,7 @@ async fn a_database_that_fails_once_is_asked_again() {
     let order = shop.order_teapot("tok_visa").await;
     shop.sql("ALTER TABLE gone RENAME TO stock").await;
     shop.engine.advance(Duration::from_secs(60)).await;
-    shop.engine.wait_for_waiting(&order.order, "parcel").await;
+    shop.until_it_waits(&order.order).await;
     shop.send_parcel(&order.order, "P-2").await;
     shop.receipt(&order, StatusCode::OK).await;
     assert_eq!((shop.left().await, shop.payments.charges()), (999, vec![Some(2_400)]));
@@ -108,7 +109,7 @@ async fn a_database_that_fails_once_is_asked_again() {
 async fn an_order_that_nobody_sends_within_a_week_is_cancelled_and_refunded() {
     let shop = Shop::open(Clock::Manual).await;
     let order = shop.order_teapot("tok_visa").await;
-    shop.engine.wait_for_waiting(&order.order, "parcel").await;
+    shop.until_it_waits(&order.order).await;
     shop.engine.advance(6 * DAY).await;
     assert_eq!((shop.left().await, shop.status(&order.order).await.as_str()), (999, "paid"));
     shop.engine.advance(DAY).await;
@@ -121,7 +122,7 @@ async fn an_order_that_nobody_sends_within_a_week_is_cancelled_and_refunded() {
 async fn an_order_outlives_the_process_that_took_it() {
     let mut shop = Shop::open(Clock::Manual).await;
     let order = shop.order_teapot("tok_visa").await;
-    shop.engine.wait_for_waiting(&order.order, "parcel").await;
+    shop.until_it_waits(&order.order).await;
     shop.restart().await;
     shop.send_parcel(&order.order, "P-3").await;
     assert_eq!(shop.engine.wait_for_end(&order.order).await.status, RunStatus::Completed);

@@ -14,7 +14,7 @@ use orders::orders::Accepted;
 use orders::payments::{Payments, fake::Fake};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::json;
-use stephttp_dev::{Clock, DevServer};
+use stephttp_dev::{Clock, DevServer, RunView, StepStatus};
 use tempfile::TempDir;
 
 pub(crate) struct Shop {
@@ -103,6 +103,16 @@ impl Shop {
 
     pub(crate) async fn status(&self, order: &str) -> String {
         self.show(order, &self.customer).await.json::<Order>().await.unwrap().status
+    }
+
+    /// Waits until the warehouse sees an order, and nothing of it is under way or planned but its
+    /// wait for the parcel.
+    pub(crate) async fn until_it_waits(&self, order: &str) {
+        let is_shown = |run: &RunView| {
+            let step = run.step("show-to-warehouse");
+            step.is_some_and(|step| step.status == StepStatus::Completed) && run.outstanding == 1
+        };
+        self.engine.wait_until(order, is_shown).await;
     }
 
     pub(crate) async fn report_parcel(&self, order: &str, number: &str, token: &str) -> Response {
