@@ -18,8 +18,8 @@ use crate::wire::OpError;
 impl<F, T> RunStep<F, T> {
     /// Bounds how long an attempt may take. One whose future has not ended by then is dropped, and
     /// has failed: it is tried again like others. After the last attempt the handler gets a
-    /// [`StepError`](crate::StepError) whose [`is_timeout`](crate::StepError::is_timeout) is true, and whose name is
-    /// `StepTimeout`.
+    /// [`StepError`](crate::StepError) whose [`is_timeout`](crate::StepError::is_timeout) is true,
+    /// and whose name is `StepTimeout`.
     ///
     /// ```
     /// # use std::time::Duration;
