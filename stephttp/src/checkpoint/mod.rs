@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::client::{NoState, Patience};
-use crate::delivery::{DeliveryError, Report};
+use crate::delivery::{DeliveryError, Owner, Report};
 use crate::function::RunOutput;
 use crate::journal::{Outstanding, Stale};
 use crate::middleware::CheckpointCall;
@@ -54,7 +54,7 @@ pub(crate) fn checkpoint_in_background(run: &Arc<Run>) {
                 // A step may have ended meanwhile that found this task at work still.
                 run.saved(true);
                 run.notice_failed_checkpoint();
-                tracing::debug!(run_id = %run.id(), error = error.report(), "a checkpoint failed");
+                tracing::debug!(run_id = %run.id(), function = run.log_name(), error = error.report(), "a checkpoint failed");
             }
         }
     });
@@ -102,7 +102,7 @@ pub(crate) fn report_finished(
     // does, nor pile up.
     if run.ledger.is_dropped() || (app.backlog().is_full() && !run.has_executed()) {
         run.ledger.drop_operations();
-        app.deliveries().lost(run.id(), &DeliveryError::Dropped);
+        app.deliveries().lost(&run.whose(), &DeliveryError::Dropped);
     } else {
         run.ledger.charge(app.backlog(), FINISHED_RUN_BYTES + bytes + run.body.kept_length());
         let report = Box::new(RunReport { run: run.clone(), result });
@@ -123,7 +123,7 @@ async fn report(run: &Run, result: ApiResult<'static>) {
     };
     run.release_backlog();
     if let (Err(error), Some(app)) = (outcome, run.app()) {
-        app.deliveries().lost(run.id(), &error);
+        app.deliveries().lost(&run.whose(), &error);
     }
 }
 
@@ -276,6 +276,10 @@ struct RunReport<F> {
 impl<F: FnOnce() -> ApiResult<'static> + Send + 'static> Report for RunReport<F> {
     fn run_id(&self) -> RunId {
         self.run.id()
+    }
+
+    fn owner(&self) -> Arc<dyn Owner> {
+        self.run.clone()
     }
 
     fn deliver(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {

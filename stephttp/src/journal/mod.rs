@@ -18,6 +18,7 @@
 //!
 //! [`Ending`] is what the request then answers.
 
+mod complaint;
 mod creation;
 mod decision;
 mod driving;
@@ -34,12 +35,14 @@ mod order;
 mod outstanding;
 mod record;
 mod remembered;
+mod replay;
 mod settling;
 mod steps;
 mod stop;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use complaint::Complaint;
 pub(crate) use creation::{is_repeatable, takes_operations};
 pub(crate) use driving::{Awaited, Done, Next, Polled};
 pub(crate) use ending::{Ending, Facts, Outcome, Saved, Standing, Why, failure};
@@ -62,6 +65,7 @@ pub(crate) use stop::{Stale, Stop};
 use crate::wire::limits::RUN_STEPS;
 use crate::wire::{OpCode, StepHash};
 use driving::Pace;
+use replay::Replay;
 
 /// What one request knows of its run, and what it has added.
 #[derive(Debug, Default)]
@@ -82,6 +86,9 @@ pub(crate) struct Journal {
     executing: Executing,
     gate: Gate,
     pace: Pace,
+    replay: Replay,
+    /// For the log; it is no matter of the rules where that is.
+    complaints: Vec<Complaint>,
     /// Steps of this request that have ended, and that it has not found stored yet, where others
     /// may be under way.
     own: Vec<StepHash>,
@@ -168,6 +175,11 @@ impl Journal {
     /// Whether no step may be used any more.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed
+    }
+
+    /// What is wrong with the run and is to be logged.
+    pub(crate) fn take_complaints(&mut self) -> Vec<Complaint> {
+        std::mem::take(&mut self.complaints)
     }
 
     /// Whether no step has been called.

@@ -113,6 +113,7 @@ impl Journal {
         if self.mode == Mode::Shared {
             self.keys.push(key.clone());
         }
+        self.replay.reached(key.hash);
         self.order.enter(key.hash)
     }
 

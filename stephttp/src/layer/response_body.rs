@@ -209,8 +209,8 @@ impl Pending {
     fn break_off(&mut self, error: &axum::Error) {
         if self.seen != Seen::Omitted {
             if let Some(left_out) = self.run.admits_line(Complaint::ResponseBody) {
-                let (run_id, length, error) = (self.run.id(), self.length, error.to_string());
-                tracing::warn!(%run_id, length, error = %shown(&error), left_out, "the response's stream failed");
+                let (run, length, error) = (&self.run, self.length, error.to_string());
+                tracing::warn!(run_id = %run.id(), function = run.log_name(), length, error = %shown(&error), left_out, "the response's stream failed");
             }
             self.let_go();
             // It may quote what a handler passes on.
@@ -231,7 +231,7 @@ impl Pending {
         }
         let kept = kept.unwrap_or_default();
         let is_expected = has_body(&run, status);
-        let (run_id, elapsed) = (run.id(), run.elapsed());
+        let elapsed = run.elapsed();
         let line = run.clone();
         let held = kept.len();
         checkpoint::report_finished(&run, held, move || {
@@ -251,7 +251,8 @@ impl Pending {
                     if let Some(left_out) = line.admits_line(Complaint::ResponseBody) {
                         let status = status.as_u16();
                         tracing::info!(
-                            %run_id,
+                            run_id = %line.id(),
+                            function = line.log_name(),
                             status,
                             length,
                             left_out,

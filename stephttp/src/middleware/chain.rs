@@ -47,14 +47,13 @@ impl Chain {
 
     pub(crate) async fn after_execution(&self, execution: &Execution, outcome: &Outcome) {
         for middleware in self.outwards() {
-            told("after an execution", execution.run_id(), middleware.after_execution(execution, outcome))
-                .await;
+            told("after an execution", execution, middleware.after_execution(execution, outcome)).await;
         }
     }
 
     pub(crate) async fn on_panic(&self, execution: &Execution, panic: &str) {
         for middleware in self.outwards() {
-            told("after a panic", execution.run_id(), middleware.on_panic(execution, panic)).await;
+            told("after a panic", execution, middleware.on_panic(execution, panic)).await;
         }
     }
 
@@ -66,7 +65,7 @@ impl Chain {
 
     pub(crate) async fn after_step(&self, step: &StepContext, outcome: Result<(), &StepError>) {
         for middleware in self.outwards() {
-            told("after a step", step.execution().run_id(), middleware.after_step(step, outcome)).await;
+            told("after a step", step.execution(), middleware.after_step(step, outcome)).await;
         }
     }
 
@@ -198,7 +197,7 @@ impl Chain {
 
     pub(crate) async fn checkpoint_span(&self, checkpoint: &CheckpointContext) -> Option<tracing::Span> {
         let span = async { self.inwards().find_map(|middleware| middleware.checkpoint_span(checkpoint)) };
-        told(AROUND_CHECKPOINT, checkpoint.execution().run_id(), span).await.flatten()
+        told(AROUND_CHECKPOINT, checkpoint.execution(), span).await.flatten()
     }
 
     pub(crate) async fn checkpoint_headers(
@@ -212,7 +211,7 @@ impl Chain {
             span.in_scope(|| self.api_headers(execution, &mut headers));
             headers
         };
-        told(AROUND_CHECKPOINT, execution.run_id(), headers).await.unwrap_or_default()
+        told(AROUND_CHECKPOINT, execution, headers).await.unwrap_or_default()
     }
 
     pub(crate) async fn after_checkpoint(
@@ -221,8 +220,8 @@ impl Chain {
         outcome: Result<(), &ApiError>,
     ) {
         for middleware in self.outwards() {
-            let run_id = checkpoint.execution().run_id();
-            told(AROUND_CHECKPOINT, run_id, middleware.after_checkpoint(checkpoint, outcome)).await;
+            told(AROUND_CHECKPOINT, checkpoint.execution(), middleware.after_checkpoint(checkpoint, outcome))
+                .await;
         }
     }
 

@@ -245,7 +245,7 @@ impl Run {
         let timing = executing.timing();
         let mut state = self.open(&key.id);
         let (for_good, message) = (state.journal.is_for_good(key, &failing), &failing.error.message);
-        tracing::debug!(step = %shown(&key.id), message = %shown(message), for_good, "step failed");
+        tracing::debug!(run_id = %self.id(), function = self.log_name(), step = %shown(&key.id), message = %shown(message), for_good, "step failed");
         executing.end(&mut state);
         match state.journal.ended_err(key, slot, failing, timing) {
             journal::Ended::InTurn(_) => self.noticed(Ended::InTurn),
