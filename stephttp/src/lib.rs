@@ -213,6 +213,7 @@
 //! | `native-tls` | TLS by the operating system, or by OpenSSL on Linux; it goes before `rustls` where both are on |
 //! | `encryption`, `encryption-legacy` | `middleware::Encryption`, and that it opens what older versions of Inngest's JS package sealed |
 //! | `opentelemetry` | spans of `middleware::Tracing` are in the client's OpenTelemetry trace |
+//! | `metrics` | `middleware::Metrics`: counters, durations and the backlog, by the crate `metrics` |
 //! | `replay-filter` | `trace::ReplayFilter`: a handler's log lines do not come again in each re-entry |
 //!
 //! Without any TLS, setup fails where Inngest is at an `https` URL, unless

@@ -105,6 +105,7 @@ pub(crate) fn report_finished(
         app.deliveries().lost(&run.whose(), &DeliveryError::Dropped);
     } else {
         run.ledger.charge(app.backlog(), FINISHED_RUN_BYTES + bytes + run.body.kept_length());
+        app.backlog().changed();
         let report = Box::new(RunReport { run: run.clone(), result });
         app.deliveries().report(report);
     }
@@ -114,6 +115,7 @@ pub(crate) fn report_finished(
 
 /// Delivers the run's end and all that has not been sent.
 async fn report(run: &Run, result: ApiResult<'static>) {
+    let delivering = run.begin_delivery();
     let outcome = match payload::complete(run, run.transform_result(result).await) {
         Ok(complete) => {
             run.record(complete);
@@ -122,6 +124,9 @@ async fn report(run: &Run, result: ApiResult<'static>) {
         Err(error) => Err(DeliveryError::Unfit(error)),
     };
     run.release_backlog();
+    if let Some(delivering) = delivering {
+        delivering.end(outcome.as_ref().copied()).await;
+    }
     if let (Err(error), Some(app)) = (outcome, run.app()) {
         app.deliveries().lost(&run.whose(), &error);
     }

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use super::DeliveryError;
 use super::in_flight::InFlight;
 use crate::function::Whose;
+use crate::middleware::{Chain, LostRun};
 use crate::sync::lock;
 use crate::wire::RunId;
 
@@ -29,6 +30,7 @@ pub(crate) struct Deliveries {
     in_flight: InFlight,
     /// What some task waits for may have come about.
     settled: Notify,
+    middleware: Chain,
 }
 
 #[derive(Debug, Default)]
@@ -78,6 +80,10 @@ pub(crate) trait Report: Send {
 }
 
 impl Deliveries {
+    pub(crate) fn new(middleware: Chain) -> Self {
+        Self { middleware, ..Self::default() }
+    }
+
     /// One more request is under way.
     pub(crate) fn request_began(&self) {
         self.in_flight.request_began();
@@ -141,6 +147,8 @@ impl Deliveries {
         let Whose { run_id, function } = lost;
         let reason = error.report();
         tracing::error!(%run_id, function, error = reason, "a run's checkpoints could not be delivered to Inngest and are lost");
+        let told = LostRun::new(*run_id, function.as_deref(), &reason);
+        self.middleware.lost(&told);
         let mut account = self.lock();
         account.lost_count += 1;
         if account.lost.len() < REMEMBERED {

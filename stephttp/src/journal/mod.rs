@@ -87,6 +87,8 @@ pub(crate) struct Journal {
     gate: Gate,
     pace: Pace,
     replay: Replay,
+    /// Results that were stored, and were given to the handler.
+    given_stored: usize,
     /// For the log; it is no matter of the rules where that is.
     complaints: Vec<Complaint>,
     /// Steps of this request that have ended, and that it has not found stored yet, where others
@@ -175,6 +177,11 @@ impl Journal {
     /// Whether no step may be used any more.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed
+    }
+
+    /// How many results the handler was given that were stored.
+    pub(crate) fn replayed_steps(&self) -> usize {
+        self.given_stored
     }
 
     /// What is wrong with the run and is to be logged.

@@ -180,7 +180,9 @@ impl Pending {
         if matches!(self.kept, Kept::Nothing) {
             self.kept = Kept::Parts(responses.begin());
         }
-        matches!(&self.kept, Kept::Parts(response) if responses.push(response, data))
+        let is_kept = matches!(&self.kept, Kept::Parts(response) if responses.push(response, data));
+        app.backlog().changed();
+        is_kept
     }
 
     /// Nothing of it will be stored.
@@ -194,8 +196,10 @@ impl Pending {
             Kept::Nothing => Some(Bytes::new()),
             Kept::Whole(bytes) => Some(bytes),
             Kept::Parts(response) => {
-                let mut joined = self.run.app()?.backlog().responses().take(&response)?;
-                Some(joined.join())
+                let backlog = self.run.app()?.backlog();
+                let joined = backlog.responses().take(&response);
+                backlog.changed();
+                Some(joined?.join())
             }
         }
     }

@@ -1,6 +1,7 @@
 //! A provider's middlewares, in their order: the first is the outermost.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,7 +10,9 @@ use serde_json::value::RawValue;
 
 use super::contained::{MiddlewareFault, contained, told};
 use super::erased::{Erased, JsonChange};
-use super::{CheckpointContext, Execution, Middleware, Outcome, StepContext, StoredResponse};
+use super::{
+    CheckpointContext, DeliveryContext, Execution, LostRun, Middleware, Outcome, StepContext, StoredResponse,
+};
 use crate::client::ApiError;
 use crate::error::{Failure, StepError};
 use crate::wire::RunId;
@@ -222,6 +225,30 @@ impl Chain {
         for middleware in self.outwards() {
             told(AROUND_CHECKPOINT, checkpoint.execution(), middleware.after_checkpoint(checkpoint, outcome))
                 .await;
+        }
+    }
+
+    pub(crate) async fn after_delivery(&self, delivery: &DeliveryContext<'_>, outcome: Result<(), &str>) {
+        for middleware in self.outwards() {
+            let hook = middleware.after_delivery(delivery, outcome);
+            told("after a delivery", delivery.execution(), hook).await;
+        }
+    }
+
+    pub(crate) fn lost(&self, run: &LostRun<'_>) {
+        for middleware in self.outwards() {
+            if catch_unwind(AssertUnwindSafe(|| middleware.on_lost(run))).is_err() {
+                let (run_id, function) = (run.run_id(), run.function_id());
+                tracing::error!(%run_id, function, "a middleware panicked when a run was lost");
+            }
+        }
+    }
+
+    pub(crate) fn backlog(&self, bytes: usize) {
+        for middleware in self.outwards() {
+            if catch_unwind(AssertUnwindSafe(|| middleware.on_backlog(bytes))).is_err() {
+                tracing::error!("a middleware panicked when it was told of the backlog");
+            }
         }
     }
 

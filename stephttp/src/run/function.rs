@@ -98,6 +98,11 @@ impl Run {
         Cow::Owned(function::name(head.recorded_method().as_str(), path))
     }
 
+    /// Whether the function has neither an id nor a route.
+    pub(super) fn is_known_by_path(&self) -> bool {
+        self.opts().id().is_empty() && self.head().is_none_or(|head| head.matched_path().is_none())
+    }
+
     /// The same for a log line; `None` as long as it is not known.
     pub(crate) fn log_name(&self) -> Option<String> {
         let id = self.function_id();

@@ -145,8 +145,8 @@ impl Run {
         HANDLER.get() == address(self)
     }
 
-    /// Whether the handler does what it has surely done in an earlier request. What comes before the
-    /// extraction of its `Step` may not be the handler's.
+    /// Whether the handler does what it has surely done in an earlier request. What comes before
+    /// the extraction of its `Step` may not be the handler's.
     fn is_replaying(&self) -> bool {
         // Lines are written under the lock, too, by the journal.
         let state = match self.state.try_lock() {

@@ -224,6 +224,8 @@ impl Run {
             journal::Ended::InTurn(size) => {
                 if let Some(app) = self.app().filter(|_| self.is_first()) {
                     self.ledger.charge(app.backlog(), size);
+                    drop(state);
+                    app.backlog().changed();
                 }
                 self.noticed(Ended::InTurn)
             }

@@ -102,7 +102,7 @@ impl Run {
         if hooks.lock().phase != Phase::Before {
             return;
         }
-        hooks.execution.set_function_id(self.function_id().into_owned());
+        hooks.execution.set_function_id(self.function_id().into_owned(), self.is_known_by_path());
         let in_middleware = InMiddleware::begin();
         let span = hooks.span.get_or_init(|| {
             Mutex::new(hooks.chain.execution_span(&hooks.execution).unwrap_or_else(Span::none))
@@ -237,6 +237,7 @@ impl Run {
         if let Some(panic) = panic {
             hooks.chain.on_panic(&hooks.execution, &panic).await;
         }
+        hooks.execution.set_replayed_steps(self.lock().journal.replayed_steps());
         hooks.chain.after_execution(&hooks.execution, &outcome).await;
         if let Some(span) = hooks.span.get() {
             *lock(span) = Span::none();
