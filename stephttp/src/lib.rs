@@ -144,6 +144,8 @@
 //! | `native-tls` | TLS by the operating system, or by OpenSSL on Linux; it goes before `rustls` where both are on |
 //! | `encryption`, `encryption-legacy` | `middleware::Encryption`, and that it opens what older versions of Inngest's JS package sealed |
 //! | `opentelemetry` | spans of `middleware::Tracing` are in the client's OpenTelemetry trace |
+//! | `metrics` | `middleware::Metrics`: counters, durations and the backlog, by the crate `metrics` |
+//! | `replay-filter` | `trace::ReplayFilter`: a handler's log lines do not come again in each re-entry |
 //!
 //! Without any TLS, setup fails where Inngest is at an `https` URL, unless
 //! [`SetupOpts::http_client`] gives a client that has it. No feature changes rustls' choice of a
@@ -166,6 +168,7 @@
 //! | [`layer`] | the tower layer |
 //! | [`middleware`] | hooks around runs, steps and calls; encryption and traces |
 //! | [`steps_lock`] | a test that guards runs in flight against changes |
+//! | `trace` | with `replay-filter`: log lines that do not repeat |
 //! | [`client`] | Inngest's API |
 //! | [`wire`], [`signature`] | what crosses HTTP |
 //! | [`guide`] | pages on how to use all that |
@@ -205,6 +208,8 @@ pub mod signature;
 pub mod step;
 pub mod steps_lock;
 mod sync;
+#[cfg(feature = "replay-filter")]
+pub mod trace;
 mod untrusted;
 pub mod wire;
 

@@ -34,6 +34,7 @@ const ORDER: &[&[&str]] = &[
     &["remember"],
     &["replayable"],
     &["extract"],
+    &["trace"],
     &["layer", "output"],
     &["provider"],
     &["__private"],

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 
 use crate::untrusted::shown;
-use crate::wire::OpError;
+use crate::wire::{OpError, RunId};
 
 /// A step failed for good: without retries left, or because retrying cannot help.
 ///
@@ -52,6 +52,8 @@ struct Inner {
     /// Whether a client may see the message.
     is_public: bool,
     is_timeout: bool,
+    /// For the log.
+    run: Option<(RunId, Option<String>)>,
 }
 
 /// The name of what a step failed with whose attempt took too long.
@@ -73,8 +75,15 @@ impl StepError {
                 name,
                 message,
                 cause: cause.map(|cause| Cause::new(*cause)),
+                run: None,
             }),
         }
+    }
+
+    /// Which run the step is of, and its function, for the log.
+    pub(crate) fn of_run(mut self, run_id: RunId, function: Option<String>) -> Self {
+        self.inner.run = Some((run_id, function));
+        self
     }
 
     /// Whoever sees the response is a developer.
@@ -124,7 +133,9 @@ impl StepError {
 
 impl fmt::Display for StepError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "step `{}` failed: {}", self.inner.step, self.inner.message)
+        write!(f, "step `{}` failed", self.inner.step)?;
+        // An error may have no text.
+        if self.inner.message.is_empty() { Ok(()) } else { write!(f, ": {}", self.inner.message) }
     }
 }
 
@@ -148,7 +159,8 @@ impl Error for StepError {
 impl IntoResponse for StepError {
     fn into_response(self) -> Response {
         let text = self.to_string();
-        tracing::error!(step = %shown(self.step_id()), name = %shown(self.name()), "{}", shown(&text));
+        let (run_id, function) = self.inner.run.clone().unzip();
+        tracing::error!(run_id = run_id.map(display), function = function.flatten(), step = %shown(self.step_id()), name = %shown(self.name()), "{}", shown(&text));
         let mut body = serde_json::json!({ "error": "a step failed", "step": self.step_id() });
         if self.inner.is_public {
             body["message"] = self.message().into();
@@ -208,6 +220,12 @@ mod tests {
         assert!(format!("{cause:?}").contains("TypeError"));
         assert_eq!(cause.source().unwrap().to_string(), "NaN");
         assert!(cause.source().unwrap().source().is_none());
+    }
+
+    #[test]
+    fn an_error_without_a_text_has_none() {
+        let error = StepError::new("charge", OpError::new("Declined", ""));
+        assert_eq!(error.to_string(), "step `charge` failed");
     }
 
     #[test]

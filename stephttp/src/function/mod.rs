@@ -6,6 +6,7 @@ pub(crate) mod async_response;
 pub(crate) mod opts;
 pub(crate) mod step_id;
 mod step_meta;
+mod whose;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -15,6 +16,7 @@ pub(crate) use opts::FnOpts;
 pub use opts::{Deliver, Track};
 pub(crate) use step_id::StepId;
 pub use step_meta::{StepKind, StepMeta};
+pub(crate) use whose::Whose;
 
 /// An endpoint annotated with [`#[api_fn]`](macro@crate::api_fn).
 ///

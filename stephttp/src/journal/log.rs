@@ -25,8 +25,7 @@ use super::decision::Decision;
 use super::hidden::{hidden, order_step};
 use super::memo::Memo;
 use super::record::Recorded;
-use super::{Journal, Mode};
-use crate::wire::limits::RUN_STEPS;
+use super::{Complaint, Journal, Mode};
 use crate::wire::{OpError, StepHash, StepMap};
 
 /// One thing that has happened next.
@@ -161,15 +160,14 @@ pub(super) enum Owner {
 
 impl Log {
     /// What is stored of it, and the decisions among that.
-    pub(super) fn read(memo: &Memo) -> (Self, Vec<Decision>) {
+    pub(super) fn read(memo: &Memo, complaints: &mut Vec<Complaint>) -> (Self, Vec<Decision>) {
         let mut log = Self::default();
         let mut decisions = Vec::new();
         while let Some(stored) = memo.get(order_step(log.steps).hash) {
             match stored.outcome::<Vec<LogEntry>>() {
                 Ok(Ok(entries)) => entries.into_iter().for_each(|entry| log.note(entry, &mut decisions)),
                 _ => {
-                    let step = order_step(log.steps).id;
-                    tracing::error!(%step, "the stored order of a run's steps cannot be read");
+                    complaints.push(Complaint::UnreadableOrder(order_step(log.steps).id.into_owned()));
                 }
             }
             log.steps += 1;
@@ -250,6 +248,11 @@ impl Log {
         self.claims.iter().filter(move |(_, claim)| claim.by == job).map(|(step, _)| *step)
     }
 
+    /// The steps of which it says that they have failed, or that a job has come to them.
+    pub(super) fn known(&self) -> impl Iterator<Item = StepHash> {
+        self.failures.keys().chain(self.claims.keys()).copied()
+    }
+
     /// Whether the run knows of a step that has not ended.
     pub(super) fn knows(&self, step: StepHash) -> bool {
         self.failures.contains_key(&step) || self.claims.contains_key(&step)
@@ -325,9 +328,7 @@ impl Journal {
             return;
         }
         if self.is_full() {
-            tracing::warn!(
-                "a run is at its limit of {RUN_STEPS} steps: the order of its steps is not stored"
-            );
+            self.complaints.push(Complaint::FullOrder);
             return;
         }
         let op = self.log_step(entries);

@@ -78,7 +78,7 @@ pub(super) async fn of(run: &Arc<Run>, done: Done) -> Ending {
             conclude(run, fails_for_good(run, &fault)).await
         }
         Done::Broken(fault) => {
-            tracing::error!(run_id = %run.id(), "{fault}");
+            tracing::error!(run_id = %run.id(), function = run.log_name(), "{fault}");
             let message = if run.is_dev() {
                 format!("a middleware failed: {fault}")
             } else {
@@ -125,7 +125,7 @@ pub(super) async fn agree(run: &Arc<Run>, proposal: Option<Recorded>) -> Result<
     run.prove();
     if proposes && run.log_steps() == known {
         // This would go on without end.
-        tracing::warn!(run_id = %run.id(), "Inngest does not show the log of the run that it has taken");
+        tracing::warn!(run_id = %run.id(), function = run.log_name(), "Inngest does not show the log of the run that it has taken");
         let message = "Inngest gives an older state of the run".to_owned();
         return Err(conclude(run, Outcome::Fails(message)).await);
     }
@@ -135,13 +135,13 @@ pub(super) async fn agree(run: &Arc<Run>, proposal: Option<Recorded>) -> Result<
 /// The handler came to no answer: Inngest is asked to try again while that is sure to be possible.
 pub(super) async fn without_response(run: &Arc<Run>, message: String) -> Ending {
     run.finish();
-    tracing::error!(run_id = %run.id(), "{message} in a re-entry");
+    tracing::error!(run_id = %run.id(), function = run.log_name(), "{message} in a re-entry");
     conclude(run, Outcome::Fails(message)).await
 }
 
 /// The run fails, for a reason that its client and its page may show.
 fn fails_for_good(run: &Run, message: &str) -> Outcome {
-    tracing::error!(run_id = %run.id(), "{message}");
+    tracing::error!(run_id = %run.id(), function = run.log_name(), "{message}");
     Outcome::Ends(failure(message))
 }
 
@@ -154,7 +154,7 @@ pub(super) async fn save(run: &Arc<Run>) -> Saved {
         (_, Some(stale)) => Saved::Refused(stale),
         (Ok(()), None) => Saved::All,
         (Err(error), None) => {
-            tracing::warn!(run_id = %run.id(), error = error.report(), "finished steps go back in the answer instead");
+            tracing::warn!(run_id = %run.id(), function = run.log_name(), error = error.report(), "finished steps go back in the answer instead");
             Saved::Not
         }
     }

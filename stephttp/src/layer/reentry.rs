@@ -147,7 +147,7 @@ async fn prepare(
     let body = match run.restore_request(body).await {
         Ok(body) => body,
         Err(fault) => {
-            tracing::error!(run_id = %run.id(), "what is stored of the request cannot be restored: {fault}");
+            tracing::error!(run_id = %run.id(), function = run.log_name(), "what is stored of the request cannot be restored: {fault}");
             let message = "what is stored of the request cannot be restored; its log says why".to_owned();
             return Err(ending::conclude(&run, journal::Outcome::Fails(message)).await);
         }

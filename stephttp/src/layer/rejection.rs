@@ -32,7 +32,7 @@ pub(super) async fn ending(run: &Arc<Run>, response: Response) -> Ending {
     }
     let message = if route.is_some() { HEAD_ALONE.to_owned() } else { message(status) };
     drop(response);
-    tracing::error!(run_id = %run.id(), status = status.as_u16(), "{message}");
+    tracing::error!(run_id = %run.id(), function = run.log_name(), status = status.as_u16(), "{message}");
     conclude(run, Outcome::Fails(message)).await
 }
 

@@ -115,7 +115,7 @@ pub(super) async fn still_goes_on(run: &Run) -> Standing {
         }
         Err(NoState::Gone) => look(run).await,
         Err(NoState::Failed(error)) => {
-            tracing::warn!(run_id = %run.id(), error = error.report(), "whether the run still goes on is not known");
+            tracing::warn!(run_id = %run.id(), function = run.log_name(), error = error.report(), "whether the run still goes on is not known");
             Standing::Unknown("whether the run goes on is not known")
         }
     }

@@ -10,8 +10,11 @@ use http::request::Parts;
 
 use super::Run;
 use super::refused_opts::{RefusedOpts, check};
+use crate::error::StepError;
 use crate::exchange::{RecordedMethod, RequestHead};
-use crate::function::{self, AsyncResponse, Deliver, FnOpts, Track};
+use crate::function::{self, AsyncResponse, Deliver, FnOpts, Track, Whose};
+use crate::untrusted::shown;
+use crate::wire::OpError;
 
 /// The function that a run is in.
 #[derive(Debug, Clone, Copy)]
@@ -94,6 +97,28 @@ impl Run {
         let Some(head) = self.head().filter(|_| id.is_empty()) else { return Cow::Borrowed(id) };
         let path = head.matched_path().map_or(head.path(), MatchedPath::as_str);
         Cow::Owned(function::name(head.recorded_method().as_str(), path))
+    }
+
+    /// Whether the function has neither an id nor a route.
+    pub(super) fn is_known_by_path(&self) -> bool {
+        self.opts().id().is_empty() && self.head().is_none_or(|head| head.matched_path().is_none())
+    }
+
+    /// The same for a log line; `None` as long as it is not known.
+    pub(crate) fn log_name(&self) -> Option<String> {
+        let id = self.function_id();
+        (!id.is_empty()).then(|| shown(&id).to_string())
+    }
+
+    /// What the handler gets of a step that failed for good.
+    pub(crate) fn step_error(&self, id: impl Into<String>, error: OpError) -> StepError {
+        let error = StepError::new(id, error);
+        if self.is_detached() { error } else { error.of_run(self.id(), self.log_name()) }
+    }
+
+    /// Whose the run is, for log lines that others write.
+    pub(crate) fn whose(&self) -> Whose {
+        Whose { run_id: self.id(), function: self.log_name() }
     }
 
     /// What Inngest calls the function. Inngest keeps a method for each name, and calls all its

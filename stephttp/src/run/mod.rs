@@ -109,12 +109,16 @@ use function::Function;
 use hooks::Hooks;
 pub(crate) use hooks::{HookedCheckpoint, HookedStep};
 pub(crate) use on_thread::enter_current;
+use on_thread::watches_replays;
+#[cfg(feature = "replay-filter")]
+pub(crate) use on_thread::{is_replaying, watch_replays};
 pub(crate) use refused_opts::RefusedOpts;
 pub(crate) use steps::{Begin, Ended, Place};
 
 use crate::app::App;
-use crate::delivery::Ledger;
+use crate::delivery::{Ledger, Owner};
 use crate::exchange::{Dispatch, Keeps, KeptParts, RecordedMethod, RequestBody, RequestHead};
+use crate::function::Whose;
 use crate::journal::{Job, Journal, Memo, Mode};
 use crate::sync::lock;
 use crate::untrusted::Complaint;
@@ -213,6 +217,9 @@ impl Run {
         let mut run = Self::new(Origin::Reentry(Box::new(Reentry { app, dispatch, sure_retries, mode })));
         run.id.get_or_init(|| run_id);
         run.hooks = run.hooks_for(Some(generation), headers);
+        if watches_replays() && !run.had_unclaimed_steps() {
+            run.lock().journal.watch_replay();
+        }
         run.learn(memo);
         run
     }
@@ -387,7 +394,7 @@ impl Run {
         work: impl Future<Output = T> + Send + 'static,
     ) -> Option<JoinHandle<T>> {
         let app = self.app()?.clone();
-        app.deliveries().spawn(self.id(), work)
+        app.deliveries().spawn(self, work)
     }
 
     /// The backlog holds nothing for this run any more.
@@ -408,6 +415,16 @@ impl Run {
 struct State {
     journal: Journal,
     wakers: Wakers,
+}
+
+impl Owner for Run {
+    fn run_id(&self) -> RunId {
+        self.id()
+    }
+
+    fn whose(&self) -> Whose {
+        self.whose()
+    }
 }
 
 impl Keeps for Run {

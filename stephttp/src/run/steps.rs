@@ -224,6 +224,8 @@ impl Run {
             journal::Ended::InTurn(size) => {
                 if let Some(app) = self.app().filter(|_| self.is_first()) {
                     self.ledger.charge(app.backlog(), size);
+                    drop(state);
+                    app.backlog().changed();
                 }
                 self.noticed(Ended::InTurn)
             }
@@ -249,7 +251,7 @@ impl Run {
         let timing = executing.timing();
         let mut state = self.open(&key.id);
         let (for_good, message) = (state.journal.is_for_good(key, &failing), &failing.error.message);
-        tracing::debug!(step = %shown(&key.id), message = %shown(message), for_good, "step failed");
+        tracing::debug!(run_id = %self.id(), function = self.log_name(), step = %shown(&key.id), message = %shown(message), for_good, "step failed");
         executing.end(&mut state);
         match state.journal.ended_err(key, slot, failing, timing) {
             journal::Ended::InTurn(_) => self.noticed(Ended::InTurn),

@@ -86,7 +86,7 @@ impl Step {
     }
 
     fn refused(&self, opts: &FnOpts, reason: RefusedOpts) -> ConfigureError {
-        tracing::error!(run_id = %self.run.id(), id = %shown(opts.id()), "a handler's options have no effect: {reason}");
+        tracing::error!(run_id = %self.run.id(), function = self.run.log_name(), id = %shown(opts.id()), "a handler's options have no effect: {reason}");
         ConfigureError { reason }
     }
 }

@@ -297,7 +297,7 @@ fn settle<T>(
         },
         Err(failed) => failed,
     };
-    let failed = StepError::new(key.id.clone(), error.clone()).shown_in_dev(run.is_dev());
+    let failed = run.step_error(key.id.clone(), error.clone()).shown_in_dev(run.is_dev());
     match run.ended_err(&key, place, (retry, error), limits.retries(), executing) {
         Ended::Outstanding => Stage::Outstanding(key),
         Ended::InTurn | Ended::Now | Ended::Refused(_) => Stage::Ended(key, Err(failed)),
@@ -306,7 +306,7 @@ fn settle<T>(
 
 /// The output cannot be stored, and trying again would not change it.
 fn unkept(run: &Run, id: &str, error: OpError) -> Failed {
-    tracing::error!(run_id = %run.id(), step = %shown(id), "{}", error.message);
+    tracing::error!(run_id = %run.id(), function = run.log_name(), step = %shown(id), "{}", error.message);
     (Retry::Never, error)
 }
 
@@ -344,7 +344,7 @@ impl<T> Hooks<T> {
                 },
                 Err(failed) => Err(failed),
             };
-            let error = output.as_ref().err().map(|(_, error)| StepError::new(context.id(), error.clone()));
+            let error = output.as_ref().err().map(|(_, error)| run.step_error(context.id(), error.clone()));
             chain.after_step(&context, error.as_ref().map_or(Ok(()), Err)).await;
             Hooked::Over(output)
         });
@@ -383,7 +383,7 @@ const ROUNDED: &str = ", or it holds a number that was rounded: Inngest keeps nu
 fn recall<T: Storable>(run: &Run, key: &StepKey, memoized: &Memoized) -> Result<T, StepError> {
     match memoized.outcome::<T>() {
         Ok(outcome) => {
-            outcome.map_err(|error| StepError::new(key.id.clone(), error).shown_in_dev(run.is_dev()))
+            outcome.map_err(|error| run.step_error(key.id.clone(), error).shown_in_dev(run.is_dev()))
         }
         Err(error) => {
             let message = format!(
@@ -399,8 +399,8 @@ fn recall<T: Storable>(run: &Run, key: &StepKey, memoized: &Memoized) -> Result<
 }
 
 fn refused(run: &Run, id: &str, error: OpError) -> StepError {
-    tracing::error!(run_id = %run.id(), step = %shown(id), "{}", error.message);
-    StepError::new(id, error).shown_in_dev(run.is_dev())
+    tracing::error!(run_id = %run.id(), function = run.log_name(), step = %shown(id), "{}", error.message);
+    run.step_error(id, error).shown_in_dev(run.is_dev())
 }
 
 impl<F, T> fmt::Debug for RunStep<F, T> {

@@ -1,7 +1,7 @@
 //! A run, played: requests come and go in any order, one point after another.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -298,6 +298,8 @@ pub(super) struct Played {
     pub(super) violations: Vec<String>,
     /// What has happened, if that was asked for.
     pub(super) trace: Vec<String>,
+    /// How often each line was written that a request has come to.
+    pub(super) lines: BTreeMap<String, u32>,
 }
 
 impl fmt::Debug for World {
@@ -403,7 +405,8 @@ pub(super) fn play(
         violations.push("the run hangs".to_owned());
     }
     let trace = world.trace.as_ref().map(|trace| trace.borrow().clone()).unwrap_or_default();
-    Played { violations, trace }
+    let lines = world.effects.borrow().lines.clone();
+    Played { violations, trace, lines }
 }
 
 fn dies(world: &World) -> bool {

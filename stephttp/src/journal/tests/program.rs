@@ -69,6 +69,8 @@ pub(super) struct Effects {
     /// Who has won each race, in requests that have told of it.
     pub(super) winners: BTreeMap<&'static str, usize>,
     pub(super) violations: Vec<String>,
+    /// Lines that a request has come to; with how often they were written in all.
+    pub(super) lines: BTreeMap<String, u32>,
     /// Steps that have failed, and whose retry has not come.
     pub(super) failing: BTreeSet<StepHash>,
 }
@@ -89,6 +91,18 @@ pub(super) struct Session {
     pub(super) causes: Box<dyn Fn(&'static str)>,
     /// Who has won in this request.
     pub(super) winners: RefCell<Vec<(&'static str, usize)>>,
+}
+
+impl Session {
+    /// The handler writes a line of its log. It is left out when it comes again.
+    fn line(&self, line: String) {
+        let is_again = self.journal.borrow().is_replaying();
+        let effects = &mut *self.effects.borrow_mut();
+        if is_again && !effects.lines.contains_key(&line) {
+            effects.violations.push(format!("a line {line} is lost"));
+        }
+        *effects.lines.entry(line).or_default() += u32::from(!is_again);
+    }
 }
 
 type Value = String;
@@ -120,7 +134,9 @@ pub(super) fn handler(program: &Program, session: &Rc<Session>) -> Handler {
         Program::Seq(all) => Box::pin(async move {
             let mut values = Vec::new();
             for one in &all {
+                session.line(format!("before {one:?}"));
                 values.push(handler(one, &session).await);
+                session.line(format!("after {one:?}"));
             }
             values.join(";")
         }),

@@ -173,7 +173,7 @@ fn play_seed(program: fn(u64) -> Program, seed: u64, troubles: Troubles) -> Resu
     if again(false).violations.is_empty() {
         return Ok(());
     }
-    let Played { violations, trace } = again(true);
+    let Played { violations, trace, .. } = again(true);
     Err(format!("seed {seed}: {program:?}\n{}\n{violations:#?}", trace.join("\n")))
 }
 

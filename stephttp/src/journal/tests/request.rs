@@ -120,6 +120,7 @@ pub(super) async fn reentry(world: Rc<World>, program: Rc<Program>, job: Job) {
             let own = journal::Job { id: job.id.to_string(), generation: job.generation };
             let mut journal = Journal::new(Mode::of(&memo), own);
             let known = memo.len();
+            journal.watch_replay();
             journal.learn(memo);
             Request::new(&world, Some(job), journal, known).attempt(&program).await
         }
