@@ -128,7 +128,8 @@ impl Step {
     /// redirected to the run's result, and the handler begins again, with finished steps
     /// remembered. A step can have fewer [`retries`](RunStep::retries), and a
     /// [`timeout`](RunStep::timeout) for each attempt: without one, a step that hangs in a re-entry
-    /// holds its run for two hours. The page of [`Step`] says [how often a step runs](Self#how-often-a-step-runs).
+    /// holds its run for two hours. The page of [`Step`] says [how often a step
+    /// runs](Self#how-often-a-step-runs).
     ///
     /// **Steps do not nest**: a future that uses the run's `Step` fails the run, with a 500 that
     /// names the inner step, which does not begin.

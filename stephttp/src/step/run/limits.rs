@@ -18,8 +18,8 @@ use crate::wire::OpError;
 impl<F, T> RunStep<F, T> {
     /// Bounds how long an attempt may take. One whose future has not ended by then is dropped, and
     /// has failed: it is tried again like others. After the last attempt the handler gets a
-    /// [`StepError`](crate::StepError) whose [`is_timeout`](crate::StepError::is_timeout) is true, and whose name is
-    /// `StepTimeout`.
+    /// [`StepError`](crate::StepError) whose [`is_timeout`](crate::StepError::is_timeout) is true,
+    /// and whose name is `StepTimeout`.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -55,7 +55,7 @@ impl<F, T> RunStep<F, T> {
     /// ```
     /// # use inngest::{Failure, Step, StepError};
     /// # async fn charge() -> Result<u32, Failure> { Ok(7) }
-    /// #[inngest::api_fn(id = "order", retries = 5)]
+    /// #[inngest::api_fn(id = "charge-twice-at-most", retries = 5)]
     /// async fn order(step: Step) -> Result<String, StepError> {
     ///     // Not more than twice, whatever comes of it.
     ///     let charge = step.run("charge-card", charge()).retries(1).await?;

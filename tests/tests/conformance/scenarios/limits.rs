@@ -1,4 +1,5 @@
-//! Steps with limits of their own: to the time of an attempt, and to how often they are tried again.
+//! Steps with limits of their own: to the time of an attempt, and to how often they are tried
+//! again.
 
 use std::time::Duration;
 
