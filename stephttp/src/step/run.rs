@@ -14,8 +14,6 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 use serde_json::value::RawValue;
 
-use limits::{Cut, Limits};
-
 use super::Storable;
 use crate::checkpoint;
 use crate::error::{Failure, Retry, StepError, panic_text};
@@ -24,6 +22,7 @@ use crate::journal::{Memoized, StepKey};
 use crate::run::{Begin, Ended, Executing, HookedStep, Place, Run};
 use crate::untrusted::shown;
 use crate::wire::{OpError, exact};
+use limits::{Cut, Limits};
 
 pin_project! {
     /// The future of [`Step::run`](super::Step::run).

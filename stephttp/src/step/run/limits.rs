@@ -55,7 +55,7 @@ impl<F, T> RunStep<F, T> {
     /// ```
     /// # use inngest::{Failure, Step, StepError};
     /// # async fn charge() -> Result<u32, Failure> { Ok(7) }
-    /// #[inngest::api_fn(id = "order", retries = 5)]
+    /// #[inngest::api_fn(id = "charge-twice-at-most", retries = 5)]
     /// async fn order(step: Step) -> Result<String, StepError> {
     ///     // Not more than twice, whatever comes of it.
     ///     let charge = step.run("charge-card", charge()).retries(1).await?;
