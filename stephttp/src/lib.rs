@@ -153,6 +153,33 @@
 //!   [`Step::detached_with`] to say what its waits come to. For tests of the whole, the crate
 //!   `stephttp-dev` has an engine that runs in the test's process.
 //!
+//! # What an error does
+//!
+//! In the first request an error is the client's answer. When Inngest has called the handler back,
+//! an error is a failed attempt: the handler is called again, with finished steps remembered.
+//!
+//! | What | In the first request | When Inngest has called back |
+//! |---|---|---|
+//! | a step fails | the run is handed over, and Inngest has the step tried again, as often as `retries` say | the step is tried again, as often as `retries` say |
+//! | a step fails for good: its attempts are used up, [`Failure::non_retriable`], or `retries = 0` | the handler is given the [`StepError`], at once | the handler is given the [`StepError`], in a call back of its own |
+//! | the handler answers 500 and above: an `Err` of `anyhow`'s, say | the client gets it, and the run is FAILED; nothing is retried | **the handler is tried again**; after the last attempt the run is FAILED, and its client gets the last answer |
+//! | the same, after the handler was given a [`StepError`], in a [`NoRetry`], or with `on_error = fail` or `retries = 0` | the client gets it, and the run is FAILED | the run is FAILED, and its client gets the answer |
+//! | the handler answers with less, also 4xx | the client gets it, and the run is COMPLETED | the run is COMPLETED, and its client gets the answer |
+//! | the handler panics | the connection ends as without this crate, and the run is FAILED | the handler is tried again; after the last attempt the run is FAILED, and its client gets a 500 |
+//! | an extractor or a layer rejects the request before the handler has begun | the client gets the rejection, and there is no run | the call back is made again; after the last attempt the run is FAILED, and its client gets a 500 that says so |
+//!
+//! - **`retries` counts a handler's attempts, too.** They are those of Inngest's job, which the
+//!   handler shares with a step that fails in it. Whether Inngest has one left is not always
+//!   known, so the last is given up: with `retries = 3` a handler is called three times, and with
+//!   `retries = 1` once.
+//! - **A step's error is final** also as another error (`.map_err(..)?`): its attempts are used up,
+//!   and it is the same each time. A handler that is given one, goes on, and fails later by
+//!   something else, fails for good.
+//! - **When** an attempt comes, Inngest decides (15 s after the first, then longer and longer). If
+//!   the answer has a `Retry-After` of up to 24 hours, the next attempt comes no sooner.
+//! - **Some is the option's**: [`OnError`](function::OnError), by `#[api_fn(on_error = fail)]`,
+//!   [`FnOpts::on_error`] or [`SetupOpts::default_on_error`].
+//!
 //! # Where clients wait
 //!
 //! A client whose run is handed over is redirected to the route that [`Provider::output_route`]
@@ -280,7 +307,7 @@ pub use stephttp_macros::api_fn;
 pub use app::SetupOpts;
 pub use connect::SetupError;
 pub use delivery::Undelivered;
-pub use error::{Failure, ResultExt, StepError};
+pub use error::{Failure, NoRetry, ResultExt, StepError};
 pub use event::Event;
 pub use function::async_response::AsyncResponse;
 pub use function::opts::FnOpts;

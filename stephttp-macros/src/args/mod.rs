@@ -29,6 +29,7 @@ pub(crate) struct Args {
     pub(crate) track: Value<Track>,
     pub(crate) sync_only: Value<bool>,
     pub(crate) max_request_time: Value<Duration>,
+    pub(crate) on_error: Value<OnError>,
     pub(crate) allow: Value<Vec<Warning>>,
     pub(crate) krate: Value<Path>,
     pub(crate) places: Places,
@@ -75,6 +76,13 @@ pub(crate) enum AsyncResponse {
 pub(crate) enum Track {
     WithSteps,
     Always,
+}
+
+/// What an error of the handler does when Inngest has called it back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnError {
+    Retry,
+    Fail,
 }
 
 /// What the attribute warns of.
@@ -152,6 +160,11 @@ const OPTIONS: &[Spec] = &[
         name: "max_request_time",
         example: r#"max_request_time = "30s""#,
         read: |args, given, errors| args.max_request_time = Value::read(given.duration(), errors),
+    },
+    Spec {
+        name: "on_error",
+        example: "on_error = fail",
+        read: |args, given, errors| args.on_error = Value::read(given.on_error(), errors),
     },
     Spec {
         name: "allow",

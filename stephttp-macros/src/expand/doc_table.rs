@@ -7,7 +7,7 @@ use quote::quote;
 use syn::Attribute;
 
 use crate::{
-    args::{AsyncResponse, Track},
+    args::{AsyncResponse, OnError, Track},
     validate::{Endpoint, Opts},
 };
 
@@ -48,6 +48,15 @@ fn table(endpoint: &Endpoint) -> String {
     }
     if let Some(time) = opts.max_request_time {
         row("handed over", &format!("before the first step after {time:?}"));
+    }
+    if let Some(on_error) = opts.on_error {
+        row(
+            "an error of the handler",
+            match on_error {
+                OnError::Retry => "is retried when Inngest has called it back",
+                OnError::Fail => "ends the run",
+            },
+        );
     }
     table
 }

@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::{Path, spanned::Spanned};
 
 use crate::{
-    args::{AsyncResponse, Track},
+    args::{AsyncResponse, OnError, Track},
     krate,
     validate::Opts,
 };
@@ -21,6 +21,7 @@ pub(super) fn of(opts: &Opts, krate: &Path) -> TokenStream {
         track,
         sync_only,
         max_request_time,
+        on_error,
     } = opts;
     let mut tokens = quote!(#krate::FnOpts::new(#id));
     if let Some(retries) = retries {
@@ -46,6 +47,13 @@ pub(super) fn of(opts: &Opts, krate: &Path) -> TokenStream {
     if let Some(time) = max_request_time {
         let millis = Literal::u64_unsuffixed(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
         tokens.extend(quote!(.max_request_time(::core::time::Duration::from_millis(#millis))));
+    }
+    if let Some(on_error) = on_error {
+        let on_error = match on_error {
+            OnError::Retry => quote!(Retry),
+            OnError::Fail => quote!(Fail),
+        };
+        tokens.extend(quote!(.on_error(#krate::function::OnError::#on_error)));
     }
     tokens
 }

@@ -13,7 +13,7 @@ use syn::{Attribute, Ident, Path, Signature, Visibility};
 
 pub(crate) use self::arguments::{Argument, Replay};
 use crate::{
-    args::{Args, AsyncResponse, Track, Warning},
+    args::{Args, AsyncResponse, OnError, Track, Warning},
     errors::Errors,
     item::{Body, Item},
     krate::{self, FindCrate},
@@ -57,6 +57,7 @@ pub(crate) struct Opts {
     pub(crate) track: Track,
     pub(crate) sync_only: bool,
     pub(crate) max_request_time: Option<Duration>,
+    pub(crate) on_error: Option<OnError>,
 }
 
 /// `None`: only the function itself can be emitted, as it was.
@@ -70,6 +71,7 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
         track,
         sync_only,
         max_request_time,
+        on_error,
         allow,
         krate,
         places,
@@ -89,6 +91,7 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
         track: track.good().unwrap_or(Track::WithSteps),
         sync_only: sync_only.good().unwrap_or_default(),
         max_request_time: max_request_time.good(),
+        on_error: on_error.good(),
     };
     hand_over::conflicts(&opts, &retries, &places, errors);
     opts.retries = retries.good();

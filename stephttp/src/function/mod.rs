@@ -12,7 +12,7 @@ use std::fmt;
 
 pub(crate) use async_response::{AsyncResponse, CustomResponse, RunOutput};
 pub(crate) use opts::FnOpts;
-pub use opts::Track;
+pub use opts::{OnError, Track};
 pub(crate) use step_id::StepId;
 pub use step_meta::{StepKind, StepMeta};
 

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{Run, State};
 use crate::journal::{
-    Awaited, Handover, HandoverFacts, Memo, Memoized, Outstanding, Recorded, Slot, Stale, Stop,
+    Awaited, Erring, Handover, HandoverFacts, Memo, Memoized, Outstanding, Recorded, Slot, Stale, Stop,
 };
 use crate::wire::{ApiResult, StepHash};
 
@@ -156,6 +156,12 @@ impl Run {
     /// once, and it can be stored.
     pub(crate) fn propose_end(&self, result: &ApiResult<'_>) -> Option<Recorded> {
         self.lock().journal.propose_end(result)
+    }
+
+    /// What this request does now that its handler has failed.
+    pub(crate) fn erring(&self) -> Erring {
+        let may_retry = self.may_retry();
+        self.lock().journal.erring(may_retry)
     }
 
     /// Ends the use of steps: the handler has answered.

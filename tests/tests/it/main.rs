@@ -15,6 +15,7 @@ mod client_gone;
 mod content_type;
 mod counted_attempts;
 mod encryption;
+mod errors;
 mod interleavings;
 mod lifecycle;
 mod many_steps;
