@@ -219,7 +219,7 @@ pub use stephttp_macros::api_fn;
 pub use app::SetupOpts;
 pub use connect::SetupError;
 pub use delivery::Undelivered;
-pub use error::{Failure, ResultExt, StepError};
+pub use error::{Failure, NoRetry, ResultExt, StepError};
 pub use event::Event;
 pub use function::async_response::AsyncResponse;
 pub use function::opts::FnOpts;

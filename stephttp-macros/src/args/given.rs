@@ -6,7 +6,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{Expr, ExprCall, ExprLit, Ident, Lit, LitStr, Path, Token, parse::Parser, punctuated::Punctuated};
 
-use super::{AsyncResponse, Deliver, Track, Warning, duration, example};
+use super::{AsyncResponse, Deliver, OnError, Track, Warning, duration, example};
 use crate::nearest::{listed, nearest};
 
 /// The largest `retries` that Inngest takes.
@@ -168,6 +168,16 @@ impl Given {
             Some("after_response") => Ok(Deliver::AfterResponse),
             Some("before_response_ends") => Ok(Deliver::BeforeResponseEnds),
             word => Err(error(value, choose("deliver", word, WORDS))),
+        }
+    }
+
+    pub(super) fn on_error(&self) -> syn::Result<OnError> {
+        const WORDS: &[&str] = &["retry", "fail"];
+        let value = self.value()?;
+        match as_word(value).as_deref() {
+            Some("retry") => Ok(OnError::Retry),
+            Some("fail") => Ok(OnError::Fail),
+            word => Err(error(value, choose("on_error", word, WORDS))),
         }
     }
 

@@ -31,6 +31,7 @@ pub(crate) struct Args {
     pub(crate) max_request_time: Value<Duration>,
     pub(crate) deliver: Value<Deliver>,
     pub(crate) step_timeout: Value<Duration>,
+    pub(crate) on_error: Value<OnError>,
     pub(crate) allow: Value<Vec<Warning>>,
     pub(crate) krate: Value<Path>,
     pub(crate) places: Places,
@@ -84,6 +85,13 @@ pub(crate) enum Track {
 pub(crate) enum Deliver {
     AfterResponse,
     BeforeResponseEnds,
+}
+
+/// What an error of the handler does when Inngest has called it back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnError {
+    Retry,
+    Fail,
 }
 
 /// What the attribute warns of.
@@ -178,6 +186,11 @@ const OPTIONS: &[Spec] = &[
         name: "step_timeout",
         example: r#"step_timeout = "5m""#,
         read: |args, given, errors| args.step_timeout = Value::read(given.time_limit(), errors),
+    },
+    Spec {
+        name: "on_error",
+        example: "on_error = fail",
+        read: |args, given, errors| args.on_error = Value::read(given.on_error(), errors),
     },
     Spec {
         name: "allow",

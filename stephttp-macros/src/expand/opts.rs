@@ -7,7 +7,7 @@ use quote::{quote, quote_spanned};
 use syn::{Path, spanned::Spanned};
 
 use crate::{
-    args::{AsyncResponse, Deliver, Track},
+    args::{AsyncResponse, Deliver, OnError, Track},
     krate,
     validate::Opts,
 };
@@ -25,6 +25,7 @@ pub(super) fn of(opts: &Opts, krate: &Path) -> TokenStream {
         max_request_time,
         deliver,
         step_timeout,
+        on_error,
     } = opts;
     let mut tokens = quote!(#krate::FnOpts::new(#id));
     if let Some(retries) = retries {
@@ -61,6 +62,13 @@ pub(super) fn of(opts: &Opts, krate: &Path) -> TokenStream {
             Deliver::BeforeResponseEnds => quote!(BeforeResponseEnds),
         };
         tokens.extend(quote!(.deliver(#krate::function::Deliver::#deliver)));
+    }
+    if let Some(on_error) = on_error {
+        let on_error = match on_error {
+            OnError::Retry => quote!(Retry),
+            OnError::Fail => quote!(Fail),
+        };
+        tokens.extend(quote!(.on_error(#krate::function::OnError::#on_error)));
     }
     tokens
 }

@@ -14,7 +14,7 @@ use syn::{Attribute, Ident, Path, Signature, Visibility};
 
 pub(crate) use self::arguments::{Argument, Replay};
 use crate::{
-    args::{Args, AsyncResponse, Deliver, Track, Warning},
+    args::{Args, AsyncResponse, Deliver, OnError, Track, Warning},
     errors::Errors,
     item::{Body, Item},
     krate::{self, FindCrate},
@@ -60,6 +60,7 @@ pub(crate) struct Opts {
     pub(crate) max_request_time: Option<Duration>,
     pub(crate) deliver: Option<Deliver>,
     pub(crate) step_timeout: Option<Duration>,
+    pub(crate) on_error: Option<OnError>,
 }
 
 /// `None`: only the function itself can be emitted, as it was.
@@ -75,6 +76,7 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
         max_request_time,
         deliver,
         step_timeout,
+        on_error,
         allow,
         krate,
         places,
@@ -96,6 +98,7 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
         max_request_time: max_request_time.good(),
         deliver: deliver.good(),
         step_timeout: step_timeout.good(),
+        on_error: on_error.good(),
     };
     hand_over::conflicts(&opts, &retries, &places, errors);
     opts.retries = retries.good();

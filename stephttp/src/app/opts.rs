@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::OutputOpts;
 use crate::connect::{Dev, bare_if_set};
-use crate::function::{AsyncResponse, Deliver};
+use crate::function::{AsyncResponse, Deliver, OnError};
 use crate::middleware::{Chain, Middleware};
 
 /// How to set up a [`Provider`](crate::Provider).
@@ -56,6 +56,7 @@ pub struct SetupOpts {
     pub(crate) backlog_wait: Option<Duration>,
     pub(crate) replay_patience: Option<Duration>,
     pub(crate) default_async_response: Option<AsyncResponse>,
+    pub(crate) default_on_error: OnError,
     pub(crate) track_all_endpoints: bool,
     pub(crate) max_request_time: Option<Duration>,
     pub(crate) deliver: Deliver,
@@ -73,6 +74,14 @@ impl SetupOpts {
     #[must_use]
     pub fn default_async_response(mut self, response: AsyncResponse) -> Self {
         self.default_async_response = Some(response);
+        self
+    }
+
+    /// What an answer of 500 and above does when Inngest has called a handler back, where its
+    /// function says nothing of it; [`OnError::Retry`] unless set.
+    #[must_use]
+    pub fn default_on_error(mut self, on_error: OnError) -> Self {
+        self.default_on_error = on_error;
         self
     }
 
@@ -387,6 +396,7 @@ impl fmt::Debug for SetupOpts {
             .field("backlog_wait", &self.backlog_wait)
             .field("replay_patience", &self.replay_patience)
             .field("default_async_response", &self.default_async_response)
+            .field("default_on_error", &self.default_on_error)
             .field("track_all_endpoints", &self.track_all_endpoints)
             .field("max_request_time", &self.max_request_time)
             .field("deliver", &self.deliver)

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{SetupOpts, events, output};
 use crate::client::EventApi;
 use crate::connect::{Connection, Given, SetupError, Source, bare, env, local_host, parse_origin, set};
-use crate::function::{AsyncResponse, Deliver};
+use crate::function::{AsyncResponse, Deliver, OnError};
 use crate::middleware::Chain;
 use crate::signature::SigningKey;
 
@@ -28,6 +28,7 @@ pub(crate) struct Settings {
     pub(crate) backlog_wait: Duration,
     pub(crate) replay_patience: Duration,
     pub(crate) default_async_response: Option<AsyncResponse>,
+    pub(crate) default_on_error: OnError,
     pub(crate) track_all_endpoints: bool,
     pub(crate) max_request_time: Option<Duration>,
     pub(crate) deliver: Deliver,
@@ -99,6 +100,7 @@ impl Settings {
             backlog_wait: opts.backlog_wait.unwrap_or(BACKLOG_WAIT),
             replay_patience: opts.replay_patience.unwrap_or(REPLAY_PATIENCE),
             default_async_response: opts.default_async_response,
+            default_on_error: opts.default_on_error,
             track_all_endpoints: opts.track_all_endpoints,
             max_request_time: opts.max_request_time,
             deliver: opts.deliver,

@@ -13,7 +13,7 @@ use std::fmt;
 
 pub(crate) use async_response::{AsyncResponse, CustomResponse, RunOutput};
 pub(crate) use opts::FnOpts;
-pub use opts::{Deliver, Track};
+pub use opts::{Deliver, OnError, Track};
 pub(crate) use step_id::StepId;
 pub use step_meta::{StepKind, StepMeta};
 pub(crate) use whose::Whose;

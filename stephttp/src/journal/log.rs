@@ -15,6 +15,9 @@
 //! {"by": "<job>"}
 //! {"failed": "<hash>", "attempt": 1, "retry": "sleep", "delay": 30000, "error": {"name": "Error", "message": "no"}}
 //! {"scheduled": "<hash>", "by": "<job>", "after": 1}
+//! {"erred_in": "<job>"}
+//! {"recovered_in": "<job>"}
+//! {"ended_in": "<job>"}
 //! ```
 
 use std::time::Duration;
@@ -68,6 +71,18 @@ pub(super) enum LogEntry {
         scheduled: StepHash,
         by: String,
         after: u32,
+    },
+    /// The handler has failed in this job, which tries it again.
+    Erred {
+        erred_in: String,
+    },
+    /// It has come to something else since, or another job sees to it.
+    Recovered {
+        recovered_in: String,
+    },
+    /// The handler has failed in this job, which has no other attempt: it ends the run.
+    Ended {
+        ended_in: String,
     },
     /// Whose proposal this is. Last: the others have more than that.
     Proposed {
@@ -131,6 +146,10 @@ pub(super) struct Log {
     /// The job that holds the run.
     holder: Option<String>,
     failures: StepMap<Failures>,
+    /// The jobs that try a handler again which has failed.
+    erring: Vec<String>,
+    /// A job is to end the run, since the handler has failed.
+    is_ending: bool,
 }
 
 #[derive(Debug)]
@@ -194,6 +213,9 @@ impl Log {
                 }
             }
             LogEntry::Proposed { .. } => {}
+            LogEntry::Erred { erred_in } => self.erring.push(erred_in),
+            LogEntry::Recovered { recovered_in } => self.erring.retain(|job| *job != recovered_in),
+            LogEntry::Ended { .. } => self.is_ending = true,
             LogEntry::Held { held_by } => self.holder = Some(held_by),
             LogEntry::Left { .. } => self.holder = None,
             LogEntry::Failed { failed, attempt, retry, delay, error } => {
@@ -241,6 +263,22 @@ impl Log {
     pub(super) fn is_quiet_but_for(&self, job: &str, is_stored: impl Fn(StepHash) -> bool) -> bool {
         self.claims.iter().all(|(step, claim)| claim.by == job || is_stored(*step))
             && self.failures.keys().all(|step| is_stored(*step))
+            && !self.has_erred_elsewhere(job)
+    }
+
+    /// Whether the handler has failed in this job, which tries it again.
+    pub(super) fn has_erred(&self, job: &str) -> bool {
+        self.erring.iter().any(|erring| erring == job)
+    }
+
+    /// Whether another job tries a handler again that has failed.
+    pub(super) fn has_erred_elsewhere(&self, job: &str) -> bool {
+        self.erring.iter().any(|erring| erring != job)
+    }
+
+    /// Whether a job is to end the run, since the handler has failed.
+    pub(super) fn is_ending(&self) -> bool {
+        self.is_ending
     }
 
     /// The steps that a job has claimed.

@@ -12,7 +12,7 @@ use super::Run;
 use super::refused_opts::{RefusedOpts, check};
 use crate::error::StepError;
 use crate::exchange::{RecordedMethod, RequestHead};
-use crate::function::{self, AsyncResponse, Deliver, FnOpts, Track, Whose};
+use crate::function::{self, AsyncResponse, Deliver, FnOpts, OnError, Track, Whose};
 use crate::untrusted::shown;
 use crate::wire::OpError;
 
@@ -145,6 +145,18 @@ impl Run {
         let own = self.opts().get_async_response();
         let otherwise = || self.app().map(|app| app.async_response());
         own.or_else(otherwise).unwrap_or(AsyncResponse::Redirect)
+    }
+
+    /// Whether an error of the handler's is a failed attempt, which may go otherwise the next time.
+    pub(crate) fn retries_errors(&self) -> bool {
+        let otherwise = || self.app().map(|app| app.settings().default_on_error);
+        let on_error = self.opts().get_on_error().or_else(otherwise).unwrap_or_default();
+        on_error == OnError::Retry && !self.has_step_error.load(Ordering::Relaxed)
+    }
+
+    /// The handler is given an error of a step, as it will be each time.
+    pub(crate) fn note_step_error(&self) {
+        self.has_step_error.store(true, Ordering::Relaxed);
     }
 
     /// Whether the run's client, should the run be handed over, reads its output at this app's own

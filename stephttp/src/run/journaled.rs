@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 
 use super::{Run, State};
 use crate::journal::{
-    Awaited, Complaint, Handover, HandoverFacts, Memo, Memoized, Outstanding, Recorded, Slot, Stale, Stop,
+    Awaited, Complaint, Erring, Handover, HandoverFacts, Memo, Memoized, Outstanding, Recorded, Slot, Stale,
+    Stop,
 };
 use crate::wire::{ApiResult, StepHash};
 
@@ -181,6 +182,12 @@ impl Run {
                 }
             }
         }
+    }
+
+    /// What this request does now that its handler has failed.
+    pub(crate) fn erring(&self) -> Erring {
+        let may_retry = self.may_retry();
+        self.lock().journal.erring(may_retry)
     }
 
     /// Ends the use of steps: the handler has answered.

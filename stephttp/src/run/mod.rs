@@ -156,6 +156,8 @@ pub(crate) struct Run {
     entered: AtomicBool,
     /// What the handler has said of its response's body since; see [`function`].
     response_body: AtomicU8,
+    /// The handler was given an error of a step, which it will be given each time.
+    has_step_error: AtomicBool,
     /// Not among the requests in flight any more.
     over: AtomicBool,
     /// When Inngest has last shown that the run goes on: milliseconds after the request came.
@@ -255,6 +257,7 @@ impl Run {
             hooks: None,
             entered: AtomicBool::new(false),
             response_body: AtomicU8::new(0),
+            has_step_error: AtomicBool::new(false),
             over: AtomicBool::new(false),
             proven: AtomicU64::new(0),
             route: OnceLock::new(),

@@ -9,7 +9,7 @@ use std::panic::Location;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 use serde_json::value::RawValue;
@@ -148,7 +148,21 @@ where
 {
     type Output = Result<T, StepError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let outcome = ready!(self.as_mut().advance(cx));
+        if outcome.is_err() {
+            self.project().run.note_step_error();
+        }
+        Poll::Ready(outcome)
+    }
+}
+
+impl<T, E, F> RunStep<F, T>
+where
+    E: Into<Failure>,
+    F: Future<Output = Result<T, E>>,
+{
+    fn advance(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, StepError>> {
         let mut this = self.project();
         let (run, place) = (&*this.run, this.place);
         loop {

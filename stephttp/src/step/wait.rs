@@ -41,7 +41,7 @@ enum Stage {
 /// How a wait ended.
 #[derive(Debug)]
 pub(super) enum WaitEnd {
-    /// Inngest has stored its outcome; with whether people who see what it is are developers.
+    /// Inngest has stored its outcome, for this run.
     Stored(StepKey, Memoized, Arc<Run>),
     /// There is no Inngest; with what the test says that the step comes to.
     Detached(StepKey, Option<StepOutcome>),
@@ -99,6 +99,7 @@ impl Wait {
                 tracing::error!(run_id = %self.run.id(), function = self.run.log_name(), step = %shown(id), "{}", error.message);
                 let refused = self.run.step_error(id.clone(), error.clone());
                 self.stage = Stage::Done;
+                self.run.note_step_error();
                 return Poll::Ready(WaitEnd::Refused(refused));
             }
             Stage::Done => panic!("a step was polled after it had ended"),
@@ -131,12 +132,8 @@ impl WaitEnd {
         match self {
             Self::Refused(error) => Err(error),
             Self::Stored(key, value, run) => match value.result() {
-                Ok(outcome) => {
-                    outcome.map_err(|error| run.step_error(key.id, error).shown_in_dev(run.is_dev()))
-                }
-                Err(error) => {
-                    Err(unreadable::<T>(Some(&run), &key, &error, value.as_json()).shown_in_dev(run.is_dev()))
-                }
+                Ok(outcome) => outcome.map_err(|error| given_by(&run, run.step_error(key.id, error))),
+                Err(error) => Err(given_by(&run, unreadable::<T>(Some(&run), &key, &error, value.as_json()))),
             },
             Self::Detached(key, outcome) => given(&key, outcome)?.ok_or_else(|| {
                 let message =
@@ -154,16 +151,20 @@ impl WaitEnd {
         match self {
             Self::Refused(error) => Err(error),
             Self::Stored(key, value, run) => match decode(&value) {
-                Ok(outcome) => outcome
-                    .transpose()
-                    .map_err(|error| run.step_error(key.id, error).shown_in_dev(run.is_dev())),
-                Err(error) => {
-                    Err(unreadable::<T>(Some(&run), &key, &error, value.as_json()).shown_in_dev(run.is_dev()))
+                Ok(outcome) => {
+                    outcome.transpose().map_err(|error| given_by(&run, run.step_error(key.id, error)))
                 }
+                Err(error) => Err(given_by(&run, unreadable::<T>(Some(&run), &key, &error, value.as_json()))),
             },
             Self::Detached(key, outcome) => given(&key, outcome),
         }
     }
+}
+
+/// An error as a run's handler is given it.
+fn given_by(run: &Run, error: StepError) -> StepError {
+    run.note_step_error();
+    error.shown_in_dev(run.is_dev())
 }
 
 /// What a test says. A timeout, like no outcome at all, is `None`.

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::play::{Bound, Choices, Troubles, play};
-use super::program::Program::{self, Cause, Event, Join, Limited, Race, Run, Seq, Sleep};
+use super::program::Program::{self, Cause, Err, Event, Join, Limited, Race, Run, Seq, Sleep};
 
 /// The choices of one play: those that are given, then the first of each.
 #[derive(Debug, Clone)]
@@ -133,6 +133,13 @@ fn hold_with_each_trouble(program: fn() -> Program, most_together: usize) {
 
 fn branch(sleep: &'static str, step: &'static str) -> Program {
     Seq(vec![Sleep(sleep), run(step)])
+}
+
+/// Of two jobs that come to the end at once, one may have fewer attempts left than the other one.
+#[test]
+fn handlers_that_fail_with_each_trouble() {
+    hold_with_each_trouble(|| Seq(vec![Join(vec![Sleep("s"), Sleep("t")]), Err(9)]), 2);
+    hold_with_each_trouble(|| Seq(vec![Join(vec![Sleep("s"), Run("a", 0, 2)]), Err(2), run("b")]), 2);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use super::program::{Effects, Program, Session};
 use super::request::{first, reentry};
 use super::server::{Event, Job, Server, State};
-use crate::journal::{Memo, Standing};
+use crate::journal::{Ending, Memo, Standing};
 
 /// Where a request gives way to others, or dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +96,8 @@ pub(super) struct World {
     doubled: Cell<usize>,
     /// Whether a request has died: what it had decided may not be known to others.
     has_died: Cell<bool>,
+    /// Jobs whose handler has failed, and that are to try it again.
+    promised: RefCell<BTreeSet<u32>>,
 }
 
 impl World {
@@ -264,6 +266,27 @@ impl World {
         server.state(shown)
     }
 
+    /// A job answers. `tries_again`: its handler has failed, and it asks for another attempt. The
+    /// run must not fail then by a job that has none.
+    pub(super) fn promises(&self, job: Job, ending: &Ending, tries_again: bool) {
+        let mut promised = self.promised.borrow_mut();
+        promised.remove(&job.id);
+        let server = self.server.borrow();
+        if let Ending::Finished(result) = ending
+            && result.status >= 500
+            && !server.has_ended()
+            && promised.iter().any(|job| Some(*job) != server.ended_in() && !server.has_left(*job))
+            && self.is_untroubled()
+        {
+            let message = format!("{job:?} fails the run, which {promised:?} are to try again");
+            self.effects.borrow_mut().violations.push(message);
+        }
+        // Who comes after another has begun to end it is promised nothing.
+        if tries_again && server.ended_in().is_none() {
+            promised.insert(job.id);
+        }
+    }
+
     /// A handler does not come to where it came in an earlier request. It would be waited for.
     pub(super) fn finds_no_way(&self) {
         self.note(|| "a handler does not come to where it came before".to_owned());
@@ -333,6 +356,7 @@ pub(super) fn play(
         answered: RefCell::default(),
         doubled: Cell::new(0),
         has_died: Cell::new(false),
+        promised: RefCell::default(),
     });
     let mut tasks = vec![Task { job: None, future: Box::pin(first(world.clone(), program.clone())) }];
     // Whether the first of the tasks is the one that was polled last.

@@ -1,6 +1,6 @@
 //! Small handlers: programs of steps, and their futures, which ask a journal as the SDK's own do.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::pin::Pin;
@@ -34,6 +34,9 @@ pub(super) enum Program {
     Race(&'static str, Vec<Program>),
     /// A step's future that is made and dropped, in re-entries alone.
     Unpolled(&'static str),
+    /// The handler fails the first so many times that a re-entry comes here, and ends. Not within
+    /// branches.
+    Err(u32),
 }
 
 impl fmt::Debug for Program {
@@ -54,6 +57,7 @@ impl fmt::Debug for Program {
             Self::Event(id) => write!(f, "event({id})"),
             Self::Cause(id, event) => write!(f, "cause({id}, {event})"),
             Self::Unpolled(id) => write!(f, "drop({id})"),
+            Self::Err(times) => write!(f, "err({times})"),
             Self::Seq(all) => list(f, "seq", all),
             Self::Join(all) => list(f, "join", all),
             Self::Race(name, all) => list(f, &format!("race {name}"), all),
@@ -73,6 +77,8 @@ pub(super) struct Effects {
     pub(super) lines: BTreeMap<String, u32>,
     /// Steps that have failed, and whose retry has not come.
     pub(super) failing: BTreeSet<StepHash>,
+    /// How often a handler has come to where it may fail.
+    pub(super) passed: BTreeMap<String, u32>,
 }
 
 /// One request, as its steps see it.
@@ -91,6 +97,8 @@ pub(super) struct Session {
     pub(super) causes: Box<dyn Fn(&'static str)>,
     /// Who has won in this request.
     pub(super) winners: RefCell<Vec<(&'static str, usize)>>,
+    /// The handler has failed.
+    pub(super) has_erred: Cell<bool>,
 }
 
 impl Session {
@@ -131,10 +139,22 @@ pub(super) fn handler(program: &Program, session: &Rc<Session>) -> Handler {
             }
             String::new()
         }),
+        Program::Err(_) => Box::pin(std::future::ready(String::new())),
         Program::Seq(all) => Box::pin(async move {
             let mut values = Vec::new();
-            for one in &all {
+            for (n, one) in all.iter().enumerate() {
                 session.line(format!("before {one:?}"));
+                if let Program::Err(times) = one
+                    && session.generation > 0
+                {
+                    let mut effects = session.effects.borrow_mut();
+                    let passed = effects.passed.entry(format!("{n} {one:?}")).or_default();
+                    *passed += 1;
+                    if *passed <= *times {
+                        session.has_erred.set(true);
+                        break;
+                    }
+                }
                 values.push(handler(one, &session).await);
                 session.line(format!("after {one:?}"));
             }

@@ -167,6 +167,18 @@ fn with_limits(program: Program, random: &mut Random) -> Program {
     }
 }
 
+/// A handler that fails as a whole, once or several times.
+fn erring(seed: u64) -> Program {
+    let mut random = Random::new(seed ^ 0xe44);
+    let before = if random.below(2) == 0 { program(seed) } else { fan_out(seed) };
+    let mut all = vec![before, Program::Err([0, 1, 1, 2, 3, 9][random.below(6)])];
+    if random.below(2) == 0 {
+        let mut maker = Maker { random: Random::new(seed), races: RACES.len(), events: EVENTS.len() };
+        all.extend([maker.program(2), Program::Err([0, 1, 2, 9][random.below(4)])]);
+    }
+    Program::Seq(all)
+}
+
 fn play_seed(program: fn(u64) -> Program, seed: u64, troubles: Troubles) -> Result<(), String> {
     let program = Rc::new(program(seed));
     let again = |traced| play(&program, troubles, Box::new(Random::new(seed ^ 0x5eed)), traced);
@@ -239,6 +251,16 @@ fn so_it_is_with_steps_that_have_fewer_retries() {
 #[test]
 fn so_it_is_with_such_steps_and_all_of_that_at_once() {
     all_of(limited, plays() / 2, Troubles { states: 1, answers: 1, deaths: 1, doubles: 1, reads: 3 });
+}
+
+#[test]
+fn so_it_is_with_handlers_that_fail() {
+    all_of(erring, plays() / 2, Troubles::default());
+}
+
+#[test]
+fn so_it_is_with_handlers_that_fail_and_all_of_that_at_once() {
+    all_of(erring, plays() / 2, Troubles { states: 1, answers: 1, deaths: 1, doubles: 1, reads: 3 });
 }
 
 /// They take longer: of them there are fewer.
