@@ -12,6 +12,8 @@ struct Errors;
 struct Layers;
 #[doc = include_str!("../../stephttp/src/guide/lifecycle.md")]
 struct Lifecycle;
+#[doc = include_str!("../../stephttp/src/guide/observability.md")]
+struct Observability;
 #[doc = include_str!("../../stephttp/src/guide/production.md")]
 struct Production;
 #[doc = include_str!("../../stephttp/src/guide/serverless.md")]

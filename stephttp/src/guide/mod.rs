@@ -7,7 +7,8 @@
 //! | [`layers`] | where do logins, limits and other layers go? |
 //! | [`errors`] | what does an error do, to the run and to its client? |
 //! | [`setup`] | which keys, which TLS, which proxy, which address? |
-//! | [`production`] | how is a durable app deployed, sized and watched? |
+//! | [`production`] | how is a durable app deployed and sized, and what does Inngest keep? |
+//! | [`observability`] | what do logs, metrics and traces show? |
 //! | [`serverless`] | and where the process is frozen between requests? |
 //! | [`testing`] | how is a run tested, whose sleeps take days? |
 //! | [`versions`] | what does a deploy do to runs in flight? |
@@ -29,6 +30,8 @@ pub mod errors {}
 pub mod layers {}
 #[doc = include_str!("lifecycle.md")]
 pub mod lifecycle {}
+#[doc = include_str!("observability.md")]
+pub mod observability {}
 #[doc = include_str!("production.md")]
 pub mod production {}
 #[doc = include_str!("serverless.md")]
