@@ -221,6 +221,7 @@ pub use connect::SetupError;
 pub use delivery::Undelivered;
 pub use error::{Failure, NoRetry, ResultExt, StepError};
 pub use event::Event;
+pub use exchange::Reentry;
 pub use function::async_response::AsyncResponse;
 pub use function::opts::FnOpts;
 pub use provider::Provider;

@@ -10,6 +10,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
+use inngest::Reentry;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, get_current_timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -47,16 +48,12 @@ pub async fn require_login(
     next: Next,
 ) -> Result<Response, AppError> {
     // Inngest calls back without the client's token. `inngest.layer()` is outside of this layer,
-    // and has verified the signature by now.
-    if !is_call_back(request.headers()) {
+    // and marks the calls that it has verified.
+    if request.extensions().get::<Reentry>().is_none() {
         let claims = auth.claims(request.headers()).ok_or(AppError::NotLoggedIn)?;
         request.extensions_mut().insert(claims);
     }
     Ok(next.run(request).await)
-}
-
-fn is_call_back(headers: &HeaderMap) -> bool {
-    headers.contains_key("x-run-id") && headers.contains_key("x-inngest-signature")
 }
 
 impl<S: Sync> FromRequestParts<S> for Claims {

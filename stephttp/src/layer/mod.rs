@@ -63,8 +63,8 @@ use crate::app::App;
 /// - **Inside of this layer**, that is a failed attempt, and never the run's result. Inngest calls
 ///   again, and after the last attempt the run fails with a 500 that gives the status and says what
 ///   to do. So it is with an extractor that rejects the call. Let the layer pass requests that have
-///   both `X-Run-ID` and `X-Inngest-Signature`: outside of dev mode their signature has been
-///   verified by then. A request with one of them alone is a client's.
+///   the extension [`Reentry`](crate::Reentry), which this layer sets when it has verified one. No
+///   header brings it about.
 /// - **Outside of this layer**, nothing can be done about it: Inngest takes the answer for the
 ///   run's end, and the handler's result is lost. The [output route](crate::Provider::output_route)
 ///   logs it. Only what answers no request itself belongs there, such as compression.

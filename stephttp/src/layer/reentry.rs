@@ -19,7 +19,7 @@ use super::once::once;
 use super::{answer, ending, rejection, standing};
 use crate::app::App;
 use crate::error::panic_text;
-use crate::exchange::{Dispatch, Proof, Refusal, restore_content_type};
+use crate::exchange::{Dispatch, Proof, Reentry, Refusal, restore_content_type};
 use crate::journal::{self, Done, Ending, Saved, Stale};
 use crate::middleware::Outcome;
 use crate::run::{CurrentRun, Driven, Run};
@@ -159,6 +159,7 @@ async fn prepare(
         run.note_route(path.clone());
     }
     parts.extensions.insert(CurrentRun(run.clone()));
+    parts.extensions.insert(Reentry::of(run.id()));
     // Inngest accepts gzip, but what it keeps of a response is text.
     parts.headers.remove(ACCEPT_ENCODING);
     restore_content_type(&mut parts.headers);

@@ -44,8 +44,8 @@ fn message(status: StatusCode) -> String {
     format!(
         "a layer or an extractor answered {status} in the handler's place when Inngest called back. A call back carries the \
          method, path, query, content type and body of the first request, and no other header, cookie or peer address: wrap an \
-         extractor that needs one in `Remember`, and have a layer that rejects requests let calls back pass, which have \
-         `X-Run-ID` and a signature that `inngest.layer()` has verified. A function with `omit_request_body` gets no body: take \
+         extractor that needs one in `Remember`, and have a layer that rejects requests let calls back pass: \
+         `inngest.layer()` gives them the extension `inngest::Reentry`. A function with `omit_request_body` gets no body: take \
          `Bytes`, and read them in a step"
     )
 }

@@ -18,6 +18,7 @@ mod counted_attempts;
 mod encryption;
 mod errors;
 mod fewer_retries;
+mod guards;
 mod guide;
 mod interleavings;
 mod lifecycle;
