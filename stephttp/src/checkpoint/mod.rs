@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-pub(crate) use taken::Taken;
 use tokio::sync::oneshot;
+
+pub(crate) use taken::Taken;
 
 use crate::client::{NoState, Patience};
 use crate::delivery::{DeliveryError, Report};
