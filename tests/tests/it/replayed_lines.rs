@@ -277,3 +277,24 @@ async fn of_a_handler_without_the_attribute_come_once() {
     assert_eq!(lines.map(|line| filtered.count(line)), [1, 1, 1]);
     assert_eq!(lines.map(|line| all.count(line)), [2, 2, 1]);
 }
+
+#[inngest::api_fn(id = "lines-of-changed-code")]
+async fn changed(State(stage): State<Stage>, step: Step) -> Result<(), StepError> {
+    info!("begun");
+    // A version of the program that has this step, and then one that has not.
+    if stage.effects.happen("request") == 1 {
+        step.run("gone", async { Ok(()) }).await?;
+    }
+    step.sleep("one", PAUSE).await;
+    info!("after one");
+    step.sleep("two", PAUSE).await;
+    info!("after two");
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_a_run_that_has_lost_a_step_come_all_once_that_is_known() {
+    let [filtered, _] = written(post(changed)).await;
+    let lines = ["begun", "after one", "after two"];
+    assert_eq!(lines.map(|line| filtered.count(line)), [2, 1, 1], "{:?}", filtered.all());
+}
