@@ -5,8 +5,9 @@ use axum::response::{IntoResponse, Response};
 /// A handler's answer that ends its run, also if it is an error: the handler is not tried again.
 ///
 /// When Inngest calls a handler back, an answer of 500 and above is a failed attempt, and Inngest
-/// calls again while an attempt is left ([what an error does](crate::guide::errors#what-an-error-does)). Wrap the
-/// answer where that cannot help. Around any other answer it has no effect.
+/// calls again while an attempt is left ([what an error
+/// does](crate::guide::errors#what-an-error-does)). Wrap the answer where that cannot help. Around
+/// any other answer it has no effect.
 ///
 /// ```
 /// use axum::http::StatusCode;
