@@ -93,9 +93,9 @@ use series::Series;
 /// takes one that is not the program's.
 ///
 /// How durations are counted is the exporter's to say: Prometheus' makes summaries of them unless
-/// it is given buckets, as with
-/// `PrometheusBuilder::set_buckets_for_metric`. A recorder of its made by `build_recorder` wants `PrometheusHandle::run_upkeep`
-/// every few seconds: durations gather where nobody reads them.
+/// it is given buckets, as with `PrometheusBuilder::set_buckets_for_metric`. A recorder of its made
+/// by `build_recorder` wants `PrometheusHandle::run_upkeep` every few seconds: durations gather
+/// where nobody reads them.
 pub struct Metrics {
     target: Target,
     /// Ids that are labels.
