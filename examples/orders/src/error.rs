@@ -43,7 +43,8 @@ impl IntoResponse for AppError {
             Self::NoSuchOrder => StatusCode::NOT_FOUND,
             Self::OutOfStock => StatusCode::CONFLICT,
             Self::CardDeclined => StatusCode::PAYMENT_REQUIRED,
-            Self::NotSent => StatusCode::GATEWAY_TIMEOUT,
+            // Not a 5xx: an outcome, which the handler is not to be tried again for.
+            Self::NotSent => StatusCode::GONE,
             // What went wrong inside is for the log, and not for the client.
             Self::Step(_) | Self::Database(_) => {
                 tracing::error!(error = %self, "a request has failed");

@@ -77,7 +77,7 @@ async fn a_charge_whose_answer_is_lost_is_not_made_twice() {
     let order = shop.order_teapot("tok_visa").await;
     shop.engine.release_time();
     // Nobody sends it.
-    shop.receipt(&order, StatusCode::GATEWAY_TIMEOUT).await;
+    shop.receipt(&order, StatusCode::GONE).await;
     assert_eq!((shop.payments.calls(), shop.payments.charges()), (2, vec![None]));
 }
 
@@ -113,7 +113,7 @@ async fn an_order_that_nobody_sends_within_a_week_is_cancelled_and_refunded() {
     shop.engine.advance(6 * DAY).await;
     assert_eq!((shop.left().await, shop.status(&order.order).await.as_str()), (999, "paid"));
     shop.engine.advance(DAY).await;
-    shop.receipt(&order, StatusCode::GATEWAY_TIMEOUT).await;
+    shop.receipt(&order, StatusCode::GONE).await;
     assert_eq!((shop.left().await, shop.payments.charges()), (1_000, vec![None]));
     assert_eq!(shop.status(&order.order).await, "cancelled");
 }
