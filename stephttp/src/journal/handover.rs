@@ -164,10 +164,13 @@ impl Journal {
 
     /// Asks to be called back at once, by a name that no other request asks by.
     fn discovery(&self) -> Recorded {
-        if self.mode == Mode::First {
-            return discovery("");
-        }
-        discovery(&format!("{}:{}", StepHash::of(&self.job.id), self.job.generation))
+        discovery(&self.own_name().unwrap_or_default())
+    }
+
+    /// What no other request is called; a first request needs no name.
+    pub(super) fn own_name(&self) -> Option<String> {
+        let name = || format!("{}:{}", StepHash::of(&self.job.id), self.job.generation);
+        (self.mode != Mode::First).then(name)
     }
 
     /// Says what is wrong when a run's hidden steps are over a limit: Inngest ends it without an
