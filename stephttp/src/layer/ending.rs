@@ -32,7 +32,7 @@ async fn end(run: &Arc<Run>, mut outcome: Outcome, mut saved: Saved) -> Ending {
         (saved, standing) = agree_on_end(run, &outcome).await;
     }
     if saved == Saved::Refused(Stale::Over) {
-        standing = standing::look(run).await;
+        standing = standing::refused(run).await;
     }
     Ending::of(outcome, Facts { saved, standing, may_retry }, |ops, may_retry| {
         run.unsaved_with(ops, may_retry)

@@ -283,6 +283,11 @@ impl Request {
         }
         if saved == Saved::Refused(Stale::Over) {
             standing = self.standing(job, self.known.get()).await;
+            // The state may be there still.
+            let is_last = matches!(standing, Standing::GoesOn) && !may_retry();
+            if is_last && self.world.server.borrow().has_ended() {
+                standing = Standing::Over;
+            }
         }
         let facts = Facts { saved, standing, may_retry: may_retry() };
         Ending::of(outcome, facts, |ops, may_retry| {
