@@ -7,7 +7,8 @@
 //!
 //! [`Ending::of`] is where that is kept. Everything that has ended is saved first; whether the run
 //! still goes on is asked last. There is one exception: on the last attempt, while Inngest cannot
-//! be asked, a request ends its run, since the run would otherwise hang for ever.
+//! be asked, a request ends its run, since the run would otherwise hang for ever. It proposes that
+//! end first, as every end of a shared run is proposed: another request may have come to one.
 
 use std::time::Duration;
 
@@ -99,6 +100,22 @@ impl Outcome {
             Self::Waits(..) => false,
             Self::Ends(_) => true,
             Self::Fails(_) | Self::Errs(..) => !may_retry,
+        }
+    }
+
+    /// The operations that it tells.
+    pub(crate) fn operations(&self) -> &[Recorded] {
+        match self {
+            Self::Waits(ops, _) => ops,
+            Self::Ends(_) | Self::Fails(_) | Self::Errs(..) => &[],
+        }
+    }
+
+    /// How the run ends, when nothing can be told without leaving others waiting for ever.
+    pub(crate) fn given_up(self) -> Self {
+        match self {
+            Self::Waits(..) => Self::Ends(failure(NOT_TOLD)),
+            other => other,
         }
     }
 }

@@ -76,7 +76,10 @@ impl Journal {
                     }
                 }
                 Some(failures) => {
-                    let op = retry_discovery(hash, failures.attempts);
+                    // The job that was asked for when the step failed may have left the run to
+                    // this one, which does not come again when it has no attempt.
+                    let by = self.own_name().filter(|_| !has_attempt);
+                    let op = retry_discovery(hash, failures.attempts, by.as_deref());
                     self.await_inngest(slot, hash, Awaits::Inngest { op, is_told: false });
                 }
             }

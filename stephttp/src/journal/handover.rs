@@ -164,10 +164,13 @@ impl Journal {
 
     /// Asks to be called back at once, by a name that no other request asks by.
     fn discovery(&self) -> Recorded {
-        if self.mode == Mode::First {
-            return discovery("");
-        }
-        discovery(&format!("{}:{}", StepHash::of(&self.job.id), self.job.generation))
+        discovery(&self.own_name().unwrap_or_default())
+    }
+
+    /// What no other request is called; a first request needs no name.
+    pub(super) fn own_name(&self) -> Option<String> {
+        let name = || format!("{}:{}", StepHash::of(&self.job.id), self.job.generation);
+        (self.mode != Mode::First).then(name)
     }
 
     /// Says what is wrong when a run's hidden steps are over a limit: Inngest ends it without an
@@ -195,15 +198,9 @@ impl Journal {
     /// operations that it would have answered alone. Inngest calls back for each, so from here on
     /// the run is shared. Nothing, if nothing can be told without leaving others waiting for ever.
     pub(crate) fn unsaved_with(&mut self, ops: Vec<Recorded>, may_retry: bool) -> Vec<Recorded> {
-        let size: usize = ops.iter().map(Recorded::size).sum();
-        let mut answer = self.take_unsent_within(REENTRY_ANSWER_BYTES.saturating_sub(size + SHARED_BYTES));
+        let mut answer = self.take_unsent_within(room_beside(&ops));
         if self.mode == Mode::Shared {
-            // What is proposed with it may be taken, and then this job has to stay.
-            let has_claims = answer.iter().any(Recorded::is_log)
-                || self.is_holding()
-                || self.log.has_erred(&self.job.id)
-                || !self.left_claims().is_empty();
-            if has_claims && !ops.iter().any(|op| op.op() == OpCode::StepError) {
+            if self.has_to_stay(&answer, &ops) {
                 if !may_retry {
                     return Vec::new();
                 }
@@ -221,15 +218,43 @@ impl Journal {
         }
     }
 
+    /// Whether others of the run wait for this job when it answers with what could not be saved,
+    /// before some operations.
+    fn has_to_stay(&self, unsaved: &[Recorded], ops: &[Recorded]) -> bool {
+        // What is proposed with it may be taken.
+        let has_claims = unsaved.iter().any(Recorded::is_log)
+            || self.is_holding()
+            || self.log.has_erred(&self.job.id)
+            || !self.left_claims().is_empty();
+        has_claims && !ops.iter().any(|op| op.op() == OpCode::StepError)
+    }
+
+    /// Whether what could not be saved, before some operations, can be told by another attempt
+    /// alone.
+    pub(crate) fn is_stranded(&self, ops: &[Recorded]) -> bool {
+        let unsaved = self.unsent_within(room_beside(ops));
+        if self.mode == Mode::Shared && self.has_to_stay(unsaved, ops) {
+            return true;
+        }
+        unsaved.is_empty() && ops.is_empty()
+    }
+
     /// A hidden step that proposes how the run ends, if several re-entries may come to its end at
-    /// once, and it can be stored.
-    pub(crate) fn propose_end(&self, result: &ApiResult<'_>) -> Option<Recorded> {
+    /// once, and it can be stored. It takes the place of one that could not be saved.
+    pub(crate) fn propose_end(&mut self, result: &ApiResult<'_>) -> Option<Recorded> {
+        self.unsent.retain(|op| op.hash() != StepKey::hidden(END).hash);
         if self.decides() || self.is_full() {
             return None;
         }
         let end = hidden(StepKey::hidden(END), result);
         (end.output_size() <= STEP_OUTPUT_BYTES).then_some(end)
     }
+}
+
+/// Bytes that an answer has for what could not be saved.
+fn room_beside(ops: &[Recorded]) -> usize {
+    let size: usize = ops.iter().map(Recorded::size).sum();
+    REENTRY_ANSWER_BYTES.saturating_sub(size + SHARED_BYTES)
 }
 
 /// Has Inngest dispatch this job again.

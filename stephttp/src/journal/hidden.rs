@@ -65,7 +65,9 @@ pub(super) fn discovery(name: &str) -> Recorded {
     Recorded::ask(StepKey::hidden(id), OpCode::DiscoveryRequest, OpOpts::default())
 }
 
-/// Asks for a job that tries a step again which has failed for the n-th time.
-pub(super) fn retry_discovery(step: StepHash, attempt: u32) -> Recorded {
-    discovery(&format!("{step}:{attempt}"))
+/// Asks for a job that tries a step again which has failed for the n-th time. `by` is for who must
+/// get one, whoever has asked before.
+pub(super) fn retry_discovery(step: StepHash, attempt: u32, by: Option<&str>) -> Recorded {
+    let by = by.map(|by| format!(":{by}")).unwrap_or_default();
+    discovery(&format!("{step}:{attempt}{by}"))
 }

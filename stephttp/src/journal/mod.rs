@@ -293,15 +293,21 @@ impl Journal {
 
     /// What has not been sent, as far as it fits into one message. The rest is given up: its steps
     /// run again.
-    pub(crate) fn take_unsent_within(&mut self, mut bytes: usize) -> Vec<Recorded> {
+    pub(crate) fn take_unsent_within(&mut self, bytes: usize) -> Vec<Recorded> {
+        let fit = self.unsent_within(bytes).len();
         let mut ops = self.take_unsent();
-        let fits = ops.iter().take_while(|op| {
+        ops.truncate(fit);
+        ops
+    }
+
+    /// That, without taking it.
+    fn unsent_within(&self, mut bytes: usize) -> &[Recorded] {
+        let fits = self.unsent.iter().take_while(|op| {
             let fits = op.size() <= bytes;
             bytes = bytes.saturating_sub(op.size());
             fits
         });
-        ops.truncate(fits.count());
-        ops
+        &self.unsent[..fits.count()]
     }
 
     /// Puts back what could not be sent, before what has been recorded since.

@@ -95,7 +95,10 @@ impl Journal {
             Some(known) if known.retry == RetryBy::Sleep => {
                 Some(retry_sleep(hash, known.attempts, self.log.delay(hash)))
             }
-            Some(known) if known.retry == RetryBy::Postponed => Some(retry_discovery(hash, known.attempts)),
+            // Another process may have asked for this failure's before, of whose job nothing is left.
+            Some(known) if known.retry == RetryBy::Postponed => {
+                Some(retry_discovery(hash, known.attempts, self.own_name().as_deref()))
+            }
             _ => (self.log.owner(hash, &self.job.id) != Owner::Another).then_some(op),
         }
     }

@@ -23,33 +23,43 @@ pub(super) async fn conclude(run: &Arc<Run>, outcome: Outcome) -> Ending {
     end(run, outcome, saved).await
 }
 
-async fn end(run: &Arc<Run>, outcome: Outcome, mut saved: Saved) -> Ending {
+async fn end(run: &Arc<Run>, mut outcome: Outcome, mut saved: Saved) -> Ending {
     let may_retry = run.may_retry();
     let mut standing = Standing::GoesOn;
     if saved == Saved::All && outcome.ends(may_retry) {
-        // Of several re-entries that come to the end at once, each answers with the same result:
-        // the first that was stored.
-        let proposal = match &outcome {
-            Outcome::Ends(result) | Outcome::Errs(result, _) => run.propose_end(result),
-            Outcome::Fails(message) => run.propose_end(&failure(message)),
-            Outcome::Waits(..) => None,
-        };
-        standing = match proposal {
-            None => standing::still_goes_on(run).await,
-            Some(proposal) => {
-                // As a step's output it is stored too, and the next re-entry ends the run with it.
-                run.put_back(vec![proposal]);
-                saved = save(run).await;
-                if saved == Saved::All { standing::agreed_end(run).await } else { Standing::GoesOn }
-            }
-        };
+        (saved, standing) = agree_on_end(run, &outcome).await;
+    }
+    if saved == Saved::Not && !may_retry && run.is_stranded(outcome.operations()) {
+        // Others may be coming to the end of the run that is given up here.
+        outcome = outcome.given_up();
+        (saved, standing) = agree_on_end(run, &outcome).await;
     }
     if saved == Saved::Refused(Stale::Over) {
-        standing = standing::look(run).await;
+        standing = standing::refused(run).await;
     }
     Ending::of(outcome, Facts { saved, standing, may_retry }, |ops, may_retry| {
         run.unsaved_with(ops, may_retry)
     })
+}
+
+/// Of several re-entries that come to the end at once, each answers with the same result: the first
+/// that was stored.
+async fn agree_on_end(run: &Arc<Run>, outcome: &Outcome) -> (Saved, Standing) {
+    let proposal = match outcome {
+        Outcome::Ends(result) | Outcome::Errs(result, _) => run.propose_end(result),
+        Outcome::Fails(message) => run.propose_end(&failure(message)),
+        Outcome::Waits(..) => None,
+    };
+    let proposes = proposal.is_some();
+    // As a step's output it is stored too, and the next re-entry ends the run with it.
+    run.put_back(proposal.into_iter().collect());
+    let saved = if run.has_unsent() { save(run).await } else { Saved::All };
+    let standing = match saved {
+        Saved::All if proposes => standing::agreed_end(run).await,
+        Saved::All => standing::still_goes_on(run).await,
+        Saved::Not | Saved::Refused(_) => Standing::GoesOn,
+    };
+    (saved, standing)
 }
 
 /// The handler answered: its response is the run's result, and the client's answer.

@@ -105,6 +105,22 @@ pub(super) async fn was_cancelled(run: &Run) -> bool {
     }
 }
 
+/// How a run stands of which Inngest has refused to save anything, since it is over. It may still
+/// show the run's state: on the last attempt, when the run would be given up, its view decides.
+pub(super) async fn refused(run: &Run) -> Standing {
+    let standing = look(run).await;
+    let Some(app) = run.app().filter(|_| matches!(standing, Standing::GoesOn) && !run.may_retry()) else {
+        return standing;
+    };
+    for wait in [Duration::ZERO, STATUS_LAG] {
+        tokio::time::sleep(wait).await;
+        if app.client().has_ended(run.id()).await == Some(true) {
+            return Standing::Over;
+        }
+    }
+    standing
+}
+
 /// Makes sure that a run still goes on, before it is ended.
 pub(super) async fn still_goes_on(run: &Run) -> Standing {
     let Some(app) = run.app().filter(|_| run.may_be_over()) else { return Standing::GoesOn };

@@ -110,6 +110,12 @@ impl Run {
         self.lock().journal.unsaved_with(ops, may_retry)
     }
 
+    /// Whether what could not be saved, before what is answered anyway, can be told by another
+    /// attempt alone.
+    pub(crate) fn is_stranded(&self, ops: &[Recorded]) -> bool {
+        self.lock().journal.is_stranded(ops)
+    }
+
     /// A first request's operations could not be sent: its driver has to see to it, also when its
     /// handler does nothing.
     pub(crate) fn notice_failed_checkpoint(&self) {

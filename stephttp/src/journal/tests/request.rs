@@ -295,33 +295,47 @@ impl Request {
         self.end(outcome, saved).await
     }
 
-    async fn end(&self, outcome: Outcome, mut saved: Saved) -> Ending {
+    async fn end(&self, mut outcome: Outcome, mut saved: Saved) -> Ending {
         let job = self.job.expect("a first request has no ending");
         let may_retry = || may_retry(&self.world, job);
         let mut standing = Standing::GoesOn;
         if saved == Saved::All && outcome.ends(may_retry()) {
-            let proposal = match &outcome {
-                Outcome::Ends(result) | Outcome::Errs(result, _) => {
-                    self.session.journal.borrow().propose_end(result)
-                }
-                Outcome::Fails(_) | Outcome::Waits(..) => None,
-            };
-            let known = self.known.get() + usize::from(proposal.is_some());
-            if let Some(proposal) = proposal {
-                self.session.journal.borrow_mut().put_back(vec![proposal]);
-                saved = self.save().await;
-            }
-            if saved == Saved::All {
-                standing = self.standing(job, known).await;
-            }
+            (saved, standing) = self.agree_on_end(job, &outcome).await;
+        }
+        let is_stranded = || self.session.journal.borrow().is_stranded(outcome.operations());
+        if saved == Saved::Not && !may_retry() && is_stranded() {
+            outcome = outcome.given_up();
+            (saved, standing) = self.agree_on_end(job, &outcome).await;
         }
         if saved == Saved::Refused(Stale::Over) {
             standing = self.standing(job, self.known.get()).await;
+            // The state may be there still.
+            let is_last = matches!(standing, Standing::GoesOn) && !may_retry();
+            if is_last && self.world.server.borrow().has_ended() {
+                standing = Standing::Over;
+            }
         }
         let facts = Facts { saved, standing, may_retry: may_retry() };
         Ending::of(outcome, facts, |ops, may_retry| {
             self.session.journal.borrow_mut().unsaved_with(ops, may_retry)
         })
+    }
+
+    async fn agree_on_end(&self, job: Job, outcome: &Outcome) -> (Saved, Standing) {
+        let proposal = match outcome {
+            Outcome::Ends(result) | Outcome::Errs(result, _) => {
+                self.session.journal.borrow_mut().propose_end(result)
+            }
+            Outcome::Fails(_) | Outcome::Waits(..) => None,
+        };
+        let known = self.known.get() + usize::from(proposal.is_some());
+        self.session.journal.borrow_mut().put_back(proposal.into_iter().collect());
+        let has_unsent = self.session.journal.borrow().has_unsent();
+        let saved = if has_unsent { self.save().await } else { Saved::All };
+        if saved != Saved::All {
+            return (saved, Standing::GoesOn);
+        }
+        (saved, self.standing(job, known).await)
     }
 
     async fn standing(&self, job: Job, known: usize) -> Standing {

@@ -5,8 +5,8 @@ use crate::error::Retry;
 use crate::function::{StepId, StepKind};
 use crate::journal::log::Owner;
 use crate::journal::{
-    Done, Failing, Job, Journal, Mode, Next, Place, Polled, Recorded, Stale, StepKey, Stop, Wait,
-    is_repeatable, takes_operations,
+    Done, Failing, HandoverFacts, Job, Journal, Mode, Next, Place, Polled, Recorded, Stale, StepKey, Stop,
+    Wait, is_repeatable, takes_operations,
 };
 use crate::wire::{ApiResult, OpCode, OpError, OpOpts, StepHash, Timing};
 
@@ -315,4 +315,63 @@ fn a_creation_is_called_for_again_only_if_that_does_no_harm() {
         assert_eq!(is_repeatable(&ops), is_safe, "{ops:?}");
     }
     assert!(takes_operations(false) && !takes_operations(true));
+}
+
+/// What a request tells of a step that failed before and that others may try again, with so many
+/// attempts left.
+fn asks_for_a_retry(generation: u32, attempts_left: u32) -> Vec<String> {
+    let stored = failed(1, "postponed");
+    let mut request = OneRequest::new(Mode::Shared, &[], vec![]);
+    request.journal = Journal::new(Mode::Shared, Job { id: "job".to_owned(), generation });
+    request.journal.learn(memo(&[SHARED, ("stephttp:order:0", &stored)]));
+    let key = request.journal.claim(StepId::from("a"), StepKind::Run);
+    let mut place = Place::default();
+    request.journal.begin(&key, &mut place);
+    request.attempts_left = attempts_left;
+    match request.next() {
+        Next::Done(Done::Suspended(outstanding), _) => {
+            let handover = request.journal.hand_over(outstanding, HandoverFacts::default());
+            handover.ops.iter().map(|op| op.key().id.to_string()).collect()
+        }
+        Next::Agree(Some(_)) => vec!["a retry of its own job".to_owned()],
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The job that was asked for when a step failed may have come, and left the run to this request's
+/// job. Inngest makes one job for a name: one on its last attempt that asked by that name was
+/// ignored, and the run hung.
+#[test]
+fn a_job_without_an_attempt_asks_for_a_retry_by_a_name_of_its_own() {
+    assert_eq!(asks_for_a_retry(4, 1), ["a retry of its own job"]);
+    let step = StepHash::of("a");
+    let (fourth, fifth) = (asks_for_a_retry(4, 0), asks_for_a_retry(5, 0));
+    let asked_before = format!("stephttp:discover:{step}:1");
+    assert!(fourth[0].starts_with(&asked_before) && fourth[0] != asked_before, "{fourth:?}");
+    assert_ne!(fourth, fifth);
+}
+
+/// Nothing can be told of what could not be saved when others would wait for it for ever: then the
+/// run is given up, and that has to be agreed on.
+#[test]
+fn what_is_told_by_another_attempt_alone() {
+    let a = StepHash::of("a");
+    let claimed = format!(r#"{{"data":[{{"claimed":["{a}"],"by":"job"}}]}}"#);
+    let (sleep, error) = (
+        || Recorded::ask(StepKey::hidden("s"), OpCode::Sleep, OpOpts::sleep("1s")),
+        || Recorded::failed(StepKey::hidden("f"), OpCode::StepError, OpError::new("Error", "no"), None),
+    );
+    for (mode, stored, ops, stranded) in [
+        (Mode::Alone, vec![], vec![], true),
+        (Mode::Alone, vec![], vec![sleep()], false),
+        (Mode::Shared, vec![SHARED], vec![sleep()], false),
+        (Mode::Shared, vec![SHARED, ("stephttp:order:0", &*claimed)], vec![sleep()], true),
+        (Mode::Shared, vec![SHARED, ("stephttp:order:0", &*claimed)], vec![error()], false),
+        (Mode::Shared, vec![SHARED, ("stephttp:order:0", &*claimed), ("a", "null")], vec![sleep()], false),
+    ] {
+        let mut request = OneRequest::new(mode, &stored, vec![]);
+        assert_eq!(request.journal.is_stranded(&ops), stranded, "{mode:?} {stored:?} {ops:?}");
+        // As the answer that would be given then says.
+        assert_eq!(request.journal.unsaved_with(ops, false).is_empty(), stranded, "{mode:?} {stored:?}");
+    }
 }
