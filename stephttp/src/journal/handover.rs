@@ -100,6 +100,8 @@ impl Journal {
             entries.push(LogEntry::Claimed { claimed: claims, by: self.job.id.clone() });
         }
         if self.is_holding() {
+            // Who holds the run has not settled anything with others.
+            entries.extend(self.recovered());
             entries.push(LogEntry::Left { left_by: self.job.id.clone() });
         }
         // An answer's finished steps are stored with it: nobody takes a wait for told that is not.

@@ -189,6 +189,19 @@ fn play_seed(program: fn(u64) -> Program, seed: u64, troubles: Troubles) -> Resu
     Err(format!("seed {seed}: {program:?}\n{}\n{violations:#?}", trace.join("\n")))
 }
 
+/// A handler fails in a job that holds the run, and then in another: the first has no say any more.
+#[test]
+fn a_job_that_leaves_the_run_has_nothing_to_try_again() {
+    let (join, fails) = (|all| Program::Join(all), Program::Err);
+    let before = join(vec![Program::Cause("k", "e0"), Program::Event("e0")]);
+    let program = Program::Seq(vec![before, fails(1), Program::Sleep("u"), fails(9)]);
+    for seed in 0..50 {
+        let choices = Box::new(Random::new(seed));
+        let played = play(&Rc::new(program.clone()), Troubles::default(), choices, true);
+        assert!(played.violations.is_empty(), "{:?}\n{}", played.violations, played.trace.join("\n"));
+    }
+}
+
 /// How many plays there are in a test; `JOURNAL_PLAYS` says otherwise, and `JOURNAL_FIRST` which is
 /// the first.
 fn plays() -> u64 {
