@@ -306,6 +306,7 @@ pub use error::{Failure, ResultExt, StepError};
 pub use event::Event;
 pub use function::async_response::AsyncResponse;
 pub use function::opts::FnOpts;
+pub use layer::Reentry;
 pub use provider::Provider;
 pub use remember::Remember;
 pub use step::extractor::Step;
