@@ -86,6 +86,7 @@ fn function(endpoint: &Endpoint) -> TokenStream {
 /// Never runs: says the type of an async block, as a function's signature does. What the signature
 /// leaves open is left open.
 fn output_hint(output: &ReturnType) -> TokenStream {
+    let never = Ident::new("never", Span::mixed_site());
     let output = match output {
         ReturnType::Default => quote!(()),
         ReturnType::Type(_, output) => without_impls(output.to_token_stream()),
@@ -101,8 +102,8 @@ fn output_hint(output: &ReturnType) -> TokenStream {
             clippy::unreachable
         )]
         if false {
-            let output: #output = loop {};
-            return output;
+            let #never: #output = loop {};
+            return #never;
         }
     }
 }

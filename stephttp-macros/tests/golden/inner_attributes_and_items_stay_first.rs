@@ -14,11 +14,30 @@ where
 {
     #![allow(unused)]
     //! Inner.
-    ::inngest::__private::enter::<first>(&step);
-    {
-        use std::fmt::Write as _;
-        Ok(())
-    }
+    let entered = ::inngest::__private::enter::<first>(&step);
+    ::inngest::__private::body(
+            entered,
+            async move {
+                #[allow(
+                    unreachable_code,
+                    clippy::diverging_sub_expression,
+                    clippy::empty_loop,
+                    clippy::let_unit_value,
+                    clippy::let_with_type_underscore,
+                    clippy::needless_return,
+                    clippy::unreachable
+                )]
+                if false {
+                    let output: Result<(), Error> = loop {};
+                    return output;
+                }
+                {
+                    use std::fmt::Write as _;
+                    Ok(())
+                }
+            },
+        )
+        .await
 }
 #[allow(non_camel_case_types)]
 #[doc(hidden)]

@@ -9,7 +9,27 @@
 | stored at Inngest | request body, results of steps, response body; for requests that run a step |
 */
 pub(crate) async fn unnamed(stephttp_hidden_step: inngest::Step) {
-    ::inngest::__private::enter::<unnamed>(&stephttp_hidden_step);
+    let entered = ::inngest::__private::enter::<unnamed>(&stephttp_hidden_step);
+    ::inngest::__private::body(
+            entered,
+            async move {
+                #[allow(
+                    unreachable_code,
+                    clippy::diverging_sub_expression,
+                    clippy::empty_loop,
+                    clippy::let_unit_value,
+                    clippy::let_with_type_underscore,
+                    clippy::needless_return,
+                    clippy::unreachable
+                )]
+                if false {
+                    let output: () = loop {};
+                    return output;
+                }
+                {}
+            },
+        )
+        .await
 }
 #[allow(non_camel_case_types)]
 #[doc(hidden)]

@@ -16,6 +16,7 @@ mod client_gone;
 mod content_type;
 mod counted_attempts;
 mod encryption;
+mod guards;
 mod interleavings;
 mod lifecycle;
 mod many_steps;
