@@ -91,7 +91,9 @@
 //! ```
 //!
 //! To let a deadline pass instead, start the server by `DevServer::builder().clock(Clock::Manual)`
-//! and [advance](DevServer::advance) its time.
+//! and [advance](DevServer::advance) its time. A run that sleeps *before* it waits needs that, too:
+//! while time is held, its sleep does not end. The page `testing` of the SDK's guide has the
+//! recipe.
 //!
 //! # What is in it
 //!

@@ -20,11 +20,15 @@ const CRATE: &[&[&str]] = &[
 
 const ARGS: &[&[&str]] = &[&["duration"], &["given"], &["split"]];
 
-const STEPS: &[&[&str]] =
-    &[&["borrowed", "branches", "call", "closure", "future"], &["binding", "place", "volatile"], &["misuse"]];
+const STEPS: &[&[&str]] = &[
+    &["limit"],
+    &["borrowed", "branches", "call", "closure", "future"],
+    &["binding", "guard", "place", "volatile"],
+    &["misuse"],
+];
 
 const VALIDATE: &[&[&str]] =
-    &[&["arguments", "function_id", "hand_over", "signature", "step_argument", "step_calls"]];
+    &[&["arguments", "function_id", "hand_over", "limits", "signature", "step_argument", "step_calls"]];
 
 const EXPAND: &[&[&str]] = &[&["checks", "doc_table", "opts"]];
 

@@ -110,7 +110,7 @@ where
                 let value = T::from_request_parts(parts, state).await.map_err(RememberRejection::Extract)?;
                 let refuse = |reason: String| {
                     let value = type_name::<T>();
-                    tracing::error!(reason, value, "a `Remember` value cannot be stored");
+                    tracing::error!(run_id = %run.id(), function = run.log_name(), reason, value, "a `Remember` value cannot be stored");
                     RememberRejection::Store(RememberError { value, reason })
                 };
                 let json = serde_json::value::to_raw_value(&value).map_err(|error| {
@@ -157,7 +157,7 @@ fn restore<T: DeserializeOwned, R>(run: &Run) -> Result<T, RememberRejection<R>>
     let value = type_name::<T>();
     let refuse = |reason: String| {
         let reason = shown(&reason).to_string();
-        tracing::error!(run_id = %run.id(), value, reason, "a `Remember` value cannot be restored");
+        tracing::error!(run_id = %run.id(), function = run.log_name(), value, reason, "a `Remember` value cannot be restored");
         RememberRejection::Restore(RememberError { value, reason })
     };
     let stored = run.memoized(remembered_step().hash);

@@ -34,11 +34,13 @@ const ORDER: &[&[&str]] = &[
     &["remember"],
     &["replayable"],
     &["extract"],
+    &["trace"],
     &["layer", "output"],
     &["provider"],
     &["__private"],
     &["steps_lock"],
-    &["from_go"],
+    // Documentation alone.
+    &["from_go", "guide"],
 ];
 
 #[test]

@@ -1,6 +1,8 @@
 //! What the tests share: an app, the dev engine and a client, each on a socket of its own.
 
 mod log;
+#[cfg(doctest)]
+mod pages;
 mod raw;
 mod scramble;
 mod signed;
@@ -14,8 +16,3 @@ pub use scramble::Scramble;
 pub use signed::signed_query;
 pub use stage::{Door, Stage};
 pub use world::{Effects, World, WorldBuilder, serve};
-
-/// The README's handler, compiled under the name that it uses.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;

@@ -13,6 +13,7 @@
 
 mod checkout;
 mod demonstration;
+mod metrics;
 mod shop;
 
 use std::env;
@@ -38,16 +39,18 @@ async fn run(once: bool) -> Result<(), BoxError> {
     if let Some(engine) = &engine {
         opts = opts.dev_server(engine.url());
     }
-    let inngest = Provider::setup(opts)?;
+    let (metrics, prometheus) = metrics::metrics()?;
+    let inngest = Provider::setup(opts.middleware(metrics))?;
 
     let shop = Shop::new(&here);
-    let server = tokio::spawn(axum::serve(listener, app(shop.clone(), &inngest)).into_future());
+    let app = app(shop.clone(), &inngest).merge(metrics::page(prometheus));
+    let server = tokio::spawn(axum::serve(listener, app).into_future());
 
     demonstration::take_one_order(&here, &shop, engine.as_ref()).await?;
     if !once {
         println!(
             "\nNow it is your turn (ctrl-c stops the shop):\n\n  curl -iL {here}/checkout -H 'content-type: application/json' \
-             -d '{{\"item\": \"teapot\", \"cents\": 2400}}'\n"
+             -d '{{\"item\": \"teapot\", \"cents\": 2400}}'\n\nWhat Prometheus reads is at {here}/metrics.\n"
         );
         narrator::until_stopped().await?;
     }

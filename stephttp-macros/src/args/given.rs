@@ -6,7 +6,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{Expr, ExprCall, ExprLit, Ident, Lit, LitStr, Path, Token, parse::Parser, punctuated::Punctuated};
 
-use super::{AsyncResponse, Deliver, Track, Warning, duration, example};
+use super::{AsyncResponse, Deliver, OnError, Track, Warning, duration, example};
 use crate::nearest::{listed, nearest};
 
 /// The largest `retries` that Inngest takes.
@@ -121,6 +121,22 @@ impl Given {
             .map_err(|wrong| error(text, format_args!("`{}`: {wrong}; {HOW}", self.name)))
     }
 
+    /// A duration within which something can end.
+    pub(super) fn time_limit(&self) -> syn::Result<Duration> {
+        let limit = self.duration()?;
+        if limit.is_zero() {
+            return Err(error(
+                self.value()?,
+                format_args!(
+                    "`{0}` is zero, within which nothing ends: write how long an attempt may take, as `{1}`",
+                    self.name,
+                    example(&self.name)
+                ),
+            ));
+        }
+        Ok(limit)
+    }
+
     pub(super) fn path(&self) -> syn::Result<Path> {
         let value = self.value()?;
         if let Some(path) = as_path(value) {
@@ -152,6 +168,16 @@ impl Given {
             Some("after_response") => Ok(Deliver::AfterResponse),
             Some("before_response_ends") => Ok(Deliver::BeforeResponseEnds),
             word => Err(error(value, choose("deliver", word, WORDS))),
+        }
+    }
+
+    pub(super) fn on_error(&self) -> syn::Result<OnError> {
+        const WORDS: &[&str] = &["retry", "fail"];
+        let value = self.value()?;
+        match as_word(value).as_deref() {
+            Some("retry") => Ok(OnError::Retry),
+            Some("fail") => Ok(OnError::Fail),
+            word => Err(error(value, choose("on_error", word, WORDS))),
         }
     }
 

@@ -30,6 +30,8 @@ pub(crate) struct Args {
     pub(crate) sync_only: Value<bool>,
     pub(crate) max_request_time: Value<Duration>,
     pub(crate) deliver: Value<Deliver>,
+    pub(crate) step_timeout: Value<Duration>,
+    pub(crate) on_error: Value<OnError>,
     pub(crate) allow: Value<Vec<Warning>>,
     pub(crate) krate: Value<Path>,
     pub(crate) places: Places,
@@ -85,15 +87,29 @@ pub(crate) enum Deliver {
     BeforeResponseEnds,
 }
 
+/// What an error of the handler does when Inngest has called it back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnError {
+    Retry,
+    Fail,
+}
+
 /// What the attribute warns of.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Warning {
     Clock,
     Random,
+    Guard,
+    Transaction,
 }
 
 impl Warning {
-    pub(crate) const ALL: &[(&str, Self)] = &[("clock", Self::Clock), ("random", Self::Random)];
+    pub(crate) const ALL: &[(&str, Self)] = &[
+        ("clock", Self::Clock),
+        ("random", Self::Random),
+        ("guard", Self::Guard),
+        ("transaction", Self::Transaction),
+    ];
 }
 
 /// Where each option is named.
@@ -165,6 +181,16 @@ const OPTIONS: &[Spec] = &[
         name: "deliver",
         example: "deliver = before_response_ends",
         read: |args, given, errors| args.deliver = Value::read(given.deliver(), errors),
+    },
+    Spec {
+        name: "step_timeout",
+        example: r#"step_timeout = "5m""#,
+        read: |args, given, errors| args.step_timeout = Value::read(given.time_limit(), errors),
+    },
+    Spec {
+        name: "on_error",
+        example: "on_error = fail",
+        read: |args, given, errors| args.on_error = Value::read(given.on_error(), errors),
     },
     Spec {
         name: "allow",

@@ -116,11 +116,13 @@ fn last_segment(ty: &Type) -> Option<(&Ident, Vec<&Type>)> {
 
 /// Calls of deprecated functions: there is no other way to warn.
 fn warnings(endpoint: &Endpoint) -> TokenStream {
-    let warnings = endpoint.volatile.iter().map(|volatile| {
-        let (span, krate) = (volatile.place, krate::located_at(&endpoint.krate, volatile.place));
-        match volatile.warning {
+    let warnings = endpoint.warned.iter().map(|warned| {
+        let (span, krate) = (warned.place, krate::located_at(&endpoint.krate, warned.place));
+        match warned.warning {
             Warning::Clock => quote_spanned!(span=> #krate::__private::differs_on_replay::clock();),
             Warning::Random => quote_spanned!(span=> #krate::__private::differs_on_replay::random();),
+            Warning::Guard => quote_spanned!(span=> #krate::__private::ends_at_a_wait::guard();),
+            Warning::Transaction => quote_spanned!(span=> #krate::__private::ends_at_a_wait::transaction();),
         }
     });
     warnings.collect()

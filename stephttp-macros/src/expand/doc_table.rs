@@ -7,7 +7,7 @@ use quote::quote;
 use syn::Attribute;
 
 use crate::{
-    args::{AsyncResponse, Deliver, Track},
+    args::{AsyncResponse, Deliver, OnError, Track},
     validate::{Endpoint, Opts},
 };
 
@@ -53,6 +53,18 @@ fn table(endpoint: &Endpoint) -> String {
         Some(Deliver::BeforeResponseEnds) => row("told to Inngest", "before the response ends"),
         Some(Deliver::AfterResponse) => row("told to Inngest", "after the response"),
         None => {}
+    }
+    if let Some(limit) = opts.step_timeout {
+        row("time limit", &format!("{limit:?} for each attempt of a step"));
+    }
+    if let Some(on_error) = opts.on_error {
+        row(
+            "an error of the handler",
+            match on_error {
+                OnError::Retry => "is retried when Inngest has called it back",
+                OnError::Fail => "ends the run",
+            },
+        );
     }
     table
 }

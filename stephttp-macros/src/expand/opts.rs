@@ -1,11 +1,13 @@
 //! The options as a constant expression; only what was given is written down.
 
+use std::time::Duration;
+
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{Path, spanned::Spanned};
 
 use crate::{
-    args::{AsyncResponse, Deliver, Track},
+    args::{AsyncResponse, Deliver, OnError, Track},
     krate,
     validate::Opts,
 };
@@ -22,6 +24,8 @@ pub(super) fn of(opts: &Opts, krate: &Path) -> TokenStream {
         sync_only,
         max_request_time,
         deliver,
+        step_timeout,
+        on_error,
     } = opts;
     let mut tokens = quote!(#krate::FnOpts::new(#id));
     if let Some(retries) = retries {
@@ -45,8 +49,12 @@ pub(super) fn of(opts: &Opts, krate: &Path) -> TokenStream {
         tokens.extend(quote!(.sync_only(true)));
     }
     if let Some(time) = max_request_time {
-        let millis = Literal::u64_unsuffixed(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-        tokens.extend(quote!(.max_request_time(::core::time::Duration::from_millis(#millis))));
+        let time = duration(*time);
+        tokens.extend(quote!(.max_request_time(#time)));
+    }
+    if let Some(limit) = step_timeout {
+        let limit = duration(*limit);
+        tokens.extend(quote!(.step_timeout(#limit)));
     }
     if let Some(deliver) = deliver {
         let deliver = match deliver {
@@ -55,7 +63,19 @@ pub(super) fn of(opts: &Opts, krate: &Path) -> TokenStream {
         };
         tokens.extend(quote!(.deliver(#krate::function::Deliver::#deliver)));
     }
+    if let Some(on_error) = on_error {
+        let on_error = match on_error {
+            OnError::Retry => quote!(Retry),
+            OnError::Fail => quote!(Fail),
+        };
+        tokens.extend(quote!(.on_error(#krate::function::OnError::#on_error)));
+    }
     tokens
+}
+
+fn duration(time: Duration) -> TokenStream {
+    let millis = Literal::u64_unsuffixed(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+    quote!(::core::time::Duration::from_millis(#millis))
 }
 
 /// What is wrong with the user's function is said at its path. The closures' arguments have names

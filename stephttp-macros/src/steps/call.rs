@@ -1,8 +1,9 @@
 //! One call of a step method, as tokens.
 
-use proc_macro2::{Delimiter, Group, Ident, TokenTree};
-use syn::{AngleBracketedGenericArguments, GenericArgument, LitStr, Type};
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use syn::{AngleBracketedGenericArguments, GenericArgument, LitInt, LitStr, Type};
 
+use super::limit;
 use crate::tokens::{as_group, as_ident, as_string, is_ident, is_punct, turbofish};
 
 /// A method of `Step` that takes a step id first.
@@ -115,6 +116,10 @@ fn names_more_than_value(turbofish: &[TokenTree]) -> bool {
 #[derive(Default)]
 pub(super) struct Chain {
     pub(super) renamed_from: Option<LitStr>,
+    /// A literal number of retries.
+    pub(super) retries: Option<LitInt>,
+    /// The argument of `.timeout(Duration::ZERO)`.
+    pub(super) zero_timeout: Option<TokenStream>,
     /// Nothing is done with the step up to the statement's end.
     pub(super) dropped: bool,
     pub(super) awaited: bool,
@@ -124,9 +129,16 @@ pub(super) struct Chain {
 const DRIVERS: &[&str] = &["now_or_never", "block_on"];
 
 impl Chain {
+    /// `.retries(0)`
+    pub(super) fn has_no_retries(&self) -> bool {
+        self.retries.as_ref().is_some_and(|retries| retries.base10_parse::<u64>().is_ok_and(|n| n == 0))
+    }
+
     fn read(tokens: &[TokenTree]) -> Self {
         let mut chain = Chain::default();
         let mut driven = false;
+        // Behind another method it is no step any more.
+        let mut is_step = true;
         let mut rest = tokens;
         loop {
             rest = match rest {
@@ -143,6 +155,12 @@ impl Chain {
                     };
                     if is_ident(method, "renamed_from") {
                         chain.renamed_from = args.stream().into_iter().next().as_ref().and_then(as_string);
+                    } else if is_step && is_ident(method, "retries") {
+                        chain.retries = syn::parse2(args.stream()).ok();
+                    } else if is_step && is_ident(method, "timeout") {
+                        chain.zero_timeout = Some(args.stream()).filter(limit::is_zero);
+                    } else {
+                        is_step = false;
                     }
                     driven |= DRIVERS.iter().any(|name| is_ident(method, name));
                     &rest[1..]

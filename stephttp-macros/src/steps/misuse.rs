@@ -50,6 +50,13 @@ pub(super) fn report_call(
     {
         report_spawn(call.name, &spawned.by, errors);
     }
+    if let Some(zero) = call.chain.zero_timeout.as_ref().filter(|_| !call.method.waits) {
+        errors.on(
+            zero,
+            "the step's time limit is zero, within which nothing ends: write how long an attempt may take, or \
+             `Duration::MAX` for as long as it likes",
+        );
+    }
     if is_dropped(call, tokens, at, place) {
         let whole: TokenStream = tokens[at..=call.args_at].iter().cloned().collect();
         errors.on(whole, "this step is never awaited, so it never runs: write `.await` after it");

@@ -11,6 +11,8 @@ mod branches;
 mod call;
 mod closure;
 mod future;
+mod guard;
+mod limit;
 mod misuse;
 mod place;
 mod volatile;
@@ -20,9 +22,9 @@ use std::ops::Range;
 use proc_macro2::{Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use sha1::{Digest, Sha1};
-use syn::{LitStr, Path, spanned::Spanned};
+use syn::{LitInt, LitStr, Path, spanned::Spanned};
 
-pub(crate) use self::{call::unbound, volatile::Volatile};
+pub(crate) use self::call::unbound;
 
 use self::{
     binding::Binding,
@@ -31,6 +33,7 @@ use self::{
     place::Place,
 };
 use crate::{
+    args::Warning,
     errors::Errors,
     krate,
     tokens::{as_literal, as_string, is_punct, is_text, regroup},
@@ -41,10 +44,21 @@ pub(crate) struct StepCall {
     /// A literal id.
     pub(crate) id: Option<LitStr>,
     pub(crate) renamed_from: Option<LitStr>,
+    /// A literal number of retries.
+    pub(crate) retries: Option<LitInt>,
     pub(crate) method: &'static Method,
     /// The method's name.
     pub(crate) place: Span,
     pub(crate) branches: Branches,
+}
+
+/// Something that does harm when the handler runs again, or is dropped while it waits.
+pub(crate) struct Warned {
+    pub(crate) warning: Warning,
+    /// Where to say it.
+    pub(crate) place: Span,
+    /// Only a step that is retried makes it so.
+    pub(crate) by_retries: bool,
 }
 
 /// What a body has in it.
@@ -54,7 +68,7 @@ pub(crate) struct Body {
     pub(crate) calls: Vec<StepCall>,
     /// Where the `Step` is given to something else, which may run steps of any kind.
     pub(crate) escape: Option<Span>,
-    pub(crate) volatile: Vec<Volatile>,
+    pub(crate) warned: Vec<Warned>,
     /// Methods of `krate::__private::block::methods` are called.
     pub(crate) typed: bool,
 }
@@ -69,13 +83,13 @@ pub(crate) fn rewrite(body: TokenStream, step: &Ident, krate: &Path, errors: &mu
         left: Vec::new(),
         calls: Vec::new(),
         escape: None,
-        volatile: Vec::new(),
+        warned: Vec::new(),
         typed: false,
     };
     let place = Place { is_block: true, ..Place::default() };
     let tokens = scanner.stream(body.clone(), &place).unwrap_or(body);
-    let Scanner { calls, escape, volatile, typed, .. } = scanner;
-    Body { tokens, calls, escape, volatile, typed }
+    let Scanner { calls, escape, warned, typed, .. } = scanner;
+    Body { tokens, calls, escape, warned, typed }
 }
 
 /// SHA-1 of the id, as Inngest computes it, as `*b"..."`.
@@ -97,7 +111,7 @@ struct Scanner<'a> {
     left: Vec<usize>,
     calls: Vec<StepCall>,
     escape: Option<Span>,
-    volatile: Vec<Volatile>,
+    warned: Vec<Warned>,
     typed: bool,
 }
 
@@ -193,10 +207,11 @@ impl Scanner<'_> {
 
     /// A token that begins no call.
     fn other(&mut self, tokens: &[TokenTree], at: usize, binding: Option<&Binding>, place: &Place) {
-        if !place.is_argument
-            && let Some(volatile) = Volatile::read(tokens, at)
-        {
-            self.volatile.push(volatile);
+        if !place.is_argument {
+            self.warned.extend(volatile::read(tokens, at));
+            if place.is_block {
+                self.warned.extend(guard::held(tokens, at, &self.known));
+            }
         }
         let renames = binding.is_some_and(|binding| binding.is_step);
         if renames || !call::is_known(tokens, at, &self.known) || call::is_harmless_use(&tokens[at + 1..]) {
@@ -229,6 +244,7 @@ impl Scanner<'_> {
         self.calls.push(StepCall {
             id: id.clone(),
             renamed_from: call.chain.renamed_from.clone(),
+            retries: call.chain.retries.clone().filter(|_| !call.method.waits),
             method: call.method,
             place: call.name.span(),
             branches: self

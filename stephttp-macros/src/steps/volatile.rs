@@ -1,19 +1,12 @@
 //! Values that are others each time a handler runs.
 
-use proc_macro2::{Delimiter, Span, TokenTree};
+use proc_macro2::{Delimiter, TokenTree};
 
-use super::call::is_part_of_path;
+use super::{Warned, call::is_part_of_path};
 use crate::{
     args::Warning,
     tokens::{as_group, is_ident, is_punct, turbofish},
 };
-
-/// A call such as `SystemTime::now()`.
-pub(crate) struct Volatile {
-    pub(crate) warning: Warning,
-    /// Its last word.
-    pub(crate) place: Span,
-}
 
 /// The last two words of a path. Few, and of such names that hardly anything else is meant.
 const CALLS: &[(&str, &str, Warning)] = &[
@@ -33,19 +26,17 @@ const CALLS: &[(&str, &str, Warning)] = &[
     ("rand", "thread_rng", Warning::Random),
 ];
 
-impl Volatile {
-    pub(super) fn read(tokens: &[TokenTree], at: usize) -> Option<Self> {
-        let [owner, a, b, function, rest @ ..] = &tokens[at..] else { return None };
-        if !is_punct(a, ':') || !is_punct(b, ':') {
-            return None;
-        }
-        let (.., warning) =
-            CALLS.iter().find(|(of, name, _)| is_ident(owner, of) && is_ident(function, name))?;
-        // `my::rand::random` is somebody's own; `chrono::Utc::now` is not.
-        if is_ident(owner, "rand") && is_part_of_path(&tokens[..at]) && at > 2 {
-            return None;
-        }
-        let called = rest.get(turbofish(rest)).and_then(|args| as_group(args, Delimiter::Parenthesis));
-        called.map(|_| Volatile { warning: *warning, place: function.span() })
+/// A call such as `SystemTime::now()`, at its last word.
+pub(super) fn read(tokens: &[TokenTree], at: usize) -> Option<Warned> {
+    let [owner, a, b, function, rest @ ..] = &tokens[at..] else { return None };
+    if !is_punct(a, ':') || !is_punct(b, ':') {
+        return None;
     }
+    let (.., warning) = CALLS.iter().find(|(of, name, _)| is_ident(owner, of) && is_ident(function, name))?;
+    // `my::rand::random` is somebody's own; `chrono::Utc::now` is not.
+    if is_ident(owner, "rand") && is_part_of_path(&tokens[..at]) && at > 2 {
+        return None;
+    }
+    let called = rest.get(turbofish(rest)).and_then(|args| as_group(args, Delimiter::Parenthesis));
+    called.map(|_| Warned { warning: *warning, place: function.span(), by_retries: false })
 }

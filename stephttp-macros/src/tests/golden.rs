@@ -75,6 +75,19 @@ fn handler_that_negotiates() {
 }
 
 #[test]
+fn handler_with_limits() {
+    golden(
+        "handler_with_limits",
+        r#"id = "report", retries = 3, step_timeout = "5m""#,
+        r#"
+        async fn report(step: Step) {
+            step.run("print", print()).timeout(MINUTE).retries(1).await;
+        }
+        "#,
+    );
+}
+
+#[test]
 fn handler_with_every_tool() {
     golden(
         "handler_with_every_tool",

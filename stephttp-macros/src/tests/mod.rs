@@ -4,6 +4,7 @@
 
 mod errors;
 mod golden;
+mod guards;
 mod mutation;
 mod scan;
 mod tolerance;

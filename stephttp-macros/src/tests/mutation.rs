@@ -27,9 +27,16 @@ const HANDLERS: &[&str] = &[
         tokio::select! { e = s.wait_for_event::<Option<fn() -> T>>(r#"e"#, "f").timeout(D) => {}, () = s.sleep("x", D) => {} }
         tokio::spawn(async { Uuid::new_v4() }); let t = Instant::now(); drop(s.clone());
     }"##,
+    r#"async fn h(step: Step, State(pool): State<Pool>) -> Result<(), AppError> {
+        scopeguard::defer! { refund(); }
+        let held = guard(order, move |order| refund(order));
+        let mut tx: Transaction<'_> = pool.begin().await?;
+        step.run("a", x(&*held)).timeout(Duration::from_secs(1)).retries(1).await?; drop(held);
+        step.sleep("b", D).await; query(&mut *tx).await?; tx.commit().await
+    }"#,
 ];
 
-const ARGS: &str = r#"id = "h", retries = 3, async_response = redirect(a::b), max_request_time = "2h 30m", deliver = before_response_ends, track = always, allow(clock, random), omit_response_body, crate = ::inngest"#;
+const ARGS: &str = r#"id = "h", retries = 3, async_response = redirect(a::b), max_request_time = "2h 30m", step_timeout = "5m", deliver = before_response_ends, track = always, allow(clock, random), omit_response_body, crate = ::inngest"#;
 
 /// Every way to change one token.
 fn mutations(tokens: &[TokenTree]) -> Vec<Vec<TokenTree>> {

@@ -29,6 +29,9 @@ pub(super) fn conflicts(opts: &Opts, retries: &Value<u8>, places: &Places, error
     if opts.max_request_time.is_some() {
         conflict("max_request_time", "past that time the run goes on at Inngest");
     }
+    if opts.on_error.is_some() {
+        conflict("on_error", "it is about a handler that Inngest has called back");
+    }
 }
 
 /// Waits in a function that never hands over.
@@ -56,7 +59,16 @@ pub(super) fn can_be_reentered(opts: &Opts, body: &Body) -> bool {
 
 /// Options for a hand-over that cannot be.
 pub(super) fn idle_options(opts: &Opts, body: Option<&Body>, places: &Places, errors: &mut Errors) {
-    if opts.sync_only || body.is_some_and(|body| can_be_reentered(opts, body)) {
+    if opts.sync_only {
+        return;
+    }
+    if body.is_some_and(|body| can_be_reentered(opts, body)) {
+        if opts.retries == Some(0) && opts.on_error.is_some() {
+            errors.at(
+                places.of("on_error"),
+                "`on_error` has no effect: with `retries = 0` a handler is not tried again; remove one of the two",
+            );
+        }
         return;
     }
     let why = match body {
@@ -67,6 +79,7 @@ pub(super) fn idle_options(opts: &Opts, body: Option<&Body>, places: &Places, er
     let given = [
         ("async_response", opts.async_response.is_some()),
         ("max_request_time", opts.max_request_time.is_some()),
+        ("on_error", opts.on_error.is_some()),
     ];
     for (option, _) in given.into_iter().filter(|(_, given)| *given) {
         errors.at(

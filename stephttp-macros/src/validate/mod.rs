@@ -3,6 +3,7 @@
 mod arguments;
 mod function_id;
 mod hand_over;
+mod limits;
 mod signature;
 mod step_argument;
 mod step_calls;
@@ -13,11 +14,11 @@ use syn::{Attribute, Ident, Path, Signature, Visibility};
 
 pub(crate) use self::arguments::{Argument, Replay};
 use crate::{
-    args::{Args, AsyncResponse, Deliver, Track, Warning},
+    args::{Args, AsyncResponse, Deliver, OnError, Track, Warning},
     errors::Errors,
     item::{Body, Item},
     krate::{self, FindCrate},
-    steps::{self, StepCall, Volatile},
+    steps::{self, StepCall, Warned},
     tokens::mentions,
 };
 
@@ -40,7 +41,7 @@ pub(crate) struct Endpoint {
     pub(crate) typed: bool,
     /// The handler can run again for the same run.
     pub(crate) reentered: bool,
-    pub(crate) volatile: Vec<Volatile>,
+    pub(crate) warned: Vec<Warned>,
     /// If axum can call the function.
     pub(crate) arguments: Option<Vec<Argument>>,
     /// Nothing was at fault.
@@ -58,6 +59,8 @@ pub(crate) struct Opts {
     pub(crate) sync_only: bool,
     pub(crate) max_request_time: Option<Duration>,
     pub(crate) deliver: Option<Deliver>,
+    pub(crate) step_timeout: Option<Duration>,
+    pub(crate) on_error: Option<OnError>,
 }
 
 /// `None`: only the function itself can be emitted, as it was.
@@ -72,6 +75,8 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
         sync_only,
         max_request_time,
         deliver,
+        step_timeout,
+        on_error,
         allow,
         krate,
         places,
@@ -92,6 +97,8 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
         sync_only: sync_only.good().unwrap_or_default(),
         max_request_time: max_request_time.good(),
         deliver: deliver.good(),
+        step_timeout: step_timeout.good(),
+        on_error: on_error.good(),
     };
     hand_over::conflicts(&opts, &retries, &places, errors);
     opts.retries = retries.good();
@@ -113,15 +120,19 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
         scanned
     });
     hand_over::idle_options(&opts, scanned.as_ref(), &places, errors);
+    limits::idle_timeout(&opts, scanned.as_ref(), &places, errors);
     let reentered = scanned.as_ref().is_some_and(|body| hand_over::can_be_reentered(&opts, body));
     let typed = scanned.as_ref().is_some_and(|body| body.typed);
-    let (calls, mut volatile) = scanned.map(|body| (body.calls, body.volatile)).unwrap_or_default();
+    let (calls, mut warned) = scanned.map(|body| (body.calls, body.warned)).unwrap_or_default();
     step_calls::ids(&calls, errors);
+    limits::retries(&opts, &calls, errors);
     if opts.sync_only {
         hand_over::waits(&calls, errors);
     }
     let allowed: Vec<Warning> = allow.good().unwrap_or_default();
-    volatile.retain(|volatile| reentered && !allowed.contains(&volatile.warning));
+    let retried = opts.retries != Some(0);
+    warned
+        .retain(|warned| reentered && (retried || !warned.by_retries) && !allowed.contains(&warned.warning));
 
     let sound = errors.is_empty();
     Some(Endpoint {
@@ -137,7 +148,7 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
         calls,
         typed,
         reentered,
-        volatile,
+        warned,
         arguments,
         sound,
     })

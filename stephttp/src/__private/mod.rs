@@ -87,3 +87,22 @@ pub mod differs_on_replay {
     )]
     pub const fn random() {}
 }
+
+/// Warnings are uses of these.
+pub mod ends_at_a_wait {
+    #[deprecated(
+        note = "this guard runs whenever the handler waits in a later step, or has one retried, and not only at its end: \
+                the handler is dropped then, and runs again from its start when Inngest calls back. Do what it does in a \
+                step, or drop the guard before the step; write `allow(guard)` in `#[api_fn(..)]` where it is meant for \
+                each request"
+    )]
+    pub const fn guard() {}
+
+    #[deprecated(
+        note = "this transaction is rolled back when the handler waits in a later step: the handler is dropped then, and \
+                runs again from its start when Inngest calls back. Begin and commit it in one step, as \
+                `step.run(\"save\", async { let mut tx = pool.begin().await?; .. Ok(tx.commit().await?) })`, or commit it \
+                before the wait; write `allow(transaction)` in `#[api_fn(..)]` where that does no harm"
+    )]
+    pub const fn transaction() {}
+}

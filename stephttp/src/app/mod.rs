@@ -62,11 +62,11 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn new(settings: Settings, client: ApiClient) -> Self {
         Self {
-            backlog: Backlog::new(settings.backlog_bytes),
+            backlog: Backlog::new(settings.backlog_bytes, settings.middleware.clone()),
+            deliveries: Arc::new(Deliveries::new(settings.middleware.clone())),
             wants: Wants::of(&settings, function::registered()),
             settings,
             client,
-            deliveries: Arc::default(),
             routes: Routes::new(),
             jobs: Arc::default(),
             unverified: Unverified::default(),

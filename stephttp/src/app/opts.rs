@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::OutputOpts;
 use crate::connect::{Dev, bare_if_set};
-use crate::function::{AsyncResponse, Deliver};
+use crate::function::{AsyncResponse, Deliver, OnError};
 use crate::middleware::{Chain, Middleware};
 
 /// How to set up a [`Provider`](crate::Provider).
@@ -56,10 +56,12 @@ pub struct SetupOpts {
     pub(crate) backlog_wait: Option<Duration>,
     pub(crate) replay_patience: Option<Duration>,
     pub(crate) default_async_response: Option<AsyncResponse>,
+    pub(crate) default_on_error: OnError,
     pub(crate) track_all_endpoints: bool,
     pub(crate) max_request_time: Option<Duration>,
     pub(crate) deliver: Deliver,
     pub(crate) delivery_wait: Option<Duration>,
+    pub(crate) step_timeout: Option<Duration>,
     pub(crate) middleware: Chain,
     pub(crate) output: OutputOpts,
 }
@@ -72,6 +74,14 @@ impl SetupOpts {
     #[must_use]
     pub fn default_async_response(mut self, response: AsyncResponse) -> Self {
         self.default_async_response = Some(response);
+        self
+    }
+
+    /// What an answer of 500 and above does when Inngest has called a handler back, where its
+    /// function says nothing of it; [`OnError::Retry`] unless set.
+    #[must_use]
+    pub fn default_on_error(mut self, on_error: OnError) -> Self {
+        self.default_on_error = on_error;
         self
     }
 
@@ -142,6 +152,21 @@ impl SetupOpts {
     #[must_use]
     pub fn delivery_wait(mut self, wait: Duration) -> Self {
         self.delivery_wait = Some(wait);
+        self
+    }
+
+    /// How long an attempt of a step may take that runs in this process, where neither the step
+    /// ([`timeout`](crate::step::RunStep::timeout)) nor its function
+    /// ([`step_timeout`](crate::FnOpts::step_timeout)) says anything of it. As long as it likes
+    /// unless set.
+    ///
+    /// A step that hangs in a re-entry holds its run until Inngest gives the call up, after two
+    /// hours; with a limit of some minutes it has failed by then, and is tried again. Choose more
+    /// than the slowest step takes on its slowest day: one that is cut off runs again from its
+    /// start.
+    #[must_use]
+    pub fn step_timeout(mut self, limit: Duration) -> Self {
+        self.step_timeout = Some(limit);
         self
     }
 
@@ -371,10 +396,12 @@ impl fmt::Debug for SetupOpts {
             .field("backlog_wait", &self.backlog_wait)
             .field("replay_patience", &self.replay_patience)
             .field("default_async_response", &self.default_async_response)
+            .field("default_on_error", &self.default_on_error)
             .field("track_all_endpoints", &self.track_all_endpoints)
             .field("max_request_time", &self.max_request_time)
             .field("deliver", &self.deliver)
             .field("delivery_wait", &self.delivery_wait)
+            .field("step_timeout", &self.step_timeout)
             .field("middleware", &self.middleware)
             .field("output", &self.output)
             .finish()

@@ -14,6 +14,11 @@ const MOST: usize = 256;
 pub(crate) struct RecentRuns(Mutex<VecDeque<RunId>>);
 
 impl RecentRuns {
+    /// Whether the run is among them.
+    pub(crate) fn contains(&self, run_id: RunId) -> bool {
+        lock(&self.0).contains(&run_id)
+    }
+
     /// Whether the run is not among them; it is then.
     pub(crate) fn insert(&self, run_id: RunId) -> bool {
         let mut runs = lock(&self.0);
@@ -37,7 +42,9 @@ mod tests {
     #[test]
     fn a_run_is_new_once_and_the_oldest_is_forgotten() {
         let (runs, first) = (RecentRuns::default(), RunId::new(SystemTime::now()));
+        assert!(!runs.contains(first));
         assert!(runs.insert(first));
+        assert!(runs.contains(first));
         assert!(!runs.insert(first));
         for _ in 1..MOST {
             assert!(runs.insert(RunId::new(SystemTime::now())));

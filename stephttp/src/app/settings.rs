@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{SetupOpts, events, output};
 use crate::client::EventApi;
 use crate::connect::{Connection, Given, SetupError, Source, bare, env, local_host, parse_origin, set};
-use crate::function::{AsyncResponse, Deliver};
+use crate::function::{AsyncResponse, Deliver, OnError};
 use crate::middleware::Chain;
 use crate::signature::SigningKey;
 
@@ -28,10 +28,12 @@ pub(crate) struct Settings {
     pub(crate) backlog_wait: Duration,
     pub(crate) replay_patience: Duration,
     pub(crate) default_async_response: Option<AsyncResponse>,
+    pub(crate) default_on_error: OnError,
     pub(crate) track_all_endpoints: bool,
     pub(crate) max_request_time: Option<Duration>,
     pub(crate) deliver: Deliver,
     pub(crate) delivery_wait: Duration,
+    pub(crate) step_timeout: Option<Duration>,
     pub(crate) middleware: Chain,
     pub(crate) output: output::Settings,
 }
@@ -81,6 +83,14 @@ impl Settings {
             &connection.base_url,
             connection.is_dev,
         )?;
+        if opts.step_timeout.is_some_and(|limit| limit.is_zero()) {
+            let problem = "is zero, within which no step ends: say how long an attempt of a step may take, or leave \
+                           it out for as long as it likes";
+            return Err(SetupError::Invalid {
+                setting: "SetupOpts::step_timeout",
+                problem: problem.to_owned(),
+            });
+        }
         Ok(Self {
             mode,
             connection,
@@ -90,10 +100,12 @@ impl Settings {
             backlog_wait: opts.backlog_wait.unwrap_or(BACKLOG_WAIT),
             replay_patience: opts.replay_patience.unwrap_or(REPLAY_PATIENCE),
             default_async_response: opts.default_async_response,
+            default_on_error: opts.default_on_error,
             track_all_endpoints: opts.track_all_endpoints,
             max_request_time: opts.max_request_time,
             deliver: opts.deliver,
             delivery_wait: opts.delivery_wait.unwrap_or(DELIVERY_WAIT),
+            step_timeout: opts.step_timeout,
             middleware: opts.middleware,
             output: output::Settings::resolve(opts.output)?,
         })

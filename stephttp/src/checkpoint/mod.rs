@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-pub(crate) use taken::Taken;
 use tokio::sync::oneshot;
 
+pub(crate) use taken::Taken;
+
 use crate::client::{NoState, Patience};
-use crate::delivery::{DeliveryError, Report};
+use crate::delivery::{DeliveryError, Owner, Report};
 use crate::function::RunOutput;
 use crate::journal::{Outstanding, Stale};
 use crate::middleware::CheckpointCall;
@@ -58,7 +59,7 @@ pub(crate) fn checkpoint_in_background(run: &Arc<Run>) {
                 // A step may have ended meanwhile that found this task at work still.
                 run.saved(true);
                 run.notice_failed_checkpoint();
-                tracing::debug!(run_id = %run.id(), error = error.report(), "a checkpoint failed");
+                tracing::debug!(run_id = %run.id(), function = run.log_name(), error = error.report(), "a checkpoint failed");
             }
         }
     });
@@ -109,9 +110,10 @@ pub(crate) fn report_finished(
     // does, nor pile up.
     if run.ledger.is_dropped() || (app.backlog().is_full() && !run.has_executed()) {
         run.ledger.drop_operations();
-        app.deliveries().lost(run.id(), &DeliveryError::Dropped);
+        app.deliveries().lost(&run.whose(), &DeliveryError::Dropped);
     } else {
         run.ledger.charge(app.backlog(), FINISHED_RUN_BYTES + bytes + run.body.kept_length());
+        app.backlog().changed();
         let report = Box::new(RunReport { run: run.clone(), result, over });
         match taken {
             Some(_) => app.deliveries().report_at_once(report),
@@ -125,6 +127,7 @@ pub(crate) fn report_finished(
 
 /// Delivers the run's end and all that has not been sent.
 async fn report(run: &Run, result: ApiResult<'static>) {
+    let delivering = run.begin_delivery();
     let outcome = match payload::complete(run, run.transform_result(result).await) {
         Ok(complete) => {
             run.record(complete);
@@ -133,8 +136,11 @@ async fn report(run: &Run, result: ApiResult<'static>) {
         Err(error) => Err(DeliveryError::Unfit(error)),
     };
     run.release_backlog();
+    if let Some(delivering) = delivering {
+        delivering.end(outcome.as_ref().copied()).await;
+    }
     if let (Err(error), Some(app)) = (outcome, run.app()) {
-        app.deliveries().lost(run.id(), &error);
+        app.deliveries().lost(&run.whose(), &error);
     }
 }
 
@@ -289,6 +295,10 @@ struct RunReport<F> {
 impl<F: FnOnce() -> ApiResult<'static> + Send + 'static> Report for RunReport<F> {
     fn run_id(&self) -> RunId {
         self.run.id()
+    }
+
+    fn owner(&self) -> Arc<dyn Owner> {
+        self.run.clone()
     }
 
     fn deliver(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {

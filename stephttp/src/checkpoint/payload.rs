@@ -117,7 +117,7 @@ pub(super) async fn create(
         Err(BodyFault::TooLong(reason) | BodyFault::Lost(reason)) => {
             if let Some(left_out) = app.admits_line(Complaint::RequestBody) {
                 let reason = shown(&reason);
-                tracing::warn!(run_id = %run.id(), %reason, left_out, "the run is recorded without its request's body");
+                tracing::warn!(run_id = %run.id(), function = run.log_name(), %reason, left_out, "the run is recorded without its request's body");
             }
             Bytes::new()
         }
@@ -230,7 +230,7 @@ pub(super) fn complete(run: &Run, result: ApiResult<'static>) -> Result<Recorded
     let why = "as JSON it is over 4 MiB";
     if let Some(left_out) = run.app().and_then(|app| app.admits_line(Complaint::ResponseBody)) {
         tracing::info!(
-            run_id = %run.id(),
+            run_id = %run.id(), function = run.log_name(),
             status = result.status,
             length = result.body.len(),
             left_out,

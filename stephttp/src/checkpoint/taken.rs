@@ -46,6 +46,7 @@ impl Future for Taken {
         if let Some(left_out) = self.run.admits_line(Complaint::Delivery) {
             tracing::warn!(
                 run_id = %self.run.id(),
+                function = self.run.log_name(),
                 ?wait,
                 left_out,
                 "a response ends before Inngest has its run: the call took too long, and goes on"

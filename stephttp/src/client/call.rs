@@ -180,6 +180,8 @@ impl ApiClient {
         let exchange = exchange(http.execute(request), call.answer_bytes());
         let outcome = tokio::time::timeout(timeout, exchange).await;
         let outcome = outcome.unwrap_or_else(|_| Err(ApiError::timed_out()));
+        // At once: it is logged before the whole call has ended.
+        let outcome = outcome.map_err(|error| error.at(call.url));
         if let Err(error) = &outcome {
             attempts.note(error);
         }

@@ -26,7 +26,8 @@ struct Inner {
     message: String,
     retry_after: Option<Duration>,
     source: Option<BoxError>,
-    /// Host and port of the API.
+    /// Host and port of the API; empty if the call was not made, or if only the rest of its answer
+    /// is known.
     api: String,
     /// Which key was sent.
     credential: Credential,
@@ -169,11 +170,17 @@ impl ApiError {
         this
     }
 
-    /// Adds what the whole call knows: `unclear` is whether one of its attempts left it so.
-    pub(super) fn of_call(mut self, url: &Url, credential: Credential, attempts: u32, unclear: bool) -> Self {
+    /// Adds where the call went.
+    pub(super) fn at(mut self, url: &Url) -> Self {
         url[Position::BeforeHost..Position::AfterPort].clone_into(&mut self.inner.api);
-        (self.inner.credential, self.inner.attempts, self.inner.unclear) = (credential, attempts, unclear);
         self
+    }
+
+    /// Adds what the whole call knows: `unclear` is whether one of its attempts left it so.
+    pub(super) fn of_call(self, url: &Url, credential: Credential, attempts: u32, unclear: bool) -> Self {
+        let mut this = self.at(url);
+        (this.inner.credential, this.inner.attempts, this.inner.unclear) = (credential, attempts, unclear);
+        this
     }
 
     pub(crate) fn is(&self, wanted: StatusCode) -> bool {
@@ -215,12 +222,19 @@ impl fmt::Display for ApiError {
             &*self.inner;
         match (kind, status) {
             (ApiErrorKind::Request, _) => write!(f, "Inngest was not called: {message}")?,
+            (ApiErrorKind::Unreachable, _) if api.is_empty() => {
+                f.write_str("Inngest could not be reached")?;
+            }
+            (ApiErrorKind::TimedOut, _) if api.is_empty() => f.write_str("Inngest did not answer in time")?,
             (ApiErrorKind::Unreachable, _) => {
                 write!(f, "Inngest could not be reached at {api}: does the server run, at this address?")?;
             }
             (ApiErrorKind::TimedOut, _) => write!(f, "Inngest, at {api}, did not answer in time")?,
             (ApiErrorKind::KeyRefused | ApiErrorKind::Status, Some(status)) => {
-                write!(f, "Inngest answered {status}: {message}")?;
+                write!(f, "Inngest answered {status}")?;
+                if !message.is_empty() {
+                    write!(f, ": {message}")?;
+                }
             }
             _ => write!(f, "Inngest's answer could not be read: {message}")?,
         }

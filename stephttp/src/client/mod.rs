@@ -31,7 +31,7 @@ pub use error::{ApiError, ApiErrorKind};
 pub(crate) use events::{EventApi, SendEventsError};
 pub(crate) use extras::Extras;
 pub(crate) use output::OutputBody;
-pub(crate) use retry::{Patience, is_worth_retrying, parse_retry_after};
+pub(crate) use retry::{Patience, is_worth_retrying, parse_retry_after, read_retry_after};
 pub(crate) use standing::{NoState, STATUS_LAG, Shown};
 
 use self::keys::Keys;

@@ -176,12 +176,16 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3_600);
 
 /// `Retry-After`, in seconds or as a date; an hour at most.
 pub(crate) fn parse_retry_after(value: &HeaderValue) -> Option<Duration> {
+    read_retry_after(value).map(|asked| asked.min(LONGEST_RETRY_AFTER))
+}
+
+/// `Retry-After`, in seconds or as a date, whatever it says.
+pub(crate) fn read_retry_after(value: &HeaderValue) -> Option<Duration> {
     let value = value.to_str().ok()?;
-    let asked = match value.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
+    match value.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
         // A number of more digits than any time has.
-        Err(_) if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) => LONGEST_RETRY_AFTER,
-        Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(SystemTime::now()).ok()?,
-    };
-    Some(asked.min(LONGEST_RETRY_AFTER))
+        Err(_) if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) => Some(Duration::MAX),
+        Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(SystemTime::now()).ok(),
+    }
 }

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::kept_responses::KeptResponses;
+use crate::middleware::Chain;
 use crate::sync::lock;
 
 /// Bytes that wait to be delivered, over all runs, and their limit.
@@ -21,10 +22,13 @@ pub(crate) struct Backlog {
     responses: KeptResponses,
     full_since: Mutex<Option<Instant>>,
     shrunk: Notify,
+    /// They are told of changes, one after another.
+    middleware: Mutex<Chain>,
+    has_middleware: bool,
 }
 
 impl Backlog {
-    pub(crate) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize, middleware: Chain) -> Self {
         let responses = KeptResponses::new(limit);
         Self {
             bytes: AtomicUsize::new(0),
@@ -32,6 +36,8 @@ impl Backlog {
             responses,
             full_since: Mutex::default(),
             shrunk: Notify::new(),
+            has_middleware: !middleware.is_empty(),
+            middleware: Mutex::new(middleware),
         }
     }
 
@@ -68,6 +74,15 @@ impl Backlog {
             // One, who passes it on: woken together, all but the first few would find it full
             // again.
             self.shrunk.notify_one();
+        }
+    }
+
+    /// Tells middlewares that it has changed, or [what is kept of responses](Self::responses) has.
+    /// Not to be called under a run's lock.
+    pub(crate) fn changed(&self) {
+        if self.has_middleware {
+            let middleware = lock(&self.middleware);
+            middleware.backlog(self.bytes());
         }
     }
 

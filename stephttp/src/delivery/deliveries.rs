@@ -12,6 +12,8 @@ use tokio::task::JoinHandle;
 
 use super::DeliveryError;
 use super::in_flight::InFlight;
+use crate::function::Whose;
+use crate::middleware::{Chain, LostRun};
 use crate::sync::lock;
 use crate::wire::RunId;
 
@@ -28,6 +30,7 @@ pub(crate) struct Deliveries {
     in_flight: InFlight,
     /// What some task waits for may have come about.
     settled: Notify,
+    middleware: Chain,
 }
 
 #[derive(Debug, Default)]
@@ -59,15 +62,29 @@ impl Account {
     }
 }
 
+/// A run that something is to be delivered of.
+pub(crate) trait Owner: Send + Sync {
+    fn run_id(&self) -> RunId;
+
+    /// For the log.
+    fn whose(&self) -> Whose;
+}
+
 /// A run whose end is to be reported.
 pub(crate) trait Report: Send {
     fn run_id(&self) -> RunId;
+
+    fn owner(&self) -> Arc<dyn Owner>;
 
     /// Delivers it. What is lost has been [noted](Deliveries::lost) by then.
     fn deliver(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
 
 impl Deliveries {
+    pub(crate) fn new(middleware: Chain) -> Self {
+        Self { middleware, ..Self::default() }
+    }
+
     /// One more request is under way.
     pub(crate) fn request_began(&self) {
         self.in_flight.request_began();
@@ -91,15 +108,15 @@ impl Deliveries {
     /// gone.
     pub(crate) fn spawn<T: Send + 'static>(
         self: &Arc<Self>,
-        run_id: RunId,
+        owner: Arc<dyn Owner>,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Option<JoinHandle<T>> {
         let Ok(runtime) = Handle::try_current() else {
-            self.lost(run_id, &DeliveryError::Stopped);
+            self.lost(&owner.whose(), &DeliveryError::Stopped);
             return None;
         };
-        *self.lock().tasks.entry(run_id).or_default() += 1;
-        let task = Task { deliveries: self.clone(), run_id, finished: false };
+        *self.lock().tasks.entry(owner.run_id()).or_default() += 1;
+        let task = Task { deliveries: self.clone(), owner, finished: false };
         let work = Box::pin(work);
         Some(runtime.spawn(async move {
             let mut task = task;
@@ -112,7 +129,7 @@ impl Deliveries {
     /// Reports a run's end, in its turn.
     pub(crate) fn report(self: &Arc<Self>, report: Box<dyn Report>) {
         let Ok(runtime) = Handle::try_current() else {
-            return self.lost(report.run_id(), &DeliveryError::Stopped);
+            return self.lost(&report.owner().whose(), &DeliveryError::Stopped);
         };
         let mut account = self.lock();
         account.finished.push_back(report);
@@ -130,24 +147,27 @@ impl Deliveries {
     pub(crate) fn report_at_once(self: &Arc<Self>, report: Box<dyn Report>) {
         let run_id = report.run_id();
         let Ok(runtime) = Handle::try_current() else {
-            return self.lost(run_id, &DeliveryError::Stopped);
+            return self.lost(&report.owner().whose(), &DeliveryError::Stopped);
         };
         let mut account = self.lock();
         account.reporters += 1;
         account.reporting.push(run_id);
         drop(account);
-        let reporter = Reporter { deliveries: self.clone(), current: Some(run_id), ended: false };
+        let reporter = Reporter { deliveries: self.clone(), current: Some(report.owner()), ended: false };
         runtime.spawn(Box::pin(reporter.work(Some(report))));
     }
 
     /// Operations of a run will not reach Inngest.
-    pub(crate) fn lost(&self, run_id: RunId, error: &DeliveryError) {
+    pub(crate) fn lost(&self, lost: &Whose, error: &DeliveryError) {
+        let Whose { run_id, function } = lost;
         let reason = error.report();
-        tracing::error!(%run_id, error = reason, "a run's checkpoints could not be delivered to Inngest and are lost");
+        tracing::error!(%run_id, function, error = reason, "a run's checkpoints could not be delivered to Inngest and are lost");
+        let told = LostRun::new(*run_id, function.as_deref(), &reason);
+        self.middleware.lost(&told);
         let mut account = self.lock();
         account.lost_count += 1;
         if account.lost.len() < REMEMBERED {
-            account.lost.push((run_id, reason));
+            account.lost.push((*run_id, reason));
         }
     }
 
@@ -186,11 +206,15 @@ impl Deliveries {
 /// A task that reports finished runs until there are none.
 struct Reporter {
     deliveries: Arc<Deliveries>,
-    current: Option<RunId>,
+    current: Option<Arc<dyn Owner>>,
     ended: bool,
 }
 
 impl Reporter {
+    fn current(&self) -> Option<RunId> {
+        self.current.as_ref().map(|current| current.run_id())
+    }
+
     /// Begins with a report, if one is given, or with the next of the queue.
     async fn work(mut self, first: Option<Box<dyn Report>>) {
         let mut next = first.or_else(|| self.next());
@@ -203,14 +227,15 @@ impl Reporter {
     /// Ends the current report and begins the next.
     fn next(&mut self) -> Option<Box<dyn Report>> {
         let mut account = self.deliveries.lock();
-        account.reporting.retain(|reporting| Some(*reporting) != self.current);
+        account.reporting.retain(|reporting| Some(*reporting) != self.current());
         // Those that have come out of turn are more than are wanted.
         let is_wanted = account.reporters <= AT_ONCE;
         let next = if is_wanted { account.finished.pop_front() } else { None };
-        self.current = next.as_ref().map(|next| next.run_id());
-        account.reporting.extend(self.current);
+        self.current = next.as_ref().map(|next| next.owner());
+        account.reporting.extend(self.current());
         if next.is_none() {
-            // Under the lock that saw the empty queue, or enough others: who adds to it next begins a new task.
+            // Under the lock that saw the empty queue, or enough others: who adds to it next begins
+            // a new task.
             account.reporters -= 1;
             self.ended = true;
         }
@@ -229,15 +254,15 @@ impl Drop for Reporter {
         }
         let mut account = self.deliveries.lock();
         account.reporters -= 1;
-        account.reporting.retain(|reporting| Some(*reporting) != self.current);
+        account.reporting.retain(|reporting| Some(*reporting) != self.current());
         let stranded =
             if account.reporters == 0 { std::mem::take(&mut account.finished) } else { VecDeque::new() };
         if account.is_settled() {
             self.deliveries.settled.notify_waiters();
         }
         drop(account);
-        for run_id in stranded.iter().map(|finished| finished.run_id()).chain(self.current) {
-            self.deliveries.lost(run_id, &DeliveryError::Stopped);
+        for owner in stranded.iter().map(|finished| finished.owner()).chain(self.current.take()) {
+            self.deliveries.lost(&owner.whose(), &DeliveryError::Stopped);
         }
     }
 }
@@ -245,7 +270,7 @@ impl Drop for Reporter {
 /// A task of one run.
 struct Task {
     deliveries: Arc<Deliveries>,
-    run_id: RunId,
+    owner: Arc<dyn Owner>,
     finished: bool,
 }
 
@@ -253,13 +278,13 @@ impl Drop for Task {
     fn drop(&mut self) {
         if !self.finished {
             // The runtime shuts down, or the task panicked.
-            self.deliveries.lost(self.run_id, &DeliveryError::Stopped);
+            self.deliveries.lost(&self.owner.whose(), &DeliveryError::Stopped);
         }
         let mut account = self.deliveries.lock();
-        if let Some(tasks) = account.tasks.get_mut(&self.run_id) {
+        if let Some(tasks) = account.tasks.get_mut(&self.owner.run_id()) {
             *tasks -= 1;
             if *tasks == 0 {
-                account.tasks.remove(&self.run_id);
+                account.tasks.remove(&self.owner.run_id());
             }
         }
         if account.is_settled() {

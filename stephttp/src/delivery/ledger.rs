@@ -30,6 +30,7 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
+    /// Its middlewares are told by whoever charges, who may hold a lock.
     pub(crate) fn charge(&self, backlog: &Backlog, bytes: usize) {
         self.charged.fetch_add(bytes, Ordering::Relaxed);
         backlog.add(bytes);
@@ -42,7 +43,10 @@ impl Ledger {
             self.charged.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).unwrap_or_default();
         match charged.min(most) {
             0 => {}
-            bytes => backlog.remove(bytes),
+            bytes => {
+                backlog.remove(bytes);
+                backlog.changed();
+            }
         }
     }
 

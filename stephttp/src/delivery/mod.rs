@@ -13,7 +13,7 @@ mod ledger;
 
 pub(crate) use backlog::Backlog;
 pub use deliveries::Undelivered;
-pub(crate) use deliveries::{Deliveries, Report};
+pub(crate) use deliveries::{Deliveries, Owner, Report};
 pub(crate) use error::DeliveryError;
 pub(crate) use kept_responses::KeptResponse;
 pub(crate) use ledger::Ledger;

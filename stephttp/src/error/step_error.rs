@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 
 use crate::untrusted::shown;
-use crate::wire::OpError;
+use crate::wire::{OpError, RunId};
 
 /// A step failed for good: without retries left, or because retrying cannot help.
 ///
@@ -35,7 +35,8 @@ use crate::wire::OpError;
 /// and shown in Inngest. It may tell more than a client should know, so the response has it, as
 /// `"message"`, in two cases alone:
 ///
-/// - when it tells of a limit of this SDK's, or of an id or a timeout that is none;
+/// - when it tells of a limit of this SDK's, of a step's time limit, or of an id or a timeout that
+///   is none;
 /// - in dev mode, for steps that run in the process: [`run`](crate::Step::run) and those that send.
 #[derive(Clone)]
 pub struct StepError {
@@ -50,21 +51,39 @@ struct Inner {
     cause: Option<Cause>,
     /// Whether a client may see the message.
     is_public: bool,
+    is_timeout: bool,
+    /// For the log.
+    run: Option<(RunId, Option<String>)>,
 }
+
+/// The name of what a step failed with whose attempt took too long.
+pub(crate) const STEP_TIMEOUT: &str = "StepTimeout";
+
+/// The name that Inngest gives to what an invocation failed with that took too long.
+const INVOKE_TIMEOUT: &str = "InngestInvokeTimeoutError";
 
 impl StepError {
     pub(crate) fn new(step: impl Into<String>, error: OpError) -> Self {
         let is_public = error.is_own();
+        let is_timeout = (is_public && error.name == STEP_TIMEOUT) || error.name == INVOKE_TIMEOUT;
         let OpError { name, message, cause, .. } = error;
         Self {
             inner: Box::new(Inner {
                 is_public,
+                is_timeout,
                 step: step.into(),
                 name,
                 message,
                 cause: cause.map(|cause| Cause::new(*cause)),
+                run: None,
             }),
         }
+    }
+
+    /// Which run the step is of, and its function, for the log.
+    pub(crate) fn of_run(mut self, run_id: RunId, function: Option<String>) -> Self {
+        self.inner.run = Some((run_id, function));
+        self
     }
 
     /// Whoever sees the response is a developer.
@@ -85,6 +104,26 @@ impl StepError {
         &self.inner.name
     }
 
+    /// Whether the step failed since its last attempt took longer than its
+    /// [time limit](crate::step::RunStep::timeout), or the function that it invoked took longer
+    /// than the [invocation's](crate::step::InvokeStep::timeout).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use inngest::{Failure, Step, StepError};
+    /// # async fn quote() -> Result<u32, Failure> { Ok(7) }
+    /// async fn price(step: &Step) -> Result<u32, StepError> {
+    ///     match step.run("quote", quote()).timeout(Duration::from_secs(20)).await {
+    ///         Err(error) if error.is_timeout() => Ok(990),
+    ///         quoted => quoted,
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        self.inner.is_timeout
+    }
+
     /// The error's message.
     #[must_use]
     pub fn message(&self) -> &str {
@@ -94,7 +133,9 @@ impl StepError {
 
 impl fmt::Display for StepError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "step `{}` failed: {}", self.inner.step, self.inner.message)
+        write!(f, "step `{}` failed", self.inner.step)?;
+        // An error may have no text.
+        if self.inner.message.is_empty() { Ok(()) } else { write!(f, ": {}", self.inner.message) }
     }
 }
 
@@ -118,7 +159,8 @@ impl Error for StepError {
 impl IntoResponse for StepError {
     fn into_response(self) -> Response {
         let text = self.to_string();
-        tracing::error!(step = %shown(self.step_id()), name = %shown(self.name()), "{}", shown(&text));
+        let (run_id, function) = self.inner.run.clone().unzip();
+        tracing::error!(run_id = run_id.map(display), function = function.flatten(), step = %shown(self.step_id()), name = %shown(self.name()), "{}", shown(&text));
         let mut body = serde_json::json!({ "error": "a step failed", "step": self.step_id() });
         if self.inner.is_public {
             body["message"] = self.message().into();
@@ -178,6 +220,12 @@ mod tests {
         assert!(format!("{cause:?}").contains("TypeError"));
         assert_eq!(cause.source().unwrap().to_string(), "NaN");
         assert!(cause.source().unwrap().source().is_none());
+    }
+
+    #[test]
+    fn an_error_without_a_text_has_none() {
+        let error = StepError::new("charge", OpError::new("Declined", ""));
+        assert_eq!(error.to_string(), "step `charge` failed");
     }
 
     #[test]

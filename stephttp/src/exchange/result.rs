@@ -6,13 +6,14 @@ use std::collections::btree_map::Entry;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use crate::function::Whose;
 use crate::wire::headers as wire;
 
 /// Who will see a result's headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Audience {
-    /// The client: the stored response is its answer.
-    Client,
+pub(crate) enum Audience<'a> {
+    /// The client: the stored response is its answer. What it does not get is logged.
+    Client(&'a Whose),
     /// People who look at the run: the client has had its answer.
     Viewers,
 }
@@ -21,7 +22,7 @@ pub(crate) enum Audience {
 pub(crate) type Headers = BTreeMap<Cow<'static, str>, Cow<'static, str>>;
 
 /// Headers in the one-string form that results have, without those that are about one connection.
-pub(crate) fn headers(headers: &HeaderMap, audience: Audience) -> Headers {
+pub(crate) fn headers(headers: &HeaderMap, audience: Audience<'_>) -> Headers {
     let mut result = Headers::new();
     for (name, value) in headers.iter().filter(|(name, _)| !is_hop_by_hop(name) && *name != wire::OWN_ANSWER)
     {
@@ -34,8 +35,10 @@ pub(crate) fn headers(headers: &HeaderMap, audience: Audience) -> Headers {
             Entry::Vacant(entry) => drop(entry.insert(Cow::Owned(value))),
             // Cookies cannot be joined, and a result has room for one.
             Entry::Occupied(_) if name == header::SET_COOKIE => {
-                if audience == Audience::Client {
+                if let Audience::Client(Whose { run_id, function }) = audience {
                     tracing::warn!(
+                        %run_id,
+                        function,
                         "the response sets several cookies, and was made after its run was handed over: Inngest keeps one \
                          value for each header, so the run's client gets the first cookie alone"
                     );
@@ -61,10 +64,10 @@ pub(crate) fn omit_body(headers: &mut Headers) {
     }
 }
 
-fn text(name: &HeaderName, value: &HeaderValue, audience: Audience) -> String {
+fn text(name: &HeaderName, value: &HeaderValue, audience: Audience<'_>) -> String {
     let text = String::from_utf8_lossy(value.as_bytes());
-    if matches!(text, Cow::Owned(_)) && audience == Audience::Client {
-        tracing::warn!(header = %name, "a header of the response is not UTF-8: its client gets U+FFFD in place of what is not");
+    if let (Cow::Owned(_), Audience::Client(Whose { run_id, function })) = (&text, audience) {
+        tracing::warn!(%run_id, function, header = %name, "a header of the response is not UTF-8: its client gets U+FFFD in place of what is not");
     }
     text.into_owned()
 }
@@ -86,7 +89,10 @@ fn is_secret(name: &HeaderName) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
+    use crate::wire::RunId;
 
     #[test]
     fn headers_are_joined_and_those_of_the_connection_are_left_out() {
@@ -97,7 +103,8 @@ mod tests {
         map.append("content-length", HeaderValue::from_static("3"));
         map.append("set-cookie", HeaderValue::from_static("session=1"));
         map.append("set-cookie", HeaderValue::from_static("theme=dark"));
-        let client = headers(&map, Audience::Client);
+        let whose = Whose { run_id: RunId::new(SystemTime::now()), function: None };
+        let client = headers(&map, Audience::Client(&whose));
         let view: Vec<_> = client.iter().map(|(name, value)| (&**name, &**value)).collect();
         assert_eq!(view, [("set-cookie", "session=1"), ("vary", "origin, accept")]);
         assert_eq!(headers(&map, Audience::Viewers)["set-cookie"], "(redacted)");

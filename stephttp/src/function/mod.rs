@@ -6,15 +6,17 @@ pub(crate) mod async_response;
 pub(crate) mod opts;
 pub(crate) mod step_id;
 mod step_meta;
+mod whose;
 
 use std::collections::HashSet;
 use std::fmt;
 
 pub(crate) use async_response::{AsyncResponse, CustomResponse, RunOutput};
 pub(crate) use opts::FnOpts;
-pub use opts::{Deliver, Track};
+pub use opts::{Deliver, OnError, Track};
 pub(crate) use step_id::StepId;
 pub use step_meta::{StepKind, StepMeta};
+pub(crate) use whose::Whose;
 
 /// An endpoint annotated with [`#[api_fn]`](macro@crate::api_fn).
 ///

@@ -17,6 +17,30 @@ pub struct FnOpts {
     sync_only: bool,
     max_request_time: Option<Duration>,
     deliver: Option<Deliver>,
+    step_timeout: Option<Duration>,
+    on_error: Option<OnError>,
+}
+
+/// What an error of the handler does to its run when Inngest has called the handler back: an answer
+/// of 500 and above.
+///
+/// In the first request it goes to the client, and the run is recorded as failed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnError {
+    /// Inngest calls the handler again, as often as the function's `retries` allow: an error as of
+    /// a database that is down may not come again. After the last attempt the run fails, and its
+    /// client gets the last answer.
+    ///
+    /// If the answer has a `Retry-After` of up to 24 hours, the next attempt comes no sooner.
+    ///
+    /// The run fails at once with an answer in [`NoRetry`](crate::NoRetry), and in an execution in
+    /// which the handler was given a [`StepError`](crate::StepError): the step's attempts are used
+    /// up, and its error is the same each time.
+    #[default]
+    Retry,
+    /// The run fails, and this is what its client gets.
+    Fail,
 }
 
 /// Which requests of an endpoint are recorded as runs.
@@ -109,6 +133,8 @@ impl FnOpts {
             sync_only: false,
             max_request_time: None,
             deliver: None,
+            step_timeout: None,
+            on_error: None,
         }
     }
 
@@ -201,6 +227,33 @@ impl FnOpts {
         self
     }
 
+    /// How long an attempt of a step may take that runs in this process, where the step says
+    /// nothing of it: [`RunStep::timeout`] says what becomes of one that takes longer. It holds for
+    /// [`run`] and for the steps that send. Unless set, [`SetupOpts::step_timeout`] holds.
+    ///
+    /// `Duration::MAX` is no limit. A limit of zero is refused: by the attribute, and by
+    /// [`Step::configure`].
+    ///
+    /// [`RunStep::timeout`]: crate::step::RunStep::timeout
+    /// [`run`]: crate::Step::run
+    /// [`SetupOpts::step_timeout`]: crate::SetupOpts::step_timeout
+    /// [`Step::configure`]: crate::Step::configure
+    #[must_use]
+    pub const fn step_timeout(mut self, limit: Duration) -> Self {
+        self.step_timeout = Some(limit);
+        self
+    }
+
+    /// What an answer of 500 and above does when Inngest has called the handler back. Unless set,
+    /// [`SetupOpts::default_on_error`] holds, and unless that is set, [`OnError::Retry`].
+    ///
+    /// [`SetupOpts::default_on_error`]: crate::SetupOpts::default_on_error
+    #[must_use]
+    pub const fn on_error(mut self, on_error: OnError) -> Self {
+        self.on_error = Some(on_error);
+        self
+    }
+
     /// The id by which Inngest knows the endpoint. Changing it makes it another function there.
     #[must_use]
     pub const fn id(&self) -> &'static str {
@@ -256,6 +309,19 @@ impl FnOpts {
     #[must_use]
     pub const fn get_deliver(&self) -> Option<Deliver> {
         self.deliver
+    }
+
+    /// How long an attempt of a step may take that says nothing of it; `None`: nothing was said.
+    #[must_use]
+    pub const fn get_step_timeout(&self) -> Option<Duration> {
+        self.step_timeout
+    }
+
+    /// What an answer of 500 and above does when Inngest has called the handler back; `None`:
+    /// nothing was said.
+    #[must_use]
+    pub const fn get_on_error(&self) -> Option<OnError> {
+        self.on_error
     }
 }
 

@@ -17,6 +17,15 @@ pub(crate) enum Decision {
     /// The handler dropped this step by itself, so long after its request began.
     Dropped(StepHash, Duration),
 }
+
+impl Decision {
+    /// The step that it is about.
+    pub(super) fn step(&self) -> StepHash {
+        let (Self::Given(step, _) | Self::Dropped(step, _)) = self;
+        *step
+    }
+}
+
 impl Serialize for Decision {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {

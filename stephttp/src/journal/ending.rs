@@ -11,8 +11,10 @@
 
 use std::time::Duration;
 
+use super::handover::again_since;
 use super::{Recorded, Stale};
-use crate::wire::ApiResult;
+use crate::untrusted::shown;
+use crate::wire::{ApiResult, OpError};
 
 /// What a re-entry tells Inngest.
 #[derive(Debug)]
@@ -50,6 +52,9 @@ pub(crate) enum Outcome {
     Ends(ApiResult<'static>),
     /// It has come to no answer, for this reason. Another attempt may; without one, the run fails.
     Fails(String),
+    /// It has answered with an error. Another attempt may come to something better, after the time
+    /// that the answer names; without one, the run fails, and this is what its client gets.
+    Errs(ApiResult<'static>, Option<Duration>),
 }
 
 /// What has become of the steps that had ended.
@@ -93,7 +98,7 @@ impl Outcome {
         match self {
             Self::Waits(..) => false,
             Self::Ends(_) => true,
-            Self::Fails(_) => !may_retry,
+            Self::Fails(_) | Self::Errs(..) => !may_retry,
         }
     }
 }
@@ -131,8 +136,19 @@ impl Ending {
                 Outcome::Waits(ops, retry_after) => Self::Operations(ops, retry_after),
                 Outcome::Fails(message) if may_retry => Self::TryAgain(Why::App, message),
                 Outcome::Fails(message) => Self::end(failure(&message), standing, may_retry),
-                Outcome::Ends(result) => Self::end(result, standing, may_retry),
+                Outcome::Errs(result, delay) if may_retry => Self::try_again(&result, delay),
+                Outcome::Ends(result) | Outcome::Errs(result, _) => Self::end(result, standing, may_retry),
             },
+        }
+    }
+
+    /// The handler's error is not the run's end. Only beside a step that failed Inngest looks at a
+    /// delay.
+    fn try_again(error: &ApiResult<'_>, delay: Option<Duration>) -> Self {
+        let message = format!("the handler answered {}: {}", error.status, shown(&error.body));
+        match delay {
+            None => Self::TryAgain(Why::App, message),
+            delay => Self::Operations(vec![again_since(OpError::own("HandlerError", message))], delay),
         }
     }
 
@@ -157,7 +173,7 @@ impl Ending {
     ) -> Self {
         let (ops, retry_after) = match outcome {
             Outcome::Waits(ops, retry_after) => (ops, retry_after),
-            Outcome::Ends(_) | Outcome::Fails(_) => (Vec::new(), None),
+            Outcome::Ends(_) | Outcome::Fails(_) | Outcome::Errs(..) => (Vec::new(), None),
         };
         let ops = unsaved_with(ops, may_retry);
         if !ops.is_empty() {

@@ -101,6 +101,7 @@ impl Journal {
     }
 
     fn admit_all(&mut self) -> Next {
+        self.replay.end();
         for slot in &self.gate.waiting {
             self.order.admit(*slot);
         }
@@ -135,6 +136,9 @@ impl Journal {
             return self.done(|_| Done::Misused(fault));
         }
         let mut proposal: Vec<_> = self.order.proposal().into_iter().map(LogEntry::Decided).collect();
+        if !proposal.is_empty() {
+            self.replay.end();
+        }
         proposal.extend(entries);
         proposal.push(LogEntry::Proposed { by: self.job.id.clone() });
         self.is_agreeing = true;

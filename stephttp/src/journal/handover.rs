@@ -199,8 +199,10 @@ impl Journal {
         let mut answer = self.take_unsent_within(REENTRY_ANSWER_BYTES.saturating_sub(size + SHARED_BYTES));
         if self.mode == Mode::Shared {
             // What is proposed with it may be taken, and then this job has to stay.
-            let has_claims =
-                answer.iter().any(Recorded::is_log) || self.is_holding() || !self.left_claims().is_empty();
+            let has_claims = answer.iter().any(Recorded::is_log)
+                || self.is_holding()
+                || self.log.has_erred(&self.job.id)
+                || !self.left_claims().is_empty();
             if has_claims && !ops.iter().any(|op| op.op() == OpCode::StepError) {
                 if !may_retry {
                     return Vec::new();
@@ -232,7 +234,11 @@ impl Journal {
 
 /// Has Inngest dispatch this job again.
 fn again() -> Recorded {
-    let error = OpError::own("NotSavedError", "Inngest could not be told what the run has come to");
+    again_since(OpError::own("NotSavedError", "Inngest could not be told what the run has come to"))
+}
+
+/// The same, for this reason.
+pub(super) fn again_since(error: OpError) -> Recorded {
     Recorded::failed(StepKey::hidden(AGAIN), OpCode::StepError, error, None)
 }
 

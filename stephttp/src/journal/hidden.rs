@@ -26,7 +26,8 @@ pub(crate) const START: &str = "stephttp:start";
 /// re-entries comes to an end.
 pub(crate) const END: &str = "stephttp:end";
 
-/// The hidden step that stands for what a job could not save, so that Inngest dispatches it again.
+/// The hidden step that stands for what a job could not save, or for a handler that has failed and
+/// says when it is to be tried again, so that Inngest dispatches the job again.
 pub(crate) const AGAIN: &str = "stephttp:again";
 
 /// A step that the SDK adds for itself.

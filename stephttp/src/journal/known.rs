@@ -54,8 +54,9 @@ impl Journal {
             self.order.reserve(memo.len());
         }
         self.known.memo = memo;
-        let (log, decisions) = Log::read(&self.known.memo);
+        let (log, decisions) = Log::read(&self.known.memo, &mut self.complaints);
         self.log = log;
+        self.note_unreached(&decisions);
         self.order.follow(decisions);
         self.is_agreeing = false;
         self.is_needless = self.proposed.take().is_some_and(|n| self.has_lost(n)) && !self.has_news();

@@ -15,6 +15,9 @@
 //! {"by": "<job>"}
 //! {"failed": "<hash>", "attempt": 1, "retry": "sleep", "delay": 30000, "error": {"name": "Error", "message": "no"}}
 //! {"scheduled": "<hash>", "by": "<job>", "after": 1}
+//! {"erred_in": "<job>"}
+//! {"recovered_in": "<job>"}
+//! {"ended_in": "<job>"}
 //! ```
 
 use std::time::Duration;
@@ -25,8 +28,7 @@ use super::decision::Decision;
 use super::hidden::{hidden, order_step};
 use super::memo::Memo;
 use super::record::Recorded;
-use super::{Journal, Mode};
-use crate::wire::limits::RUN_STEPS;
+use super::{Complaint, Journal, Mode};
 use crate::wire::{OpError, StepHash, StepMap};
 
 /// One thing that has happened next.
@@ -70,6 +72,18 @@ pub(super) enum LogEntry {
         by: String,
         after: u32,
     },
+    /// The handler has failed in this job, which tries it again.
+    Erred {
+        erred_in: String,
+    },
+    /// It has come to something else since, or another job sees to it.
+    Recovered {
+        recovered_in: String,
+    },
+    /// The handler has failed in this job, which has no other attempt: it ends the run.
+    Ended {
+        ended_in: String,
+    },
     /// Whose proposal this is. Last: the others have more than that.
     Proposed {
         by: String,
@@ -103,6 +117,9 @@ impl RetryBy {
 pub(super) struct LoggedError {
     name: String,
     message: String,
+    /// It is this SDK's: a step's time was over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    own: bool,
 }
 
 /// Characters of a message that are kept.
@@ -110,11 +127,13 @@ const MESSAGE: usize = 1_000;
 
 impl LoggedError {
     pub(super) fn of(error: &OpError) -> Self {
-        Self { name: error.name.clone(), message: error.message.chars().take(MESSAGE).collect() }
+        let message = error.message.chars().take(MESSAGE).collect();
+        Self { name: error.name.clone(), message, own: error.is_own() }
     }
 
     pub(super) fn to_op(&self) -> OpError {
-        OpError::new(self.name.clone(), self.message.clone())
+        let (name, message) = (self.name.clone(), self.message.clone());
+        if self.own { OpError::own(name, message) } else { OpError::new(name, message) }
     }
 }
 
@@ -127,6 +146,10 @@ pub(super) struct Log {
     /// The job that holds the run.
     holder: Option<String>,
     failures: StepMap<Failures>,
+    /// The jobs that try a handler again which has failed.
+    erring: Vec<String>,
+    /// A job is to end the run, since the handler has failed.
+    is_ending: bool,
 }
 
 #[derive(Debug)]
@@ -156,15 +179,14 @@ pub(super) enum Owner {
 
 impl Log {
     /// What is stored of it, and the decisions among that.
-    pub(super) fn read(memo: &Memo) -> (Self, Vec<Decision>) {
+    pub(super) fn read(memo: &Memo, complaints: &mut Vec<Complaint>) -> (Self, Vec<Decision>) {
         let mut log = Self::default();
         let mut decisions = Vec::new();
         while let Some(stored) = memo.get(order_step(log.steps).hash) {
             match stored.outcome::<Vec<LogEntry>>() {
                 Ok(Ok(entries)) => entries.into_iter().for_each(|entry| log.note(entry, &mut decisions)),
                 _ => {
-                    let step = order_step(log.steps).id;
-                    tracing::error!(%step, "the stored order of a run's steps cannot be read");
+                    complaints.push(Complaint::UnreadableOrder(order_step(log.steps).id.into_owned()));
                 }
             }
             log.steps += 1;
@@ -191,6 +213,9 @@ impl Log {
                 }
             }
             LogEntry::Proposed { .. } => {}
+            LogEntry::Erred { erred_in } => self.erring.push(erred_in),
+            LogEntry::Recovered { recovered_in } => self.erring.retain(|job| *job != recovered_in),
+            LogEntry::Ended { .. } => self.is_ending = true,
             LogEntry::Held { held_by } => self.holder = Some(held_by),
             LogEntry::Left { .. } => self.holder = None,
             LogEntry::Failed { failed, attempt, retry, delay, error } => {
@@ -238,11 +263,32 @@ impl Log {
     pub(super) fn is_quiet_but_for(&self, job: &str, is_stored: impl Fn(StepHash) -> bool) -> bool {
         self.claims.iter().all(|(step, claim)| claim.by == job || is_stored(*step))
             && self.failures.keys().all(|step| is_stored(*step))
+            && !self.has_erred_elsewhere(job)
+    }
+
+    /// Whether the handler has failed in this job, which tries it again.
+    pub(super) fn has_erred(&self, job: &str) -> bool {
+        self.erring.iter().any(|erring| erring == job)
+    }
+
+    /// Whether another job tries a handler again that has failed.
+    pub(super) fn has_erred_elsewhere(&self, job: &str) -> bool {
+        self.erring.iter().any(|erring| erring != job)
+    }
+
+    /// Whether a job is to end the run, since the handler has failed.
+    pub(super) fn is_ending(&self) -> bool {
+        self.is_ending
     }
 
     /// The steps that a job has claimed.
     pub(super) fn claims_of<'a>(&'a self, job: &'a str) -> impl Iterator<Item = StepHash> + 'a {
         self.claims.iter().filter(move |(_, claim)| claim.by == job).map(|(step, _)| *step)
+    }
+
+    /// The steps of which it says that they have failed, or that a job has come to them.
+    pub(super) fn known(&self) -> impl Iterator<Item = StepHash> {
+        self.failures.keys().chain(self.claims.keys()).copied()
     }
 
     /// Whether the run knows of a step that has not ended.
@@ -320,9 +366,7 @@ impl Journal {
             return;
         }
         if self.is_full() {
-            tracing::warn!(
-                "a run is at its limit of {RUN_STEPS} steps: the order of its steps is not stored"
-            );
+            self.complaints.push(Complaint::FullOrder);
             return;
         }
         let op = self.log_step(entries);

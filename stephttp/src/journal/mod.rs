@@ -18,10 +18,12 @@
 //!
 //! [`Ending`] is what the request then answers.
 
+mod complaint;
 mod creation;
 mod decision;
 mod driving;
 mod ending;
+mod erring;
 mod gate;
 mod handover;
 mod hidden;
@@ -34,15 +36,18 @@ mod order;
 mod outstanding;
 mod record;
 mod remembered;
+mod replay;
 mod settling;
 mod steps;
 mod stop;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use complaint::Complaint;
 pub(crate) use creation::{is_repeatable, takes_operations};
 pub(crate) use driving::{Awaited, Done, Next, Polled};
 pub(crate) use ending::{Ending, Facts, Outcome, Saved, Standing, Why, failure};
+pub(crate) use erring::Erring;
 use gate::Gate;
 pub(crate) use handover::{Handover, HandoverFacts, start};
 use hidden::{END, PLANS, SHARED, START, order_step, retry_step, told_step};
@@ -62,6 +67,7 @@ pub(crate) use stop::{Stale, Stop};
 use crate::wire::limits::RUN_STEPS;
 use crate::wire::{OpCode, StepHash};
 use driving::Pace;
+use replay::Replay;
 
 /// What one request knows of its run, and what it has added.
 #[derive(Debug, Default)]
@@ -82,6 +88,11 @@ pub(crate) struct Journal {
     executing: Executing,
     gate: Gate,
     pace: Pace,
+    replay: Replay,
+    /// Results that were stored, and were given to the handler.
+    given_stored: usize,
+    /// For the log; it is no matter of the rules where that is.
+    complaints: Vec<Complaint>,
     /// Steps of this request that have ended, and that it has not found stored yet, where others
     /// may be under way.
     own: Vec<StepHash>,
@@ -168,6 +179,16 @@ impl Journal {
     /// Whether no step may be used any more.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed
+    }
+
+    /// How many results the handler was given that were stored.
+    pub(crate) fn replayed_steps(&self) -> usize {
+        self.given_stored
+    }
+
+    /// What is wrong with the run and is to be logged.
+    pub(crate) fn take_complaints(&mut self) -> Vec<Complaint> {
+        std::mem::take(&mut self.complaints)
     }
 
     /// Whether no step has been called.

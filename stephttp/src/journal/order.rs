@@ -54,6 +54,8 @@ pub(super) struct Order {
     stored: u32,
     /// The first of them that was a choice and is not stored.
     unstored_choice: Option<u32>,
+    /// One of them was a choice.
+    chose: bool,
     /// Steps that the handler dropped by itself, with their turns.
     drops: Vec<(u32, Decision)>,
 }
@@ -160,6 +162,21 @@ impl Order {
             self.by_hash.insert(hash, slot);
         }
         slot
+    }
+
+    /// Whether no step has been polled.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The steps that have been polled.
+    pub(super) fn hashes(&self) -> impl Iterator<Item = StepHash> {
+        self.entries.iter().map(|entry| entry.hash)
+    }
+
+    /// Whether a choice has been made that the stored order did not have.
+    pub(super) fn has_chosen(&self) -> bool {
+        self.chose
     }
 
     pub(super) fn hash(&self, slot: Slot) -> StepHash {
@@ -312,6 +329,7 @@ impl Order {
     fn next_turn(&mut self, is_choice: bool) -> u32 {
         self.turns += 1;
         if is_choice {
+            self.chose = true;
             self.unstored_choice.get_or_insert(self.turns);
         }
         self.turns

@@ -19,6 +19,7 @@ impl Journal {
             self.has_released = true;
             entries.push(LogEntry::Released { released: left });
         }
+        entries.extend(self.recovered());
         if !entries.is_empty() || self.order.has_unstored_choice() {
             return Some(self.propose(entries));
         }
@@ -42,6 +43,7 @@ impl Journal {
             || self.has_released
             || self.outstanding.iter().any(is_own)
             || self.log.claims_of(&self.job.id).any(|step| !self.known.contains(step))
+            || self.log.has_erred(&self.job.id)
             || self.is_holding()
     }
 

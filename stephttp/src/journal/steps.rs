@@ -69,7 +69,7 @@ pub(crate) enum Ended {
 pub(crate) struct Failing {
     pub(crate) error: OpError,
     pub(crate) retry: Retry,
-    /// Retries that the function has.
+    /// Retries that the step has: the function's, or fewer.
     pub(crate) retries: u8,
 }
 
@@ -83,7 +83,7 @@ impl Journal {
         let slot = *place.slot.get_or_insert_with(|| self.enter(key));
         if !is_new && self.order.is_given(slot) {
             place.slot = None;
-            return self.stored(key.hash).map_or(Begin::Pending, Begin::Given);
+            return self.give_stored(key.hash).map_or(Begin::Pending, Begin::Given);
         }
         if self.mode != Mode::First
             && let Some(stored) = self.is_settled(key.hash, slot)
@@ -108,11 +108,18 @@ impl Journal {
         Begin::May(slot)
     }
 
+    fn give_stored(&mut self, step: StepHash) -> Option<Memoized> {
+        let stored = self.stored(step);
+        self.given_stored += usize::from(stored.is_some());
+        stored
+    }
+
     /// A step is polled for the first time.
     fn enter(&mut self, key: &StepKey) -> Slot {
         if self.mode == Mode::Shared {
             self.keys.push(key.clone());
         }
+        self.replay.reached(key.hash);
         self.order.enter(key.hash)
     }
 
@@ -148,7 +155,7 @@ impl Journal {
         let slot = *place.slot.get_or_insert_with(|| self.enter(key));
         if !is_new && self.order.is_given(slot) {
             place.slot = None;
-            return self.stored(key.hash).map_or(Wait::Pending, Wait::Given);
+            return self.give_stored(key.hash).map_or(Wait::Pending, Wait::Given);
         }
         // Of what is to be dropped nothing is asked.
         if let Some(stored) = self.is_settled(key.hash, slot) {

@@ -18,7 +18,7 @@ use crate::wire::{ApiResult, Op, OpCode, RunId, headers};
 const NO_RETRY: HeaderName = HeaderName::from_static(headers::NO_RETRY);
 
 /// The longest that the server waits before it tries a step again.
-const LONGEST_RETRY_DELAY: Duration = Duration::from_secs(24 * 3_600);
+pub(super) const LONGEST_RETRY_DELAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// To a client: the run goes on at Inngest, and its result will be there.
 ///

@@ -86,7 +86,7 @@ fn is_over(run: &Arc<Run>, patience: &mut Patience, cx: &mut Context<'_>) -> boo
     match awaited {
         Awaited::UntilDropped(_) => true,
         Awaited::UntilReached(_) => {
-            tracing::warn!(run_id = %run.id(), "{UNREACHED}");
+            tracing::warn!(run_id = %run.id(), function = run.log_name(), "{UNREACHED}");
             run.pass_over();
             cx.waker().wake_by_ref();
             false

@@ -4,13 +4,16 @@
 use std::sync::Arc;
 
 use axum::response::Response;
+use http::header::RETRY_AFTER;
 
+use super::answer::LONGEST_RETRY_DELAY;
 use super::result_of::{Unfit, fits, result_of};
 use super::standing;
 use crate::checkpoint;
-use crate::client::Patience;
+use crate::client::{Patience, read_retry_after};
+use crate::error::is_final;
 use crate::journal::{
-    Done, Ending, Facts, Outcome, Outstanding, Recorded, Saved, Stale, Standing, end_of, failure,
+    Done, Ending, Erring, Facts, Outcome, Outstanding, Recorded, Saved, Stale, Standing, end_of, failure,
 };
 use crate::run::Run;
 
@@ -27,7 +30,7 @@ async fn end(run: &Arc<Run>, outcome: Outcome, mut saved: Saved) -> Ending {
         // Of several re-entries that come to the end at once, each answers with the same result:
         // the first that was stored.
         let proposal = match &outcome {
-            Outcome::Ends(result) => run.propose_end(result),
+            Outcome::Ends(result) | Outcome::Errs(result, _) => run.propose_end(result),
             Outcome::Fails(message) => run.propose_end(&failure(message)),
             Outcome::Waits(..) => None,
         };
@@ -56,17 +59,46 @@ pub(super) async fn finish(run: &Arc<Run>, response: Response) -> Ending {
     if saved != Saved::All {
         return end(run, Outcome::Waits(Vec::new(), None), saved).await;
     }
+    let is_error = response.status().is_server_error() && !is_final(&response);
+    let delay = response.headers().get(RETRY_AFTER).and_then(read_retry_after);
+    let delay = delay.filter(|delay| *delay <= LONGEST_RETRY_DELAY);
     let outcome = match result_of(run, response).await {
-        Ok(result) if fits(&result) => Outcome::Ends(result),
-        Ok(_) => fails_for_good(
+        Ok(result) if !fits(&result) => fails_for_good(
             run,
             "the response is over 8 MiB, the most that Inngest keeps for the run's client",
         ),
+        Ok(result) if is_error && run.retries_errors() => {
+            if run.may_retry() {
+                tracing::warn!(
+                    run_id = %run.id(),
+                    status = result.status,
+                    "the handler answered with an error; Inngest is asked to call it again"
+                );
+            }
+            return fail(run, Outcome::Errs(result, delay)).await;
+        }
+        Ok(result) => Outcome::Ends(result),
         Err(Unfit::ForGood(message)) => fails_for_good(run, &message),
         Err(Unfit::ForNow(message)) => Outcome::Fails(message.to_owned()),
     };
     // A stream may have run steps.
     conclude(run, outcome).await
+}
+
+/// The handler has failed as a whole: it is tried again, or the run fails. Other jobs of the run
+/// may be about to try it again.
+async fn fail(run: &Arc<Run>, outcome: Outcome) -> Ending {
+    loop {
+        match run.erring() {
+            Erring::Here => return conclude(run, outcome).await,
+            Erring::Elsewhere => return conclude(run, Outcome::Waits(Vec::new(), None)).await,
+            Erring::Agree(proposal) => {
+                if let Err(ending) = agree(run, Some(proposal)).await {
+                    return ending;
+                }
+            }
+        }
+    }
 }
 
 /// The handler goes no further.
@@ -78,7 +110,7 @@ pub(super) async fn of(run: &Arc<Run>, done: Done) -> Ending {
             conclude(run, fails_for_good(run, &fault)).await
         }
         Done::Broken(fault) => {
-            tracing::error!(run_id = %run.id(), "{fault}");
+            tracing::error!(run_id = %run.id(), function = run.log_name(), "{fault}");
             let message = if run.is_dev() {
                 format!("a middleware failed: {fault}")
             } else {
@@ -125,7 +157,7 @@ pub(super) async fn agree(run: &Arc<Run>, proposal: Option<Recorded>) -> Result<
     run.prove();
     if proposes && run.log_steps() == known {
         // This would go on without end.
-        tracing::warn!(run_id = %run.id(), "Inngest does not show the log of the run that it has taken");
+        tracing::warn!(run_id = %run.id(), function = run.log_name(), "Inngest does not show the log of the run that it has taken");
         let message = "Inngest gives an older state of the run".to_owned();
         return Err(conclude(run, Outcome::Fails(message)).await);
     }
@@ -135,13 +167,13 @@ pub(super) async fn agree(run: &Arc<Run>, proposal: Option<Recorded>) -> Result<
 /// The handler came to no answer: Inngest is asked to try again while that is sure to be possible.
 pub(super) async fn without_response(run: &Arc<Run>, message: String) -> Ending {
     run.finish();
-    tracing::error!(run_id = %run.id(), "{message} in a re-entry");
-    conclude(run, Outcome::Fails(message)).await
+    tracing::error!(run_id = %run.id(), function = run.log_name(), "{message} in a re-entry");
+    fail(run, Outcome::Fails(message)).await
 }
 
 /// The run fails, for a reason that its client and its page may show.
 fn fails_for_good(run: &Run, message: &str) -> Outcome {
-    tracing::error!(run_id = %run.id(), "{message}");
+    tracing::error!(run_id = %run.id(), function = run.log_name(), "{message}");
     Outcome::Ends(failure(message))
 }
 
@@ -154,7 +186,7 @@ pub(super) async fn save(run: &Arc<Run>) -> Saved {
         (_, Some(stale)) => Saved::Refused(stale),
         (Ok(()), None) => Saved::All,
         (Err(error), None) => {
-            tracing::warn!(run_id = %run.id(), error = error.report(), "finished steps go back in the answer instead");
+            tracing::warn!(run_id = %run.id(), function = run.log_name(), error = error.report(), "finished steps go back in the answer instead");
             Saved::Not
         }
     }

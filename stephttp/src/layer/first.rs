@@ -234,7 +234,7 @@ impl<E: Send + 'static> Drop for ResponseFuture<E> {
                 return;
             }
             let run = handling.run.clone();
-            tracing::debug!(run_id = %run.id(), "the client is gone; its run goes on");
+            tracing::debug!(run_id = %run.id(), function = run.log_name(), "the client is gone; its run goes on");
             run.clone().in_background(async move {
                 let end = std::future::poll_fn(|cx| handling.poll(cx)).await;
                 drop(handling);
@@ -303,7 +303,7 @@ fn answered(run: &Arc<Run>, response: Response) -> (Response, Option<Taken>) {
 /// A step was misused, or a middleware failed, in a way that the handler cannot be told of. The
 /// client and the run's page get the message.
 fn failed(run: &Arc<Run>, fault: &str, message: &str) -> (Response, Option<Taken>) {
-    tracing::error!(run_id = %run.id(), "{fault}");
+    tracing::error!(run_id = %run.id(), function = run.log_name(), "{fault}");
     run.finish();
     // Also when it is the first step that is misused: people look for the run.
     let result = failure(message);

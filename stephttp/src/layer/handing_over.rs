@@ -48,7 +48,7 @@ async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Result<Respo
         && app.routes().takes_head_alone(head)
     {
         if let Some(left_out) = run.admits_line(Complaint::Method) {
-            tracing::error!(run_id = %run.id(), left_out, "{HEAD_ALONE}");
+            tracing::error!(run_id = %run.id(), function = run.log_name(), left_out, "{HEAD_ALONE}");
         }
         return Err(give_up(&run, answer::error(StatusCode::METHOD_NOT_ALLOWED, HEAD_ALONE)).await);
     }
@@ -63,7 +63,7 @@ async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Result<Respo
         };
         if let Some(left_out) = run.admits_line(Complaint::RequestBody) {
             let why = shown(&reason);
-            tracing::error!(run_id = %run.id(), left_out, "the run cannot go on at Inngest without its request's body: {why}");
+            tracing::error!(run_id = %run.id(), function = run.log_name(), left_out, "the run cannot go on at Inngest without its request's body: {why}");
         }
         let message = format!("the request cannot be carried on: {reason}");
         return Err(give_up(&run, answer::error(status, &message)).await);
@@ -71,7 +71,7 @@ async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Result<Respo
     run.learn_route();
     match checkpoint::hand_over(&run, outstanding).await {
         Ok(output) => {
-            tracing::debug!(run_id = %run.id(), "the run goes on at Inngest");
+            tracing::debug!(run_id = %run.id(), function = run.log_name(), "the run goes on at Inngest");
             match async_answer::answer(&run, parts, output).await {
                 Ok(response) => Ok(response),
                 Err(fault) => Err(unanswered(&run, &fault).await),
@@ -80,7 +80,7 @@ async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Result<Respo
         Err(error) => {
             if let Some(left_out) = run.admits_line(Complaint::HandOver) {
                 let error = error.report();
-                tracing::error!(run_id = %run.id(), error, left_out, "the run could not be handed over to Inngest");
+                tracing::error!(run_id = %run.id(), function = run.log_name(), error, left_out, "the run could not be handed over to Inngest");
             }
             // Trying again would not help.
             let hopeless = match &error {
@@ -109,8 +109,7 @@ async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Result<Respo
 /// The application's own response could not be made.
 async fn unanswered(run: &Arc<Run>, fault: &str) -> Response {
     tracing::error!(
-        run_id = %run.id(),
-        function = run.opts().id(),
+        run_id = %run.id(), function = run.log_name(),
         "the function's `async_response` gives no response: {fault}. Its client gets a 500, and the run is given up"
     );
     let message = "the request cannot be carried on: its log says why";

@@ -41,7 +41,6 @@ use tower_layer::Layer;
 
 pub use first::ResponseFuture;
 pub use service::DurableService;
-pub use verified::Reentry;
 pub use verify::{VerifyFuture, VerifyLayer, VerifyService};
 
 use crate::app::App;
@@ -70,10 +69,16 @@ use crate::app::App;
 /// - **Inside of this layer**, that is a failed attempt, and never the run's result. Inngest calls
 ///   again, and after the last attempt the run fails with a 500 that gives the status and says what
 ///   to do. So it is with an extractor that rejects the call. Let the layer pass requests that have
-///   the extension [`Reentry`]: they are Inngest's, which has been verified by then.
+///   the extension [`Reentry`](crate::Reentry), which this layer sets when it has verified one. No
+///   header brings it about. One that answers after the handler has begun, as for timeouts, makes a
+///   failed attempt, too, if the handler has the [attribute](macro@crate::api_fn); without it, such
+///   an answer is taken for the handler's.
 /// - **Outside of this layer**, Inngest takes the answer for the run's end, and the handler's result
 ///   is lost. The [output route](crate::Provider::output_route) logs it. Only what answers no
 ///   request itself belongs there, such as compression; or else [`VerifyLayer`] goes outermost.
+///
+/// In a first request a layer's answer is the client's, as ever. If a step has run, the run is
+/// recorded with that answer, and ends; a step that is under way is dropped with the handler.
 ///
 /// # Routes and services
 ///

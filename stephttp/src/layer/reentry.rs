@@ -16,11 +16,11 @@ use super::admission::{Admitted, admit};
 use super::driving::drive;
 use super::first::BoxFuture;
 use super::once::once;
-use super::verified::{Reentry, Verified};
+use super::verified::Verified;
 use super::{answer, ending, rejection, standing};
 use crate::app::App;
 use crate::error::panic_text;
-use crate::exchange::{Dispatch, restore_content_type};
+use crate::exchange::{Dispatch, Reentry, restore_content_type};
 use crate::journal::{self, Done, Ending, Saved, Stale};
 use crate::middleware::Outcome;
 use crate::run::{CurrentRun, Driven, Run};
@@ -75,7 +75,7 @@ async fn prepare(
     let body = match run.restore_request(body).await {
         Ok(body) => body,
         Err(fault) => {
-            tracing::error!(run_id = %run.id(), "what is stored of the request cannot be restored: {fault}");
+            tracing::error!(run_id = %run.id(), function = run.log_name(), "what is stored of the request cannot be restored: {fault}");
             let message = "what is stored of the request cannot be restored; its log says why".to_owned();
             return Err(ending::conclude(&run, journal::Outcome::Fails(message)).await);
         }
@@ -87,7 +87,7 @@ async fn prepare(
         run.note_route(path.clone());
     }
     parts.extensions.insert(CurrentRun(run.clone()));
-    parts.extensions.insert(Reentry::new(run.id()));
+    parts.extensions.insert(Reentry::of(run.id()));
     // Inngest accepts gzip, but what it keeps of a response is text.
     parts.headers.remove(ACCEPT_ENCODING);
     restore_content_type(&mut parts.headers);
@@ -179,8 +179,8 @@ async fn unless_cancelled(run: &Run, ending: &Ending, otherwise: Outcome) -> Out
     otherwise
 }
 
-/// What middlewares are told of a handler that has answered. What has ended is saved for it: then it
-/// is known whether the run is over.
+/// What middlewares are told of a handler that has answered. What has ended is saved for it: then
+/// it is known whether the run is over.
 async fn unless_over(run: &Arc<Run>, otherwise: Outcome) -> Outcome {
     if run.has_execution()
         && ending::save(run).await == Saved::Refused(Stale::Over)

@@ -38,7 +38,7 @@ pub(super) async fn ending(run: &Arc<Run>, response: Response) -> Ending {
         None => message(status),
     };
     drop(response);
-    tracing::error!(run_id = %run.id(), status = status.as_u16(), "{message}");
+    tracing::error!(run_id = %run.id(), function = run.log_name(), status = status.as_u16(), "{message}");
     conclude(run, Outcome::Fails(message)).await
 }
 
@@ -59,7 +59,8 @@ fn message(status: StatusCode) -> String {
     format!(
         "a layer or an extractor answered {status} in the handler's place when Inngest called back. A call back carries the \
          method, path, query, content type and body of the first request, and no other header, cookie or peer address: wrap an \
-         extractor that needs one in `Remember`, and have a layer that rejects requests let those pass that have the extension \
-         `inngest::Reentry`. A function with `omit_request_body` gets no body: take `Bytes`, and read them in a step"
+         extractor that needs one in `Remember`, and have a layer that rejects requests let calls back pass: \
+         `inngest.layer()` gives them the extension `inngest::Reentry`. A function with `omit_request_body` gets no body: take \
+         `Bytes`, and read them in a step"
     )
 }

@@ -1,7 +1,7 @@
 //! The response's body: passed on to the client, and kept as the run's result.
 //!
-//! What is kept counts in the backlog. A stream of events is not kept: it may never end. Where a run
-//! is reported before its response ends, the body's end waits for that here.
+//! What is kept counts in the backlog. A stream of events is not kept: it may never end. Where a
+//! run is reported before its response ends, the body's end waits for that here.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -229,7 +229,9 @@ impl Pending {
         if matches!(self.kept, Kept::Nothing) {
             self.kept = Kept::Parts(responses.begin());
         }
-        matches!(&self.kept, Kept::Parts(response) if responses.push(response, data))
+        let is_kept = matches!(&self.kept, Kept::Parts(response) if responses.push(response, data));
+        app.backlog().changed();
+        is_kept
     }
 
     /// Nothing of it will be stored.
@@ -243,8 +245,10 @@ impl Pending {
             Kept::Nothing => Some(Bytes::new()),
             Kept::Whole(bytes) => Some(bytes),
             Kept::Parts(response) => {
-                let mut joined = self.run.app()?.backlog().responses().take(&response)?;
-                Some(joined.join())
+                let backlog = self.run.app()?.backlog();
+                let joined = backlog.responses().take(&response);
+                backlog.changed();
+                Some(joined?.join())
             }
         }
     }
@@ -258,8 +262,8 @@ impl Pending {
     fn break_off(&mut self, error: &axum::Error) {
         if self.seen != Seen::Omitted {
             if let Some(left_out) = self.run.admits_line(Complaint::ResponseBody) {
-                let (run_id, length, error) = (self.run.id(), self.length, error.to_string());
-                tracing::warn!(%run_id, length, error = %shown(&error), left_out, "the response's stream failed");
+                let (run, length, error) = (&self.run, self.length, error.to_string());
+                tracing::warn!(run_id = %run.id(), function = run.log_name(), length, error = %shown(&error), left_out, "the response's stream failed");
             }
             self.let_go();
             // It may quote what a handler passes on.
@@ -280,7 +284,7 @@ impl Pending {
         }
         let kept = kept.unwrap_or_default();
         let is_expected = has_body(&run, status);
-        let (run_id, elapsed) = (run.id(), run.elapsed());
+        let elapsed = run.elapsed();
         let line = run.clone();
         let held = kept.len();
         checkpoint::report_finished(&run, held, move || {
@@ -300,7 +304,8 @@ impl Pending {
                     if let Some(left_out) = line.admits_line(Complaint::ResponseBody) {
                         let status = status.as_u16();
                         tracing::info!(
-                            %run_id,
+                            run_id = %line.id(),
+                            function = line.log_name(),
                             status,
                             length,
                             left_out,

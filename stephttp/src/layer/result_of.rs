@@ -34,7 +34,7 @@ pub(super) async fn result_of(run: &Run, response: Response) -> Result<ApiResult
              the run was handed over. A function that answers so is `sync_only`, or has no step that waits or is retried",
         );
     }
-    let mut headers = result::headers(&parts.headers, Audience::Client);
+    let mut headers = result::headers(&parts.headers, Audience::Client(&run.whose()));
     // It is not even read.
     let body = if run.omits_response_body() { Body::empty() } else { body };
     let body = match axum::body::to_bytes(body, REENTRY_ANSWER_BYTES).await {
@@ -45,7 +45,7 @@ pub(super) async fn result_of(run: &Run, response: Response) -> Result<ApiResult
             );
         }
         Err(error) => {
-            tracing::error!(run_id = %run.id(), %error, "the response's stream failed");
+            tracing::error!(run_id = %run.id(), function = run.log_name(), %error, "the response's stream failed");
             return Err(Unfit::ForNow("the response's body broke off"));
         }
     };
@@ -59,7 +59,7 @@ pub(super) async fn result_of(run: &Run, response: Response) -> Result<ApiResult
     let body = match run.transform_response_body(parts.status.as_u16(), body).await {
         Ok(body) => body,
         Err(fault) => {
-            tracing::error!(run_id = %run.id(), "the response's body could not be transformed: {fault}");
+            tracing::error!(run_id = %run.id(), function = run.log_name(), "the response's body could not be transformed: {fault}");
             return Err(Unfit::ForNow("a middleware failed"));
         }
     };

@@ -90,7 +90,8 @@ pub(super) async fn look(run: &Run) -> Standing {
     }
 }
 
-/// Whether somebody has cancelled a run that seems to be over. Inngest shows that some seconds late.
+/// Whether somebody has cancelled a run that seems to be over. Inngest shows that some seconds
+/// late.
 pub(super) async fn was_cancelled(run: &Run) -> bool {
     let Some(app) = run.app() else { return false };
     let asked = Instant::now();
@@ -114,7 +115,7 @@ pub(super) async fn still_goes_on(run: &Run) -> Standing {
         }
         Err(NoState::Gone) => look(run).await,
         Err(NoState::Failed(error)) => {
-            tracing::warn!(run_id = %run.id(), error = error.report(), "whether the run still goes on is not known");
+            tracing::warn!(run_id = %run.id(), function = run.log_name(), error = error.report(), "whether the run still goes on is not known");
             Standing::Unknown("whether the run goes on is not known")
         }
     }

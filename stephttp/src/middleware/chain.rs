@@ -1,6 +1,7 @@
 //! A provider's middlewares, in their order: the first is the outermost.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,7 +10,9 @@ use serde_json::value::RawValue;
 
 use super::contained::{MiddlewareFault, contained, told};
 use super::erased::{Erased, JsonChange};
-use super::{CheckpointContext, Execution, Middleware, Outcome, StepContext, StoredResponse};
+use super::{
+    CheckpointContext, DeliveryContext, Execution, LostRun, Middleware, Outcome, StepContext, StoredResponse,
+};
 use crate::client::ApiError;
 use crate::error::{Failure, StepError};
 use crate::wire::RunId;
@@ -47,14 +50,13 @@ impl Chain {
 
     pub(crate) async fn after_execution(&self, execution: &Execution, outcome: &Outcome) {
         for middleware in self.outwards() {
-            told("after an execution", execution.run_id(), middleware.after_execution(execution, outcome))
-                .await;
+            told("after an execution", execution, middleware.after_execution(execution, outcome)).await;
         }
     }
 
     pub(crate) async fn on_panic(&self, execution: &Execution, panic: &str) {
         for middleware in self.outwards() {
-            told("after a panic", execution.run_id(), middleware.on_panic(execution, panic)).await;
+            told("after a panic", execution, middleware.on_panic(execution, panic)).await;
         }
     }
 
@@ -66,7 +68,7 @@ impl Chain {
 
     pub(crate) async fn after_step(&self, step: &StepContext, outcome: Result<(), &StepError>) {
         for middleware in self.outwards() {
-            told("after a step", step.execution().run_id(), middleware.after_step(step, outcome)).await;
+            told("after a step", step.execution(), middleware.after_step(step, outcome)).await;
         }
     }
 
@@ -198,7 +200,7 @@ impl Chain {
 
     pub(crate) async fn checkpoint_span(&self, checkpoint: &CheckpointContext) -> Option<tracing::Span> {
         let span = async { self.inwards().find_map(|middleware| middleware.checkpoint_span(checkpoint)) };
-        told(AROUND_CHECKPOINT, checkpoint.execution().run_id(), span).await.flatten()
+        told(AROUND_CHECKPOINT, checkpoint.execution(), span).await.flatten()
     }
 
     pub(crate) async fn checkpoint_headers(
@@ -212,7 +214,7 @@ impl Chain {
             span.in_scope(|| self.api_headers(execution, &mut headers));
             headers
         };
-        told(AROUND_CHECKPOINT, execution.run_id(), headers).await.unwrap_or_default()
+        told(AROUND_CHECKPOINT, execution, headers).await.unwrap_or_default()
     }
 
     pub(crate) async fn after_checkpoint(
@@ -221,8 +223,32 @@ impl Chain {
         outcome: Result<(), &ApiError>,
     ) {
         for middleware in self.outwards() {
-            let run_id = checkpoint.execution().run_id();
-            told(AROUND_CHECKPOINT, run_id, middleware.after_checkpoint(checkpoint, outcome)).await;
+            told(AROUND_CHECKPOINT, checkpoint.execution(), middleware.after_checkpoint(checkpoint, outcome))
+                .await;
+        }
+    }
+
+    pub(crate) async fn after_delivery(&self, delivery: &DeliveryContext<'_>, outcome: Result<(), &str>) {
+        for middleware in self.outwards() {
+            let hook = middleware.after_delivery(delivery, outcome);
+            told("after a delivery", delivery.execution(), hook).await;
+        }
+    }
+
+    pub(crate) fn lost(&self, run: &LostRun<'_>) {
+        for middleware in self.outwards() {
+            if catch_unwind(AssertUnwindSafe(|| middleware.on_lost(run))).is_err() {
+                let (run_id, function) = (run.run_id(), run.function_id());
+                tracing::error!(%run_id, function, "a middleware panicked when a run was lost");
+            }
+        }
+    }
+
+    pub(crate) fn backlog(&self, bytes: usize) {
+        for middleware in self.outwards() {
+            if catch_unwind(AssertUnwindSafe(|| middleware.on_backlog(bytes))).is_err() {
+                tracing::error!("a middleware panicked when it was told of the backlog");
+            }
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use http::Extensions;
 
@@ -16,6 +17,7 @@ pub struct CheckpointContext {
     call: CheckpointCall,
     operations: usize,
     attempts: AtomicU32,
+    duration: OnceLock<Duration>,
     extensions: Mutex<Extensions>,
 }
 
@@ -46,11 +48,19 @@ impl CheckpointCall {
 
 impl CheckpointContext {
     pub(crate) fn new(execution: Arc<Execution>, call: CheckpointCall, operations: usize) -> Self {
-        Self { execution, call, operations, attempts: AtomicU32::new(0), extensions: Mutex::default() }
+        Self {
+            execution,
+            call,
+            operations,
+            attempts: AtomicU32::new(0),
+            duration: OnceLock::new(),
+            extensions: Mutex::default(),
+        }
     }
 
-    pub(crate) fn set_attempts(&self, attempts: u32) {
+    pub(crate) fn end(&self, attempts: u32, duration: Duration) {
         self.attempts.store(attempts, Ordering::Relaxed);
+        self.duration.get_or_init(|| duration);
     }
 
     /// The execution whose operations are sent. It may have ended.
@@ -76,6 +86,12 @@ impl CheckpointContext {
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.attempts.load(Ordering::Relaxed)
+    }
+
+    /// How long it took, with all attempts; zero before it is over.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        self.duration.get().copied().unwrap_or_default()
     }
 
     /// Keeps a value of the middleware's own between the methods that are called for the call. It

@@ -4,9 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Poll;
 use std::time::Duration;
 
+use super::Execution;
 use crate::error::Failure;
 use crate::untrusted::shown;
-use crate::wire::RunId;
 
 /// What a middleware may take where clients, or the reports of other runs, wait for it.
 const MOST: Duration = Duration::from_secs(30);
@@ -40,9 +40,13 @@ pub(crate) async fn contained<T>(
 
 /// Tells a middleware of something, or asks it for what the run does without. What it does wrong
 /// changes nothing, and is only logged: `None` then.
-pub(crate) async fn told<T>(when: &str, run_id: RunId, hook: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn told<T>(when: &str, execution: &Execution, hook: impl Future<Output = T>) -> Option<T> {
     let outcome = contained(async { Ok(hook.await) }).await;
-    outcome.inspect_err(|fault| tracing::error!(%run_id, "{when}: {fault}")).ok()
+    let log = |fault: &MiddlewareFault| {
+        let function = execution.function_id().map(|id| shown(id).to_string());
+        tracing::error!(run_id = %execution.run_id(), function, "{when}: {fault}");
+    };
+    outcome.inspect_err(log).ok()
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@ use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::value::RawValue;
 
-use super::{CheckpointContext, Execution, Middleware, Outcome, StepContext, StoredResponse};
+use super::{
+    CheckpointContext, DeliveryContext, Execution, LostRun, Middleware, Outcome, StepContext, StoredResponse,
+};
 use crate::client::ApiError;
 use crate::error::{Failure, StepError};
 use crate::wire::RunId;
@@ -45,6 +47,13 @@ pub(super) trait Erased: Send + Sync {
         checkpoint: &'a CheckpointContext,
         outcome: Result<(), &'a ApiError>,
     ) -> Hook<'a>;
+    fn after_delivery<'a>(
+        &'a self,
+        delivery: &'a DeliveryContext<'a>,
+        outcome: Result<(), &'a str>,
+    ) -> Hook<'a>;
+    fn on_lost(&self, run: &LostRun<'_>);
+    fn on_backlog(&self, bytes: usize);
     fn api_headers(&self, execution: &Execution, headers: &mut HeaderMap);
 }
 
@@ -135,6 +144,22 @@ impl<M: Middleware> Erased for M {
         outcome: Result<(), &'a ApiError>,
     ) -> Hook<'a> {
         Box::pin(Middleware::after_checkpoint(self, checkpoint, outcome))
+    }
+
+    fn after_delivery<'a>(
+        &'a self,
+        delivery: &'a DeliveryContext<'a>,
+        outcome: Result<(), &'a str>,
+    ) -> Hook<'a> {
+        Box::pin(Middleware::after_delivery(self, delivery, outcome))
+    }
+
+    fn on_lost(&self, run: &LostRun<'_>) {
+        Middleware::on_lost(self, run);
+    }
+
+    fn on_backlog(&self, bytes: usize) {
+        Middleware::on_backlog(self, bytes);
     }
 
     fn api_headers(&self, execution: &Execution, headers: &mut HeaderMap) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use http::{Extensions, HeaderMap};
@@ -16,9 +17,20 @@ pub struct Execution {
     /// Of the dispatch; `None` in a first request.
     generation: Option<u32>,
     headers: HeaderMap,
-    function_id: OnceLock<String>,
+    function_id: OnceLock<Function>,
+    replayed_steps: AtomicUsize,
+    /// Calls to Inngest's checkpoint API so far, and the requests that they took.
+    calls: AtomicU32,
+    attempts: AtomicU32,
     extensions: Mutex<Extensions>,
     remembered: Mutex<BTreeMap<String, String>>,
+}
+
+/// What a function is known by.
+struct Function {
+    id: String,
+    /// It is made of the request's path.
+    is_path: bool,
 }
 
 impl Execution {
@@ -28,13 +40,32 @@ impl Execution {
             generation,
             headers,
             function_id: OnceLock::new(),
+            replayed_steps: AtomicUsize::new(0),
+            calls: AtomicU32::new(0),
+            attempts: AtomicU32::new(0),
             extensions: Mutex::default(),
             remembered: Mutex::default(),
         }
     }
 
-    pub(crate) fn set_function_id(&self, id: String) {
-        self.function_id.get_or_init(|| id);
+    /// `is_path`: the id is made of the request's path.
+    pub(crate) fn set_function_id(&self, id: String, is_path: bool) {
+        self.function_id.get_or_init(|| Function { id, is_path });
+    }
+
+    pub(crate) fn set_replayed_steps(&self, steps: usize) {
+        self.replayed_steps.store(steps, Ordering::Relaxed);
+    }
+
+    /// A call to the checkpoint API was made.
+    pub(crate) fn called(&self, attempts: u32) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.attempts.fetch_add(attempts, Ordering::Relaxed);
+    }
+
+    /// Calls to the checkpoint API so far, and the requests that they took.
+    pub(crate) fn calls(&self) -> (u32, u32) {
+        (self.calls.load(Ordering::Relaxed), self.attempts.load(Ordering::Relaxed))
     }
 
     /// The run. The same in all its executions.
@@ -48,7 +79,22 @@ impl Execution {
     /// before its handler is called, and over all of a request whose handler did not begin.
     #[must_use]
     pub fn function_id(&self) -> Option<&str> {
-        self.function_id.get().map(String::as_str)
+        self.function_id.get().map(|function| function.id.as_str())
+    }
+
+    /// The same, if there is no end of them: `None` also where the app has no route for the request
+    /// by whose path the function could be known, as in a service that is no router, or in a
+    /// router's fallback. For labels of metrics.
+    #[must_use]
+    pub fn bounded_function_id(&self) -> Option<&str> {
+        self.function_id.get().filter(|function| !function.is_path).map(|function| function.id.as_str())
+    }
+
+    /// How many results of steps and waits the handler was given that were stored with the run,
+    /// when it has ended; 0 before that.
+    #[must_use]
+    pub fn replayed_steps(&self) -> usize {
+        self.replayed_steps.load(Ordering::Relaxed)
     }
 
     /// Whether this is the client's own request, and not Inngest's call back.
@@ -120,7 +166,7 @@ impl fmt::Debug for Execution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Execution")
             .field("run_id", &self.run_id)
-            .field("function_id", &self.function_id.get())
+            .field("function_id", &self.function_id())
             .field("generation", &self.generation)
             .finish_non_exhaustive()
     }

@@ -6,10 +6,14 @@
 mod chain;
 mod checkpoint_context;
 mod contained;
+mod delivery_context;
 #[cfg(feature = "encryption")]
 mod encryption;
 mod erased;
 mod execution;
+mod lost_run;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod outcome;
 mod step_context;
 mod traces;
@@ -21,9 +25,13 @@ use serde_json::value::RawValue;
 pub(crate) use chain::Chain;
 pub use checkpoint_context::{CheckpointCall, CheckpointContext};
 pub(crate) use contained::{MiddlewareFault, contained, told};
+pub use delivery_context::DeliveryContext;
 #[cfg(feature = "encryption")]
 pub use encryption::{Encryption, EncryptionError, EncryptionErrorKind, EncryptionKeyError};
 pub use execution::Execution;
+pub use lost_run::LostRun;
+#[cfg(feature = "metrics")]
+pub use metrics::Metrics;
 pub use outcome::{Outcome, StoredResponse};
 pub use step_context::StepContext;
 pub use traces::{TraceContext, Tracing};
@@ -67,7 +75,7 @@ use crate::wire::RunId;
 ///
 /// The middleware that was added first is the outermost, as in a `tower::ServiceBuilder`: nearest
 /// to Inngest. What comes from outside (`before_…`, `restore_…`) passes the first before the last;
-/// what goes outside (`after_…`, `on_panic`, `transform_…`) passes the last before the first.
+/// what goes outside (`after_…`, `on_…`, `transform_…`) passes the last before the first.
 ///
 /// # What is an execution
 ///
@@ -93,7 +101,7 @@ use crate::wire::RunId;
 ///
 /// A panic in a `before_…` method, in a method that gives a span, or in a transformation of a step
 /// is as one of the handler. Elsewhere it is contained and logged. In a transformation it counts as
-/// a failure; in `after_…` and `on_panic` it changes nothing, and the other middlewares are told
+/// a failure; in `after_…` and `on_…` it changes nothing, and the other middlewares are told
 /// all the same.
 ///
 /// # Cancellation
@@ -320,6 +328,35 @@ pub trait Middleware: Send + Sync + 'static {
     ) -> impl Future<Output = ()> + Send {
         let _ = (checkpoint, outcome);
         async {}
+    }
+
+    /// The end of a run has been delivered to Inngest, or was given up, after the run's client has
+    /// had its response. A run that was handed over has none: its calls are made while its client,
+    /// or Inngest, waits.
+    ///
+    /// The error is for people.
+    fn after_delivery(
+        &self,
+        delivery: &DeliveryContext<'_>,
+        outcome: Result<(), &str>,
+    ) -> impl Future<Output = ()> + Send {
+        let _ = (delivery, outcome);
+        async {}
+    }
+
+    /// Inngest will not have everything of a run; once for each that
+    /// [`Provider::wait`](crate::Provider::wait) counts. It may be called while the process ends.
+    fn on_lost(&self, run: &LostRun<'_>) {
+        let _ = run;
+    }
+
+    /// So many bytes wait for Inngest now:
+    /// [`Provider::backlog_bytes`](crate::Provider::backlog_bytes), each time that it changes.
+    ///
+    /// Calls come one after another, in the order of the changes, from within handlers and steps:
+    /// it must not take long.
+    fn on_backlog(&self, bytes: usize) {
+        let _ = bytes;
     }
 
     /// Adds headers to a call to Inngest: to checkpoints, and to what

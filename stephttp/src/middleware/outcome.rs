@@ -15,20 +15,20 @@ pub enum Outcome {
     /// The request was given up: a step was misused, a service gave an error, a middleware failed,
     /// or the run could not be handed over. The text is for the developer.
     Failed(String),
-    /// The run goes on, or has ended, without this request: whoever made it is gone, and nothing was
-    /// done that would be worth going on for; or, in a re-entry, Inngest has given the work to
+    /// The run goes on, or has ended, without this request: whoever made it is gone, and nothing
+    /// was done that would be worth going on for; or, in a re-entry, Inngest has given the work to
     /// another request, or the run has ended meanwhile and Inngest does not show it as cancelled.
     Abandoned,
-    /// Somebody has [cancelled](crate#cancellation) the run, which was noticed in this re-entry: the
-    /// handler was dropped, or what it has answered counts for nothing.
+    /// Somebody has [cancelled](crate::guide::production#cancellation) the run, which was noticed
+    /// in this re-entry: the handler was dropped, or what it has answered counts for nothing.
     ///
     /// A first request never learns of it. Nor does a re-entry that has saved its steps by the time
     /// of the cancellation, and then answers or waits; or one in which Inngest does not show the
     /// cancellation within four seconds.
     #[non_exhaustive]
     Cancelled {
-        /// The id of the last step that had ended by then, and whose output Inngest did not take any
-        /// more. `None`: none had ended since the last that Inngest has.
+        /// The id of the last step that had ended by then, and whose output Inngest did not take
+        /// any more. `None`: none had ended since the last that Inngest has.
         at: Option<String>,
     },
 }

@@ -36,7 +36,7 @@ impl Run {
         drop(state);
         if was_released {
             tracing::warn!(
-                run_id = %self.id(),
+                run_id = %self.id(), function = self.log_name(),
                 step = %shown(&key.id),
                 at = %caller,
                 "a step's future with the same id was dropped before it was polled, and does not count. In a request that polls \
@@ -54,7 +54,7 @@ impl Run {
         if !state.journal.unclaim(key) {
             drop(state);
             tracing::warn!(
-                run_id = %self.id(),
+                run_id = %self.id(), function = self.log_name(),
                 step = %shown(&key.id),
                 "a step's future was dropped unpolled after a later use of its id was made. The later use keeps its number, \
                  and is another step in a request that does not make the first: make a step's future where it is awaited"

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::extract::MatchedPath;
 use http::StatusCode;
@@ -9,8 +10,11 @@ use http::request::Parts;
 
 use super::Run;
 use super::refused_opts::{RefusedOpts, check};
+use crate::error::StepError;
 use crate::exchange::{RecordedMethod, RequestHead};
-use crate::function::{self, AsyncResponse, Deliver, FnOpts, Track};
+use crate::function::{self, AsyncResponse, Deliver, FnOpts, OnError, Track, Whose};
+use crate::untrusted::shown;
+use crate::wire::OpError;
 
 /// The function that a run is in.
 #[derive(Debug, Clone, Copy)]
@@ -133,6 +137,28 @@ impl Run {
         Cow::Owned(function::name(head.recorded_method().as_str(), path))
     }
 
+    /// Whether the function has neither an id nor a route.
+    pub(super) fn is_known_by_path(&self) -> bool {
+        self.opts().id().is_empty() && self.head().is_none_or(|head| head.matched_path().is_none())
+    }
+
+    /// The same for a log line; `None` as long as it is not known.
+    pub(crate) fn log_name(&self) -> Option<String> {
+        let id = self.function_id();
+        (!id.is_empty()).then(|| shown(&id).to_string())
+    }
+
+    /// What the handler gets of a step that failed for good.
+    pub(crate) fn step_error(&self, id: impl Into<String>, error: OpError) -> StepError {
+        let error = StepError::new(id, error);
+        if self.is_detached() { error } else { error.of_run(self.id(), self.log_name()) }
+    }
+
+    /// Whose the run is, for log lines that others write.
+    pub(crate) fn whose(&self) -> Whose {
+        Whose { run_id: self.id(), function: self.log_name() }
+    }
+
     /// What Inngest calls the function. Inngest keeps a method for each name, and calls all its
     /// runs back by the latest: with a name for each method, no client's request changes how
     /// another's run is called back.
@@ -157,6 +183,18 @@ impl Run {
         let own = self.opts().get_async_response();
         let otherwise = || self.app().map(|app| app.async_response());
         own.or_else(otherwise).unwrap_or(AsyncResponse::Redirect)
+    }
+
+    /// Whether an error of the handler's is a failed attempt, which may go otherwise the next time.
+    pub(crate) fn retries_errors(&self) -> bool {
+        let otherwise = || self.app().map(|app| app.settings().default_on_error);
+        let on_error = self.opts().get_on_error().or_else(otherwise).unwrap_or_default();
+        on_error == OnError::Retry && !self.has_step_error.load(Ordering::Relaxed)
+    }
+
+    /// The handler is given an error of a step, as it will be each time.
+    pub(crate) fn note_step_error(&self) {
+        self.has_step_error.store(true, Ordering::Relaxed);
     }
 
     /// Whether the run's client, should the run be handed over, reads its output at this app's own
@@ -208,6 +246,12 @@ impl Run {
         let own = function.and_then(|function| function.opts.get_max_request_time());
         let otherwise = || self.app()?.settings().max_request_time.filter(|_| self.may_leave());
         own.or_else(otherwise).is_some_and(|most| self.elapsed() >= most)
+    }
+
+    /// How long an attempt of a step may take that says nothing of it.
+    pub(crate) fn step_timeout(&self) -> Option<Duration> {
+        let own = self.function.get().and_then(|function| function.opts.get_step_timeout());
+        own.or_else(|| self.app()?.settings().step_timeout)
     }
 
     /// Whether a first request may be handed over for other reasons than its handler's own. Of a

@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 
 use super::{Run, State};
 use crate::journal::{
-    Awaited, Handover, HandoverFacts, Memo, Memoized, Outstanding, Recorded, Slot, Stale, Stop,
+    Awaited, Complaint, Erring, Handover, HandoverFacts, Memo, Memoized, Outstanding, Recorded, Slot, Stale,
+    Stop,
 };
 use crate::wire::{ApiResult, StepHash};
 
@@ -23,7 +24,9 @@ impl Run {
         for (slot, key) in state.journal.learn(memo) {
             self.resolve_restored(&mut state, slot, &key);
         }
+        let complaints = state.journal.take_complaints();
         drop(state);
+        self.log(complaints);
         self.wakeup.notice();
     }
 
@@ -143,7 +146,12 @@ impl Run {
     ) -> Handover {
         let (attempts_left, elapsed) = (self.attempts_left(), self.elapsed());
         let facts = HandoverFacts { remembered, attempts_left, elapsed };
-        self.lock().journal.hand_over(outstanding, facts)
+        let mut state = self.lock();
+        let handover = state.journal.hand_over(outstanding, facts);
+        let complaints = state.journal.take_complaints();
+        drop(state);
+        self.log(complaints);
+        handover
     }
 
     /// How often Inngest dispatches this request's job once more, at most.
@@ -163,12 +171,33 @@ impl Run {
         self.lock().journal.propose_end(result)
     }
 
+    fn log(&self, complaints: Vec<Complaint>) {
+        for complaint in complaints {
+            match complaint {
+                Complaint::UnreadableOrder(_) => {
+                    tracing::error!(run_id = %self.id(), function = self.log_name(), "{complaint}");
+                }
+                Complaint::FullOrder => {
+                    tracing::warn!(run_id = %self.id(), function = self.log_name(), "{complaint}");
+                }
+            }
+        }
+    }
+
+    /// What this request does now that its handler has failed.
+    pub(crate) fn erring(&self) -> Erring {
+        let may_retry = self.may_retry();
+        self.lock().journal.erring(may_retry)
+    }
+
     /// Ends the use of steps: the handler has answered.
     pub(crate) fn finish(&self) {
         let mut state = self.lock();
         let (outstanding, strays) = state.journal.close();
+        let complaints = state.journal.take_complaints();
         self.wake_strays(state, strays);
         drop(outstanding);
+        self.log(complaints);
         if self.wants_parts() {
             // What a middleware left in them may hold a `Step`, and so this run.
             drop(self.parts.take());

@@ -109,12 +109,16 @@ use function::Function;
 use hooks::Hooks;
 pub(crate) use hooks::{HookedCheckpoint, HookedStep};
 pub(crate) use on_thread::enter_current;
+use on_thread::watches_replays;
+#[cfg(feature = "replay-filter")]
+pub(crate) use on_thread::{is_replaying, watch_replays};
 pub(crate) use refused_opts::RefusedOpts;
 pub(crate) use steps::{Begin, Ended, Place};
 
 use crate::app::App;
-use crate::delivery::Ledger;
+use crate::delivery::{Ledger, Owner};
 use crate::exchange::{Dispatch, Keeps, KeptParts, RecordedMethod, RequestBody, RequestHead};
+use crate::function::Whose;
 use crate::journal::{Job, Journal, Memo, Mode};
 use crate::sync::lock;
 use crate::untrusted::Complaint;
@@ -151,6 +155,8 @@ pub(crate) struct Run {
     progress: AtomicU8,
     /// What the handler has said of its response's body since; see [`function`].
     response_body: AtomicU8,
+    /// The handler was given an error of a step, which it will be given each time.
+    has_step_error: AtomicBool,
     /// Not among the requests in flight any more.
     over: AtomicBool,
     /// When Inngest has last shown that the run goes on: milliseconds after the request came.
@@ -212,6 +218,9 @@ impl Run {
         let mut run = Self::new(Origin::Reentry(Box::new(Reentry { app, dispatch, sure_retries, mode })));
         run.id.get_or_init(|| run_id);
         run.hooks = run.hooks_for(Some(generation), headers);
+        if watches_replays() && !run.had_unclaimed_steps() {
+            run.lock().journal.watch_replay();
+        }
         run.learn(memo);
         run
     }
@@ -247,6 +256,7 @@ impl Run {
             hooks: None,
             progress: AtomicU8::new(0),
             response_body: AtomicU8::new(0),
+            has_step_error: AtomicBool::new(false),
             over: AtomicBool::new(false),
             proven: AtomicU64::new(0),
             route: OnceLock::new(),
@@ -382,7 +392,7 @@ impl Run {
         work: impl Future<Output = T> + Send + 'static,
     ) -> Option<JoinHandle<T>> {
         let app = self.app()?.clone();
-        app.deliveries().spawn(self.id(), work)
+        app.deliveries().spawn(self, work)
     }
 
     /// The backlog holds nothing for this run any more.
@@ -403,6 +413,16 @@ impl Run {
 struct State {
     journal: Journal,
     wakers: Wakers,
+}
+
+impl Owner for Run {
+    fn run_id(&self) -> RunId {
+        self.id()
+    }
+
+    fn whose(&self) -> Whose {
+        self.whose()
+    }
 }
 
 impl Keeps for Run {

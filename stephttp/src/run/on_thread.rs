@@ -3,6 +3,8 @@
 //! A run is told by its address, which nobody else has as long as it is polled.
 
 use std::cell::{Cell, RefCell};
+use std::sync::TryLockError;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tracing::Span;
@@ -17,6 +19,8 @@ thread_local! {
     static HANDLER: Cell<usize> = const { Cell::new(0) };
     /// The same run, for functions that are given no `Step`: none once its handler has begun.
     static UNENTERED: Cell<Option<Arc<Run>>> = const { Cell::new(None) };
+    /// The same run in a re-entry, where it is asked for; none while a middleware is at work.
+    static REPLAYED: Cell<Option<Arc<Run>>> = const { Cell::new(None) };
     /// The span of the execution whose handler this thread polls; it may begin within the poll.
     static SPAN: RefCell<Option<EnteredSpan>> = const { RefCell::new(None) };
     /// The run whose step this thread polls.
@@ -26,6 +30,10 @@ thread_local! {
 /// Functions that were called without a layer, which has been said. They have no provider then that
 /// could remember it, so the process does.
 static UNLAYERED: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+
+/// Whether somebody asks which handlers do again what they have done before: of the process, as
+/// subscribers are.
+static WATCHED: AtomicBool = AtomicBool::new(false);
 
 fn address(run: &Run) -> usize {
     std::ptr::from_ref(run).addr()
@@ -38,6 +46,8 @@ pub(super) struct PollingHandler {
     outer_unentered: Option<Option<Arc<Run>>>,
     /// `Some` where the run has middlewares.
     outer_span: Option<Option<EnteredSpan>>,
+    /// `Some` where replays are asked for.
+    outer_replayed: Option<Option<Arc<Run>>>,
 }
 
 impl PollingHandler {
@@ -47,6 +57,8 @@ impl PollingHandler {
             outer: HANDLER.replace(address(run)),
             outer_unentered: wants_unentered.then(|| UNENTERED.replace(Some(run.clone()))),
             outer_span: run.has_hooks().then(|| SPAN.replace(run.execution_span().map(Span::entered))),
+            outer_replayed: watches_replays()
+                .then(|| REPLAYED.replace(run.is_reentry().then(|| run.clone()))),
         }
     }
 }
@@ -60,12 +72,54 @@ impl Drop for PollingHandler {
         if let Some(outer) = self.outer_span.take() {
             drop(SPAN.replace(outer));
         }
+        if let Some(outer) = self.outer_replayed.take() {
+            drop(REPLAYED.replace(outer));
+        }
     }
 }
 
 /// The execution's span begins while its handler is polled.
 pub(super) fn enter_span_within_poll(span: Span) {
     SPAN.with_borrow_mut(|entered| *entered = Some(span.entered()));
+}
+
+/// From now on, replays are asked for.
+#[cfg_attr(not(feature = "replay-filter"), allow(dead_code, reason = "the filter alone asks"))]
+pub(crate) fn watch_replays() {
+    WATCHED.store(true, Ordering::Relaxed);
+}
+
+/// Whether replays are asked for.
+pub(super) fn watches_replays() -> bool {
+    WATCHED.load(Ordering::Relaxed)
+}
+
+/// Whether this thread polls a handler that does what it has surely done in an earlier request.
+#[cfg_attr(not(feature = "replay-filter"), allow(dead_code, reason = "the filter alone asks"))]
+pub(crate) fn is_replaying() -> bool {
+    let of_run = |replayed: &Cell<Option<Arc<Run>>>| {
+        let run = replayed.take();
+        let is_replaying = run.as_ref().is_some_and(|run| run.is_replaying());
+        replayed.set(run);
+        is_replaying
+    };
+    // Destructors of other threads' values may write lines when this one is gone.
+    REPLAYED.try_with(of_run).unwrap_or(false)
+}
+
+/// While a middleware is at work within a handler's poll: what it does is not the handler's.
+pub(super) struct InMiddleware(Option<Arc<Run>>);
+
+impl InMiddleware {
+    pub(super) fn begin() -> Self {
+        Self(REPLAYED.take())
+    }
+}
+
+impl Drop for InMiddleware {
+    fn drop(&mut self) {
+        REPLAYED.set(self.0.take());
+    }
 }
 
 /// While a step's future is polled.
@@ -89,6 +143,18 @@ impl Run {
     /// Whether this thread polls this run's handler: a step in a task of its own does not.
     pub(super) fn is_being_polled(&self) -> bool {
         HANDLER.get() == address(self)
+    }
+
+    /// Whether the handler does what it has surely done in an earlier request. What comes before
+    /// the extraction of its `Step` may not be the handler's.
+    fn is_replaying(&self) -> bool {
+        // Lines are written under the lock, too, by the journal.
+        let state = match self.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(state)) => state.into_inner(),
+            Err(TryLockError::WouldBlock) => return false,
+        };
+        self.is_tracked() && state.journal.is_replaying()
     }
 
     /// Whether this thread polls one of the run's steps.

@@ -23,6 +23,8 @@ pub(crate) enum RefusedOpts {
     MethodInId(String),
     #[error("the id has {0} bytes, and Inngest takes {FUNCTION_ID_BYTES} beside a method")]
     IdTooLong(usize),
+    #[error("the `step_timeout` is zero, within which no step ends: say how long an attempt may take")]
+    NoStepTime,
     #[error("an `AsyncResponse::Custom` gets the request's parts: give them with `configure_with_parts`")]
     NoParts,
     #[error("the id `{}` is that of another function: {other}", shown(.id))]
@@ -46,6 +48,9 @@ pub(super) fn check(opts: FnOpts, has_parts: bool) -> Result<(), RefusedOpts> {
     }
     if id.len() > FUNCTION_ID_BYTES {
         return Err(RefusedOpts::IdTooLong(id.len()));
+    }
+    if opts.get_step_timeout().is_some_and(|limit| limit.is_zero()) {
+        return Err(RefusedOpts::NoStepTime);
     }
     if matches!(opts.get_async_response(), Some(AsyncResponse::Custom(_))) && !has_parts {
         return Err(RefusedOpts::NoParts);

@@ -226,6 +226,8 @@ impl Run {
             journal::Ended::InTurn(size) => {
                 if let Some(app) = self.app().filter(|_| self.is_first()) {
                     self.ledger.charge(app.backlog(), size);
+                    drop(state);
+                    app.backlog().changed();
                 }
                 self.noticed(Ended::InTurn)
             }
@@ -233,21 +235,25 @@ impl Run {
         }
     }
 
-    /// A step's future ended with a failure.
+    /// A step's future ended with a failure. `retries`: those that the step has of the function's,
+    /// if it says so.
     pub(crate) fn ended_err(
         &self,
         key: &StepKey,
         place: &Place,
-        retry: Retry,
-        error: OpError,
+        (retry, error): (Retry, OpError),
+        retries: Option<u8>,
         executing: &mut Executing,
     ) -> Ended {
-        let failing = Failing { error, retry, retries: self.opts().get_retries() };
+        // Inngest makes no more attempts of a job than the function has.
+        let most = self.opts().get_retries();
+        let retries = retries.map_or(most, |retries| retries.min(most));
+        let failing = Failing { error, retry, retries };
         let Some(slot) = place.inner.slot() else { return Ended::Now };
         let timing = executing.timing();
         let mut state = self.open(&key.id);
         let (for_good, message) = (state.journal.is_for_good(key, &failing), &failing.error.message);
-        tracing::debug!(step = %shown(&key.id), message = %shown(message), for_good, "step failed");
+        tracing::debug!(run_id = %self.id(), function = self.log_name(), step = %shown(&key.id), message = %shown(message), for_good, "step failed");
         executing.end(&mut state);
         match state.journal.ended_err(key, slot, failing, timing) {
             journal::Ended::InTurn(_) => self.noticed(Ended::InTurn),

@@ -4,6 +4,12 @@ use super::Run;
 use crate::journal::Mode;
 
 impl Run {
+    /// Whether the handler did not come to some of the run's steps in an earlier request to this
+    /// process.
+    pub(super) fn had_unclaimed_steps(&self) -> bool {
+        self.app().is_some_and(|app| app.with_unclaimed_steps().contains(self.id()))
+    }
+
     /// Says in the log, once for a run, that the handler has come to its end, or to a wait, without
     /// some of the steps that the run has finished.
     pub(crate) fn report_unclaimed(&self) {
@@ -18,7 +24,7 @@ impl Run {
             return;
         }
         tracing::warn!(
-            run_id = %self.id(),
+            run_id = %self.id(), function = self.log_name(),
             count = unclaimed.len(),
             %first,
             "the run has finished steps that its handler did not come to: the code has changed while the run was in \

@@ -37,7 +37,8 @@ impl Step {
     /// # Errors
     /// When a step has begun already, when options were given before, by the attribute or another
     /// call, when the handler is over, when the id is that of an annotated function, when there are
-    /// more retries than Inngest makes, and when there is an [`AsyncResponse::Custom`], which takes
+    /// more retries than Inngest makes, when the time limit of its steps is zero, and when there is
+    /// an [`AsyncResponse::Custom`], which takes
     /// [`configure_with_parts`](Self::configure_with_parts). Nothing has changed then. It is
     /// logged.
     ///
@@ -85,7 +86,7 @@ impl Step {
     }
 
     fn refused(&self, opts: &FnOpts, reason: RefusedOpts) -> ConfigureError {
-        tracing::error!(run_id = %self.run.id(), id = %shown(opts.id()), "a handler's options have no effect: {reason}");
+        tracing::error!(run_id = %self.run.id(), function = self.run.log_name(), id = %shown(opts.id()), "a handler's options have no effect: {reason}");
         ConfigureError { reason }
     }
 }

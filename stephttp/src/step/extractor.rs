@@ -48,7 +48,9 @@ use crate::wire::RunId;
 /// Once its outcome is saved, never again. Before that, a step that runs in this process can run
 /// more than once:
 ///
-/// - when it fails, as often as it is retried;
+/// - when it fails, as often as it is retried: the function's [`retries`](crate::FnOpts::retries)
+///   say how often, or fewer, [the step's own](super::RunStep::retries). An attempt that takes
+///   longer than the step's [time limit](super::RunStep::timeout) has failed;
 /// - when its process dies, or its end cannot be saved;
 /// - when a retry takes over about 15 s and the app has several processes. Inngest dispatches such
 ///   a retry again while it runs. A process that runs it already waits for it, and answers with
@@ -56,6 +58,16 @@ use crate::wire::RunId;
 ///
 /// So give other APIs an [`idempotency_key`](Self::idempotency_key), which is the same in all of
 /// these. A connection to Inngest that breaks does not matter: the step goes on in its process.
+///
+/// <div class="warning">
+///
+/// **Destructors run at every wait.** A handler that waits is dropped, with all that it holds, and
+/// begins anew when Inngest calls back. So a guard that undoes something on drop undoes it at the
+/// first wait, and a transaction that is held over one is rolled back. Do what is to be done once
+/// in a step; [the attribute's page](macro@crate::api_fn#destructors-run-at-every-wait) says more,
+/// and the attribute warns where it sees such a guard.
+///
+/// </div>
 ///
 /// # Cancellation
 /// Dropping a step's future before it ends cancels its code like any other future, and the step is
@@ -114,7 +126,10 @@ impl Step {
     ///
     /// A failure is retried by Inngest, as often as the endpoint's `retries` say: the client is
     /// redirected to the run's result, and the handler begins again, with finished steps
-    /// remembered. The page of [`Step`] says [how often a step runs](Self#how-often-a-step-runs).
+    /// remembered. A step can have fewer [`retries`](RunStep::retries), and a
+    /// [`timeout`](RunStep::timeout) for each attempt: without one, a step that hangs in a re-entry
+    /// holds its run for two hours. The page of [`Step`] says [how often a step
+    /// runs](Self#how-often-a-step-runs).
     ///
     /// **Steps do not nest**: a future that uses the run's `Step` fails the run, with a 500 that
     /// names the inner step, which does not begin.

@@ -1,12 +1,15 @@
 //! `step.run`: a future whose outcome is kept.
 
+mod limits;
+
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 use serde_json::value::RawValue;
@@ -19,17 +22,20 @@ use crate::journal::{Memoized, StepKey};
 use crate::run::{Begin, Ended, Executing, HookedStep, Place, Run};
 use crate::untrusted::shown;
 use crate::wire::{OpError, exact};
+use limits::{Cut, Limits};
 
 pin_project! {
     /// The future of [`Step::run`](super::Step::run).
     #[must_use = "a step does nothing until it is awaited"]
     pub struct RunStep<F, T> {
+        // None once it was dropped, since its time was over.
         #[pin]
-        future: F,
+        future: Option<F>,
         run: Arc<Run>,
         place: Place,
         stage: Stage<T>,
         form: Form<T>,
+        limits: Limits,
     }
 
     impl<F, T> PinnedDrop for RunStep<F, T> {
@@ -44,8 +50,8 @@ pin_project! {
 }
 
 enum Stage<T> {
-    /// The id is none: the fault.
-    Misused(StepId, String),
+    /// Its id, or an option, makes no sense.
+    Misused(Cow<'static, str>, OpError),
     New(StepKey),
     Backpressure(StepKey, Pin<Box<dyn Future<Output = ()> + Send>>),
     /// Middlewares are at work, before its future or after it.
@@ -100,16 +106,17 @@ impl<F, T> RunStep<F, T> {
         T: Storable,
     {
         let stage = match id.fault() {
-            Some(fault) => Stage::Misused(id, fault),
+            Some(fault) => Stage::Misused(id.into_text(), OpError::own("InvalidStepId", fault)),
             None => Stage::New(run.claim(id, kind, caller)),
         };
         let future = make(if let Stage::New(key) = &stage { Some(key) } else { None });
         Self {
-            future,
+            future: Some(future),
             run,
             place: Place::default(),
             stage,
             form: Form { store, keep: exact::stored_as::<T>, recall },
+            limits: Limits::default(),
         }
     }
 
@@ -141,15 +148,26 @@ where
 {
     type Output = Result<T, StepError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let outcome = ready!(self.as_mut().advance(cx));
+        if outcome.is_err() {
+            self.project().run.note_step_error();
+        }
+        Poll::Ready(outcome)
+    }
+}
+
+impl<T, E, F> RunStep<F, T>
+where
+    E: Into<Failure>,
+    F: Future<Output = Result<T, E>>,
+{
+    fn advance(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, StepError>> {
         let mut this = self.project();
         let (run, place) = (&*this.run, this.place);
         loop {
             match std::mem::replace(this.stage, Stage::Done) {
-                Stage::Misused(id, fault) => {
-                    let error = OpError::own("InvalidStepId", fault);
-                    return Poll::Ready(Err(refused(run, id.as_str(), error)));
-                }
+                Stage::Misused(id, error) => return Poll::Ready(Err(refused(run, &id, error))),
                 Stage::New(key) => match run.begin_step(&key, place, cx.waker()) {
                     Begin::Memoized(value) => return Poll::Ready((this.form.recall)(run, &key, &value)),
                     Begin::Refused(error) => return Poll::Ready(Err(refused(run, &key.id, error))),
@@ -189,7 +207,7 @@ where
                         (Hooked::Over(Err(failed)), _) => Err(failed),
                         (Hooked::Over(Ok(_)), None) => unreachable!("a step that ended well has a value"),
                     };
-                    *this.stage = settle(run, key, place, &mut executing, output);
+                    *this.stage = settle(run, key, place, &mut executing, this.limits, output);
                 }
                 Stage::Executing(key, executing, hooked) => {
                     // In a first request a panic goes on: the guard is dropped with `stage`, so the
@@ -197,12 +215,12 @@ where
                     let in_step = executing.enter();
                     let in_span = hooked.as_ref().map(|hooked| hooked.span.clone().entered());
                     *this.stage = Stage::Executing(key, executing, hooked);
+                    let mut attempt = || limits::poll(this.future.as_mut(), this.limits, run, cx);
                     let output = if run.is_reentry() {
-                        let future = this.future.as_mut();
-                        catch_unwind(AssertUnwindSafe(|| future.poll(cx).map(Ok)))
-                            .unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))
+                        catch_unwind(AssertUnwindSafe(attempt))
+                            .unwrap_or_else(|panic| Poll::Ready(Err(Cut::Panicked(panicked(&*panic)))))
                     } else {
-                        this.future.as_mut().poll(cx).map(Ok)
+                        attempt()
                     };
                     drop(in_span);
                     drop(in_step);
@@ -216,12 +234,14 @@ where
                         *this.stage = Stage::Executing(key, executing, hooked);
                         return Poll::Pending;
                     };
-                    let output = output.and_then(|output| output_of(run, &key, output, this.form.store));
+                    let output = output
+                        .map_err(|cut| cut.failed(&key))
+                        .and_then(|output| output_of(run, &key, output, this.form.store));
                     let keep = this.form.keep;
                     *this.stage = match hooked {
                         None => {
                             let output = output.map(|(json, value)| (keep(json), value));
-                            settle(run, key, place, &mut executing, output)
+                            settle(run, key, place, &mut executing, this.limits, output)
                         }
                         Some(hooked) => {
                             let hooks = Hooks::after(this.run.clone(), hooked, output, keep);
@@ -279,6 +299,7 @@ fn settle<T>(
     key: StepKey,
     place: &Place,
     executing: &mut Executing,
+    limits: &Limits,
     output: Result<(Box<RawValue>, T), Failed>,
 ) -> Stage<T> {
     let (retry, error) = match output {
@@ -289,8 +310,8 @@ fn settle<T>(
         },
         Err(failed) => failed,
     };
-    let failed = StepError::new(key.id.clone(), error.clone()).shown_in_dev(run.is_dev());
-    match run.ended_err(&key, place, retry, error, executing) {
+    let failed = run.step_error(key.id.clone(), error.clone()).shown_in_dev(run.is_dev());
+    match run.ended_err(&key, place, (retry, error), limits.retries(), executing) {
         Ended::Outstanding => Stage::Outstanding(key),
         Ended::InTurn | Ended::Now | Ended::Refused(_) => Stage::Ended(key, Err(failed)),
     }
@@ -298,7 +319,7 @@ fn settle<T>(
 
 /// The output cannot be stored, and trying again would not change it.
 fn unkept(run: &Run, id: &str, error: OpError) -> Failed {
-    tracing::error!(run_id = %run.id(), step = %shown(id), "{}", error.message);
+    tracing::error!(run_id = %run.id(), function = run.log_name(), step = %shown(id), "{}", error.message);
     (Retry::Never, error)
 }
 
@@ -336,7 +357,7 @@ impl<T> Hooks<T> {
                 },
                 Err(failed) => Err(failed),
             };
-            let error = output.as_ref().err().map(|(_, error)| StepError::new(context.id(), error.clone()));
+            let error = output.as_ref().err().map(|(_, error)| run.step_error(context.id(), error.clone()));
             chain.after_step(&context, error.as_ref().map_or(Ok(()), Err)).await;
             Hooked::Over(output)
         });
@@ -375,7 +396,7 @@ const ROUNDED: &str = ", or it holds a number that was rounded: Inngest keeps nu
 fn recall<T: Storable>(run: &Run, key: &StepKey, memoized: &Memoized) -> Result<T, StepError> {
     match memoized.outcome::<T>() {
         Ok(outcome) => {
-            outcome.map_err(|error| StepError::new(key.id.clone(), error).shown_in_dev(run.is_dev()))
+            outcome.map_err(|error| run.step_error(key.id.clone(), error).shown_in_dev(run.is_dev()))
         }
         Err(error) => {
             let message = format!(
@@ -391,14 +412,14 @@ fn recall<T: Storable>(run: &Run, key: &StepKey, memoized: &Memoized) -> Result<
 }
 
 fn refused(run: &Run, id: &str, error: OpError) -> StepError {
-    tracing::error!(run_id = %run.id(), step = %shown(id), "{}", error.message);
-    StepError::new(id, error).shown_in_dev(run.is_dev())
+    tracing::error!(run_id = %run.id(), function = run.log_name(), step = %shown(id), "{}", error.message);
+    run.step_error(id, error).shown_in_dev(run.is_dev())
 }
 
 impl<F, T> fmt::Debug for RunStep<F, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (id, stage) = match &self.stage {
-            Stage::Misused(id, _) => (id.as_str(), "misused"),
+            Stage::Misused(id, _) => (&**id, "misused"),
             Stage::New(key) => (&*key.id, "new"),
             Stage::Backpressure(key, _) => (&*key.id, "waiting for room"),
             Stage::Hooks(key, ..) | Stage::Executing(key, ..) => (&*key.id, "executing"),

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use ulid::Ulid;
 
 use super::Step;
-use super::sending::{BoxFuture, Sending, extras, failure};
+use super::sending::{BoxFuture, Sending, extras, failure, limited};
 use crate::app::App;
 use crate::client::{Extras, Patience, SendEventsError};
 use crate::error::{Failure, StepError};
@@ -140,6 +140,8 @@ impl Step {
         self.sending(id, call, StepKind::SendEvent, caller)
     }
 }
+
+limited!(SendEventStep, SendEventsStep);
 
 /// An event makes no sense. The name is what the handler sees as the error's.
 #[derive(Debug, thiserror::Error)]

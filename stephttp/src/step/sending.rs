@@ -53,6 +53,30 @@ impl Step {
     }
 }
 
+/// What a step that sends may say of its attempts, as `run` does.
+macro_rules! limited {
+    ($($step:ident),*) => { $(
+        impl $step {
+            /// Bounds how long an attempt may take, the repetitions of its call included: see
+            /// [`RunStep::timeout`](crate::step::RunStep::timeout). What was sent by then may have
+            /// arrived.
+            pub fn timeout(mut self, limit: std::time::Duration) -> Self {
+                self.sending.set_timeout(limit);
+                self
+            }
+
+            /// Has the step tried again at most so often: see
+            /// [`RunStep::retries`](crate::step::RunStep::retries).
+            pub fn retries(mut self, retries: u8) -> Self {
+                self.sending.set_retries(retries);
+                self
+            }
+        }
+    )* };
+}
+
+pub(super) use limited;
+
 /// What middlewares add to a call that a step makes.
 pub(super) fn extras((chain, step): &(Chain, Arc<StepContext>)) -> Extras {
     let mut headers = HeaderMap::new();

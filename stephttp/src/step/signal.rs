@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Step;
-use super::sending::{BoxFuture, Sending, extras, failure};
+use super::sending::{BoxFuture, Sending, extras, failure, limited};
 use super::wait::Wait;
 use crate::client::{ApiError, Patience};
 use crate::error::{Failure, StepError};
@@ -242,6 +242,8 @@ impl<T: DeserializeOwned> Future for WaitForSignalStep<T> {
         }))
     }
 }
+
+limited!(SendSignalStep);
 
 impl Future for SendSignalStep {
     type Output = Result<Option<RunId>, StepError>;

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use tracing::field::display;
 
 use super::Step;
 use super::outcome::{Outcomes, StepOutcome};
@@ -40,8 +41,8 @@ enum Stage {
 /// How a wait ended.
 #[derive(Debug)]
 pub(super) enum WaitEnd {
-    /// Inngest has stored its outcome; with whether people who see what it is are developers.
-    Stored(StepKey, Memoized, bool),
+    /// Inngest has stored its outcome, for this run.
+    Stored(StepKey, Memoized, Arc<Run>),
     /// There is no Inngest; with what the test says that the step comes to.
     Detached(StepKey, Option<StepOutcome>),
     /// It could not begin.
@@ -95,9 +96,10 @@ impl Wait {
         let (key, place) = match &mut self.stage {
             Stage::Waiting(key, place) => (key, place),
             Stage::Misused { id, error } => {
-                tracing::error!(run_id = %self.run.id(), step = %shown(id), "{}", error.message);
-                let refused = StepError::new(id.clone(), error.clone());
+                tracing::error!(run_id = %self.run.id(), function = self.run.log_name(), step = %shown(id), "{}", error.message);
+                let refused = self.run.step_error(id.clone(), error.clone());
                 self.stage = Stage::Done;
+                self.run.note_step_error();
                 return Poll::Ready(WaitEnd::Refused(refused));
             }
             Stage::Done => panic!("a step was polled after it had ended"),
@@ -106,7 +108,7 @@ impl Wait {
         // What a test gives comes at once.
         let lasts = if given.as_ref().is_some_and(StepOutcome::comes) { Duration::ZERO } else { self.lasts };
         let waited = match self.run.poll_wait(key, place, cx.waker(), lasts, || op(key.clone())) {
-            Poll::Ready(Some(value)) => WaitEnd::Stored(key.clone(), value, self.run.is_dev()),
+            Poll::Ready(Some(value)) => WaitEnd::Stored(key.clone(), value, self.run.clone()),
             Poll::Ready(None) => WaitEnd::Detached(key.clone(), given),
             Poll::Pending => return Poll::Pending,
         };
@@ -129,9 +131,9 @@ impl WaitEnd {
     pub(super) fn result<T: DeserializeOwned>(self) -> Result<T, StepError> {
         match self {
             Self::Refused(error) => Err(error),
-            Self::Stored(key, value, is_dev) => match value.result() {
-                Ok(outcome) => outcome.map_err(|error| StepError::new(key.id, error).shown_in_dev(is_dev)),
-                Err(error) => Err(unreadable::<T>(&key, &error, value.as_json()).shown_in_dev(is_dev)),
+            Self::Stored(key, value, run) => match value.result() {
+                Ok(outcome) => outcome.map_err(|error| given_by(&run, run.step_error(key.id, error))),
+                Err(error) => Err(given_by(&run, unreadable::<T>(Some(&run), &key, &error, value.as_json()))),
             },
             Self::Detached(key, outcome) => given(&key, outcome)?.ok_or_else(|| {
                 let message =
@@ -148,15 +150,21 @@ impl WaitEnd {
     ) -> Result<Option<T>, StepError> {
         match self {
             Self::Refused(error) => Err(error),
-            Self::Stored(key, value, is_dev) => match decode(&value) {
+            Self::Stored(key, value, run) => match decode(&value) {
                 Ok(outcome) => {
-                    outcome.transpose().map_err(|error| StepError::new(key.id, error).shown_in_dev(is_dev))
+                    outcome.transpose().map_err(|error| given_by(&run, run.step_error(key.id, error)))
                 }
-                Err(error) => Err(unreadable::<T>(&key, &error, value.as_json()).shown_in_dev(is_dev)),
+                Err(error) => Err(given_by(&run, unreadable::<T>(Some(&run), &key, &error, value.as_json()))),
             },
             Self::Detached(key, outcome) => given(&key, outcome),
         }
     }
+}
+
+/// An error as a run's handler is given it.
+fn given_by(run: &Run, error: StepError) -> StepError {
+    run.note_step_error();
+    error.shown_in_dev(run.is_dev())
 }
 
 /// What a test says. A timeout, like no outcome at all, is `None`.
@@ -166,21 +174,26 @@ pub(super) fn given<T: DeserializeOwned>(
 ) -> Result<Option<T>, StepError> {
     let value = outcome.map(StepOutcome::into_value).transpose();
     let value = value.map_err(|error| StepError::new(key.id.clone(), error))?.flatten();
-    value.map(serde_json::from_value).transpose().map_err(|error| unreadable::<T>(key, &error, ""))
+    value.map(serde_json::from_value).transpose().map_err(|error| unreadable::<T>(None, key, &error, ""))
 }
 
 const ROUNDED: &str = ". It may hold a number that was rounded: Inngest keeps numbers as 64-bit floats, so what is beyond \
                        ±2^53 has to be sent as text";
 
 /// `json` is what came.
-fn unreadable<T>(key: &StepKey, error: &serde_json::Error, json: &str) -> StepError {
+fn unreadable<T>(run: Option<&Run>, key: &StepKey, error: &serde_json::Error, json: &str) -> StepError {
     let rounded = exact::if_rounded(json, ROUNDED);
     // It holds texts of what came.
     let error = error.to_string();
     let message =
         format!("what came cannot be read as `{}`: {}{rounded}", std::any::type_name::<T>(), shown(&error));
-    tracing::error!(step = %shown(&key.id), "{message}");
-    StepError::new(key.id.clone(), OpError::new("StepOutputNotDeserializable", message))
+    let (run_id, function) = run.map(|run| (display(run.id()), run.log_name())).unzip();
+    tracing::error!(run_id, function = function.flatten(), step = %shown(&key.id), "{message}");
+    let error = OpError::new("StepOutputNotDeserializable", message);
+    match run {
+        Some(run) => run.step_error(key.id.clone(), error),
+        None => StepError::new(key.id.clone(), error),
+    }
 }
 
 #[cfg(test)]
@@ -201,7 +214,7 @@ mod tests {
         let key = StepKey::hidden("x");
         let json = json!({ key.hash.to_string(): value }).to_string();
         let value = Memo::parse(json.into()).unwrap().get(key.hash).unwrap();
-        WaitEnd::Stored(key, value, false)
+        WaitEnd::Stored(key, value, Arc::new(Run::detached()))
     }
 
     fn event(value: &Value) -> Result<Option<Event>, StepError> {

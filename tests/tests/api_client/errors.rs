@@ -106,6 +106,13 @@ async fn a_refusal_in_any_words_is_told_in_short() {
 }
 
 #[tokio::test]
+async fn a_refusal_without_words_ends_with_its_status() {
+    let server = Server::answers(&[(400, "")]).await;
+    let error = server.client().checkpoint_steps(&run(), &[]).await.unwrap_err();
+    assert_eq!((error.message(), error.to_string().as_str()), ("", "Inngest answered 400 Bad Request"));
+}
+
+#[tokio::test]
 async fn what_the_server_would_drop_or_crash_on_is_not_sent() {
     let server = Server::answers(&[(200, "{}")]).await;
     let client = server.client();

@@ -87,6 +87,12 @@ pub(crate) trait Expect: Sized {
         self.did(effects)
     }
 
+    /// Every side effect of the run; some of them come a while after its end.
+    fn did_in_the_end<T: Into<String>>(mut self, effects: impl IntoIterator<Item = T>) -> Self {
+        self.expected().ended().may_come_later = true;
+        self.did(effects)
+    }
+
     /// What steps the run shows does not matter.
     fn shows_any_steps(mut self) -> Self {
         self.expected().ended().any_steps = true;

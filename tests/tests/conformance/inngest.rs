@@ -167,9 +167,14 @@ impl Inngest {
     /// of it then is noted.
     pub(crate) async fn check(&self, run: &str, expected: &RunEnd, stage: &Stage) -> Result<(), String> {
         match self {
-            Self::Dev(_) => check::run(expected, &self.ended(run).await?, &stage.effects_of(run)),
+            Self::Dev(_) => {
+                let seen = self.ended(run).await?;
+                effects_come(run, expected, stage).await;
+                check::run(expected, &seen, &stage.effects_of(run))
+            }
             Self::Real(real) => {
                 let viewed = self.check_view(real, run, expected).await;
+                effects_come(run, expected, stage).await;
                 sleep(AFTERMATH).await;
                 // What a run did says more than what is shown of it.
                 check::effects(expected, &stage.effects_of(run)).and(viewed)
@@ -335,6 +340,17 @@ fn signal(name: &str, pid: u32) -> Result<(), String> {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("kill {name} {pid}: {status}")),
         Err(error) => Err(format!("kill {name} {pid}: {error}")),
+    }
+}
+
+/// Waits for what a run does when it has ended, if it is to do something then.
+async fn effects_come(run: &str, expected: &RunEnd, stage: &Stage) {
+    let begin = Instant::now();
+    while expected.may_come_later
+        && check::effects(expected, &stage.effects_of(run)).is_err()
+        && begin.elapsed() < PATIENCE
+    {
+        sleep(PAUSE).await;
     }
 }
 

@@ -115,6 +115,10 @@ pub(crate) async fn stage_of(scenario: &Scenario) -> Stage {
 /// Its clients are redirected to its own output route: the server's output URL can be empty for a
 /// moment when a run ends (docs/protocol.md 9.3), and the route asks again.
 pub(crate) fn app_of(scenario: &Scenario, stage: &Stage, opts: SetupOpts) -> (Router, Provider) {
+    let opts = match scenario.setup {
+        Some(setup) => setup(opts, stage),
+        None => opts,
+    };
     let provider = Provider::setup(opts).expect("the options are good");
     let app =
         scenario.app.clone().with_state(stage.clone()).merge(provider.output_route()).layer(provider.layer());

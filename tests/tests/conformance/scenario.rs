@@ -7,6 +7,7 @@ use axum::Router;
 use axum::http::Method;
 use axum::routing::MethodRouter;
 use bytes::Bytes;
+use inngest::SetupOpts;
 use inngest::function::ApiFn;
 use serde_json::Value;
 
@@ -49,6 +50,8 @@ pub(crate) struct Scenario {
     pub(crate) loses: Option<Loss>,
     /// What stands between the server and the app's layer.
     pub(crate) outside: Option<fn(Router) -> Router>,
+    /// What the app's provider is set up with beside.
+    pub(crate) setup: Option<fn(SetupOpts, &Stage) -> SetupOpts>,
 }
 
 /// What a scenario needs that is not always there.
@@ -152,6 +155,8 @@ pub(crate) struct RunEnd {
     pub(crate) did: Vec<String>,
     /// Each effect may have happened less often.
     pub(crate) at_most: bool,
+    /// Some of it comes when the run has ended.
+    pub(crate) may_come_later: bool,
     /// The steps in their order. Of `"a | b"` either may come first.
     pub(crate) shows: Vec<String>,
     /// It may show any steps.
@@ -212,6 +217,7 @@ pub(crate) fn scenario_at<F: ApiFn>(path: &str, endpoint: MethodRouter<Stage>) -
         retry_interval: Duration::from_millis(10),
         loses: None,
         outside: None,
+        setup: None,
     }
 }
 
@@ -335,6 +341,12 @@ impl Scenario {
         self
     }
 
+    /// The app's provider is set up with more.
+    pub(crate) fn setup(mut self, setup: fn(SetupOpts, &Stage) -> SetupOpts) -> Self {
+        self.setup = Some(setup);
+        self
+    }
+
     /// The handlers, as they are inside of the app's layer, are changed.
     pub(crate) fn inside(mut self, wrap: impl FnOnce(Router<Stage>) -> Router<Stage>) -> Self {
         self.app = wrap(self.app);
@@ -364,6 +376,7 @@ pub(crate) fn visit(method: Method, path: impl Into<String>) -> Visit {
             status: Some("COMPLETED"),
             did: Vec::new(),
             at_most: false,
+            may_come_later: false,
             shows: Vec::new(),
             any_steps: false,
             lenient: Vec::new(),

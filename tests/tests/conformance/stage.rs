@@ -66,6 +66,11 @@ impl Stage {
             .collect()
     }
 
+    /// Something has happened for a run, outside of its handler.
+    pub(crate) fn note(&self, run: String, effect: String) {
+        lock(&self.0.happened).push(Happened { run, effect, at: Instant::now() });
+    }
+
     /// The run that a visit began.
     pub(crate) fn run_of(&self, visit: &str) -> Option<String> {
         lock(&self.0.runs).get(visit).cloned()

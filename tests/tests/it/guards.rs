@@ -2,6 +2,7 @@
 
 mod cut_off;
 mod inside;
+mod mark;
 mod outside;
 mod twice;
 

@@ -3,6 +3,8 @@
 mod calls;
 mod failures;
 mod lifecycle;
+mod metrics;
+mod observing;
 mod spans;
 mod stored;
 mod too_much;

@@ -20,6 +20,7 @@ mod arguments;
 mod attributes;
 mod by_example;
 mod functions;
+mod guards;
 mod modules;
 mod names;
 mod rival;

@@ -122,7 +122,7 @@ fn crate_not_found() {
 #[test]
 fn unknown_and_repeated_options() {
     const OPTIONS: &str = "`id`, `retries`, `omit_request_body`, `omit_response_body`, `async_response`, `track`, \
-                           `sync_only`, `max_request_time`, `deliver`, `allow` and `crate`";
+                           `sync_only`, `max_request_time`, `deliver`, `step_timeout`, `on_error`, `allow` and `crate`";
     args(
         r#"id = "x", retires = 3"#,
         &[&format!("retires: unknown option `retires`; did you mean `retries`? The options are {OPTIONS}")],
@@ -175,6 +175,44 @@ fn deliver() {
         said(r#""before_response_ends""#),
         [format!(r#""before_response_ends": `deliver` takes one of {CHOICES}, without quotes"#)]
     );
+}
+
+#[test]
+fn a_time_limit_for_steps() {
+    const STEP: &str = r#"async fn f(step: Step) { step.run("a", x).await; }"#;
+    let said = |args: &str, item: &str| messages(expand(&format!(r#"id = "x", {args}"#), item));
+    assert_eq!(said(r#"step_timeout = "5m""#, STEP), [""; 0]);
+    assert_eq!(said(r#"step_timeout = "5m", sync_only"#, STEP), [""; 0]);
+    assert_eq!(
+        said(r#"step_timeout = "0s""#, STEP),
+        [
+            r#""0s": `step_timeout` is zero, within which nothing ends: write how long an attempt may take, as `step_timeout = "5m"`"#
+        ]
+    );
+    for (item, why) in [
+        ("async fn f() {}", "the handler takes no `Step`"),
+        ("async fn f(_: Step) {}", "the handler runs no step"),
+        (r#"async fn f(step: Step) { step.sleep("a", x).await; }"#, "Inngest performs all of its steps"),
+    ] {
+        assert_eq!(
+            said(r#"step_timeout = "5m""#, item),
+            [format!("step_timeout: `step_timeout` has no effect: {why}; remove the option")]
+        );
+    }
+    let elsewhere = "async fn f(step: Step) { elsewhere(&step).await }";
+    assert_eq!(said(r#"step_timeout = "5m""#, elsewhere), [""; 0]);
+}
+
+#[test]
+fn on_error() {
+    const STEP: &str = r#"async fn f(step: Step) { step.run("a", x).await; }"#;
+    let said = |args: &str| messages(expand(&format!(r#"id = "x", on_error = {args}"#), STEP));
+    for good in ["retry", "fail"] {
+        assert_eq!(said(good), [""; 0]);
+    }
+    const CHOICES: &str = "`on_error` takes one of `retry` and `fail`, without quotes";
+    assert_eq!(said(r#""fail""#), [format!(r#""fail": {CHOICES}"#)]);
+    assert_eq!(said("fails"), ["fails: did you mean `on_error = fail`? The choices are `retry` and `fail`"]);
 }
 
 #[test]
@@ -243,30 +281,33 @@ fn track_and_allow() {
     args(
         r#"id = "x", allow(clok, dice)"#,
         &[
-            "clok: there is no warning `clok`; did you mean `clock`? The warnings are `clock` and `random`",
-            "dice: there is no warning `dice`. The warnings are `clock` and `random`",
+            "clok: there is no warning `clok`; did you mean `clock`? The warnings are `clock`, `random`, `guard` and `transaction`",
+            "dice: there is no warning `dice`. The warnings are `clock`, `random`, `guard` and `transaction`",
         ],
     );
     args(
         r#"id = "x", allow = clock"#,
         &[
-            "allow: `allow` lists the warnings to silence: write `allow(clock)`; they are `clock` and `random`",
+            "allow: `allow` lists the warnings to silence: write `allow(clock)`; they are `clock`, `random`, `guard` and `transaction`",
         ],
     );
     args(
         r#"id = "x", allow()"#,
-        &["allow: `allow` is empty; name the warnings to silence, which are `clock` and `random`"],
+        &[
+            "allow: `allow` is empty; name the warnings to silence, which are `clock`, `random`, `guard` and `transaction`",
+        ],
     );
 }
 
 #[test]
 fn options_that_exclude_each_other() {
     args(
-        r#"id = "x", sync_only, retries = 3, async_response = token, max_request_time = "1s""#,
+        r#"id = "x", sync_only, retries = 3, async_response = token, max_request_time = "1s", on_error = retry"#,
         &[
             "retries: `retries` and `sync_only` exclude each other: a retry happens in a later request, by Inngest, which `sync_only` rules out; remove one of the two",
             "async_response: `async_response` and `sync_only` exclude each other: it is the answer to a request whose run goes on at Inngest, which `sync_only` rules out; remove one of the two",
             "max_request_time: `max_request_time` and `sync_only` exclude each other: past that time the run goes on at Inngest, which `sync_only` rules out; remove one of the two",
+            "on_error: `on_error` and `sync_only` exclude each other: it is about a handler that Inngest has called back, which `sync_only` rules out; remove one of the two",
         ],
     );
     args(r#"id = "x", sync_only, retries = 0"#, &[]);
@@ -292,6 +333,18 @@ fn options_for_a_hand_over_that_cannot_be() {
         said(r#"max_request_time = "1s""#, "async fn f(_: Step) {}"),
         [
             "max_request_time: `max_request_time` has no effect: the handler runs no step, so a run is never handed over to Inngest; remove the option"
+        ]
+    );
+    assert_eq!(
+        said("on_error = fail", "async fn f(_: Step) {}"),
+        [
+            "on_error: `on_error` has no effect: the handler runs no step, so a run is never handed over to Inngest; remove the option"
+        ]
+    );
+    assert_eq!(
+        said("on_error = fail, retries = 0", r#"async fn f(step: Step) { step.sleep("a", x).await; }"#),
+        [
+            "on_error: `on_error` has no effect: with `retries = 0` a handler is not tried again; remove one of the two"
         ]
     );
     // It may wait in there.

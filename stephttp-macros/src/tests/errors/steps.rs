@@ -50,6 +50,54 @@ fn a_step_that_is_given_a_closure() {
 }
 
 #[test]
+fn time_limits_of_steps() {
+    const SAID: &str = "the step's time limit is zero, within which nothing ends: write how long an attempt may take, or `Duration::MAX` for as long as it likes";
+    for zero in ["Duration :: ZERO", "std :: time :: Duration :: ZERO", "Duration :: from_millis(0)"] {
+        let said = format!("{zero}: {SAID}");
+        body(&format!(r#"step.run("a", x).timeout({zero}).await"#), &[&said]);
+        body(&format!(r#"let a = step.send_event("a", x).retries(1).timeout({zero});"#), &[&said]);
+        // A wait may be over at once, and what follows another method is no step.
+        body(&format!(r#"step.wait_for_event("a", x).timeout({zero}).await"#), &[]);
+        body(&format!(r#"step.run("a", x).map(f).timeout({zero}).await"#), &[]);
+        body(&format!(r#"step.run("a", x).await.timeout({zero})"#), &[]);
+    }
+    for limit in ["Duration::from_secs(1)", "Duration::MAX", "LIMIT", "limit(0)", "my::ZERO", ""] {
+        body(&format!(r#"step.run("a", x).timeout({limit}).await"#), &[]);
+    }
+}
+
+#[test]
+fn retries_of_steps() {
+    let said = |args: &str, retries: &str| {
+        let code = format!(r#"async fn f(step: Step) {{ step.run("a", x).retries({retries}).await }}"#);
+        messages(expand(&format!(r#"id = "x"{args}"#), &code))
+    };
+    assert_eq!(
+        said(", retries = 3", "4"),
+        [
+            "4: the step has 4 retries, and its function has 3: Inngest makes no more attempts than the function says; write fewer here, or `retries = 4` in `#[api_fn(..)]`"
+        ]
+    );
+    assert_eq!(
+        said(", sync_only", "1"),
+        [
+            "1: `sync_only` rules retries out, which happen in a later request, by Inngest: remove `.retries(..)`, or `sync_only`"
+        ]
+    );
+    for (args, retries) in [
+        (", retries = 3", "3"),
+        (", retries = 3", "0"),
+        (", retries = 3", "n"),
+        (", retries = 3", "4 - 1"),
+        (", sync_only", "0"),
+        // What it is then is for this crate's runtime to say.
+        ("", "4"),
+    ] {
+        assert_eq!(said(args, retries), [""; 0], "{args}: {retries}");
+    }
+}
+
+#[test]
 fn step_ids_that_are_no_text() {
     for id in ["b\"a\"", "c\"a\"", "1", "'a'", "1.5"] {
         body(

@@ -11,11 +11,12 @@ fn result() -> ApiResult<'static> {
     ApiResult::new(200).body("own")
 }
 
-fn outcomes() -> [(&'static str, Outcome); 3] {
+fn outcomes() -> [(&'static str, Outcome); 4] {
     [
         ("waits", Outcome::Waits(vec![op("wait")], None)),
         ("ends", Outcome::Ends(result())),
         ("fails", Outcome::Fails("no answer".to_owned())),
+        ("errs", Outcome::Errs(ApiResult::new(503).body("err"), None)),
     ]
 }
 

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::play::{Bound, Choices, Troubles, play};
-use super::program::Program::{self, Cause, Event, Join, Race, Run, Seq, Sleep};
+use super::program::Program::{self, Cause, Err, Event, Join, Limited, Race, Run, Seq, Sleep};
 
 /// The choices of one play: those that are given, then the first of each.
 #[derive(Debug, Clone)]
@@ -135,6 +135,13 @@ fn branch(sleep: &'static str, step: &'static str) -> Program {
     Seq(vec![Sleep(sleep), run(step)])
 }
 
+/// Of two jobs that come to the end at once, one may have fewer attempts left than the other one.
+#[test]
+fn handlers_that_fail_with_each_trouble() {
+    hold_with_each_trouble(|| Seq(vec![Join(vec![Sleep("s"), Sleep("t")]), Err(9)]), 2);
+    hold_with_each_trouble(|| Seq(vec![Join(vec![Sleep("s"), Run("a", 0, 2)]), Err(2), run("b")]), 2);
+}
+
 #[test]
 fn two_sleeping_branches_with_each_trouble() {
     hold_with_each_trouble(|| Join(vec![branch("s", "a"), branch("t", "b")]), 4);
@@ -155,6 +162,12 @@ fn a_race_of_a_sleep_and_a_failing_step_with_each_trouble() {
 fn a_failing_step_beside_a_sleep_with_each_trouble() {
     hold_with_each_trouble(|| Join(vec![Sleep("s"), Run("a", 0, 1)]), 4);
     hold_with_each_trouble(|| Join(vec![Run("a", 0, 2), branch("s", "b")]), 4);
+}
+
+#[test]
+fn steps_with_fewer_retries_with_each_trouble() {
+    hold_with_each_trouble(|| Seq(vec![Sleep("s"), Limited("a", 0, 6, 1), run("b")]), 4);
+    hold_with_each_trouble(|| Join(vec![Limited("a", 0, 6, 1), branch("s", "b")]), 2);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod driving;
 mod endings;
 mod faults;
 mod interleavings;
+mod lines;
 mod one_request;
 mod play;
 mod program;

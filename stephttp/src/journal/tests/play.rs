@@ -1,7 +1,7 @@
 //! A run, played: requests come and go in any order, one point after another.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use super::program::{Effects, Program, Session};
 use super::request::{first, reentry};
 use super::server::{Event, Job, Server, State};
-use crate::journal::{Memo, Standing};
+use crate::journal::{Ending, Memo, Standing};
 
 /// Where a request gives way to others, or dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +96,8 @@ pub(super) struct World {
     doubled: Cell<usize>,
     /// Whether a request has died: what it had decided may not be known to others.
     has_died: Cell<bool>,
+    /// Jobs whose handler has failed, and that are to try it again.
+    promised: RefCell<BTreeSet<u32>>,
 }
 
 impl World {
@@ -138,9 +140,14 @@ impl World {
 
     /// Whether nothing has gone wrong so far.
     pub(super) fn is_untroubled(&self) -> bool {
+        self.deaths() == Some(0)
+    }
+
+    /// How many requests have died so far, if nothing else has gone wrong.
+    pub(super) fn deaths(&self) -> Option<u32> {
         let left = self.troubles.get();
         let is_whole = left.answers == self.all.answers && left.states == self.all.states;
-        is_whole && !self.has_died.get() && !self.is_elsewhere()
+        (is_whole && !self.is_elsewhere()).then(|| u32::from(self.all.deaths - left.deaths))
     }
 
     /// Whether a state comes late.
@@ -259,6 +266,27 @@ impl World {
         server.state(shown)
     }
 
+    /// A job answers. `tries_again`: its handler has failed, and it asks for another attempt. The
+    /// run must not fail then by a job that has none.
+    pub(super) fn promises(&self, job: Job, ending: &Ending, tries_again: bool) {
+        let mut promised = self.promised.borrow_mut();
+        promised.remove(&job.id);
+        let server = self.server.borrow();
+        if let Ending::Finished(result) = ending
+            && result.status >= 500
+            && !server.has_ended()
+            && promised.iter().any(|job| Some(*job) != server.ended_in() && !server.has_left(*job))
+            && self.is_untroubled()
+        {
+            let message = format!("{job:?} fails the run, which {promised:?} are to try again");
+            self.effects.borrow_mut().violations.push(message);
+        }
+        // Who comes after another has begun to end it is promised nothing.
+        if tries_again && server.ended_in().is_none() {
+            promised.insert(job.id);
+        }
+    }
+
     /// A handler does not come to where it came in an earlier request. It would be waited for.
     pub(super) fn finds_no_way(&self) {
         self.note(|| "a handler does not come to where it came before".to_owned());
@@ -293,6 +321,8 @@ pub(super) struct Played {
     pub(super) violations: Vec<String>,
     /// What has happened, if that was asked for.
     pub(super) trace: Vec<String>,
+    /// How often each line was written that a request has come to.
+    pub(super) lines: BTreeMap<String, u32>,
 }
 
 impl fmt::Debug for World {
@@ -326,6 +356,7 @@ pub(super) fn play(
         answered: RefCell::default(),
         doubled: Cell::new(0),
         has_died: Cell::new(false),
+        promised: RefCell::default(),
     });
     let mut tasks = vec![Task { job: None, future: Box::pin(first(world.clone(), program.clone())) }];
     // Whether the first of the tasks is the one that was polled last.
@@ -398,7 +429,8 @@ pub(super) fn play(
         violations.push("the run hangs".to_owned());
     }
     let trace = world.trace.as_ref().map(|trace| trace.borrow().clone()).unwrap_or_default();
-    Played { violations, trace }
+    let lines = world.effects.borrow().lines.clone();
+    Played { violations, trace, lines }
 }
 
 fn dies(world: &World) -> bool {

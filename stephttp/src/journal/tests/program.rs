@@ -1,6 +1,6 @@
 //! Small handlers: programs of steps, and their futures, which ask a journal as the SDK's own do.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::pin::Pin;
@@ -19,6 +19,8 @@ use crate::wire::{OpCode, OpError, OpOpts, StepHash, Timing};
 pub(super) enum Program {
     /// A step whose code takes so many polls, and fails so many times before it ends well.
     Run(&'static str, u8, u32),
+    /// The same, with fewer retries than the run's other steps: so many.
+    Limited(&'static str, u8, u32, u8),
     Sleep(&'static str),
     /// Waits for the event of that name.
     Event(&'static str),
@@ -32,6 +34,9 @@ pub(super) enum Program {
     Race(&'static str, Vec<Program>),
     /// A step's future that is made and dropped, in re-entries alone.
     Unpolled(&'static str),
+    /// The handler fails the first so many times that a re-entry comes here, and ends. Not within
+    /// branches.
+    Err(u32),
 }
 
 impl fmt::Debug for Program {
@@ -45,10 +50,14 @@ impl fmt::Debug for Program {
         };
         match self {
             Self::Run(id, polls, failures) => write!(f, "run({id}, {polls}, {failures})"),
+            Self::Limited(id, polls, failures, retries) => {
+                write!(f, "limited({id}, {polls}, {failures}, {retries})")
+            }
             Self::Sleep(id) => write!(f, "sleep({id})"),
             Self::Event(id) => write!(f, "event({id})"),
             Self::Cause(id, event) => write!(f, "cause({id}, {event})"),
             Self::Unpolled(id) => write!(f, "drop({id})"),
+            Self::Err(times) => write!(f, "err({times})"),
             Self::Seq(all) => list(f, "seq", all),
             Self::Join(all) => list(f, "join", all),
             Self::Race(name, all) => list(f, &format!("race {name}"), all),
@@ -64,8 +73,12 @@ pub(super) struct Effects {
     /// Who has won each race, in requests that have told of it.
     pub(super) winners: BTreeMap<&'static str, usize>,
     pub(super) violations: Vec<String>,
+    /// Lines that a request has come to; with how often they were written in all.
+    pub(super) lines: BTreeMap<String, u32>,
     /// Steps that have failed, and whose retry has not come.
     pub(super) failing: BTreeSet<StepHash>,
+    /// How often a handler has come to where it may fail.
+    pub(super) passed: BTreeMap<String, u32>,
 }
 
 /// One request, as its steps see it.
@@ -78,10 +91,26 @@ pub(super) struct Session {
     pub(super) generation: u32,
     /// Whether nothing has gone wrong so far.
     pub(super) is_untroubled: Box<dyn Fn() -> bool>,
+    /// How many processes have died so far, if nothing else has gone wrong.
+    pub(super) deaths: Box<dyn Fn() -> Option<u32>>,
     /// Something causes an event.
     pub(super) causes: Box<dyn Fn(&'static str)>,
     /// Who has won in this request.
     pub(super) winners: RefCell<Vec<(&'static str, usize)>>,
+    /// The handler has failed.
+    pub(super) has_erred: Cell<bool>,
+}
+
+impl Session {
+    /// The handler writes a line of its log. It is left out when it comes again.
+    fn line(&self, line: String) {
+        let is_again = self.journal.borrow().is_replaying();
+        let effects = &mut *self.effects.borrow_mut();
+        if is_again && !effects.lines.contains_key(&line) {
+            effects.violations.push(format!("a line {line} is lost"));
+        }
+        *effects.lines.entry(line).or_default() += u32::from(!is_again);
+    }
 }
 
 type Value = String;
@@ -92,6 +121,11 @@ pub(super) fn handler(program: &Program, session: &Rc<Session>) -> Handler {
     let session = session.clone();
     match program.clone() {
         Program::Run(id, polls, failures) => Box::pin(Run::new(session, id, polls, failures)),
+        Program::Limited(id, polls, failures, retries) => {
+            let mut run = Run::new(session, id, polls, failures);
+            run.retries = retries;
+            Box::pin(run)
+        }
         Program::Cause(id, event) => {
             let mut run = Run::new(session, id, 1, 0);
             run.causes = Some(event);
@@ -105,10 +139,24 @@ pub(super) fn handler(program: &Program, session: &Rc<Session>) -> Handler {
             }
             String::new()
         }),
+        Program::Err(_) => Box::pin(std::future::ready(String::new())),
         Program::Seq(all) => Box::pin(async move {
             let mut values = Vec::new();
-            for one in &all {
+            for (n, one) in all.iter().enumerate() {
+                session.line(format!("before {one:?}"));
+                if let Program::Err(times) = one
+                    && session.generation > 0
+                {
+                    let mut effects = session.effects.borrow_mut();
+                    let passed = effects.passed.entry(format!("{n} {one:?}")).or_default();
+                    *passed += 1;
+                    if *passed <= *times {
+                        session.has_erred.set(true);
+                        break;
+                    }
+                }
                 values.push(handler(one, &session).await);
+                session.line(format!("after {one:?}"));
             }
             values.join(";")
         }),
@@ -158,6 +206,7 @@ struct Run {
     stage: Stage,
     polls: u8,
     failures: u32,
+    retries: u8,
     /// An event that it causes.
     causes: Option<&'static str>,
 }
@@ -181,6 +230,7 @@ impl Run {
             stage: Stage::New,
             polls,
             failures,
+            retries: RETRIES,
             causes: None,
         }
     }
@@ -197,7 +247,8 @@ impl Run {
         let begun = effects.begun.entry(self.key.hash).or_default();
         *begun += 1;
         let (begun, is_untroubled) = (*begun, (session.is_untroubled)());
-        if begun > u32::from(RETRIES) + 1 && is_untroubled {
+        // An attempt that died with its process is not counted.
+        if (session.deaths)().is_some_and(|deaths| begun > u32::from(self.retries) + 1 + deaths) {
             effects.violations.push(format!("`{}` is tried {begun} times", self.key.id));
         }
         if effects.failing.contains(&self.key.hash) && is_untroubled {
@@ -216,15 +267,17 @@ impl Run {
         journal.end_executing(false);
         let slot = self.place.slot().expect("it was polled");
         let timing = Timing { start_ns: 0, duration_ns: 0 };
-        let value = format!("{}#{nth}", self.key.id);
-        let ended = if nth > self.failures {
-            let output = serde_json::value::to_raw_value(&value).expect("a text");
-            journal.ended_ok(&self.key, slot, output, timing, false)
-        } else {
+        let has_failed = nth <= self.failures;
+        let value =
+            if has_failed { format!("{} failed", self.key.id) } else { format!("{}#{nth}", self.key.id) };
+        let ended = if has_failed {
             let error = OpError::new("Error", "failed");
             session.effects.borrow_mut().failing.insert(self.key.hash);
-            let failing = Failing { error, retry: Retry::Backoff, retries: RETRIES };
+            let failing = Failing { error, retry: Retry::Backoff, retries: self.retries };
             journal.ended_err(&self.key, slot, failing, timing)
+        } else {
+            let output = serde_json::value::to_raw_value(&value).expect("a text");
+            journal.ended_ok(&self.key, slot, output, timing, false)
         };
         match ended {
             Ended::InTurn(_) => Stage::Ended(value),

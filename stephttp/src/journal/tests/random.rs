@@ -146,13 +146,46 @@ fn fan_out(seed: u64) -> Program {
     }
 }
 
+/// A program some of whose steps have fewer retries than the others.
+fn limited(seed: u64) -> Program {
+    let made = if seed.is_multiple_of(4) { fan_out(seed) } else { program(seed) };
+    with_limits(made, &mut Random::new(seed ^ 0x11))
+}
+
+fn with_limits(program: Program, random: &mut Random) -> Program {
+    let mut all = |all: Vec<Program>| all.into_iter().map(|one| with_limits(one, random)).collect();
+    match program {
+        Program::Seq(inner) => Program::Seq(all(inner)),
+        Program::Join(inner) => Program::Join(all(inner)),
+        Program::Race(name, inner) => Program::Race(name, all(inner)),
+        Program::Run(id, polls, failures) => match random.below(3) {
+            0 => Program::Run(id, polls, failures),
+            // Most of them fail.
+            n => Program::Limited(id, polls, failures + 2 * (n as u32 - 1), [0, 1, 1, 2][random.below(4)]),
+        },
+        other => other,
+    }
+}
+
+/// A handler that fails as a whole, once or several times.
+fn erring(seed: u64) -> Program {
+    let mut random = Random::new(seed ^ 0xe44);
+    let before = if random.below(2) == 0 { program(seed) } else { fan_out(seed) };
+    let mut all = vec![before, Program::Err([0, 1, 1, 2, 3, 9][random.below(6)])];
+    if random.below(2) == 0 {
+        let mut maker = Maker { random: Random::new(seed), races: RACES.len(), events: EVENTS.len() };
+        all.extend([maker.program(2), Program::Err([0, 1, 2, 9][random.below(4)])]);
+    }
+    Program::Seq(all)
+}
+
 fn play_seed(program: fn(u64) -> Program, seed: u64, troubles: Troubles) -> Result<(), String> {
     let program = Rc::new(program(seed));
     let again = |traced| play(&program, troubles, Box::new(Random::new(seed ^ 0x5eed)), traced);
     if again(false).violations.is_empty() {
         return Ok(());
     }
-    let Played { violations, trace } = again(true);
+    let Played { violations, trace, .. } = again(true);
     Err(format!("seed {seed}: {program:?}\n{}\n{violations:#?}", trace.join("\n")))
 }
 
@@ -208,6 +241,26 @@ fn so_it_is_when_jobs_are_dispatched_beside_themselves() {
 #[test]
 fn so_it_is_with_all_of_that_at_once() {
     all_hold(Troubles { states: 1, answers: 1, deaths: 1, doubles: 1, reads: 3 });
+}
+
+#[test]
+fn so_it_is_with_steps_that_have_fewer_retries() {
+    all_of(limited, plays() / 2, Troubles::default());
+}
+
+#[test]
+fn so_it_is_with_such_steps_and_all_of_that_at_once() {
+    all_of(limited, plays() / 2, Troubles { states: 1, answers: 1, deaths: 1, doubles: 1, reads: 3 });
+}
+
+#[test]
+fn so_it_is_with_handlers_that_fail() {
+    all_of(erring, plays() / 2, Troubles::default());
+}
+
+#[test]
+fn so_it_is_with_handlers_that_fail_and_all_of_that_at_once() {
+    all_of(erring, plays() / 2, Troubles { states: 1, answers: 1, deaths: 1, doubles: 1, reads: 3 });
 }
 
 /// They take longer: of them there are fewer.

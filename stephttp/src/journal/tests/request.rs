@@ -8,8 +8,8 @@ use super::play::{Point, World};
 use super::program::{Program, Session, handler};
 use super::server::{Job, RETRIES};
 use crate::journal::{
-    self, Done, Ending, Facts, HandoverFacts, Journal, Memo, Mode, Outcome, Outstanding, Recorded, Saved,
-    Stale, Standing, Stop, end_of, handed_over_at, is_repeatable, start, takes_operations,
+    self, Done, Ending, Erring, Facts, HandoverFacts, Journal, Memo, Mode, Outcome, Outstanding, Recorded,
+    Saved, Stale, Standing, Stop, end_of, handed_over_at, is_repeatable, start, takes_operations,
 };
 use crate::wire::{ApiResult, OpCode};
 
@@ -26,6 +26,7 @@ pub(super) struct Request {
 impl Request {
     fn new(world: &Rc<World>, job: Option<Job>, journal: Journal, known: usize) -> Self {
         let (stored, untroubled, caused) = (world.clone(), world.clone(), world.clone());
+        let died = world.clone();
         let known = Rc::new(Cell::new(known));
         let seen = known.clone();
         let session = Rc::new(Session {
@@ -43,11 +44,13 @@ impl Request {
             }),
             generation: job.map_or(0, |job| job.generation),
             is_untroubled: Box::new(move || untroubled.is_untroubled()),
+            deaths: Box::new(move || died.deaths()),
             causes: Box::new(move |event| {
                 caused.note(|| format!("{job:?} causes {event}"));
                 caused.server.borrow_mut().comes(event);
             }),
             winners: RefCell::default(),
+            has_erred: Cell::new(false),
         });
         Self { world: world.clone(), session, job, known }
     }
@@ -113,18 +116,24 @@ async fn deliver(world: &World, ops: Vec<Recorded>) {
 
 /// Inngest's call back.
 pub(super) async fn reentry(world: Rc<World>, program: Rc<Program>, job: Job) {
+    let mut has_erred = false;
     let ending = match state(&world, job).await {
         Ok(memo) => {
             let own = journal::Job { id: job.id.to_string(), generation: job.generation };
             let mut journal = Journal::new(Mode::of(&memo), own);
             let known = memo.len();
+            journal.watch_replay();
             journal.learn(memo);
-            Request::new(&world, Some(job), journal, known).attempt(&program).await
+            let request = Request::new(&world, Some(job), journal, known);
+            let ending = request.attempt(&program).await;
+            has_erred = request.session.has_erred.get();
+            ending
         }
         Err(ending) => ending,
     };
     world.point(Point::Answer).await;
     let waiting = world.answered(job, asks_for_retry(&ending));
+    world.promises(job, &ending, has_erred && asks_for_retry(&ending));
     answer(&world, job, &ending);
     // Who has waited for it answers the same.
     for later in waiting {
@@ -206,6 +215,9 @@ impl Request {
         match driven {
             Driven::Answered(value) => {
                 self.session.journal.borrow_mut().close();
+                if self.session.has_erred.get() {
+                    return self.fail(Outcome::Errs(ApiResult::new(500).body("err"), None)).await;
+                }
                 let ending = self.conclude(Outcome::Ends(ApiResult::new(200).body(value))).await;
                 // Otherwise nobody knows of the choices that no step has depended on: they may be
                 // made anew.
@@ -262,6 +274,22 @@ impl Request {
         Ok(())
     }
 
+    async fn fail(&self, outcome: Outcome) -> Ending {
+        let job = self.job.expect("a first request has no ending");
+        loop {
+            let erring = self.session.journal.borrow().erring(may_retry(&self.world, job));
+            match erring {
+                Erring::Here => return self.conclude(outcome).await,
+                Erring::Elsewhere => return self.conclude(Outcome::Waits(Vec::new(), None)).await,
+                Erring::Agree(proposal) => {
+                    if let Err(ending) = self.agree(Some(proposal)).await {
+                        return ending;
+                    }
+                }
+            }
+        }
+    }
+
     async fn conclude(&self, outcome: Outcome) -> Ending {
         let saved = self.save().await;
         self.end(outcome, saved).await
@@ -273,7 +301,9 @@ impl Request {
         let mut standing = Standing::GoesOn;
         if saved == Saved::All && outcome.ends(may_retry()) {
             let proposal = match &outcome {
-                Outcome::Ends(result) => self.session.journal.borrow().propose_end(result),
+                Outcome::Ends(result) | Outcome::Errs(result, _) => {
+                    self.session.journal.borrow().propose_end(result)
+                }
                 Outcome::Fails(_) | Outcome::Waits(..) => None,
             };
             let known = self.known.get() + usize::from(proposal.is_some());

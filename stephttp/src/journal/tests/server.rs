@@ -86,6 +86,18 @@ impl Server {
         self.end.is_some()
     }
 
+    /// The job that has said that it fails the run.
+    pub(super) fn ended_in(&self) -> Option<u32> {
+        let (_, after) = self.members.split_once(r#""ended_in":""#)?;
+        after.split_once('"')?.0.parse().ok()
+    }
+
+    /// Whether a job has said that it leaves it to others to try the handler again.
+    pub(super) fn has_left(&self, job: u32) -> bool {
+        let last = |what: &str| self.members.rfind(&format!(r#""{what}":"{job}""#));
+        last("recovered_in") > last("erred_in")
+    }
+
     pub(super) fn exists(&self) -> bool {
         self.creations > 0
     }

@@ -61,6 +61,9 @@ fn entry(entry: &LogEntry) -> String {
             format!("{} failed {attempt}: {by}", id(failed))
         }
         LogEntry::Scheduled { scheduled, by, .. } => format!("{} is scheduled by {by}", id(scheduled)),
+        LogEntry::Erred { erred_in } => format!("{erred_in} has erred"),
+        LogEntry::Recovered { recovered_in } => format!("{recovered_in} has recovered"),
+        LogEntry::Ended { ended_in } => format!("{ended_in} ends"),
         LogEntry::Proposed { .. } => String::new(),
     }
 }

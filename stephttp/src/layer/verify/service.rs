@@ -15,10 +15,10 @@ use tower_service::Service;
 
 use super::{is_ours, stand_in};
 use crate::app::App;
-use crate::exchange::is_reentry;
+use crate::exchange::{Reentry, is_reentry};
 use crate::layer::admission::{Admitted, admit};
 use crate::layer::first::BoxFuture;
-use crate::layer::verified::{Reentry, Verified};
+use crate::layer::verified::Verified;
 use crate::run::CurrentRun;
 
 /// A service whose re-entries are verified; made by [`VerifyLayer`](super::VerifyLayer).
@@ -92,7 +92,7 @@ where
         Err(refusal) => return refusal,
     };
     let route = (parts.method.clone(), parts.extensions.get::<MatchedPath>().cloned());
-    parts.extensions.insert(Reentry::new(dispatch.run_id));
+    parts.extensions.insert(Reentry::of(dispatch.run_id));
     parts.extensions.insert(Verified { app: app.clone(), dispatch: dispatch.clone(), body: body.clone() });
     let answered = inner.call(Request::from_parts(parts, Body::from(body))).await;
     let response = answered.ok().map(|response| response.map(Body::new));

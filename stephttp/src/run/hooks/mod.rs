@@ -18,7 +18,7 @@ use tracing::Span;
 pub(crate) use checkpoint::HookedCheckpoint;
 
 use super::Run;
-use super::on_thread::enter_span_within_poll;
+use super::on_thread::{InMiddleware, enter_span_within_poll};
 use crate::journal::{StepKey, Stop};
 use crate::middleware::{Chain, Execution, Outcome, StepContext, told};
 use crate::sync::lock;
@@ -102,7 +102,8 @@ impl Run {
         if hooks.lock().phase != Phase::Before {
             return;
         }
-        hooks.execution.set_function_id(self.function_id().into_owned());
+        hooks.execution.set_function_id(self.function_id().into_owned(), self.is_known_by_path());
+        let in_middleware = InMiddleware::begin();
         let span = hooks.span.get_or_init(|| {
             Mutex::new(hooks.chain.execution_span(&hooks.execution).unwrap_or_else(Span::none))
         });
@@ -120,7 +121,9 @@ impl Run {
         let mut starting: BoxFuture<()> = Box::pin(async move { chain.before_execution(&execution).await });
         // Most have nothing to wait for: then the handler has not gone on before their end.
         let poll = || starting.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        match catch_unwind(AssertUnwindSafe(poll)) {
+        let poll = catch_unwind(AssertUnwindSafe(poll));
+        drop(in_middleware);
+        match poll {
             Ok(Poll::Ready(())) => self.started(),
             Ok(Poll::Pending) => {
                 hooks.lock().starting = Some(starting);
@@ -229,11 +232,12 @@ impl Run {
             return;
         }
         if let Some(starting) = starting {
-            told("before an execution", self.id(), starting).await;
+            told("before an execution", &hooks.execution, starting).await;
         }
         if let Some(panic) = panic {
             hooks.chain.on_panic(&hooks.execution, &panic).await;
         }
+        hooks.execution.set_replayed_steps(self.lock().journal.replayed_steps());
         hooks.chain.after_execution(&hooks.execution, &outcome).await;
         if let Some(span) = hooks.span.get() {
             *lock(span) = Span::none();

@@ -53,7 +53,7 @@ impl Run {
         match stored {
             Ok(stored) => result.body(stored),
             Err(fault) => {
-                tracing::error!(run_id = %self.id(), "the response's body is not stored with its run: {fault}");
+                tracing::error!(run_id = %self.id(), function = self.log_name(), "the response's body is not stored with its run: {fault}");
                 result.header(headers::BODY_NOT_STORED, "a middleware could not transform it")
             }
         }

@@ -8,7 +8,7 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use inngest::{Failure, ResultExt, Step, StepError};
+use inngest::{Failure, NoRetry, ResultExt, Step, StepError};
 use serde_json::{Value, json};
 
 use super::NAP;
@@ -116,11 +116,42 @@ pub(super) fn all() -> Vec<Scenario> {
             .lenient(unsure),
         scenario::<unavailable_later>(post(unavailable_later))
             .with_status(503)
-            .with_header("retry-after", "60")
+            .with_header("retry-after", "1")
             .says("not today")
             .fails()
             .did(["check"])
             .shows(["nap", "check"]),
+        scenario::<errs_twice>(post(errs_twice))
+            .says("recovered")
+            .did(["before", "between", "after"])
+            .shows(["nap", "before", "between", "after"])
+            .not_swept(exhausts),
+        scenario::<errs_always>(post(errs_always))
+            .with_status(500)
+            .with_header("x-why", "the database is down")
+            .says("database down")
+            .fails()
+            .did(["before"])
+            .shows(["nap", "before"])
+            .not_swept(exhausts),
+        scenario::<errs_in_branches>(post(errs_in_branches))
+            .says("recovered")
+            .did(["a", "b", "after"])
+            .shows(["left | right", "a | b", "after"])
+            .not_swept(exhausts),
+        scenario::<errs_finally>(post(errs_finally))
+            .with_status(500)
+            .says("corrupt")
+            .fails()
+            .did(["before"])
+            .shows(["nap", "before"]),
+        scenario::<wraps_a_steps_error>(post(wraps_a_steps_error))
+            .with_status(502)
+            .says("no charge: charge is broken")
+            .fails()
+            .did(["charge"])
+            .shows(["nap", "charge"])
+            .lenient(begins_early),
         scenario::<panics_once>(post(panics_once))
             .says("recovered")
             .did(["before", "after"])
@@ -309,7 +340,7 @@ async fn rejects_later(step: Step, effects: Effects) -> Result<(StatusCode, &'st
 }
 
 fn not_today() -> Response {
-    (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "60")], "not today").into_response()
+    (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "1")], "not today").into_response()
 }
 
 #[inngest::api_fn(id = "errors-unavailable")]
@@ -323,6 +354,78 @@ async fn unavailable_later(step: Step, effects: Effects) -> Result<Response, Ste
     step.sleep("nap", NAP).await;
     step.run("check", effects.does("check")).await?;
     Ok(not_today())
+}
+
+/// As `anyhow::Error` and the like: whatever went wrong, and a 500.
+struct Trouble(&'static str);
+
+impl IntoResponse for Trouble {
+    fn into_response(self) -> Response {
+        (StatusCode::INTERNAL_SERVER_ERROR, [("x-why", "the database is down")], self.0).into_response()
+    }
+}
+
+impl From<StepError> for Trouble {
+    fn from(_: StepError) -> Self {
+        Self("a step failed")
+    }
+}
+
+/// A handler that fails in a re-entry is tried again, with its finished steps remembered.
+#[inngest::api_fn(id = "errors-errs-twice", retries = 5)]
+async fn errs_twice(step: Step, effects: Effects) -> Result<&'static str, Trouble> {
+    step.sleep("nap", NAP).await;
+    step.run("before", effects.does("before")).await?;
+    if effects.passes("first") == 1 {
+        return Err(Trouble("database down"));
+    }
+    step.run("between", effects.does("between")).await?;
+    if effects.passes("second") == 1 {
+        return Err(Trouble("database down"));
+    }
+    step.run("after", effects.does("after")).await?;
+    Ok("recovered")
+}
+
+#[inngest::api_fn(id = "errors-errs-always", retries = 2)]
+async fn errs_always(step: Step, effects: Effects) -> Result<&'static str, Trouble> {
+    step.sleep("nap", NAP).await;
+    step.run("before", effects.does("before")).await?;
+    Err(Trouble("database down"))
+}
+
+/// Several re-entries may come to the end at once.
+#[inngest::api_fn(id = "errors-errs-in-branches", retries = 5)]
+async fn errs_in_branches(step: Step, effects: Effects) -> Result<&'static str, Trouble> {
+    let branch = |nap: &'static str, effect: &'static str| {
+        let (step, effects) = (&step, &effects);
+        async move {
+            step.sleep(nap, NAP).await;
+            step.run(effect, effects.does(effect)).await
+        }
+    };
+    tokio::try_join!(branch("left", "a"), branch("right", "b"))?;
+    if effects.passes("joined") <= 2 {
+        return Err(Trouble("database down"));
+    }
+    step.run("after", effects.does("after")).await?;
+    Ok("recovered")
+}
+
+#[inngest::api_fn(id = "errors-errs-finally", retries = 5)]
+async fn errs_finally(step: Step, effects: Effects) -> Result<&'static str, NoRetry<Trouble>> {
+    step.sleep("nap", NAP).await;
+    step.run("before", effects.does("before")).await.map_err(|error| NoRetry(error.into()))?;
+    Err(NoRetry(Trouble("corrupt")))
+}
+
+/// A step's error is the same each time, also as another one: nobody waits for it.
+#[inngest::api_fn(id = "errors-wraps-a-steps-error", retries = 5)]
+async fn wraps_a_steps_error(step: Step, effects: Effects) -> Result<&'static str, (StatusCode, String)> {
+    step.sleep("nap", NAP).await;
+    let no_charge = |error: StepError| (StatusCode::BAD_GATEWAY, format!("no charge: {}", error.message()));
+    step.run("charge", effects.breaks("charge")).await.map_err(no_charge)?;
+    Ok("never")
 }
 
 /// A handler that panics in a re-entry is tried again, with its finished steps remembered.

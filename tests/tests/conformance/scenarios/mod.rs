@@ -7,12 +7,14 @@ mod cancelling;
 pub(crate) mod caused;
 mod combining;
 mod concurrency;
+mod delivering;
 mod errors;
 mod events;
 pub(crate) mod fan_outs;
 mod handover;
 mod integers;
 mod layers;
+mod limits;
 pub(crate) mod lost_answers;
 mod misuse;
 mod payloads;
@@ -43,9 +45,11 @@ pub(crate) fn all() -> Vec<Scenario> {
         combining::all(),
         racing::all(),
         errors::all(),
+        limits::all(),
         replay::all(),
         payloads::all(),
         handover::all(),
+        delivering::all(),
         concurrency::all(),
         fan_outs::all(),
         branches::all(),

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
@@ -13,6 +13,7 @@ use inngest::{Failure, Provider, SetupOpts, Step, StepError};
 use stephttp_dev::{DevServer, RunStatus};
 use stephttp_tests::RawClient;
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 const ENGINE: &str = "STEPHTTP_FROZEN_ENGINE";
 const FIRST: &str = "STEPHTTP_FROZEN_DELIVERS_FIRST";

@@ -1,0 +1,50 @@
+//! What steps say of their attempts, and what their function says of it.
+
+use super::Opts;
+use crate::{
+    args::Places,
+    errors::Errors,
+    steps::{Body, StepCall},
+};
+
+/// A time limit for steps, where there are none that it could hold for.
+pub(super) fn idle_timeout(opts: &Opts, body: Option<&Body>, places: &Places, errors: &mut Errors) {
+    let why = match body {
+        _ if opts.step_timeout.is_none() => return,
+        None => "the handler takes no `Step`",
+        Some(body) if body.escape.is_some() || body.calls.iter().any(|call| !call.method.waits) => return,
+        Some(body) if body.calls.is_empty() => "the handler runs no step",
+        Some(_) => "Inngest performs all of its steps",
+    };
+    errors.at(
+        places.of("step_timeout"),
+        format_args!("`step_timeout` has no effect: {why}; remove the option"),
+    );
+}
+
+/// Steps with more retries than their function.
+pub(super) fn retries(opts: &Opts, calls: &[StepCall], errors: &mut Errors) {
+    let most = if opts.sync_only { Some(0) } else { opts.retries };
+    let Some(most) = most else { return };
+    for literal in calls.iter().filter_map(|call| call.retries.as_ref()) {
+        let Ok(retries) = literal.base10_parse::<u8>() else { continue };
+        if retries <= most {
+            continue;
+        }
+        if opts.sync_only {
+            errors.at(
+                literal.span(),
+                "`sync_only` rules retries out, which happen in a later request, by Inngest: remove \
+                 `.retries(..)`, or `sync_only`",
+            );
+            continue;
+        }
+        errors.at(
+            literal.span(),
+            format_args!(
+                "the step has {retries} retries, and its function has {most}: Inngest makes no more attempts than the \
+                 function says; write fewer here, or `retries = {retries}` in `#[api_fn(..)]`"
+            ),
+        );
+    }
+}

@@ -1,0 +1,44 @@
+//! The guide: what an app needs to know beyond its first handler, a page for each question.
+//!
+//! | Page | Answers |
+//! |---|---|
+//! | [`lifecycle`] | what happens on a request, and what does that ask of a handler? |
+//! | [`combining`] | how do steps combine, and what does it cost? |
+//! | [`layers`] | where do logins, limits and other layers go? |
+//! | [`errors`] | what does an error do, to the run and to its client? |
+//! | [`setup`] | which keys, which TLS, which proxy, which address? |
+//! | [`production`] | how is a durable app deployed and sized, and what does Inngest keep? |
+//! | [`observability`] | what do logs, metrics and traces show? |
+//! | [`serverless`] | and where the process is frozen between requests? |
+//! | [`testing`] | how is a run tested, whose sleeps take days? |
+//! | [`versions`] | what does a deploy do to runs in flight? |
+//!
+//! The words of the guide are Inngest's: a **run** is what begins with a request to a durable
+//! endpoint. A **step** is a part of it whose result is stored. The run is **handed over** when
+//! Inngest has to call the endpoint again; its client is **redirected** to the run's output. Each
+//! request of Inngest's to the endpoint is a **re-entry**. A **call** is a request of the app's to
+//! Inngest.
+
+// The examples on these pages are compiled and run in the package `tests`, which has the engine and
+// every feature. The modules exist in documentation alone.
+
+#[doc = include_str!("combining.md")]
+pub mod combining {}
+#[doc = include_str!("errors.md")]
+pub mod errors {}
+#[doc = include_str!("layers.md")]
+pub mod layers {}
+#[doc = include_str!("lifecycle.md")]
+pub mod lifecycle {}
+#[doc = include_str!("observability.md")]
+pub mod observability {}
+#[doc = include_str!("production.md")]
+pub mod production {}
+#[doc = include_str!("serverless.md")]
+pub mod serverless {}
+#[doc = include_str!("setup.md")]
+pub mod setup {}
+#[doc = include_str!("testing.md")]
+pub mod testing {}
+#[doc = include_str!("versions.md")]
+pub mod versions {}
