@@ -25,8 +25,8 @@ async fn gated(step: Step) {
                     clippy::unreachable
                 )]
                 if false {
-                    let output: () = loop {};
-                    return output;
+                    let never: () = loop {};
+                    return never;
                 }
                 {}
             },

@@ -26,8 +26,8 @@ async fn facade(step: Step) {
                     clippy::unreachable
                 )]
                 if false {
-                    let output: () = loop {};
-                    return output;
+                    let never: () = loop {};
+                    return never;
                 }
                 {
                     step.run(

@@ -24,8 +24,8 @@ async fn tools(step: Step) -> Result<(), StepError> {
                     clippy::unreachable
                 )]
                 if false {
-                    let output: Result<(), StepError> = loop {};
-                    return output;
+                    let never: Result<(), StepError> = loop {};
+                    return never;
                 }
                 {
                     let settled = step

@@ -24,8 +24,8 @@ async fn report(step: Step) {
                     clippy::unreachable
                 )]
                 if false {
-                    let output: () = loop {};
-                    return output;
+                    let never: () = loop {};
+                    return never;
                 }
                 {
                     step.sleep(

@@ -32,8 +32,8 @@ pub async fn create_order(
                     clippy::unreachable
                 )]
                 if false {
-                    let output: Result<Json<Receipt>, StepError> = loop {};
-                    return output;
+                    let never: Result<Json<Receipt>, StepError> = loop {};
+                    return never;
                 }
                 {
                     let charge = step

@@ -28,8 +28,8 @@ where
                     clippy::unreachable
                 )]
                 if false {
-                    let output: Result<(), Error> = loop {};
-                    return output;
+                    let never: Result<(), Error> = loop {};
+                    return never;
                 }
                 {
                     use std::fmt::Write as _;

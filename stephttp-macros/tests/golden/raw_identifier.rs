@@ -24,8 +24,8 @@ async fn r#type(mut step: Step) {
                     clippy::unreachable
                 )]
                 if false {
-                    let output: () = loop {};
-                    return output;
+                    let never: () = loop {};
+                    return never;
                 }
                 {
                     use_up(&mut step);

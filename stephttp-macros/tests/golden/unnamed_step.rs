@@ -23,8 +23,8 @@ pub(crate) async fn unnamed(stephttp_hidden_step: inngest::Step) {
                     clippy::unreachable
                 )]
                 if false {
-                    let output: () = loop {};
-                    return output;
+                    let never: () = loop {};
+                    return never;
                 }
                 {}
             },
