@@ -9,12 +9,12 @@ mod opts;
 
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::{ReturnType, ext::IdentExt};
+use syn::{ReturnType, Type, ext::IdentExt};
 
 use crate::{
     cfgs,
     item::Body,
-    tokens::{as_group, is_ident, is_punct, mentions, regroup},
+    tokens::{as_group, is_ident, is_punct, mentions, regroup, ungrouped},
     validate::Endpoint,
 };
 
@@ -70,7 +70,9 @@ fn function(endpoint: &Endpoint) -> TokenStream {
     let lint =
         (!renames && starts_with_item(tokens)).then(|| quote!(#[allow(clippy::items_after_statements)]));
     let tokens = if renames { regroup(braces, tokens.clone()).into() } else { tokens.clone() };
-    let tokens = if step.is_some() {
+    let tokens = if step.is_some() && never_ends(&sig.output) {
+        quote!(::core::mem::drop(#entered); #tokens)
+    } else if step.is_some() {
         let output = output_hint(&sig.output);
         quote!(#krate::__private::body(#entered, async move { #output #tokens }).await)
     } else {
@@ -93,12 +95,15 @@ fn output_hint(output: &ReturnType) -> TokenStream {
     };
     quote! {
         #[allow(
+            deprecated,
             unreachable_code,
+            unused_parens,
             clippy::diverging_sub_expression,
             clippy::empty_loop,
             clippy::let_unit_value,
             clippy::let_with_type_underscore,
             clippy::needless_return,
+            clippy::type_complexity,
             clippy::unreachable
         )]
         if false {
@@ -106,6 +111,11 @@ fn output_hint(output: &ReturnType) -> TokenStream {
             return #never;
         }
     }
+}
+
+/// A function that answers nothing by itself, and whose type cannot be named elsewhere.
+fn never_ends(output: &ReturnType) -> bool {
+    matches!(output, ReturnType::Type(_, output) if matches!(ungrouped(output), Type::Never(_)))
 }
 
 /// `Result<impl IntoResponse, E>` to `Result<_, E>`.

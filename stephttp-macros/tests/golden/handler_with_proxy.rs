@@ -15,12 +15,15 @@ async fn report(step: Step) {
             entered,
             async move {
                 #[allow(
+                    deprecated,
                     unreachable_code,
+                    unused_parens,
                     clippy::diverging_sub_expression,
                     clippy::empty_loop,
                     clippy::let_unit_value,
                     clippy::let_with_type_underscore,
                     clippy::needless_return,
+                    clippy::type_complexity,
                     clippy::unreachable
                 )]
                 if false {
