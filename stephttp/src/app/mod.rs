@@ -47,8 +47,8 @@ pub(crate) struct App {
     output_route: OutputRoute,
     /// For outputs.
     output_room: OutputRoom,
-    /// It has been said that two layers are stacked; the same of `verify`, and that one is inside of
-    /// the layer.
+    /// It has been said that two layers are stacked; the same of `verify`, and that one is inside
+    /// of the layer.
     said_stacked: AtomicBool,
     said_second_verify: AtomicBool,
     said_verify_inside: AtomicBool,

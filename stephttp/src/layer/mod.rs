@@ -3,8 +3,8 @@
 
 // One request's life, from its first byte to the last:
 //
-// - `verify`, where it stands outside of guards, verifies before they see a request, by `admission`;
-//   `verified` is what guards and the layer inside know of that;
+// - `verify`, where it stands outside of guards, verifies before they see a request, by
+//   `admission`; `verified` is what guards and the layer inside know of that;
 // - `service` tells Inngest's re-entries from other requests;
 // - `first` takes a client's request through: handler, checkpoints, response or handing over, which
 //   is answered by `async_answer`;
@@ -73,9 +73,9 @@ use crate::app::App;
 ///   header brings it about. One that answers after the handler has begun, as for timeouts, makes a
 ///   failed attempt, too, if the handler has the [attribute](macro@crate::api_fn); without it, such
 ///   an answer is taken for the handler's.
-/// - **Outside of this layer**, Inngest takes the answer for the run's end, and the handler's result
-///   is lost. The [output route](crate::Provider::output_route) logs it. Only what answers no
-///   request itself belongs there, such as compression; or else [`VerifyLayer`] goes outermost.
+/// - **Outside of this layer**, Inngest takes the answer for the run's end, and the handler's
+///   result is lost. The [output route](crate::Provider::output_route) logs it. Only what answers
+///   no request itself belongs there, such as compression; or else [`VerifyLayer`] goes outermost.
 ///
 /// In a first request a layer's answer is the client's, as ever. If a step has run, the run is
 /// recorded with that answer, and ends; a step that is under way is dropped with the handler.

@@ -14,9 +14,9 @@ use crate::journal::{Ending, Outcome};
 use crate::run::Run;
 
 /// Whether a response is not the handler's. With the attribute it is known whether the body has
-/// begun, and has ended. A handler without it may have taken its `Step` and answered at once, from a
-/// database, say: an error that came without any step is more likely an extractor's, and all else is
-/// taken for the handler's.
+/// begun, and has ended. A handler without it may have taken its `Step` and answered at once, from
+/// a database, say: an error that came without any step is more likely an extractor's, and all else
+/// is taken for the handler's.
 pub(super) fn is_anothers(run: &Run, response: &Response) -> bool {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();

@@ -48,13 +48,14 @@ use crate::wire::headers;
 /// - Then it has the extension [`Reentry`](crate::Reentry), by which guards let it pass. The layer
 ///   inside neither verifies nor reads it again.
 /// - What comes back and is no answer of the SDK's (a guard's 401, a limit's 429, the router's 404)
-///   is not given to Inngest, which would end the run with it. It is a failed attempt: Inngest calls
-///   again. After the last attempt that is sure to be one, the run fails with a 500 that gives the
-///   status and says what to do. Inside of a router (`Router::layer`) the attempts are those of the
-///   route's function, once it has been seen; around a whole service they are the fewest that any
-///   function of the program has, so one function without retries makes the first rejection final.
-/// - A layer that cuts off a re-entry, as one for timeouts does, does not end it here: its work goes
-///   on, and Inngest gets its answer.
+///   is not given to Inngest, which would end the run with it. It is a failed attempt: Inngest
+///   calls again. After the last attempt that is sure to be one, the run fails with a 500 that
+///   gives the status and says what to do. Inside of a router (`Router::layer`) the attempts are
+///   those of the route's function, once it has been seen; around a whole service they are the
+///   fewest that any function of the program has, so one function without retries makes the first
+///   rejection final.
+/// - A layer that cuts off a re-entry, as one for timeouts does, does not end it here: its work
+///   goes on, and Inngest gets its answer.
 ///
 /// Other requests pass as they are. Of two of these layers the outer one works; inside of
 /// `inngest.layer()` it does nothing. Either is said once in the log.
