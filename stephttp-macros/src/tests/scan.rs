@@ -149,7 +149,7 @@ fn an_id_with_commas_of_its_own() {
     let (_, function) = scan("step.run(id::<A, B>(), async { Ok(1) },)");
     assert!(
         function.ends_with(
-            ".run(id::<A,B>(),::inngest::__private::block::block(async{Ok(1)}).stephttp_typed(),)}"
+            ".run(id::<A,B>(),::inngest::__private::block::block(async{Ok(1)}).stephttp_typed(),)}}).await}"
         ),
         "{function}"
     );
