@@ -44,6 +44,42 @@ async fn what_a_guard_answers_within_verify_is_a_failed_attempt() {
     world.assert_rejected();
 }
 
+const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/// Outside of dev mode: what is not signed by the key comes to no guard, and to no handler.
+#[tokio::test]
+async fn with_a_key_verify_marks_what_is_signed_by_it_and_nothing_else() {
+    let (effects, marked) = (Effects::new(), Effects::new());
+    let seen = marked.clone();
+    let wrap = move |app: Router, inngest: &Provider| {
+        let login = move |request: Request, next: Next| {
+            if request.extensions().get::<Reentry>().is_some() {
+                seen.happen("marked");
+            }
+            seen.happen("seen");
+            login(request, next)
+        };
+        app.layer(from_fn(login)).layer(inngest.verify())
+    };
+    let builder = World::builder().inngest(|inngest| inngest.signing_key(KEY));
+    let builder = builder.opts(|opts, url| opts.dev(false).signing_key(KEY).base_url(url));
+    let world = builder.start_wrapped(|_| app(&effects), wrap).await;
+    assert_done(&ordered(&world).await);
+    assert_eq!((marked.count("seen"), marked.count("marked")), (2, 1));
+    world.assert_clean();
+
+    let real = world.inngest.dispatches().remove(0);
+    let signature = real.headers["x-inngest-signature"].to_str().unwrap();
+    let strangers = [("", "hello"), ("t=1&s=00", "hello"), (signature, "another body")];
+    for (signature, body) in strangers {
+        let request =
+            world.post("/").header("x-run-id", &real.run_id).header("authorization", "Bearer alice");
+        let response = request.header("x-inngest-signature", signature).body(body).send().await.unwrap();
+        assert_eq!(response.status(), 401, "{signature}");
+    }
+    assert_eq!((marked.count("seen"), effects.all().len()), (2, 2));
+}
+
 #[tokio::test]
 async fn a_guard_that_always_rejects_fails_the_run_and_the_message_says_what_to_do() {
     let effects = Effects::new();
