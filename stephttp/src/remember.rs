@@ -4,6 +4,7 @@ use std::any::type_name;
 use std::error::Error;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::sync::LazyLock;
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
@@ -12,9 +13,10 @@ use http::request::Parts;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::exchange::is_reentry;
 use crate::journal::{RememberedValues, remembered_step};
 use crate::run::{CurrentRun, Run};
-use crate::untrusted::shown;
+use crate::untrusted::{Complaint, Complaints, shown};
 use crate::wire::limits::STEP_OUTPUT_BYTES;
 
 /// Keeps an extractor's value over the whole run.
@@ -64,6 +66,10 @@ use crate::wire::limits::STEP_OUTPUT_BYTES;
 /// Do not remember secrets: the value is visible in Inngest's dashboard. Values are told apart by
 /// their type's name, and those of one type by their order in the handler's arguments; renaming the
 /// type strands runs in flight, which are answered with an error that says so.
+///
+/// In a layer it works inside of [`Provider::layer`](crate::Provider::layer) only, as an argument
+/// of axum's `from_fn`. Outside of it nothing is kept: the log says so, and a re-entry is answered
+/// with an error.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Remember<T>(pub T);
 
@@ -91,8 +97,14 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let run = parts.extensions.get::<CurrentRun>().map(|current| current.0.clone());
         match run {
-            // Without the layer there is nothing to store it in, and no re-entry either.
-            None => T::from_request_parts(parts, state).await.map(Self).map_err(RememberRejection::Extract),
+            None if is_reentry(&parts.headers) => Err(outside::<T, _>()),
+            // Without the layer there is nothing to store it in, and no re-entry either. Should the
+            // layer be further in, it finds this.
+            None => {
+                let value = T::from_request_parts(parts, state).await.map_err(RememberRejection::Extract)?;
+                parts.extensions.insert(RememberedOutside(type_name::<T>()));
+                Ok(Self(value))
+            }
             Some(run) if run.dispatch().is_some() => restore(&run).map(Self),
             Some(run) => {
                 let value = T::from_request_parts(parts, state).await.map_err(RememberRejection::Extract)?;
@@ -122,6 +134,24 @@ where
         }
     }
 }
+
+/// What a request has in its extensions of which a value was extracted without a run.
+#[derive(Clone, Copy)]
+pub(crate) struct RememberedOutside(pub(crate) &'static str);
+
+/// A request that claims to be a re-entry has come to no layer yet. There is no provider here that
+/// could limit how often this is said.
+fn outside<T, R>() -> RememberRejection<R> {
+    static LINES: LazyLock<Complaints> = LazyLock::new(Complaints::default);
+    let (value, reason) = (type_name::<T>(), OUTSIDE);
+    if let Some(left_out) = LINES.admit(Complaint::MissingLayer) {
+        tracing::error!(value, reason, left_out, "a `Remember` value cannot be restored");
+    }
+    RememberRejection::Restore(RememberError { value, reason: reason.to_owned() })
+}
+
+const OUTSIDE: &str = "it is extracted outside of `inngest.layer()`, where nothing is remembered, and the request is a call \
+                       back: add `inngest.layer()` after the layer that extracts it, a `from_fn` say";
 
 fn restore<T: DeserializeOwned, R>(run: &Run) -> Result<T, RememberRejection<R>> {
     let value = type_name::<T>();

@@ -138,11 +138,23 @@ impl WorldBuilder {
     /// # Panics
     /// When that fails.
     pub async fn start_with(self, app: impl FnOnce(&Provider) -> Router) -> World {
+        self.start_wrapped(app, |app, _| app).await
+    }
+
+    /// Starts all of it, with something outside of the app's layer.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub async fn start_wrapped(
+        self,
+        app: impl FnOnce(&Provider) -> Router,
+        wrap: impl FnOnce(Router, &Provider) -> Router,
+    ) -> World {
         let inngest = self.inngest.start().await.expect("the engine starts");
         let (listener, origin) = listen().await;
         let opts = (self.configure)(SetupOpts::new(&origin), inngest.url());
         let provider = Provider::setup(opts).expect("the options are good");
-        let server = spawn(listener, app(&provider).layer(provider.layer()));
+        let server = spawn(listener, wrap(app(&provider).layer(provider.layer()), &provider));
         // Without the platform's roots, which take longer to read than most tests to run.
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).tls_certs_only([]);
         let client = client.build().expect("a client");
@@ -192,6 +204,11 @@ impl Effects {
         let mut effects = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         effects.push(effect.clone());
         effects.iter().filter(|known| **known == effect).count()
+    }
+
+    /// Nothing has happened, so far.
+    pub fn forget(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// What has happened.

@@ -68,10 +68,9 @@ impl Answer {
         }
         if let Some(status) = text(REJECTED) {
             let message = format!(
-                "a layer or an extractor answered a re-entry with {status} in the handler's place, which was never \
-                 entered: the run fails unless a later try gets through. Let re-entries pass: they have `{}` and \
-                 Inngest's signature, and none of the client's headers",
-                headers::RUN_ID
+                "a layer or an extractor answered a re-entry with {status} in the handler's place, before it was entered \
+                 or before it had ended: the run fails unless a later try gets through. Let re-entries pass: they have the \
+                 request extension `inngest::Reentry`, and none of the client's headers"
             );
             wrong.push((ViolationKind::Rejected, message));
         }
@@ -82,9 +81,12 @@ impl Answer {
     fn verdict(&self, has_sdk: bool, no_retry: bool, wrong: &mut Vec<(ViolationKind, String)>) -> Verdict {
         if !has_sdk {
             let message = format!(
-                "an answer to a re-entry with status {} has no `{}`: it completes the run",
+                "an answer to a re-entry with status {} has no `{}`: it completes the run. Its body: `{}`. Something outside \
+                 of the SDK's layer gave it, such as a guard, a limit, a router's fallback or a proxy: put the SDK's layer \
+                 outermost, or around it all what verifies re-entries and lets them pass (`provider.verify()`)",
                 self.status.as_u16(),
-                headers::SDK
+                headers::SDK,
+                self.snippet()
             );
             wrong.push((ViolationKind::MissingSdkHeader, message));
             let raw = if self.status.is_success() { self.body.clone() } else { self.never_reached() };
@@ -151,6 +153,19 @@ impl Answer {
         }
     }
 
+    /// The first 200 characters of the body, in one line.
+    fn snippet(&self) -> String {
+        // No character has more than four bytes.
+        let start = &self.body[..self.body.len().min(SNIPPET * 4)];
+        let text = String::from_utf8_lossy(start);
+        let line = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+        let mut snippet: String = line.clone().take(SNIPPET).collect();
+        if line.count() > SNIPPET || self.body.len() > start.len() {
+            snippet.push('…');
+        }
+        snippet
+    }
+
     /// The output that the server makes up when an SDK seems not to have been reached.
     fn never_reached(&self) -> Bytes {
         let message = format!("Your server returned HTTP {} before the SDK responded.", self.status.as_u16());
@@ -163,6 +178,9 @@ impl Answer {
         .into()
     }
 }
+
+/// Characters of a body that a message shows.
+const SNIPPET: usize = 200;
 
 fn kind_of(why: &Unreadable) -> ViolationKind {
     match why {

@@ -7,14 +7,14 @@ mod checks;
 mod doc_table;
 mod opts;
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
-use quote::quote;
-use syn::ext::IdentExt;
+use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::{ReturnType, Type, ext::IdentExt};
 
 use crate::{
     cfgs,
     item::Body,
-    tokens::{as_group, is_ident, is_punct, mentions, regroup},
+    tokens::{as_group, is_ident, is_punct, mentions, regroup, ungrouped},
     validate::Endpoint,
 };
 
@@ -35,39 +35,116 @@ pub(crate) fn endpoint(endpoint: &Endpoint) -> TokenStream {
 /// ```text
 /// async fn create_order(step: Step) -> R { #![inner] body }
 /// // to
-/// async fn create_order(step: Step) -> R { #![inner] krate::__private::enter::<create_order>(&step); body }
+/// async fn create_order(step: Step) -> R {
+///     #![inner]
+///     let entered = krate::__private::enter::<create_order>(&step);
+///     krate::__private::body(entered, async move { body }).await
+/// }
 /// ```
+///
+/// So the run knows whether the body has come to its end.
 fn function(endpoint: &Endpoint) -> TokenStream {
     let Endpoint { krate, attrs, vis, sig, body, step, step_cfgs, .. } = endpoint;
     let Body { braces, inner_attrs, tokens } = body;
     let name = &sig.ident;
+    let entered = Ident::new("entered", Span::mixed_site());
     let enter = step.as_ref().map(|step| {
         // The user asked not to use it, and does not.
         let lint =
             step.to_string().starts_with('_').then(|| quote!(#[allow(clippy::used_underscore_binding)]));
-        quote!(#(#step_cfgs)* #lint #krate::__private::enter::<#name>(&#step);)
+        quote!(#(#step_cfgs)* #lint let #entered = #krate::__private::enter::<#name>(&#step);)
     });
     // A provider may record all endpoints: it must know what this one keeps to itself.
     let without_step = quote!(#krate::__private::enter_without_step::<#name>(););
     let enter = match enter {
         Some(enter) if !step_cfgs.is_empty() => {
             let exists = cfgs::all(step_cfgs);
-            quote!(#enter #[cfg(not(#exists))] #without_step)
+            quote!(#enter #[cfg(not(#exists))] let #entered = #without_step)
         }
         Some(enter) => enter,
         None => without_step,
     };
     // Within the body, the function's name may mean something else.
-    let renames = mentions(tokens, &name.to_string()) || mentions(tokens, "use");
+    let renames = step.is_some() || mentions(tokens, &name.to_string()) || mentions(tokens, "use");
     // A body that begins with `const ..;` has it after a statement now.
     let lint =
         (!renames && starts_with_item(tokens)).then(|| quote!(#[allow(clippy::items_after_statements)]));
     let tokens = if renames { regroup(braces, tokens.clone()).into() } else { tokens.clone() };
+    let tokens = if step.is_some() && never_ends(&sig.output) {
+        quote!(::core::mem::drop(#entered); #tokens)
+    } else if step.is_some() {
+        let output = output_hint(&sig.output);
+        quote!(#krate::__private::body(#entered, async move { #output #tokens }).await)
+    } else {
+        tokens
+    };
     let methods =
         endpoint.typed.then(|| quote!(#[allow(unused_imports)] use #krate::__private::block::methods::*;));
     let body = regroup(braces, quote!(#inner_attrs #methods #enter #tokens));
     let table = doc_table::of(endpoint);
     quote!(#lint #(#attrs)* #table #vis #sig #body)
+}
+
+/// Never runs: says the type of an async block, as a function's signature does. What the signature
+/// leaves open is left open.
+fn output_hint(output: &ReturnType) -> TokenStream {
+    let never = Ident::new("never", Span::mixed_site());
+    let output = match output {
+        ReturnType::Default => quote!(()),
+        ReturnType::Type(_, output) => without_impls(output.to_token_stream()),
+    };
+    quote! {
+        #[allow(
+            deprecated,
+            unreachable_code,
+            unused_parens,
+            clippy::diverging_sub_expression,
+            clippy::empty_loop,
+            clippy::let_unit_value,
+            clippy::let_with_type_underscore,
+            clippy::needless_return,
+            clippy::type_complexity,
+            clippy::unreachable
+        )]
+        if false {
+            let #never: #output = loop {};
+            return #never;
+        }
+    }
+}
+
+/// A function that answers nothing by itself, and whose type cannot be named elsewhere.
+fn never_ends(output: &ReturnType) -> bool {
+    matches!(output, ReturnType::Type(_, output) if matches!(ungrouped(output), Type::Never(_)))
+}
+
+/// `Result<impl IntoResponse, E>` to `Result<_, E>`.
+fn without_impls(tokens: TokenStream) -> TokenStream {
+    let mut out = Vec::new();
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        match token {
+            TokenTree::Group(group) => out.push(regroup(&group, without_impls(group.stream()))),
+            token if is_ident(&token, "impl") => {
+                let (mut depth, mut after_dash) = (0_usize, false);
+                while let Some(next) = tokens.peek() {
+                    match next {
+                        next if depth == 0 && (is_punct(next, ',') || is_punct(next, '>') && !after_dash) => {
+                            break;
+                        }
+                        next if is_punct(next, '<') => depth += 1,
+                        next if is_punct(next, '>') && !after_dash => depth -= 1,
+                        _ => {}
+                    }
+                    after_dash = is_punct(next, '-');
+                    tokens.next();
+                }
+                out.extend(quote!(_));
+            }
+            token => out.push(token),
+        }
+    }
+    out.into_iter().collect()
 }
 
 /// `pub enum create_order {}`, and not exhaustive, because users may have a lint that asks for

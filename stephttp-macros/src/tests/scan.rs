@@ -26,7 +26,7 @@ fn leaves_alone(body: &str) {
     let (found, function) = scan(body);
     assert!(found.is_empty(), "{body}: {found:?}");
     let plain = body.replace([' ', '\n'], "");
-    assert!(function.ends_with(&format!("{plain}}}")), "{function}");
+    assert!(function.ends_with(&format!("{plain}}}}}).await}}")), "{function}");
 }
 
 #[track_caller]
@@ -149,7 +149,7 @@ fn an_id_with_commas_of_its_own() {
     let (_, function) = scan("step.run(id::<A, B>(), async { Ok(1) },)");
     assert!(
         function.ends_with(
-            ".run(id::<A,B>(),::inngest::__private::block::block(async{Ok(1)}).stephttp_typed(),)}"
+            ".run(id::<A,B>(),::inngest::__private::block::block(async{Ok(1)}).stephttp_typed(),)}}).await}"
         ),
         "{function}"
     );

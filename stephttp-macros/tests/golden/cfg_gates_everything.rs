@@ -11,7 +11,30 @@
 | stored at Inngest | request body, results of steps, response body; for requests that run a step |
 */
 async fn gated(step: Step) {
-    ::inngest::__private::enter::<gated>(&step);
+    let entered = ::inngest::__private::enter::<gated>(&step);
+    ::inngest::__private::body(
+            entered,
+            async move {
+                #[allow(
+                    deprecated,
+                    unreachable_code,
+                    unused_parens,
+                    clippy::diverging_sub_expression,
+                    clippy::empty_loop,
+                    clippy::let_unit_value,
+                    clippy::let_with_type_underscore,
+                    clippy::needless_return,
+                    clippy::type_complexity,
+                    clippy::unreachable
+                )]
+                if false {
+                    let never: () = loop {};
+                    return never;
+                }
+                {}
+            },
+        )
+        .await
 }
 #[cfg(feature = "orders")]
 #[allow(non_camel_case_types)]

@@ -12,15 +12,40 @@
 async fn facade(step: Step) {
     #[allow(unused_imports)]
     use platform::durable::__private::block::methods::*;
-    platform::durable::__private::enter::<facade>(&step);
-    step.run(
-            platform::durable::__private::step_id(
-                "a",
-                *b"\x86\xF7\xE47\xFA\xA5\xA7\xFC\xE1]\x1D\xDC\xB9\xEA\xEA\xEA7vg\xB8",
-            ),
-            platform::durable::__private::block::block(async { Ok(()) }).stephttp_typed(),
+    let entered = platform::durable::__private::enter::<facade>(&step);
+    platform::durable::__private::body(
+            entered,
+            async move {
+                #[allow(
+                    deprecated,
+                    unreachable_code,
+                    unused_parens,
+                    clippy::diverging_sub_expression,
+                    clippy::empty_loop,
+                    clippy::let_unit_value,
+                    clippy::let_with_type_underscore,
+                    clippy::needless_return,
+                    clippy::type_complexity,
+                    clippy::unreachable
+                )]
+                if false {
+                    let never: () = loop {};
+                    return never;
+                }
+                {
+                    step.run(
+                            platform::durable::__private::step_id(
+                                "a",
+                                *b"\x86\xF7\xE47\xFA\xA5\xA7\xFC\xE1]\x1D\xDC\xB9\xEA\xEA\xEA7vg\xB8",
+                            ),
+                            platform::durable::__private::block::block(async { Ok(()) })
+                                .stephttp_typed(),
+                        )
+                        .await;
+                }
+            },
         )
-        .await;
+        .await
 }
 #[allow(non_camel_case_types)]
 #[doc(hidden)]

@@ -11,17 +11,41 @@
 | time limit | 300s for each attempt of a step |
 */
 async fn report(step: Step) {
-    ::inngest::__private::enter::<report>(&step);
-    step.run(
-            ::inngest::__private::step_id(
-                "print",
-                *b"m\rXv\xE6q\x0E\xBBO0\x9BZ\xF0\x10\x90\xCB\x978\x1D\x06",
-            ),
-            print(),
+    let entered = ::inngest::__private::enter::<report>(&step);
+    ::inngest::__private::body(
+            entered,
+            async move {
+                #[allow(
+                    deprecated,
+                    unreachable_code,
+                    unused_parens,
+                    clippy::diverging_sub_expression,
+                    clippy::empty_loop,
+                    clippy::let_unit_value,
+                    clippy::let_with_type_underscore,
+                    clippy::needless_return,
+                    clippy::type_complexity,
+                    clippy::unreachable
+                )]
+                if false {
+                    let never: () = loop {};
+                    return never;
+                }
+                {
+                    step.run(
+                            ::inngest::__private::step_id(
+                                "print",
+                                *b"m\rXv\xE6q\x0E\xBBO0\x9BZ\xF0\x10\x90\xCB\x978\x1D\x06",
+                            ),
+                            print(),
+                        )
+                        .timeout(MINUTE)
+                        .retries(1)
+                        .await;
+                }
+            },
         )
-        .timeout(MINUTE)
-        .retries(1)
-        .await;
+        .await
 }
 #[allow(non_camel_case_types)]
 #[doc(hidden)]

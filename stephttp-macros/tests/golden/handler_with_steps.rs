@@ -18,43 +18,69 @@ pub async fn create_order(
 ) -> Result<Json<Receipt>, StepError> {
     #[allow(unused_imports)]
     use ::inngest::__private::block::methods::*;
-    ::inngest::__private::enter::<create_order>(&step);
-    let charge = step
-        .run(
-            ::inngest::__private::step_id(
-                "charge-card",
-                *b"\xB2\xAE\x8F'.\xA6`\x90\x0F\xCA:\xEE\xFB\xD3\x96\x95\xC4?\\\xC9",
-            ),
-            shop.charge(&cart),
+    let entered = ::inngest::__private::enter::<create_order>(&step);
+    ::inngest::__private::body(
+            entered,
+            async move {
+                #[allow(
+                    deprecated,
+                    unreachable_code,
+                    unused_parens,
+                    clippy::diverging_sub_expression,
+                    clippy::empty_loop,
+                    clippy::let_unit_value,
+                    clippy::let_with_type_underscore,
+                    clippy::needless_return,
+                    clippy::type_complexity,
+                    clippy::unreachable
+                )]
+                if false {
+                    let never: Result<Json<Receipt>, StepError> = loop {};
+                    return never;
+                }
+                {
+                    let charge = step
+                        .run(
+                            ::inngest::__private::step_id(
+                                "charge-card",
+                                *b"\xB2\xAE\x8F'.\xA6`\x90\x0F\xCA:\xEE\xFB\xD3\x96\x95\xC4?\\\xC9",
+                            ),
+                            shop.charge(&cart),
+                        )
+                        .await?;
+                    let n = step
+                        .run(
+                            ::inngest::__private::step_id(
+                                "sum",
+                                *b"\xE9\xDF\xF3U}\xEDt\x14\xAES\x084\xDEp\x11\xF18\x8D *",
+                            ),
+                            ::inngest::__private::block::block(async {
+                                    Ok(a().await? + b().await?)
+                                })
+                                .stephttp_typed(),
+                        )
+                        .await?;
+                    step.sleep(
+                            ::inngest::__private::step_id(
+                                "cool-off",
+                                *b"\0\xE3e\xC3\xC5\xBE\xFEj\xD2\x98q\xDD\x94\xDC\xD5<\x9B\r\xDF\xAC",
+                            ),
+                            Duration::from_secs(3600),
+                        )
+                        .await;
+                    step.sleep_until(
+                            ::inngest::__private::step_id(
+                                "midnight",
+                                *b"b\xB4\x87\xBC\x84\x82[=\xF0(\xA92\xF0\x82Rn\x19^\xEF\xF2",
+                            ),
+                            at,
+                        )
+                        .await;
+                    Ok(Json(Receipt::from(charge)))
+                }
+            },
         )
-        .await?;
-    let n = step
-        .run(
-            ::inngest::__private::step_id(
-                "sum",
-                *b"\xE9\xDF\xF3U}\xEDt\x14\xAES\x084\xDEp\x11\xF18\x8D *",
-            ),
-            ::inngest::__private::block::block(async { Ok(a().await? + b().await?) })
-                .stephttp_typed(),
-        )
-        .await?;
-    step.sleep(
-            ::inngest::__private::step_id(
-                "cool-off",
-                *b"\0\xE3e\xC3\xC5\xBE\xFEj\xD2\x98q\xDD\x94\xDC\xD5<\x9B\r\xDF\xAC",
-            ),
-            Duration::from_secs(3600),
-        )
-        .await;
-    step.sleep_until(
-            ::inngest::__private::step_id(
-                "midnight",
-                *b"b\xB4\x87\xBC\x84\x82[=\xF0(\xA92\xF0\x82Rn\x19^\xEF\xF2",
-            ),
-            at,
-        )
-        .await;
-    Ok(Json(Receipt::from(charge)))
+        .await
 }
 #[allow(non_camel_case_types)]
 #[doc(hidden)]

@@ -14,11 +14,33 @@ where
 {
     #![allow(unused)]
     //! Inner.
-    ::inngest::__private::enter::<first>(&step);
-    {
-        use std::fmt::Write as _;
-        Ok(())
-    }
+    let entered = ::inngest::__private::enter::<first>(&step);
+    ::inngest::__private::body(
+            entered,
+            async move {
+                #[allow(
+                    deprecated,
+                    unreachable_code,
+                    unused_parens,
+                    clippy::diverging_sub_expression,
+                    clippy::empty_loop,
+                    clippy::let_unit_value,
+                    clippy::let_with_type_underscore,
+                    clippy::needless_return,
+                    clippy::type_complexity,
+                    clippy::unreachable
+                )]
+                if false {
+                    let never: Result<(), Error> = loop {};
+                    return never;
+                }
+                {
+                    use std::fmt::Write as _;
+                    Ok(())
+                }
+            },
+        )
+        .await
 }
 #[allow(non_camel_case_types)]
 #[doc(hidden)]

@@ -10,8 +10,32 @@
 | answer when handed over | the provider's default |
 */
 async fn r#type(mut step: Step) {
-    ::inngest::__private::enter::<r#type>(&step);
-    use_up(&mut step);
+    let entered = ::inngest::__private::enter::<r#type>(&step);
+    ::inngest::__private::body(
+            entered,
+            async move {
+                #[allow(
+                    deprecated,
+                    unreachable_code,
+                    unused_parens,
+                    clippy::diverging_sub_expression,
+                    clippy::empty_loop,
+                    clippy::let_unit_value,
+                    clippy::let_with_type_underscore,
+                    clippy::needless_return,
+                    clippy::type_complexity,
+                    clippy::unreachable
+                )]
+                if false {
+                    let never: () = loop {};
+                    return never;
+                }
+                {
+                    use_up(&mut step);
+                }
+            },
+        )
+        .await
 }
 #[allow(non_camel_case_types)]
 #[doc(hidden)]

@@ -10,7 +10,30 @@
 */
 async fn underscored(_step: Step) {
     #[allow(clippy::used_underscore_binding)]
-    ::inngest::__private::enter::<underscored>(&_step);
+    let entered = ::inngest::__private::enter::<underscored>(&_step);
+    ::inngest::__private::body(
+            entered,
+            async move {
+                #[allow(
+                    deprecated,
+                    unreachable_code,
+                    unused_parens,
+                    clippy::diverging_sub_expression,
+                    clippy::empty_loop,
+                    clippy::let_unit_value,
+                    clippy::let_with_type_underscore,
+                    clippy::needless_return,
+                    clippy::type_complexity,
+                    clippy::unreachable
+                )]
+                if false {
+                    let never: () = loop {};
+                    return never;
+                }
+                {}
+            },
+        )
+        .await
 }
 #[allow(non_camel_case_types)]
 #[doc(hidden)]

@@ -3,11 +3,13 @@
 
 mod async_response;
 pub mod block;
+mod body;
 pub mod probe;
 
 pub use inventory;
 
 pub use self::async_response::{custom_response, redirect_url};
+pub use self::body::{Entered, body};
 pub use self::probe::Probe;
 use crate::function::{ApiFn, Registration, StepId, StepKind, StepMeta};
 use crate::run;
@@ -15,15 +17,16 @@ use crate::step::Step;
 use crate::wire::StepHash;
 
 /// Tells the request's run which function it is in.
-pub fn enter<F: ApiFn>(step: &Step) {
-    step.enter(&const { F::OPTS }, const { waits(F::STEPS) });
+pub fn enter<F: ApiFn>(step: &Step) -> Entered {
+    Entered(step.enter(&const { F::OPTS }, const { waits(F::STEPS) }))
 }
 
 /// Tells the run of the request that is being handled, if there is one, which function it is in:
 /// one without a `Step`. Only [`Track::Always`](crate::function::Track::Always) makes it a run that
 /// is recorded.
-pub fn enter_without_step<F: ApiFn>() {
+pub fn enter_without_step<F: ApiFn>() -> Entered {
     run::enter_current(&const { F::OPTS });
+    Entered(None)
 }
 
 /// Whether one of these steps waits at Inngest.

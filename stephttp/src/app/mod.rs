@@ -47,8 +47,13 @@ pub(crate) struct App {
     output_route: OutputRoute,
     /// For outputs.
     output_room: OutputRoom,
-    /// It has been said that two layers are stacked.
+    /// It has been said that two layers are stacked; the same of `verify`, and that one is inside
+    /// of the layer.
     said_stacked: AtomicBool,
+    said_second_verify: AtomicBool,
+    said_verify_inside: AtomicBool,
+    /// It has been said that a `Remember` stands outside of the layer.
+    said_remember_outside: AtomicBool,
     /// It has been said of these that their handlers have not come to some of their steps.
     with_unclaimed_steps: RecentRuns,
     complaints: Complaints,
@@ -70,6 +75,9 @@ impl App {
             output_route: OutputRoute::default(),
             output_room: OutputRoom::default(),
             said_stacked: AtomicBool::new(false),
+            said_second_verify: AtomicBool::new(false),
+            said_verify_inside: AtomicBool::new(false),
+            said_remember_outside: AtomicBool::new(false),
             with_unclaimed_steps: RecentRuns::default(),
             complaints: Complaints::default(),
         }
@@ -171,13 +179,50 @@ impl App {
 
     /// A request has come to a second layer, which leaves it alone.
     pub(crate) fn warn_of_second_layer(&self) {
-        if !self.said_stacked.load(Ordering::Relaxed) && !self.said_stacked.swap(true, Ordering::Relaxed) {
+        if is_first(&self.said_stacked) {
             tracing::warn!(
                 "two stephttp layers are stacked on one route: the outer one works, the inner one does nothing. Add \
                  `.layer(provider.layer())` once, either to the router or to the one that is nested in it"
             );
         }
     }
+
+    /// A request has come to a second `verify`, which leaves it alone.
+    pub(crate) fn warn_of_second_verify(&self) {
+        if is_first(&self.said_second_verify) {
+            tracing::warn!(
+                "two layers of `provider.verify()` are stacked on one route: the outer one works, the inner one does \
+                 nothing. Add it once, outermost"
+            );
+        }
+    }
+
+    /// A request has come to a `verify` that stands inside of the layer.
+    pub(crate) fn warn_of_verify_inside(&self) {
+        if is_first(&self.said_verify_inside) {
+            tracing::warn!(
+                "`provider.verify()` stands inside of `provider.layer()`, where it does nothing: it belongs outside of the \
+                 layers that may reject requests, added last of all. If all of those are inside of `provider.layer()`, \
+                 leave it out"
+            );
+        }
+    }
+
+    /// A request has had a `Remember` extracted outside of the layer.
+    pub(crate) fn complain_of_remember_outside(&self, value: &'static str) {
+        if is_first(&self.said_remember_outside) {
+            tracing::error!(
+                value,
+                "a `Remember` is extracted outside of `inngest.layer()`, in a `from_fn` that was added after it, say: its \
+                 value is not kept, and a re-entry will not get it. Add `inngest.layer()` after that layer"
+            );
+        }
+    }
+}
+
+/// Whether something is said for the first time.
+fn is_first(said: &AtomicBool) -> bool {
+    !said.load(Ordering::Relaxed) && !said.swap(true, Ordering::Relaxed)
 }
 
 impl fmt::Debug for App {

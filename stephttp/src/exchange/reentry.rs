@@ -8,7 +8,8 @@ use http::request::Parts;
 use crate::wire::RunId;
 
 /// Marks a request as Inngest's call back. It is an extension of the request, which
-/// [`inngest.layer()`](crate::Provider::layer) sets once it has verified the request's signature.
+/// [`inngest.layer()`](crate::Provider::layer), or [`inngest.verify()`](crate::Provider::verify),
+/// sets once it has verified the request's signature.
 ///
 /// A call back has no credentials, cookies or peer address of the client's. A login, a rate limit
 /// or another guard inside of the layer lets it pass by this mark. No header can bring the mark

@@ -199,13 +199,14 @@ impl Journal {
     }
 
     /// A step's future was dropped, as the loser of a `select!` is, or has given its result. What
-    /// it has come to stays. `elapsed` is how long ago the request began.
-    pub(crate) fn forget(&mut self, slot: Slot, elapsed: impl FnOnce() -> Duration) {
+    /// it has come to stays. `elapsed` is how long ago the request began; none where the handler
+    /// itself was dropped.
+    pub(crate) fn forget(&mut self, slot: Slot, elapsed: Option<impl FnOnce() -> Duration>) {
         if self.closed {
             return;
         }
         let by_handler = !self.pace.gave;
-        self.order.leave(slot, by_handler.then(elapsed));
+        self.order.leave(slot, elapsed.filter(|_| by_handler).map(|elapsed| elapsed()));
         self.gate.waiting.retain(|waiting| *waiting != slot);
         self.outstanding.retain(|outstanding| outstanding.slot != slot);
     }

@@ -9,6 +9,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, VARY};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
+use super::verified::Ours;
 use crate::exchange::{Effect, Superseded, TRY_AGAIN, try_again};
 use crate::function::RunOutput;
 use crate::journal::{Ending, Recorded, Why, failure};
@@ -179,6 +180,7 @@ fn to_inngest(status: StatusCode, body: &impl Serialize) -> Response {
         .headers_mut()
         .insert(HeaderName::from_static(headers::SDK), HeaderValue::from_static(headers::SDK_VALUE));
     response.headers_mut().insert(HeaderName::from_static(headers::REQUEST_VERSION), version);
+    response.extensions_mut().insert(Ours);
     response
 }
 

@@ -42,6 +42,8 @@ pub(super) async fn from_first(run: Arc<Run>, outstanding: Vec<Outstanding>) -> 
 /// The error is the answer to give when the run was given up.
 async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Result<Response, Response> {
     let parts = run.parts.take();
+    // The first re-entry may not come to its handler.
+    run.learn_route();
     if let (Some(app), Some(head)) = (run.app(), run.head())
         && app.routes().takes_head_alone(head)
     {

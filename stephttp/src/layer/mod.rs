@@ -3,6 +3,8 @@
 
 // One request's life, from its first byte to the last:
 //
+// - `verify`, where it stands outside of guards, verifies before they see a request, by
+//   `admission`; `verified` is what guards and the layer inside know of that;
 // - `service` tells Inngest's re-entries from other requests;
 // - `first` takes a client's request through: handler, checkpoints, response or handing over, which
 //   is answered by `async_answer`;
@@ -14,6 +16,7 @@
 // - `response_body` keeps what passes through; where a run is reported first, `held_end` is what of
 //   it waits.
 
+mod admission;
 mod answer;
 mod async_answer;
 mod driving;
@@ -29,6 +32,8 @@ mod response_body;
 mod result_of;
 mod service;
 mod standing;
+mod verified;
+pub(crate) mod verify;
 
 use std::sync::Arc;
 
@@ -36,6 +41,7 @@ use tower_layer::Layer;
 
 pub use first::ResponseFuture;
 pub use service::DurableService;
+pub use verify::{VerifyFuture, VerifyLayer, VerifyService};
 
 use crate::app::App;
 
@@ -64,10 +70,15 @@ use crate::app::App;
 ///   again, and after the last attempt the run fails with a 500 that gives the status and says what
 ///   to do. So it is with an extractor that rejects the call. Let the layer pass requests that have
 ///   the extension [`Reentry`](crate::Reentry), which this layer sets when it has verified one. No
-///   header brings it about.
-/// - **Outside of this layer**, nothing can be done about it: Inngest takes the answer for the
-///   run's end, and the handler's result is lost. The [output route](crate::Provider::output_route)
-///   logs it. Only what answers no request itself belongs there, such as compression.
+///   header brings it about. One that answers after the handler has begun, as for timeouts, makes a
+///   failed attempt, too, if the handler has the [attribute](macro@crate::api_fn); without it, such
+///   an answer is taken for the handler's.
+/// - **Outside of this layer**, Inngest takes the answer for the run's end, and the handler's
+///   result is lost. The [output route](crate::Provider::output_route) logs it. Only what answers
+///   no request itself belongs there, such as compression; or else [`VerifyLayer`] goes outermost.
+///
+/// In a first request a layer's answer is the client's, as ever. If a step has run, the run is
+/// recorded with that answer, and ends; a step that is under way is dropped with the handler.
 ///
 /// # Routes and services
 ///

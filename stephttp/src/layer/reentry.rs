@@ -3,7 +3,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::SystemTime;
 
 use axum::body::Body;
 use axum::extract::MatchedPath;
@@ -13,19 +12,18 @@ use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, StatusCode};
 
+use super::admission::{Admitted, admit};
 use super::driving::drive;
 use super::first::BoxFuture;
 use super::once::once;
+use super::verified::Verified;
 use super::{answer, ending, rejection, standing};
 use crate::app::App;
 use crate::error::panic_text;
-use crate::exchange::{Dispatch, Proof, Reentry, Refusal, restore_content_type};
+use crate::exchange::{Dispatch, Reentry, restore_content_type};
 use crate::journal::{self, Done, Ending, Saved, Stale};
 use crate::middleware::Outcome;
 use crate::run::{CurrentRun, Driven, Run};
-use crate::signature::Claim;
-use crate::untrusted::{Complaint, shown};
-use crate::wire::headers;
 
 /// Calls the service that makes the handler.
 pub(super) type Call<E> = Box<dyn FnOnce(Request<Body>) -> BoxFuture<Result<Response, E>> + Send>;
@@ -36,7 +34,18 @@ pub(super) async fn serve<E: Send + 'static>(
     call: Call<E>,
     request: Request<Body>,
 ) -> Response {
-    let Admitted { parts, body, dispatch, sure_retries } = match admit(&app, request).await {
+    let verified = request.extensions().get::<Verified>().filter(|by| Arc::ptr_eq(&by.app, &app)).cloned();
+    let admitted = match verified {
+        Some(Verified { dispatch, body, .. }) => {
+            let (mut parts, _) = request.into_parts();
+            parts.extensions.remove::<Verified>();
+            let sure_retries =
+                app.routes().sure_retries(&parts.method, parts.extensions.get::<MatchedPath>());
+            Ok(Admitted { parts, body, dispatch, sure_retries })
+        }
+        None => admit(&app, request).await,
+    };
+    let Admitted { parts, body, dispatch, sure_retries } = match admitted {
         Ok(admitted) => admitted,
         Err(refusal) => return refusal,
     };
@@ -49,87 +58,6 @@ pub(super) async fn serve<E: Send + 'static>(
         }
     };
     once(jobs, &app, &dispatch, attempt).await
-}
-
-/// A request that is Inngest's.
-struct Admitted {
-    parts: Parts,
-    body: Bytes,
-    dispatch: Dispatch,
-    /// Retries that its function has for sure, as long as its handler has not said how many.
-    sure_retries: u8,
-}
-
-/// Makes sure that it is Inngest who calls. What the headers show already is refused before any of
-/// the body is read.
-async fn admit(app: &App, request: Request<Body>) -> Result<Admitted, Response> {
-    let (parts, body) = request.into_parts();
-    let sure_retries = app.routes().sure_retries(&parts.method, parts.extensions.get::<MatchedPath>());
-    let dispatch = Dispatch::read(&parts.headers);
-    let proof = proof(app, &parts).ok_or_else(|| {
-        complain(app, Complaint::Unsigned, &parts, "it has no signature that could hold now");
-        let (status, message) = (StatusCode::UNAUTHORIZED, "the signature does not match");
-        refuse(dispatch.as_ref().ok(), sure_retries, status, message)
-    })?;
-    let dispatch = dispatch.map_err(|fault| {
-        let fault = fault.to_string();
-        complain(app, Complaint::Unsigned, &parts, &fault);
-        answer::retry(StatusCode::BAD_REQUEST, &fault)
-    })?;
-    match app.unverified().read(body, &proof).await {
-        Ok(body) => Ok(Admitted { parts, body, dispatch, sure_retries }),
-        // Should it be Inngest's, with a key that is being rotated, say, then it may try again
-        // while an attempt is left.
-        Err(refusal) => {
-            let (complaint, status, message) = match &refusal {
-                Refusal::Unproven => {
-                    (Complaint::Unsigned, StatusCode::UNAUTHORIZED, "the signature does not match".to_owned())
-                }
-                Refusal::TooLong => {
-                    (Complaint::RequestBody, StatusCode::PAYLOAD_TOO_LARGE, refusal.to_string())
-                }
-                Refusal::TooSlow | Refusal::BrokeOff(_) | Refusal::Crowded => {
-                    (Complaint::RequestBody, StatusCode::SERVICE_UNAVAILABLE, refusal.to_string())
-                }
-            };
-            complain(app, complaint, &parts, &refusal.to_string());
-            Err(refuse(Some(&dispatch), sure_retries, status, &message))
-        }
-    }
-}
-
-/// What the request is to be verified by; `None` when its signature cannot hold, whatever the body
-/// is.
-fn proof<'a>(app: &'a App, parts: &Parts) -> Option<Proof<'a>> {
-    let settings = app.settings();
-    let mut signatures = parts.headers.get_all(headers::SIGNATURE).iter();
-    // Several are none of Inngest's, whatever the first of them is.
-    let signature = match (signatures.next().map(HeaderValue::to_str), signatures.next()) {
-        (None, _) => "",
-        (Some(Ok(signature)), None) => signature,
-        _ => "not one text",
-    };
-    if !settings.must_verify(signature) {
-        return Some(Proof::NotNeeded);
-    }
-    let claim = Claim::read(signature).filter(|claim| claim.is_timely(SystemTime::now()))?;
-    Some(Proof::Signature(claim, settings.signing_keys()))
-}
-
-/// Logs that a request is refused which claims to be Inngest's.
-fn complain(app: &App, complaint: Complaint, parts: &Parts, why: &str) {
-    if let Some(left_out) = app.admits_line(complaint) {
-        let (path, why) = (shown(parts.uri.path()), shown(why));
-        tracing::warn!(%path, left_out, "a request in Inngest's name is refused: {why}");
-    }
-}
-
-/// Of a run there is no proof. Should there be one, then it must not hang.
-fn refuse(dispatch: Option<&Dispatch>, sure_retries: u8, status: StatusCode, message: &str) -> Response {
-    match dispatch {
-        Some(dispatch) if dispatch.may_ask_for_retry(sure_retries) => answer::retry(status, message),
-        dispatch => answer::refused(dispatch.map(|dispatch| dispatch.run_id), status, message),
-    }
 }
 
 /// Fetches what Inngest remembers of the run, and restores its request. Nothing runs before that.
@@ -221,7 +149,7 @@ async fn attempt<E>(run: &Arc<Run>, call: Call<E>, request: Request<Body>) -> Re
             let outcome = Outcome::Responded(response.status());
             run.end_execution(unless_over(run, outcome).await, None).await;
             run.finish();
-            if run.is_untouched() && rejection::is_likely(run, &response) {
+            if rejection::is_anothers(run, &response) {
                 let status = response.status();
                 return Ok((rejection::ending(run, response).await, Some(status)));
             }

@@ -13,12 +13,14 @@ use super::ending::conclude;
 use crate::journal::{Ending, Outcome};
 use crate::run::Run;
 
-/// Whether a response that came without any step is not the handler's. With the attribute that is
-/// sure. A handler without it may have taken its `Step` and answered at once, from a database, say:
-/// an error is more likely an extractor's.
-pub(super) fn is_likely(run: &Run, response: &Response) -> bool {
+/// Whether a response is not the handler's. With the attribute it is known whether the body has
+/// begun, and has ended. A handler without it may have taken its `Step` and answered at once, from
+/// a database, say: an error that came without any step is more likely an extractor's, and all else
+/// is taken for the handler's.
+pub(super) fn is_anothers(run: &Run, response: &Response) -> bool {
     let status = response.status();
-    !run.is_tracked() || status.is_client_error() || status.is_server_error()
+    let is_error = status.is_client_error() || status.is_server_error();
+    run.is_cut_off() || (run.is_untouched() && (!run.is_tracked() || is_error))
 }
 
 /// Asks for another attempt; then the run fails, and says why.
@@ -30,7 +32,11 @@ pub(super) async fn ending(run: &Arc<Run>, response: Response) -> Ending {
     if let (Some(app), Some(path)) = (run.app(), route) {
         app.routes().learn_head_alone(path);
     }
-    let message = if route.is_some() { HEAD_ALONE.to_owned() } else { message(status) };
+    let message = match route {
+        Some(_) => HEAD_ALONE.to_owned(),
+        None if run.is_cut_off() => cut_off(status),
+        None => message(status),
+    };
     drop(response);
     tracing::error!(run_id = %run.id(), function = run.log_name(), status = status.as_u16(), "{message}");
     conclude(run, Outcome::Fails(message)).await
@@ -39,6 +45,15 @@ pub(super) async fn ending(run: &Arc<Run>, response: Response) -> Ending {
 /// Why a run that began with HEAD cannot go on at Inngest.
 pub(super) const HEAD_ALONE: &str = "the run began with a HEAD request, and its route takes no GET: Inngest calls back by GET, \
      since an answer to HEAD has no body to say anything in. Route the handler with `get(..)`, which takes HEAD too";
+
+fn cut_off(status: StatusCode) -> String {
+    format!(
+        "a layer answered {status} in the handler's place, whose body had begun, and had not ended, when Inngest called back: \
+         one for timeouts, panics or errors does so (`TimeoutLayer`, `CatchPanicLayer`, `HandleErrorLayer`). What the handler \
+         had finished is saved. Give it the time that its longest step takes, let requests pass that have the extension \
+         `inngest::Reentry`, or have the function's own steps time out"
+    )
+}
 
 fn message(status: StatusCode) -> String {
     format!(

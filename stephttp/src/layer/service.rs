@@ -13,6 +13,7 @@ use super::first::{BoxFuture, ResponseFuture};
 use super::reentry;
 use crate::app::App;
 use crate::exchange::{is_reentry, keep};
+use crate::remember::RememberedOutside;
 use crate::run::{CurrentRun, Run};
 
 /// A service whose requests may be runs; made by [`DurableLayer`](super::DurableLayer).
@@ -61,6 +62,9 @@ where
             return ResponseFuture::answering(reentry::serve(self.app.clone(), call, request));
         }
         let (mut parts, body) = request.into_parts();
+        if let Some(RememberedOutside(value)) = parts.extensions.get() {
+            self.app.complain_of_remember_outside(value);
+        }
         let run = Arc::new(Run::first(self.app.clone(), &parts));
         parts.extensions.insert(CurrentRun(run.clone()));
         let body = keep(run.clone(), body);

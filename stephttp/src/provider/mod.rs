@@ -10,7 +10,7 @@ use crate::app::{App, Settings, SetupOpts};
 use crate::client::{ApiClient, Configuration};
 use crate::connect::{SetupError, bare};
 use crate::function;
-use crate::layer::DurableLayer;
+use crate::layer::{DurableLayer, VerifyLayer};
 
 /// The app's side of Inngest: makes the [layer](Self::layer), and waits for what is under way.
 ///
@@ -58,6 +58,14 @@ impl Provider {
     #[must_use = "a layer does nothing until it is added to a router"]
     pub fn layer(&self) -> DurableLayer {
         DurableLayer::new(self.app.clone())
+    }
+
+    /// For apps whose guards stand outside of [`layer`](Self::layer): the outermost layer, which
+    /// verifies Inngest's calls before guards see them, and keeps what guards answer from ending
+    /// runs. See [`VerifyLayer`].
+    #[must_use = "a layer does nothing until it is added to a router"]
+    pub fn verify(&self) -> VerifyLayer {
+        VerifyLayer::new(self.app.clone())
     }
 
     /// The client of Inngest's API that the layer uses.

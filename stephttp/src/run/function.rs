@@ -28,17 +28,52 @@ pub(super) struct Function {
 const KEEP: u8 = 1;
 const OMIT: u8 = 2;
 
+// How far a handler's body has come. Without the attribute it is not known to begin, or to end.
+const ENTERED: u8 = 1;
+const BEGUN: u8 = 2;
+const DROPPED: u8 = 3;
+const ENDED: u8 = 4;
+
 impl Run {
-    /// The body of an annotated handler has begun: its extractors accepted the request.
-    pub(crate) fn enter(&self, opts: &FnOpts, waits: bool) {
+    /// The body of an annotated handler has begun: its extractors accepted the request. `true`: the
+    /// function is the run's, and its end is to be told.
+    pub(crate) fn enter(&self, opts: &FnOpts, waits: bool) -> bool {
         // A handler that calls another annotated function stays in its own.
-        if self.function.set(Function { opts: *opts, waits }).is_ok() {
+        let is_own = self.function.set(Function { opts: *opts, waits }).is_ok();
+        if is_own {
             self.heed(opts);
+            self.progress.store(BEGUN, Ordering::Relaxed);
         }
-        self.entered.store(true, Ordering::Relaxed);
         if self.is_tracked() {
             self.start_execution();
         }
+        is_own
+    }
+
+    /// The body of the run's function has come to its end.
+    pub(crate) fn body_ended(&self) {
+        self.progress.store(ENDED, Ordering::Relaxed);
+    }
+
+    /// The body of the run's function is being dropped before its end, by a layer, or because the
+    /// request ends.
+    pub(crate) fn body_dropped(&self) {
+        self.progress.store(DROPPED, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_entered(&self) -> bool {
+        self.progress.load(Ordering::Relaxed) >= ENTERED
+    }
+
+    /// Whether the handler's body has begun, and has not come to its end: a response is a layer's
+    /// then.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        matches!(self.progress.load(Ordering::Relaxed), BEGUN | DROPPED)
+    }
+
+    /// Whether steps are dropped because the body is, and not by the body.
+    pub(super) fn is_body_dropped(&self) -> bool {
+        self.progress.load(Ordering::Relaxed) == DROPPED
     }
 
     /// The body of a function without a `Step` has begun. A handler that has one speaks for itself,
@@ -47,7 +82,10 @@ impl Run {
         if self.is_tracked() {
             return;
         }
-        self.enter(opts, false);
+        if self.enter(opts, false) {
+            // Nothing calls it back, so nobody asks where it ends.
+            self.body_ended();
+        }
         if let (Some(head), true) = (&self.early_head, self.tracks_always()) {
             self.head.get_or_init(|| (**head).clone());
             self.start_execution();
@@ -70,7 +108,7 @@ impl Run {
             return Err(RefusedOpts::Twice);
         }
         self.heed(&opts);
-        self.entered.store(true, Ordering::Relaxed);
+        self.progress.store(ENTERED, Ordering::Relaxed);
         if let Some(app) = self.app() {
             app.routes().learn_retries(opts.get_retries());
             if let (Some(parts), true) = (parts, self.is_first()) {

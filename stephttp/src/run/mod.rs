@@ -73,7 +73,7 @@
 //! - **awaited**: what the handler has to do by itself, as it did before, until the order goes on.
 //! - **learn**: take what is stored by now. **proof**: Inngest has shown that the run goes on.
 //! - **tracked**: a `Step` was extracted, so the request may be a run. **entered**: the handler's
-//!   body has begun.
+//!   body has begun. **cut off**: a body that has begun, and does not come to its end.
 //! - **in flight**: from `request_began` to `request_over`, which may come after the client has its
 //!   answer. An execution **starts** once, and a step **begins**.
 
@@ -151,9 +151,8 @@ pub(crate) struct Run {
     wakeup: Wakeup,
     /// Nothing without middlewares.
     hooks: Option<Box<Hooks>>,
-    /// The attribute's code at the top of the handler's body has run, or the handler has said its
-    /// options.
-    entered: AtomicBool,
+    /// How far the handler's body has come; see [`function`].
+    progress: AtomicU8,
     /// What the handler has said of its response's body since; see [`function`].
     response_body: AtomicU8,
     /// The handler was given an error of a step, which it will be given each time.
@@ -255,7 +254,7 @@ impl Run {
             })),
             wakeup: Wakeup::default(),
             hooks: None,
-            entered: AtomicBool::new(false),
+            progress: AtomicU8::new(0),
             response_body: AtomicU8::new(0),
             has_step_error: AtomicBool::new(false),
             over: AtomicBool::new(false),
@@ -355,10 +354,6 @@ impl Run {
     /// tell.
     pub(crate) fn is_untouched(&self) -> bool {
         !self.is_entered() && self.lock().journal.is_unused()
-    }
-
-    pub(crate) fn is_entered(&self) -> bool {
-        self.entered.load(Ordering::Relaxed)
     }
 
     /// The request is no longer in flight: its client has its answer, and what Inngest must know is

@@ -177,7 +177,9 @@ impl Run {
     pub(crate) fn forget(&self, place: &Place) {
         if let Some(slot) = place.inner.slot() {
             self.forget_hooks(slot);
-            self.lock().journal.forget(slot, || self.elapsed());
+            // A later request runs what a layer has cut off.
+            let by_handler = !self.is_body_dropped();
+            self.lock().journal.forget(slot, by_handler.then_some(|| self.elapsed()));
         } else if let Origin::Detached(time) = &self.origin {
             time.forget(&place.ticket);
         }

@@ -287,8 +287,9 @@ impl Step {
         Ok(Self { run, outcomes: None })
     }
 
-    pub(crate) fn enter(&self, opts: &FnOpts, waits: bool) {
-        self.run.enter(opts, waits);
+    /// The body that begins; none of it where another function has called this one.
+    pub(crate) fn enter(&self, opts: &FnOpts, waits: bool) -> Option<Arc<Run>> {
+        self.run.enter(opts, waits).then(|| self.run.clone())
     }
 }
 

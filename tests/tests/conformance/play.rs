@@ -123,7 +123,7 @@ pub(crate) fn app_of(scenario: &Scenario, stage: &Stage, opts: SetupOpts) -> (Ro
     let app =
         scenario.app.clone().with_state(stage.clone()).merge(provider.output_route()).layer(provider.layer());
     let app = match scenario.outside {
-        Some(wrap) => wrap(app),
+        Some(wrap) => wrap(app, &provider),
         None => app,
     };
     (app, provider)

@@ -7,12 +7,15 @@ use axum::Router;
 use axum::http::Method;
 use axum::routing::MethodRouter;
 use bytes::Bytes;
-use inngest::SetupOpts;
 use inngest::function::ApiFn;
+use inngest::{Provider, SetupOpts};
 use serde_json::Value;
 
 pub(crate) use crate::expect::Expect;
 use crate::stage::Stage;
+
+/// What stands outside of an app's layer.
+pub(crate) type Wrap = fn(Router, &Provider) -> Router;
 
 /// One app, one story, and how it ends.
 ///
@@ -49,7 +52,7 @@ pub(crate) struct Scenario {
     /// Which answers to the app's calls are lost.
     pub(crate) loses: Option<Loss>,
     /// What stands between the server and the app's layer.
-    pub(crate) outside: Option<fn(Router) -> Router>,
+    pub(crate) outside: Option<Wrap>,
     /// What the app's provider is set up with beside.
     pub(crate) setup: Option<fn(SetupOpts, &Stage) -> SetupOpts>,
 }
@@ -329,7 +332,7 @@ impl Scenario {
     }
 
     /// Something stands outside of the app's layer.
-    pub(crate) fn outside(mut self, wrap: fn(Router) -> Router) -> Self {
+    pub(crate) fn outside(mut self, wrap: Wrap) -> Self {
         self.outside = Some(wrap);
         self
     }

@@ -343,7 +343,7 @@ impl Drop for Run {
             journal.end_executing(false);
         }
         if let Some(slot) = self.place.slot() {
-            journal.forget(slot, || Duration::ZERO);
+            journal.forget(slot, Some(|| Duration::ZERO));
         } else if !self.reached {
             journal.unclaim(&self.key);
         }
@@ -388,7 +388,7 @@ impl Drop for Wake {
     fn drop(&mut self) {
         let mut journal = self.session.journal.borrow_mut();
         if let Some(slot) = self.place.slot() {
-            journal.forget(slot, || Duration::ZERO);
+            journal.forget(slot, Some(|| Duration::ZERO));
         } else if !self.reached {
             journal.unclaim(&self.key);
         }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
@@ -10,10 +11,11 @@ use axum::middleware::{Next, from_fn};
 use axum::response::IntoResponse;
 use axum::routing::post;
 use inngest::{Step, StepError};
+use tower_http::timeout::TimeoutLayer;
 
 use super::NAP;
 use crate::scenario::{Expect, Need, Scenario, scenario, visit};
-use crate::stage::{Effects, Stage};
+use crate::stage::Effects;
 
 const NOT_THE_HANDLER: &str = "which re-entry the layer rejects is another one after a death";
 
@@ -55,7 +57,7 @@ pub(super) fn all() -> Vec<Scenario> {
         scenario::<impatient>(post(impatient))
             .named(format!("layers-spoil-the-signature{name}"))
             .gets(visit(Method::POST, "/").body("text/plain", "x".repeat(bytes)))
-            .outside(|app| app.layer(from_fn(spoil)))
+            .outside(|app, _| app.layer(from_fn(spoil)))
             .with_status_in(400..=599)
             .says_something_with(["signature"])
             .fails()
@@ -63,12 +65,49 @@ pub(super) fn all() -> Vec<Scenario> {
             .shows(["before", "nap"])
             .needs(Need::Signature)
     });
-    once.into_iter().chain(always).chain(refused).collect()
+    // A guard around all of it, which `verify` is around.
+    let outside = [
+        scenario::<patient>(post(patient))
+            .named("layers-reject-once-outside")
+            .gets(visit(Method::POST, "/"))
+            .outside(|app, inngest| rejecting(app, StatusCode::TOO_MANY_REQUESTS, 1).layer(inngest.verify()))
+            .says("done")
+            .did(["before", "after"])
+            .shows(["before", "nap", "after"])
+            .rejects()
+            .not_swept(NOT_THE_HANDLER),
+        scenario::<impatient>(post(impatient))
+            .named("layers-reject-always-outside")
+            .gets(visit(Method::POST, "/"))
+            .outside(|app, inngest| {
+                rejecting(app, StatusCode::UNAUTHORIZED, usize::MAX).layer(inngest.verify())
+            })
+            .with_status(500)
+            .says_something_with(["401", "outside of `inngest.layer()`"])
+            .fails()
+            .did(["before"])
+            .shows(["before", "nap"])
+            .rejects()
+            .not_swept(NOT_THE_HANDLER),
+    ];
+    let cut_off = scenario::<held_up>(post(held_up))
+        .named("layers-cut-off-once")
+        .gets(visit(Method::POST, "/"))
+        .inside(|app| app.layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT)))
+        .says("done")
+        .did(["before", "saved", "after"])
+        .shows(["before", "nap", "saved", "after"])
+        .rejects()
+        .not_swept(NOT_THE_HANDLER);
+    once.into_iter().chain(always).chain(refused).chain(outside).chain([cut_off]).collect()
 }
 
 /// A layer that rejects the first re-entries of each run, as one for authentication, limits or
 /// timeouts does.
-fn rejecting(app: Router<Stage>, status: StatusCode, times: usize) -> Router<Stage> {
+fn rejecting<S>(app: Router<S>, status: StatusCode, times: usize) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
     let rejected: Arc<Mutex<HashMap<String, usize>>> = Arc::default();
     app.layer(from_fn(move |request: Request, next: Next| {
         let rejects = run_of(&request).is_some_and(|run| {
@@ -98,6 +137,22 @@ async fn spoil(mut request: Request, next: Next) -> impl IntoResponse {
 async fn patient(step: Step, effects: Effects) -> Result<&'static str, StepError> {
     step.run("before", effects.does("before")).await?;
     step.sleep("nap", NAP).await;
+    step.run("after", effects.does("after")).await?;
+    Ok("done")
+}
+
+/// Far more than its steps take.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The first re-entry goes no further.
+#[inngest::api_fn(id = "layers-held-up", retries = 3)]
+async fn held_up(step: Step, effects: Effects) -> Result<&'static str, StepError> {
+    step.run("before", effects.does("before")).await?;
+    step.sleep("nap", NAP).await;
+    step.run("saved", effects.does("saved")).await?;
+    if effects.passes("held up") == 1 {
+        std::future::pending::<()>().await;
+    }
     step.run("after", effects.does("after")).await?;
     Ok("done")
 }
