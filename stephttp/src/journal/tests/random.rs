@@ -192,9 +192,10 @@ fn play_seed(program: fn(u64) -> Program, seed: u64, troubles: Troubles) -> Resu
 /// A handler fails in a job that holds the run, and then in another: the first has no say any more.
 #[test]
 fn a_job_that_leaves_the_run_has_nothing_to_try_again() {
-    let (join, fails) = (|all| Program::Join(all), Program::Err);
-    let before = join(vec![Program::Cause("k", "e0"), Program::Event("e0")]);
-    let program = Program::Seq(vec![before, fails(1), Program::Sleep("u"), fails(9)]);
+    let fails = Program::Err;
+    let before = Program::Join(vec![Program::Cause("k", "e0"), Program::Event("e0")]);
+    let (runs, sleeps) = (Program::Run("e", 2, 0), Program::Sleep("u"));
+    let program = Program::Seq(vec![before, fails(1), runs, sleeps, fails(9)]);
     for seed in 0..50 {
         let choices = Box::new(Random::new(seed));
         let played = play(&Rc::new(program.clone()), Troubles::default(), choices, true);
