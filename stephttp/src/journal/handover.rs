@@ -146,9 +146,19 @@ impl Journal {
                     }
                     if is_beside_a_step { op.shortened(elapsed) } else { op }
                 }
+                // Another dispatch of this job has told Inngest of it. The job that this brought may
+                // have come and gone, and Inngest makes no second one.
+                Awaits::Answer(op) if self.known.contains(op.hash()) => {
+                    telling.leaves = true;
+                    continue;
+                }
                 Awaits::Answer(op) => op,
                 Awaits::Retry { op, delay, .. } => {
                     let Some(op) = self.retried(op, one.hash) else { continue };
+                    if self.known.contains(op.hash()) {
+                        telling.leaves = true;
+                        continue;
+                    }
                     if op.op() == OpCode::StepError {
                         telling.claims.push(one.hash);
                         telling.retry_after = delay;

@@ -369,6 +369,9 @@ impl Journal {
             self.complaints.push(Complaint::FullOrder);
             return;
         }
+        if let Some(mark) = self.marks_fork() {
+            self.record(mark);
+        }
         let op = self.log_step(entries);
         self.log.steps += 1;
         self.note(entries);

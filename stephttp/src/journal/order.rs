@@ -174,6 +174,11 @@ impl Order {
         self.entries.iter().map(|entry| entry.hash)
     }
 
+    /// Whether results could come in another order than here: there was a choice, or there will be.
+    pub(super) fn has_alternatives(&self) -> bool {
+        self.chose || self.waiting > 1
+    }
+
     /// Whether a choice has been made that the stored order did not have.
     pub(super) fn has_chosen(&self) -> bool {
         self.chose

@@ -4,10 +4,14 @@
 //! it before if an earlier request has come to a step that lies behind, and that this one has not
 //! come to. Whether an earlier request was there is known of every step of the run: it has ended,
 //! has failed, was claimed, or was dropped. What cannot be known counts as new.
+//!
+//! Nothing can be known where a job that decides alone may have been worked on by two processes: of
+//! their two orders one is stored, and the steps that both have come to.
 
 use super::decision::Decision;
-use super::hidden::{AGAIN, END, PLANS, SHARED, START, order_step, retry_step, told_step};
-use super::{Journal, Mode, StepKey, remembered_step};
+use super::hidden::{AGAIN, END, FORKED, PLANS, SHARED, START, hidden, order_step, retry_step, told_step};
+use super::{Journal, Mode, Recorded, StepKey, remembered_step};
+use crate::wire::limits::RUN_STEPS;
 use crate::wire::{StepHash, StepMap};
 
 /// How far earlier requests have come, if somebody asks.
@@ -16,6 +20,8 @@ pub(super) struct Replay {
     is_watched: bool,
     /// This request has gone further, or another way.
     is_over: bool,
+    /// The run says that it may have gone two ways.
+    is_forked: bool,
     /// Steps that earlier requests have come to, and this one has not. Also the hidden steps which
     /// say that Inngest was told of one.
     unreached: StepMap<()>,
@@ -50,7 +56,7 @@ impl Journal {
     /// that is stored, or in the only order that there is: that leads to the steps that were
     /// reached. Where this request makes a choice of its own, they may lie elsewhere.
     pub(crate) fn is_replaying(&self) -> bool {
-        let Replay { is_watched, is_over, unreached } = &self.replay;
+        let Replay { is_watched, is_over, unreached, .. } = &self.replay;
         let has_gone_elsewhere = *is_over || self.order.has_chosen();
         *is_watched
             && self.mode != Mode::First
@@ -58,9 +64,28 @@ impl Journal {
             && (self.order.is_empty() || !unreached.is_empty())
     }
 
+    /// Says that the run may go two ways from here: this request writes to the log without asking,
+    /// and is not its job's first. Where no more than one step waits, there is one way.
+    pub(super) fn marks_fork(&mut self) -> Option<Recorded> {
+        let may_fork = self.replay.is_watched
+            && self.mode != Mode::First
+            && self.job.generation > 1
+            && self.order.has_alternatives()
+            && self.steps() + 1 < RUN_STEPS;
+        let is_new = may_fork && !std::mem::replace(&mut self.replay.is_forked, true);
+        is_new.then(|| hidden(StepKey::hidden(FORKED), &true))
+    }
+
     /// Takes note of the steps that earlier requests have come to.
     pub(super) fn note_unreached(&mut self, decisions: &[Decision]) {
-        if !self.replay.is_watched || self.replay.is_over {
+        if !self.replay.is_watched {
+            return;
+        }
+        if self.known.contains(StepKey::hidden(FORKED).hash) {
+            self.replay.is_forked = true;
+            self.replay.end();
+        }
+        if self.replay.is_over {
             return;
         }
         let decided = decisions.iter().map(Decision::step);

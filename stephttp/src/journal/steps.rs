@@ -116,7 +116,7 @@ impl Journal {
 
     /// A step is polled for the first time.
     fn enter(&mut self, key: &StepKey) -> Slot {
-        if self.mode == Mode::Shared {
+        if self.mode != Mode::First {
             self.keys.push(key.clone());
         }
         self.replay.reached(key.hash);

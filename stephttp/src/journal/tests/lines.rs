@@ -4,9 +4,12 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::one_request::{OneRequest, Step, memo};
 use super::play::{Troubles, play};
 use super::program::Program::{self, Join, Run, Seq, Sleep};
 use super::random::Random;
+use crate::journal::{Done, HandoverFacts, Job, Journal, Mode, Next};
+use crate::wire::StepHash;
 
 /// The lines that come more than once, in many orders.
 fn repeated(program: Program) -> BTreeMap<String, u32> {
@@ -59,4 +62,53 @@ fn of_branches_that_wait_come_at_least_once() {
         line.ends_with("run(a, 0, 0)") || line.ends_with("run(b, 0, 0)") || line.contains("sleep(")
     };
     assert!(repeated.keys().all(|line| expected(line)), "{repeated:#?}");
+}
+
+/// Whether a dispatch of a job that decides alone says that the run may go two ways from there.
+fn says_that_it_may_fork(generation: u32, is_watched: bool, steps: Vec<Step>) -> bool {
+    let mut journal = Journal::new(Mode::Alone, Job { id: "job".to_owned(), generation });
+    if is_watched {
+        journal.watch_replay();
+    }
+    journal.learn(memo(&[("x", "null")]));
+    let mut request = OneRequest::of(journal, steps);
+    loop {
+        request.poll();
+        if let Next::Done(Done::Suspended(outstanding), _) = request.next() {
+            request.journal.hand_over(outstanding, HandoverFacts { attempts_left: 2, ..Default::default() });
+            let unsent = request.journal.take_unsent();
+            assert!(unsent.iter().any(|op| op.key().id == "stephttp:order:0"), "it has written to the log");
+            return unsent.iter().any(|op| op.key().id == "stephttp:forked");
+        }
+    }
+}
+
+/// Two processes work on one job, and each decides by itself what comes first. The order of one is
+/// stored, and so is what the other has come to by its own. The lines that lie before that on the
+/// stored way may not have been written: they were left out.
+#[test]
+fn of_a_run_that_may_have_gone_two_ways_come_again() {
+    let two = || vec![Step::Ends("a"), Step::Fails("b", None)];
+    for (generation, is_watched, steps, says) in [
+        (2, true, two(), true),
+        (3, true, two(), true),
+        // Another process finds what the first dispatch has decided, or says so itself.
+        (1, true, two(), false),
+        // Nobody asks.
+        (2, false, two(), false),
+        // There is one way.
+        (2, true, vec![Step::Fails("b", None)], false),
+    ] {
+        let name = format!("{generation} {is_watched} {steps:?}");
+        assert_eq!(says_that_it_may_fork(generation, is_watched, steps), says, "{name}");
+    }
+    let order = format!(r#"{{"data":["{}:2"]}}"#, StepHash::of("a"));
+    let stored = [("a", r#"{"data":1}"#), ("stephttp:order:0", &*order), ("t", "null")];
+    let forked = ("stephttp:forked", r#"{"data":true}"#);
+    for (state, is_again) in [(stored.to_vec(), true), ([&stored[..], &[forked]].concat(), false)] {
+        let mut journal = Journal::new(Mode::Shared, Job { id: "job".to_owned(), generation: 1 });
+        journal.watch_replay();
+        journal.learn(memo(&state));
+        assert_eq!(journal.is_replaying(), is_again);
+    }
 }

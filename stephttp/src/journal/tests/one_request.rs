@@ -82,6 +82,11 @@ impl OneRequest {
         if mode != Mode::First {
             journal.learn(memo(stored));
         }
+        Self::of(journal, steps)
+    }
+
+    /// The same, of a journal.
+    pub(super) fn of(mut journal: Journal, steps: Vec<Step>) -> Self {
         let claim = |step: Step| {
             let key = journal.claim(StepId::from(step.id()), step.kind());
             (step, key, Place::default(), false)

@@ -218,7 +218,6 @@ impl World {
         troubles.doubles -= 1;
         self.troubles.set(troubles);
         let server = &mut *self.server.borrow_mut();
-        let later = server.double(job);
         let is_first = troubles.doubles + 1 == self.all.doubles;
         match if is_first { self.choose(3) } else { self.doubled.get() } {
             0 => self.note(|| format!("{job:?} is dispatched once more")),
@@ -229,7 +228,7 @@ impl World {
                 server.has_several_processes = true;
             }
         }
-        server.queue.push(Event::Dispatch(later));
+        server.double(job);
     }
 
     /// Whether a call's answer does not come.
@@ -412,7 +411,7 @@ pub(super) fn play(
                 for step in world.server.borrow_mut().retries(job) {
                     world.effects.borrow_mut().failing.remove(&step);
                 }
-                world.server.borrow_mut().dispatch(job);
+                let job = world.server.borrow_mut().dispatch(job);
                 world.late.set(!world.server.borrow().has_ended());
                 if world.takes(job) {
                     let future = Box::pin(reentry(world.clone(), program.clone(), job));

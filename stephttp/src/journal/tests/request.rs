@@ -116,7 +116,7 @@ async fn deliver(world: &World, ops: Vec<Recorded>) {
 
 /// Inngest's call back.
 pub(super) async fn reentry(world: Rc<World>, program: Rc<Program>, job: Job) {
-    let mut has_erred = false;
+    let (mut has_erred, mut is_alone) = (false, false);
     let ending = match state(&world, job).await {
         Ok(memo) => {
             let own = journal::Job { id: job.id.to_string(), generation: job.generation };
@@ -127,6 +127,7 @@ pub(super) async fn reentry(world: Rc<World>, program: Rc<Program>, job: Job) {
             let request = Request::new(&world, Some(job), journal, known);
             let ending = request.attempt(&program).await;
             has_erred = request.session.has_erred.get();
+            is_alone = request.session.journal.borrow().decides();
             ending
         }
         Err(ending) => ending,
@@ -134,11 +135,11 @@ pub(super) async fn reentry(world: Rc<World>, program: Rc<Program>, job: Job) {
     world.point(Point::Answer).await;
     let waiting = world.answered(job, asks_for_retry(&ending));
     world.promises(job, &ending, has_erred && asks_for_retry(&ending));
-    answer(&world, job, &ending);
+    answer(&world, job, &ending, is_alone);
     // Who has waited for it answers the same.
     for later in waiting {
         world.point(Point::Answer).await;
-        answer(&world, later, &ending);
+        answer(&world, later, &ending, is_alone);
     }
 }
 
@@ -149,7 +150,7 @@ fn asks_for_retry(ending: &Ending) -> bool {
     }
 }
 
-fn answer(world: &World, job: Job, ending: &Ending) {
+fn answer(world: &World, job: Job, ending: &Ending, is_alone: bool) {
     world.note(|| match ending {
         Ending::Operations(ops, _) => format!("{job:?} ends: {}", shown(ops)),
         other => format!("{job:?} ends: {other:?}"),
@@ -157,7 +158,7 @@ fn answer(world: &World, job: Job, ending: &Ending) {
     let mut server = world.server.borrow_mut();
     match ending {
         Ending::Operations(ops, _) => server.answer(job, ops),
-        Ending::Finished(result) => server.finish(result),
+        Ending::Finished(result) => server.finish(result, is_alone),
         Ending::TryAgain(..) => server.retry(job),
         Ending::Over | Ending::Superseded => {}
     }

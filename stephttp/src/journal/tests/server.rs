@@ -10,6 +10,7 @@ use crate::wire::{ApiResult, OpCode, StepHash};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Job {
     pub(super) id: u32,
+    /// The number of the dispatch, from 1; 0 in the queue, if it is not the job's first.
     pub(super) generation: u32,
     /// Counts its attempts, from 1: a dispatch that comes beside another one is the same attempt.
     pub(super) attempt: u32,
@@ -56,6 +57,8 @@ pub(super) struct Server {
     /// How often the run was created.
     creations: u32,
     end: Option<String>,
+    /// It has ended in a process that was not alone, and did not know.
+    has_own_end: bool,
     /// The steps of which something is stored, in the order in which it came.
     stored: Vec<StepHash>,
     /// Their values, as the members of a JSON object: the first value of a step stays.
@@ -66,8 +69,8 @@ pub(super) struct Server {
     waits: BTreeMap<String, StepHash>,
     /// The latest dispatch of each job that has reached the app.
     dispatched: BTreeMap<u32, u32>,
-    /// How often each job was dispatched, or is to be.
-    dispatches: Vec<u32>,
+    /// How many jobs there are.
+    jobs: u32,
     /// It refuses what a dispatch saves that another one has replaced.
     pub(super) looks_for_stale: bool,
     /// Dispatches of one job come to several processes.
@@ -158,11 +161,15 @@ impl Server {
     }
 
     /// The run ends: also if it has ended before, which nobody notices if it ends as it did.
-    pub(super) fn finish(&mut self, result: &ApiResult<'_>) {
+    /// `is_own`: who ends it decides alone, and has asked nobody.
+    pub(super) fn finish(&mut self, result: &ApiResult<'_>, is_own: bool) {
         let result = serde_json::to_string(result).expect("a result is JSON");
         // Of a job that two processes work on, and that is alone, each comes to its own end: what
-        // it ran is its own, whoever has saved first.
-        let is_agreed = !self.has_several_processes || self.has_stored(StepHash::of("stephttp:end"));
+        // it ran is its own, whoever has saved first. The other may have handed the run over
+        // meanwhile, and those who follow agree on another end.
+        let agreed = format!(r#""{}":{{"data":{result}}}"#, StepHash::of("stephttp:end"));
+        self.has_own_end |= is_own && self.has_several_processes && !self.members.contains(&agreed);
+        let is_agreed = !self.has_own_end;
         if let Some(end) = self.end.as_ref().filter(|end| is_agreed && **end != result) {
             self.violations.push(format!("the run has ended with {end}, and ends again with {result}"));
         }
@@ -181,26 +188,21 @@ impl Server {
         let attempt = job.attempt + 1;
         let is_it = |event: &Event| matches!(event, Event::Dispatch(other) if (other.id, other.attempt) == (job.id, attempt));
         if !self.queue.iter().any(is_it) {
-            let generation = self.next_generation(job);
-            self.queue.push(Event::Dispatch(Job { generation, attempt, ..job }));
+            self.queue.push(Event::Dispatch(Job { generation: 0, attempt, ..job }));
         }
     }
 
-    /// A job is dispatched once more while it is under way. Returns that dispatch.
-    pub(super) fn double(&mut self, job: Job) -> Job {
-        Job { generation: self.next_generation(job), ..job }
+    /// A job is dispatched once more while it is under way.
+    pub(super) fn double(&mut self, job: Job) {
+        self.queue.push(Event::Dispatch(Job { generation: 0, ..job }));
     }
 
-    fn next_generation(&mut self, job: Job) -> u32 {
-        let count = &mut self.dispatches[job.id as usize - 1];
-        *count += 1;
-        *count
-    }
-
-    /// A dispatch reaches the app.
-    pub(super) fn dispatch(&mut self, job: Job) {
+    /// A dispatch reaches the app. Its number counts those before it, and so one that comes later
+    /// is never taken for one that another has replaced, whichever was asked for first.
+    pub(super) fn dispatch(&mut self, job: Job) -> Job {
         let latest = self.dispatched.entry(job.id).or_default();
-        *latest = job.generation.max(*latest);
+        *latest += 1;
+        Job { generation: *latest, ..job }
     }
 
     pub(super) fn fire(&mut self, wait: StepHash) {
@@ -212,13 +214,8 @@ impl Server {
 
     /// A job of its own finds out what comes next.
     fn call_back(&mut self) {
-        self.dispatches.push(1);
-        let job = Job { id: self.jobs(), generation: 1, attempt: 1 };
-        self.queue.push(Event::Dispatch(job));
-    }
-
-    fn jobs(&self) -> u32 {
-        u32::try_from(self.dispatches.len()).unwrap_or(u32::MAX)
+        self.jobs += 1;
+        self.queue.push(Event::Dispatch(Job { id: self.jobs, generation: 1, attempt: 1 }));
     }
 
     /// An event comes: only who waits for it by now gets it.
@@ -233,7 +230,7 @@ impl Server {
         match (op.op(), job) {
             (OpCode::RunComplete, _) => {
                 let result = serde_json::from_str(op.to_wire().data.expect("a result").get());
-                return self.finish(&result.expect("an ApiResult"));
+                return self.finish(&result.expect("an ApiResult"), false);
             }
             (OpCode::StepError, Some(job)) if job.has_attempt() => {
                 self.retries.entry(job.id).or_default().push(op.hash());
@@ -254,7 +251,7 @@ impl Server {
             op_code => {
                 self.call_back();
                 if op_code == OpCode::StepError {
-                    self.retries.entry(self.jobs()).or_default().push(op.hash());
+                    self.retries.entry(self.jobs).or_default().push(op.hash());
                 }
             }
         }

@@ -269,8 +269,9 @@ fn a_wait_is_asked_for_once_and_given_when_it_is_stored() {
         let Wait::Ask(slot, asked) = journal.wait(&key, &mut place, || None, op) else { panic!("not asked") };
         journal.ask(slot, asked);
         assert!(matches!(journal.wait(&key, &mut place, || None, op), Wait::Pending));
-        if mode == Mode::Shared {
-            // It ends while the request goes on.
+        if mode != Mode::First {
+            // It ends while the request goes on. Where one decides alone it does so by another
+            // dispatch of its job; it has to get the result all the same, or never ends.
             let ended = journal.learn(memo(&[("s", "null")]));
             assert!(matches!(&*ended, [(ended, step)] if *ended == slot && step.hash == key.hash));
             assert!(journal.learn(memo(&[("s", "null")])).is_empty(), "that is said once");
@@ -373,5 +374,35 @@ fn what_is_told_by_another_attempt_alone() {
         assert_eq!(request.journal.is_stranded(&ops), stranded, "{mode:?} {stored:?} {ops:?}");
         // As the answer that would be given then says.
         assert_eq!(request.journal.unsaved_with(ops, false).is_empty(), stranded, "{mode:?} {stored:?}");
+    }
+}
+
+/// Inngest makes one job for a step's end. Where another dispatch of the job has told it, that one
+/// may have come and gone: it had left the rest to this request, and the run hung.
+#[test]
+fn an_end_that_another_dispatch_has_told_brings_nobody() {
+    let a = StepHash::of("a");
+    let log = format!(r#"{{"data":[{{"claimed":["{a}"],"by":"job"}}]}}"#);
+    let slept = format!("stephttp:retry:{a}:1");
+    let fails = Step::Fails("a", Some(std::time::Duration::from_secs(1)));
+    let by_sleep = failed(1, "sleep");
+    let ended = ("a", r#"{"error":{"name":"Error","message":"no"}}"#);
+    for (step, meanwhile, told) in [
+        (Step::FailsForGood("a"), vec![], OpCode::StepFailed),
+        (Step::FailsForGood("a"), vec![ended], OpCode::DiscoveryRequest),
+        (fails, vec![("stephttp:order:1", &*by_sleep)], OpCode::Sleep),
+        (fails, vec![("stephttp:order:1", &*by_sleep), (&*slept, "null")], OpCode::DiscoveryRequest),
+    ] {
+        let mut state = vec![SHARED, ("stephttp:order:0", &*log)];
+        let mut request = OneRequest::new(Mode::Shared, &state, vec![step]);
+        assert_eq!(request.poll(), ["pending"]);
+        let Next::WakeOne(_) = request.next() else { panic!("it does not begin") };
+        assert_eq!(request.poll(), ["may"]);
+        state.extend(meanwhile.clone());
+        assert!(request.journal.learn(memo(&state)).is_empty());
+        let Next::Done(Done::Suspended(outstanding), _) = request.next() else { panic!("it goes on") };
+        let handover = request.journal.hand_over(outstanding, HandoverFacts::default());
+        let ops: Vec<_> = handover.ops.iter().map(Recorded::op).collect();
+        assert_eq!(ops, [told], "{step:?} {meanwhile:?}");
     }
 }
