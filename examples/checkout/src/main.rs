@@ -13,7 +13,6 @@
 
 mod checkout;
 mod demonstration;
-mod metrics;
 mod shop;
 
 use std::env;
@@ -39,18 +38,17 @@ async fn run(once: bool) -> Result<(), BoxError> {
     if let Some(engine) = &engine {
         opts = opts.dev_server(engine.url());
     }
-    let (metrics, prometheus) = metrics::metrics()?;
-    let inngest = Provider::setup(opts.middleware(metrics))?;
+    let inngest = Provider::setup(opts)?;
 
     let shop = Shop::new(&here);
-    let app = app(shop.clone(), &inngest).merge(metrics::page(prometheus));
+    let app = app(shop.clone(), &inngest);
     let server = tokio::spawn(axum::serve(listener, app).into_future());
 
     demonstration::take_one_order(&here, &shop, engine.as_ref()).await?;
     if !once {
         println!(
             "\nNow it is your turn (ctrl-c stops the shop):\n\n  curl -iL {here}/checkout -H 'content-type: application/json' \
-             -d '{{\"item\": \"teapot\", \"cents\": 2400}}'\n\nWhat Prometheus reads is at {here}/metrics.\n"
+             -d '{{\"item\": \"teapot\", \"cents\": 2400}}'\n"
         );
         narrator::until_stopped().await?;
     }

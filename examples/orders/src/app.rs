@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use inngest::Provider;
+use metrics_exporter_prometheus::PrometheusHandle;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing::Level;
@@ -15,7 +16,7 @@ use tracing::Level;
 use crate::auth::{self, Auth};
 use crate::database::Database;
 use crate::payments::Payments;
-use crate::{orders, warehouse};
+use crate::{metrics, orders, warehouse};
 
 /// What handlers use.
 #[derive(Debug, Clone)]
@@ -28,6 +29,8 @@ pub struct App {
     pub payments: Payments,
     /// Inngest.
     pub inngest: Provider,
+    /// What Prometheus reads.
+    pub metrics: PrometheusHandle,
 }
 
 /// All routes.
@@ -49,6 +52,8 @@ pub fn router(app: App) -> Router {
         .merge(app.inngest.output_route())
         // Everything that may answer a request is above this line.
         .layer(app.inngest.layer())
+        // Not for Inngest, nor for customers: the load balancer does not pass it on.
+        .route("/metrics", get(metrics::show))
         .layer(
             TraceLayer::new_for_http()
                 // Without the query: that of the output route is as good as a login.

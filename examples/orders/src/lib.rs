@@ -4,6 +4,7 @@ pub mod app;
 pub mod auth;
 pub mod database;
 pub mod error;
+pub mod metrics;
 pub mod orders;
 pub mod payments;
 pub mod warehouse;

@@ -17,6 +17,7 @@ use inngest::{Provider, SetupOpts};
 use orders::app::{App, router};
 use orders::auth::{Auth, Role};
 use orders::database::Database;
+use orders::metrics;
 use orders::payments::{Payments, fake::Fake};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -39,7 +40,8 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     if let Some(engine) = &engine {
         opts = opts.dev_server(engine.url());
     }
-    let inngest = Provider::setup(opts)?;
+    let (middleware, metrics) = metrics::recorder()?;
+    let inngest = Provider::setup(opts.middleware(middleware))?;
 
     let database = setting("DATABASE_URL").unwrap_or_else(|| "sqlite:orders.db?mode=rwc".to_owned());
     let payments = match setting("PAYMENTS_URL") {
@@ -54,6 +56,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         database: Database::connect(&database).await?,
         payments: Payments::new(payments)?,
         inngest: inngest.clone(),
+        metrics,
     };
 
     // From the signal on, runs go on elsewhere from their next step; so no handler holds up the

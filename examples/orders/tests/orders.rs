@@ -93,6 +93,23 @@ async fn when_every_charge_fails_stock_and_money_are_given_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_alert_can_be_made_of_a_payment_api_that_fails() {
+    let shop = Shop::open(Clock::Manual).await;
+    shop.payments.lose_answers(1);
+    let order = shop.order_teapot("tok_visa").await;
+    shop.engine.advance(Duration::from_secs(60)).await;
+    shop.until_it_waits(&order.order).await;
+    let page = shop.metrics().await;
+    let attempts = |outcome: &str| {
+        let labels = ["inngest_steps_total{", "step=\"charge\"", outcome];
+        let line = page.lines().find(|line| labels.iter().all(|label| line.contains(label)));
+        line.and_then(|line| line.rsplit(' ').next()).map(str::to_owned)
+    };
+    assert_eq!(attempts("outcome=\"failed\"").as_deref(), Some("1"), "{page}");
+    assert_eq!(attempts("outcome=\"ok\"").as_deref(), Some("1"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_fails_once_is_asked_again() {
     let shop = Shop::open(Clock::Manual).await;
     shop.sql("ALTER TABLE stock RENAME TO gone").await;

@@ -10,6 +10,7 @@ use narrator::Process;
 use orders::app::{App, router};
 use orders::auth::{Auth, Role};
 use orders::database::{Database, Order};
+use orders::metrics;
 use orders::orders::Accepted;
 use orders::payments::{Payments, fake::Fake};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
@@ -59,12 +60,14 @@ impl Shop {
     /// Stops the process where it is, if there is one, and starts another with nothing of its.
     pub(crate) async fn restart(&mut self) {
         tokio::task::block_in_place(|| self.process = None);
-        let opts = SetupOpts::new(self.url("")).dev_server(self.engine.url());
+        let (middleware, metrics) = metrics::recorder().unwrap();
+        let opts = SetupOpts::new(self.url("")).dev_server(self.engine.url()).middleware(middleware);
         let app = App {
             auth: self.auth.clone(),
             database: Database::connect(&self.database_url).await.unwrap(),
             payments: Payments::new(&*self.payments_url).unwrap(),
             inngest: Provider::setup(opts).unwrap(),
+            metrics,
         };
         self.process = Some(Process::start(&self.socket, router(app)));
     }
@@ -99,6 +102,11 @@ impl Shop {
 
     pub(crate) async fn show(&self, order: &str, token: &str) -> Response {
         send(self.client.get(self.url(&format!("/orders/{order}"))).bearer_auth(token)).await
+    }
+
+    /// What Prometheus reads.
+    pub(crate) async fn metrics(&self) -> String {
+        send(self.client.get(self.url("/metrics"))).await.text().await.unwrap()
     }
 
     pub(crate) async fn status(&self, order: &str) -> String {
