@@ -79,8 +79,9 @@ const NOT_REACHED: &str = "before the SDK responded.";
 /// What to do about an output that is not an SDK's.
 const OUTERMOST: &str = "unless an SDK of another kind made the run, something outside of `inngest.layer()` has answered \
                          Inngest in the handler's place: a layer that asks for what only clients send (a login, say), one \
-                         that limits rates or times, or a proxy. `inngest.layer()` must be outermost: add it after all \
-                         other layers, and let what stands before the app pass Inngest's calls on, which have `X-Run-ID`";
+                         that limits rates or times, or a proxy. Add `inngest.layer()` after all other layers, so that it is \
+                         outermost, or put `inngest.verify()` around them. A proxy must pass on Inngest's calls, which have \
+                         the header `X-Run-ID`";
 
 /// What the head of an answer says that its body is.
 #[derive(Debug, PartialEq, Eq)]
