@@ -126,8 +126,9 @@
 //!   test compare them, with [`assert_steps_lock!`]. See [`versions`](guide::versions).
 //! - **Inngest keeps** request bodies, queries and step outputs, readable in its dashboard. With
 //!   the feature `encryption`, `middleware::Encryption` seals bodies and outputs.
-//! - **Inngest has limits**, and drops silently what exceeds them. This crate refuses it first,
-//!   with an error that names the limit: see [`production`](guide::production#limits).
+//! - **Inngest has limits**, and does not report all of them to the app. This crate checks them
+//!   first and fails with an error that names the limit: see
+//!   [`production`](guide::production#limits).
 //! - **Unit tests need no server**: call the handler with [`Step::detached`]. For the whole, the
 //!   crate `stephttp-dev` has an engine that runs in the test's process. See
 //!   [`testing`](guide::testing).

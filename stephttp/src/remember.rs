@@ -67,9 +67,9 @@ use crate::wire::limits::STEP_OUTPUT_BYTES;
 /// their type's name, and those of one type by their order in the handler's arguments; renaming the
 /// type strands runs in flight, which are answered with an error that says so.
 ///
-/// In a layer it works inside of [`Provider::layer`](crate::Provider::layer) only, as an argument
-/// of axum's `from_fn`. Outside of it nothing is kept: the log says so, and a re-entry is answered
-/// with an error.
+/// Axum's `from_fn` functions can take `Remember` too, but only inside of
+/// [`Provider::layer`](crate::Provider::layer). Outside of it, `Remember` keeps nothing: the SDK
+/// logs this, and answers re-entries with an error.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Remember<T>(pub T);
 

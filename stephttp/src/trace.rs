@@ -8,9 +8,9 @@ use crate::run;
 
 /// Lets a handler's log lines through once, not in each re-entry again.
 ///
-/// When Inngest calls back, a handler runs from its beginning. Its finished steps do not run again;
-/// what lies between them does, and so do the lines that it writes there. This filter leaves out
-/// those that the handler has written before, in an earlier request of the same run.
+/// When Inngest calls back, a handler runs from its beginning. Its finished steps do not run again,
+/// but the code between them does, and logs again. This filter leaves out the lines that the
+/// handler has written in an earlier request of the same run.
 ///
 /// ```
 /// use inngest::trace::ReplayFilter;
@@ -55,20 +55,20 @@ use crate::run;
 ///
 /// In two cases a line can be lost:
 ///
-/// - When a new version of the program has no longer a step that a run in flight has finished, what
-///   the handler does next in the place of that step looks as if it had been done before, up to the
-///   next step that begins. [`renamed_from`](crate::step::RunStep::renamed_from) keeps a step whose
-///   id has changed. The process that has found such a run warns of it, and filters no more lines
-///   of it.
-/// - When a handler waits for something of its own beside its steps (a query in one branch of a
-///   `join!`, not in a step), and writes a line after it, that may come earlier in one request than
-///   in another. Put what is waited for into a step.
+/// - A new version of the program has removed a step that a run in flight has finished. The
+///   handler's lines after the place of that step, up to the next step that begins, then look as if
+///   they were written before. For a step with a new id, use
+///   [`renamed_from`](crate::step::RunStep::renamed_from). A process that finds such a run logs a
+///   warning and no longer filters the run's lines.
+/// - A branch of the handler waits for I/O outside of a step (a query in one branch of a `join!`),
+///   and logs after it. That line may come earlier in one request than in another. Put the I/O into
+///   a step.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct ReplayFilter {}
 
 impl ReplayFilter {
-    /// From now on it is noted which handlers are replayed.
+    /// Creates the filter. From this call on, the SDK notes which handlers are replayed.
     #[must_use]
     #[expect(clippy::new_without_default, reason = "it has an effect")]
     pub fn new() -> Self {

@@ -62,15 +62,19 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     // From the signal on, runs go on elsewhere from their next step; so no handler holds up the
     // server, which stops when the last response is out.
     let draining = inngest.clone();
+    let pause = Duration::from_secs(setting("DRAIN_SECONDS").map_or(Ok(0), |pause| pause.parse())?);
     let mut terminated = signal(SignalKind::terminate())?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let ending = async move {
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
             _ = terminated.recv() => {}
-            _ = stopped => {}
+            _ = stopped => return draining.drain(),
         }
         draining.drain();
+        // The load balancer sees by `/ready` that it has to send requests elsewhere. Until then they
+        // come here: a connection that is refused would end a run.
+        tokio::time::sleep(pause).await;
     };
     let server =
         tokio::spawn(axum::serve(listener, router(app)).with_graceful_shutdown(ending).into_future());

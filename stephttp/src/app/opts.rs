@@ -77,8 +77,8 @@ impl SetupOpts {
         self
     }
 
-    /// What an answer of 500 and above does when Inngest has called a handler back, where its
-    /// function says nothing of it; [`OnError::Retry`] unless set.
+    /// What happens when a handler answers a re-entry with a status of 500 or above, for functions
+    /// that do not set [`on_error`](crate::FnOpts::on_error); [`OnError::Retry`] unless set.
     #[must_use]
     pub fn default_on_error(mut self, on_error: OnError) -> Self {
         self.default_on_error = on_error;
@@ -131,11 +131,11 @@ impl SetupOpts {
         self
     }
 
-    /// When Inngest is told of a run that has ended in its client's request, for functions that say
-    /// nothing of it: after the response, unless set.
+    /// When the SDK reports a run that has ended in its client's request, for functions that do not
+    /// set [`deliver`](crate::FnOpts::deliver): after the response, unless set.
     ///
-    /// Where a process may be frozen or ended when its response is (AWS Lambda, Cloud Run, what
-    /// scales to zero), set [`Deliver::BeforeResponseEnds`].
+    /// Set [`Deliver::BeforeResponseEnds`] where the platform may freeze or end the process with
+    /// the end of the response (AWS Lambda, Cloud Run, others that scale to zero).
     #[must_use]
     pub fn deliver(mut self, deliver: Deliver) -> Self {
         self.deliver = deliver;
@@ -145,25 +145,24 @@ impl SetupOpts {
     /// For how long the end of a response is held back at most, with
     /// [`Deliver::BeforeResponseEnds`]; two seconds unless set.
     ///
-    /// It is what a client waits longer when Inngest cannot be reached. Keep it below the rest of
-    /// the time that the platform gives a request (three seconds in all are the default of AWS
-    /// Lambda), and above what a call to Inngest takes. With zero the call begins before the
-    /// response's end, and nothing waits for it.
+    /// While Inngest cannot be reached, each client waits this much longer. Choose a time that is
+    /// longer than a call to Inngest takes, and that fits into the platform's limit for a request
+    /// (three seconds in all on AWS Lambda, unless set). With zero, the call begins before the end
+    /// of the response, and the response does not wait for it.
     #[must_use]
     pub fn delivery_wait(mut self, wait: Duration) -> Self {
         self.delivery_wait = Some(wait);
         self
     }
 
-    /// How long an attempt of a step may take that runs in this process, where neither the step
-    /// ([`timeout`](crate::step::RunStep::timeout)) nor its function
-    /// ([`step_timeout`](crate::FnOpts::step_timeout)) says anything of it. As long as it likes
-    /// unless set.
+    /// The time limit for each attempt of a step that runs in this process, unless the step
+    /// ([`timeout`](crate::step::RunStep::timeout)) or its function
+    /// ([`step_timeout`](crate::FnOpts::step_timeout)) has its own. There is no limit unless set.
     ///
-    /// A step that hangs in a re-entry holds its run until Inngest gives the call up, after two
-    /// hours; with a limit of some minutes it has failed by then, and is tried again. Choose more
-    /// than the slowest step takes on its slowest day: one that is cut off runs again from its
-    /// start.
+    /// Without a limit, a step that hangs in a re-entry blocks its run until Inngest gives the
+    /// request up after two hours. With a limit of some minutes, the attempt fails and the step is
+    /// retried. Choose a limit above the longest time that any step takes: a step that is cut off
+    /// starts again from its beginning.
     #[must_use]
     pub fn step_timeout(mut self, limit: Duration) -> Self {
         self.step_timeout = Some(limit);
@@ -346,8 +345,8 @@ impl SetupOpts {
     ///
     /// Beside the backlog, each request in flight holds its body, as far as Inngest keeps it (3
     /// MiB); 16 runs that have ended, and each request in flight, hold the text of a call to
-    /// Inngest. How many requests are in flight is the server's to limit, with
-    /// `tower::limit::ConcurrencyLimitLayer`, say.
+    /// Inngest. The SDK does not limit how many requests are in flight; use
+    /// `tower::limit::GlobalConcurrencyLimitLayer`, for example.
     #[must_use]
     pub fn backlog_bytes(mut self, bytes: usize) -> Self {
         self.backlog_bytes = Some(bytes);

@@ -2,12 +2,12 @@
 
 use axum::response::{IntoResponse, Response};
 
-/// A handler's answer that ends its run, also if it is an error: the handler is not tried again.
+/// Wraps a handler's answer so that the answer ends the run, even if it is an error.
 ///
-/// When Inngest calls a handler back, an answer of 500 and above is a failed attempt, and Inngest
-/// calls again while an attempt is left ([what an error
-/// does](crate::guide::errors#what-an-error-does)). Wrap the answer where that cannot help. Around
-/// any other answer it has no effect.
+/// If a handler answers a re-entry with a status of 500 or above, the attempt has failed, and
+/// Inngest calls the handler again while an attempt is left ([what an error
+/// does](crate::guide::errors#what-an-error-does)). Wrap the answer if a retry cannot help. The
+/// wrapper has no effect on an answer with a lower status.
 ///
 /// ```
 /// use axum::http::StatusCode;

@@ -35,8 +35,8 @@ use crate::wire::{OpError, RunId};
 /// and shown in Inngest. It may tell more than a client should know, so the response has it, as
 /// `"message"`, in two cases alone:
 ///
-/// - when it tells of a limit of this SDK's, of a step's time limit, or of an id or a timeout that
-///   is none;
+/// - if the SDK wrote it: for a limit of this SDK, a step's time limit, or an invalid id or
+///   timeout;
 /// - in dev mode, for steps that run in the process: [`run`](crate::Step::run) and those that send.
 #[derive(Clone)]
 pub struct StepError {
@@ -104,9 +104,9 @@ impl StepError {
         &self.inner.name
     }
 
-    /// Whether the step failed since its last attempt took longer than its
-    /// [time limit](crate::step::RunStep::timeout), or the function that it invoked took longer
-    /// than the [invocation's](crate::step::InvokeStep::timeout).
+    /// Whether the step failed because its last attempt exceeded the step's
+    /// [time limit](crate::step::RunStep::timeout), or because an invoked function exceeded the
+    /// [timeout of the invocation](crate::step::InvokeStep::timeout).
     ///
     /// ```
     /// # use std::time::Duration;

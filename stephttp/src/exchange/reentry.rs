@@ -11,10 +11,10 @@ use crate::wire::RunId;
 /// [`inngest.layer()`](crate::Provider::layer), or [`inngest.verify()`](crate::Provider::verify),
 /// sets once it has verified the request's signature.
 ///
-/// A call back has no credentials, cookies or peer address of the client's. A login, a rate limit
-/// or another guard inside of the layer lets it pass by this mark. No header can bring the mark
-/// about: a stranger's request never has it. In dev mode alone it says no more than that the
-/// request claims to be Inngest's, since the dev server signs nothing.
+/// A call back does not have the client's credentials, cookies or peer address. A login, a rate
+/// limit or another guard inside of the layer should let requests with this extension pass. No
+/// header can set the extension, so a stranger's request never has it. Dev mode is the exception:
+/// the dev server does not sign, so every request that claims to come from Inngest has it.
 ///
 /// ```
 /// use axum::extract::Request;
@@ -44,9 +44,9 @@ use crate::wire::RunId;
 /// }
 /// ```
 ///
-/// As an argument of a `from_fn` function it is `Option<Reentry>`. A handler needs none: it is the
-/// same code in each request of a run, and what the login has found comes by
-/// [`Remember`](crate::Remember).
+/// A `from_fn` function can take `Option<Reentry>` as an argument. A handler does not need it: the
+/// same code runs in each request of a run, and [`Remember`](crate::Remember) keeps the result of
+/// the login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reentry {
     run_id: RunId,

@@ -21,16 +21,16 @@ pub struct FnOpts {
     on_error: Option<OnError>,
 }
 
-/// What an error of the handler does to its run when Inngest has called the handler back: an answer
-/// of 500 and above.
+/// What happens to a run when its handler answers a re-entry with a status of 500 or above.
 ///
-/// In the first request it goes to the client, and the run is recorded as failed.
+/// In the first request, the client gets such an answer, and the run is recorded as failed. A panic
+/// in a re-entry is retried whatever is set here.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnError {
-    /// Inngest calls the handler again, as often as the function's `retries` allow: an error as of
-    /// a database that is down may not come again. After the last attempt the run fails, and its
-    /// client gets the last answer.
+    /// Inngest calls the handler again, since the cause (a database that is down, say) may be gone
+    /// by then. It makes as many attempts as the function has `retries`, one at least. After the
+    /// last attempt the run fails, and its client gets the last answer.
     ///
     /// If the answer has a `Retry-After` of up to 24 hours, the next attempt comes no sooner.
     ///
@@ -80,18 +80,18 @@ pub enum Track {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Deliver {
-    /// When its client has had the response, which never waits for Inngest. A process that is
-    /// frozen or killed at the response's last byte loses the run.
+    /// After the client has the response, which never waits for Inngest. If the process is frozen
+    /// or killed with the last byte of the response, the report of the run is lost.
     #[default]
     AfterResponse,
     /// Before its client has all of the response: the response's end is held back until Inngest
     /// has the run. For platforms that give a process no time beside its requests: AWS Lambda,
     /// Cloud Run without "CPU always allocated", whatever scales to zero.
     ///
-    /// The client waits for one call to Inngest more, and at most for
-    /// [`SetupOpts::delivery_wait`]. After that it gets the end all the same, and the call goes on
-    /// as with [`AfterResponse`](Self::AfterResponse): it is tried again for about half a minute,
-    /// and what is lost in the end is logged and reported by [`Provider::wait`].
+    /// The client waits for one call to Inngest, at most for [`SetupOpts::delivery_wait`]. After
+    /// that time the client gets the end of the response, and the SDK continues as with
+    /// [`AfterResponse`](Self::AfterResponse): it retries the call for about half a minute, logs a
+    /// loss, and [`Provider::wait`] reports it.
     ///
     /// What is held back:
     ///
@@ -103,10 +103,10 @@ pub enum Deliver {
     /// | without a body (to `HEAD`, a 204, an empty one) | the head |
     /// | none, because the handler has panicked or its service has failed | the connection's end |
     ///
-    /// The stored copy of the response holds all of it, whether or not its client then takes the
-    /// end. A request that runs no step, and is not [tracked](Track::Always), has nothing to
-    /// deliver and never waits. Nor has a run that is handed over, or one that Inngest has called
-    /// back: all of it is saved before the answer, whatever is said here.
+    /// The stored copy holds the whole response, even if the client does not receive the end. A
+    /// request that runs no step and is not [tracked](Track::Always) never waits, because there is
+    /// nothing to report. The option does not affect hand-overs and re-entries, which save
+    /// everything before they answer.
     ///
     /// [`Provider::wait`]: crate::Provider::wait
     /// [`SetupOpts::delivery_wait`]: crate::SetupOpts::delivery_wait
@@ -227,9 +227,9 @@ impl FnOpts {
         self
     }
 
-    /// How long an attempt of a step may take that runs in this process, where the step says
-    /// nothing of it: [`RunStep::timeout`] says what becomes of one that takes longer. It holds for
-    /// [`run`] and for the steps that send. Unless set, [`SetupOpts::step_timeout`] holds.
+    /// The time limit for each attempt of a step that runs in this process ([`run`] and the steps
+    /// that send), unless the step has its own. [`RunStep::timeout`] describes what happens to an
+    /// attempt that takes longer. Unless set, [`SetupOpts::step_timeout`] applies.
     ///
     /// `Duration::MAX` is no limit. A limit of zero is refused: by the attribute, and by
     /// [`Step::configure`].

@@ -2,22 +2,22 @@
 //!
 //! | Page | Answers |
 //! |---|---|
-//! | [`lifecycle`] | what happens on a request, and what does that ask of a handler? |
+//! | [`lifecycle`] | what happens on a request, and what must a handler heed? |
 //! | [`combining`] | how do steps combine, and what does it cost? |
 //! | [`layers`] | where do logins, limits and other layers go? |
 //! | [`errors`] | what does an error do, to the run and to its client? |
 //! | [`setup`] | which keys, which TLS, which proxy, which address? |
 //! | [`production`] | how is a durable app deployed and sized, and what does Inngest keep? |
 //! | [`observability`] | what do logs, metrics and traces show? |
-//! | [`serverless`] | and where the process is frozen between requests? |
-//! | [`testing`] | how is a run tested, whose sleeps take days? |
+//! | [`serverless`] | how does an app run where the process is frozen between requests? |
+//! | [`testing`] | how do tests skip sleeps and waits of days? |
 //! | [`versions`] | what does a deploy do to runs in flight? |
 //!
-//! The words of the guide are Inngest's: a **run** is what begins with a request to a durable
-//! endpoint. A **step** is a part of it whose result is stored. The run is **handed over** when
-//! Inngest has to call the endpoint again; its client is **redirected** to the run's output. Each
-//! request of Inngest's to the endpoint is a **re-entry**. A **call** is a request of the app's to
-//! Inngest.
+//! The guide uses these words. A **run** begins with a request to a durable endpoint; that is its
+//! **first request**. A **step** is a part of the run, and Inngest stores its result. When only
+//! Inngest can continue a run, the app **hands it over** and redirects the client to the run's
+//! output. Inngest then calls the endpoint again: each such request is a **re-entry**. A **call**
+//! is a request that the app makes to Inngest's API.
 
 // The examples on these pages are compiled and run in the package `tests`, which has the engine and
 // every feature. The modules exist in documentation alone.

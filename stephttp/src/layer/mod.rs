@@ -73,12 +73,13 @@ use crate::app::App;
 ///   header brings it about. One that answers after the handler has begun, as for timeouts, makes a
 ///   failed attempt, too, if the handler has the [attribute](macro@crate::api_fn); without it, such
 ///   an answer is taken for the handler's.
-/// - **Outside of this layer**, Inngest takes the answer for the run's end, and the handler's
-///   result is lost. The [output route](crate::Provider::output_route) logs it. Only what answers
-///   no request itself belongs there, such as compression; or else [`VerifyLayer`] goes outermost.
+/// - **Outside of this layer**, Inngest takes the rejection for the end of the run, and the
+///   handler's result is lost. The [output route](crate::Provider::output_route) logs it. Put only
+///   layers there that never answer a request themselves, such as compression, or add
+///   [`VerifyLayer`] outermost.
 ///
-/// In a first request a layer's answer is the client's, as ever. If a step has run, the run is
-/// recorded with that answer, and ends; a step that is under way is dropped with the handler.
+/// In a first request the client gets a layer's answer, as without this crate. If a step has run,
+/// that answer is the run's result, and the run ends; a step under way is dropped with the handler.
 ///
 /// # Routes and services
 ///

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::Execution;
 
-/// The delivery of a run's end to Inngest, after its client has had its response, as a
-/// [`Middleware`](super::Middleware) sees it.
+/// The delivery to Inngest of a run that has ended in its client's request, as a
+/// [`Middleware`](super::Middleware) sees it. It comes after the client has had the response, or
+/// before that with [`Deliver::BeforeResponseEnds`](crate::function::Deliver::BeforeResponseEnds).
 pub struct DeliveryContext<'a> {
     execution: &'a Execution,
     attempts: u32,

@@ -82,16 +82,16 @@ impl Execution {
         self.function_id.get().map(|function| function.id.as_str())
     }
 
-    /// The same, if there is no end of them: `None` also where the app has no route for the request
-    /// by whose path the function could be known, as in a service that is no router, or in a
-    /// router's fallback. For labels of metrics.
+    /// The function's id for labels of metrics, which must have a bounded number of values. Unlike
+    /// [`function_id`](Self::function_id), it is `None` for a function that has neither an id nor a
+    /// route, as in a service that is no router, or in a router's fallback.
     #[must_use]
     pub fn bounded_function_id(&self) -> Option<&str> {
         self.function_id.get().filter(|function| !function.is_path).map(|function| function.id.as_str())
     }
 
-    /// How many results of steps and waits the handler was given that were stored with the run,
-    /// when it has ended; 0 before that.
+    /// How many stored results of steps and waits the handler was given. 0 before the execution has
+    /// ended.
     #[must_use]
     pub fn replayed_steps(&self) -> usize {
         self.replayed_steps.load(Ordering::Relaxed)

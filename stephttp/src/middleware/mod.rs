@@ -330,9 +330,9 @@ pub trait Middleware: Send + Sync + 'static {
         async {}
     }
 
-    /// The end of a run has been delivered to Inngest, or was given up, after the run's client has
-    /// had its response. A run that was handed over has none: its calls are made while its client,
-    /// or Inngest, waits.
+    /// The end of a run that ended in its client's request has been delivered to Inngest, or given
+    /// up. This is not called for a run that was handed over: the calls of such a run are made
+    /// while its client, or Inngest, waits.
     ///
     /// The error is for people.
     fn after_delivery(
@@ -344,17 +344,16 @@ pub trait Middleware: Send + Sync + 'static {
         async {}
     }
 
-    /// Inngest will not have everything of a run; once for each that
-    /// [`Provider::wait`](crate::Provider::wait) counts. It may be called while the process ends.
+    /// A part of a run is lost to Inngest. Called once for each run that
+    /// [`Provider::wait`](crate::Provider::wait) counts, perhaps while the process ends.
     fn on_lost(&self, run: &LostRun<'_>) {
         let _ = run;
     }
 
-    /// So many bytes wait for Inngest now:
-    /// [`Provider::backlog_bytes`](crate::Provider::backlog_bytes), each time that it changes.
+    /// [`Provider::backlog_bytes`](crate::Provider::backlog_bytes) has changed to `bytes`.
     ///
-    /// Calls come one after another, in the order of the changes, from within handlers and steps:
-    /// it must not take long.
+    /// The SDK makes these calls one after another, in the order of the changes, from within
+    /// handlers and steps. So this method must return quickly.
     fn on_backlog(&self, bytes: usize) {
         let _ = bytes;
     }

@@ -19,16 +19,15 @@ pub enum Outcome {
     /// was done that would be worth going on for; or, in a re-entry, Inngest has given the work to
     /// another request, or the run has ended meanwhile and Inngest does not show it as cancelled.
     Abandoned,
-    /// Somebody has [cancelled](crate::guide::production#cancellation) the run, which was noticed
-    /// in this re-entry: the handler was dropped, or what it has answered counts for nothing.
+    /// The run was [cancelled](crate::guide::production#cancellation), and this re-entry noticed
+    /// it: the handler was dropped, or its answer is ignored.
     ///
-    /// A first request never learns of it. Nor does a re-entry that has saved its steps by the time
-    /// of the cancellation, and then answers or waits; or one in which Inngest does not show the
-    /// cancellation within four seconds.
+    /// A first request never notices a cancellation. A re-entry does not notice it either if it has
+    /// nothing left to save, or if Inngest does not show the cancellation within four seconds.
     #[non_exhaustive]
     Cancelled {
-        /// The id of the last step that had ended by then, and whose output Inngest did not take
-        /// any more. `None`: none had ended since the last that Inngest has.
+        /// The id of the last step whose output Inngest no longer took. `None` if Inngest has the
+        /// output of every step that has ended.
         at: Option<String>,
     },
 }

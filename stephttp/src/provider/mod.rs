@@ -60,8 +60,8 @@ impl Provider {
         DurableLayer::new(self.app.clone())
     }
 
-    /// For apps whose guards stand outside of [`layer`](Self::layer): the outermost layer, which
-    /// verifies Inngest's calls before guards see them, and keeps what guards answer from ending
+    /// An outermost layer for apps that have guards outside of [`layer`](Self::layer). It verifies
+    /// Inngest's calls before the guards see them, and prevents the guards' answers from ending
     /// runs. See [`VerifyLayer`].
     #[must_use = "a layer does nothing until it is added to a router"]
     pub fn verify(&self) -> VerifyLayer {

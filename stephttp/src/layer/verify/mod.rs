@@ -24,8 +24,9 @@ use crate::wire::headers;
 /// The layer for apps whose guards stand outside of `inngest.layer()`:
 /// [`Provider::verify`](crate::Provider::verify).
 ///
-/// [`DurableLayer`](super::DurableLayer) belongs outside of all other layers. Where guards stand
-/// around it, around a router that others have made, say, this one goes outside of the guards:
+/// [`DurableLayer`](super::DurableLayer) should be outside of all other layers. If guards must
+/// stand outside of it, for example around a router from another crate, add this layer outside of
+/// the guards:
 ///
 /// ```
 /// # use axum::{Router, extract::Request, middleware::{Next, from_fn}, response::Response};
@@ -43,22 +44,22 @@ use crate::wire::headers;
 /// # }
 /// ```
 ///
-/// - A re-entry is verified here, headers first, and then its body, which is read whole. What is no
-///   call of Inngest's is refused, and comes to no guard.
-/// - Then it has the extension [`Reentry`](crate::Reentry), by which guards let it pass. The layer
-///   inside neither verifies nor reads it again.
-/// - What comes back and is no answer of the SDK's (a guard's 401, a limit's 429, the router's 404)
-///   is not given to Inngest, which would end the run with it. It is a failed attempt: Inngest
-///   calls again. After the last attempt that is sure to be one, the run fails with a 500 that
-///   gives the status and says what to do. Inside of a router (`Router::layer`) the attempts are
-///   those of the route's function, once it has been seen; around a whole service they are the
-///   fewest that any function of the program has, so one function without retries makes the first
+/// - This layer verifies a re-entry: first its headers, then its body, which it reads whole. It
+///   refuses a request that Inngest did not sign, so no guard sees such a request.
+/// - It then sets the extension [`Reentry`](crate::Reentry), by which guards let the re-entry pass.
+///   The inner layer does not verify or read the re-entry again.
+/// - An answer that the SDK did not make (a guard's 401, a limit's 429, the router's 404) would end
+///   the run, so this layer does not pass it to Inngest. The attempt has failed, and Inngest calls
+///   again. After the last attempt that is certain, the run fails with a 500 that gives the status
+///   and says what to do. Inside of a router (`Router::layer`), the number of attempts is that of
+///   the route's function, once the process has seen the route. Around a whole service, it is the
+///   smallest of all functions in the program: one function without retries makes the first
 ///   rejection final.
-/// - A layer that cuts off a re-entry, as one for timeouts does, does not end it here: its work
-///   goes on, and Inngest gets its answer.
+/// - If a layer inside of this one cuts a re-entry off, as a timeout does, the handler still
+///   finishes, and Inngest gets its answer.
 ///
-/// Other requests pass as they are. Of two of these layers the outer one works; inside of
-/// `inngest.layer()` it does nothing. Either is said once in the log.
+/// This layer passes other requests on unchanged. If there are two of these layers, the outer one
+/// works; inside of `inngest.layer()` this layer does nothing. The log says so once in both cases.
 #[derive(Debug, Clone)]
 pub struct VerifyLayer {
     app: Arc<App>,

@@ -21,8 +21,8 @@ use labels::{DeliveryEnd, OTHER};
 use recorder::Target;
 use series::Series;
 
-/// Metrics of executions, steps and calls to Inngest, recorded by the crate
-/// [`metrics`](::metrics), for which there are exporters to Prometheus and others.
+/// Metrics of executions, steps and calls to Inngest, recorded by the
+/// [crate `metrics`](::metrics), for which there are exporters to Prometheus and others.
 ///
 /// ```
 /// use axum::Router;
@@ -61,7 +61,7 @@ use series::Series;
 /// | `inngest_checkpoints_total` | calls to Inngest's checkpoint API | `call`, `outcome` |
 /// | `inngest_checkpoint_duration_seconds` | how long they took, with all attempts | `call`, `outcome` |
 /// | `inngest_checkpoint_retries_total` | requests that were tried again in these calls | `call` |
-/// | `inngest_deliveries_total` | runs' ends that were delivered after their clients had had their responses | `outcome` |
+/// | `inngest_deliveries_total` | deliveries of runs that ended in their client's request | `outcome` |
 /// | `inngest_lost_runs_total` | runs of which Inngest will not have everything | |
 /// | `inngest_backlog_bytes` | a gauge: bytes that wait for Inngest | |
 ///
@@ -79,23 +79,24 @@ use series::Series;
 /// | `call` | `new_run`, `steps`, `async` |
 /// | `outcome` of a delivery | `delivered`; `retried`: delivered, but a request had to be tried again; `given_up` |
 ///
-/// Strangers cannot make new values: no path of a request is one, and no step's id that is made at
-/// run time. An exporter keeps a series for each function, step and outcome that has come about; of
-/// calls, deliveries, lost runs and the backlog from the beginning, with 0.
+/// Requests cannot create new label values: a value is never a request's path, or a step id that is
+/// made at run time. An exporter keeps a series for each function, step and outcome that has
+/// occurred. The series of calls, deliveries, lost runs and the backlog exist from the beginning,
+/// with 0.
 ///
-/// A step that fails counts each time that it is tried. One that is dropped, as the loser of a
-/// `select!` is, does not count, nor do requests that are not recorded as runs.
+/// A failing step counts once for each attempt. A step that is dropped, such as the loser of a
+/// `select!`, does not count, and neither do requests that are not recorded as runs.
 ///
 /// # The recorder
 ///
-/// It is the one that the program has installed when the first metric is recorded: install it
-/// before requests come. Without any, nothing is recorded. [`with_recorder`](Self::with_recorder)
-/// takes one that is not the program's.
+/// `Metrics` uses the recorder that is installed when it records its first metric, so install the
+/// recorder before the server takes requests. Without a recorder, it records nothing.
+/// [`with_recorder`](Self::with_recorder) takes a recorder that is not installed.
 ///
-/// How durations are counted is the exporter's to say: Prometheus' makes summaries of them unless
-/// it is given buckets, as with `PrometheusBuilder::set_buckets_for_metric`. A recorder of its made
-/// by `build_recorder` wants `PrometheusHandle::run_upkeep` every few seconds: durations gather
-/// where nobody reads them.
+/// The exporter decides how it aggregates durations. The Prometheus exporter makes summaries unless
+/// you set buckets with `PrometheusBuilder::set_buckets_for_metric`. If you create its recorder
+/// with `build_recorder`, call `PrometheusHandle::run_upkeep` every few seconds; otherwise
+/// durations accumulate in memory while nobody reads the page.
 pub struct Metrics {
     target: Target,
     /// Ids that are labels.

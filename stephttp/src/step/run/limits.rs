@@ -16,10 +16,10 @@ use crate::untrusted::shown;
 use crate::wire::OpError;
 
 impl<F, T> RunStep<F, T> {
-    /// Bounds how long an attempt may take. One whose future has not ended by then is dropped, and
-    /// has failed: it is tried again like others. After the last attempt the handler gets a
-    /// [`StepError`](crate::StepError) whose [`is_timeout`](crate::StepError::is_timeout) is true,
-    /// and whose name is `StepTimeout`.
+    /// Sets a time limit for each attempt of the step. When the limit is over, the step's future is
+    /// dropped, and the attempt has failed; the step is retried as after any failure. After the
+    /// last attempt the handler gets a [`StepError`](crate::StepError) with the name `StepTimeout`,
+    /// for which [`is_timeout`](crate::StepError::is_timeout) returns `true`.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -30,27 +30,27 @@ impl<F, T> RunStep<F, T> {
     /// # Ok(()) }
     /// ```
     ///
-    /// The time is that of each attempt's own execution, by tokio's clock: from its future's first
-    /// poll. It counts neither until the step may begin (behind others, or while too much waits for
-    /// Inngest), nor what [middlewares](crate::middleware::Middleware) do before and after the
-    /// step. A result that an earlier request has stored is given whatever the limit is.
+    /// The limit counts from the first poll of the step's future, by tokio's clock. It does not
+    /// include the time before the step may begin (because of other steps, or because too much
+    /// waits for Inngest), or the time that [middlewares](crate::middleware::Middleware) take
+    /// before and after the step. It does not apply to a stored result.
     ///
     /// It takes the place of the function's [`step_timeout`](crate::FnOpts::step_timeout) and of
     /// the [provider's](crate::SetupOpts::step_timeout); `Duration::MAX` is no limit. A limit of
     /// zero is an error of the name `InvalidTimeout`, and the step does not run.
     ///
-    /// **It stops a future that waits**, and no other: one that blocks its thread, or computes
-    /// without an `.await`, goes on to its next one. Nor does it stop what the future has started
-    /// elsewhere, as by `tokio::spawn` or `spawn_blocking`, or has asked of another service, which
-    /// may do it all the same: give that an [`idempotency_key`](crate::Step::idempotency_key).
+    /// **The limit takes effect only at an `.await`.** A future that blocks its thread, or computes
+    /// without an `.await`, continues to the next one. The limit does not stop work that the future
+    /// has started elsewhere, with `tokio::spawn`, `spawn_blocking` or a request to another
+    /// service: give the service an [`idempotency_key`](crate::Step::idempotency_key).
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.set_timeout(limit);
         self
     }
 
-    /// Has the step tried again at most so often: fewer times than the function's
-    /// [`retries`](crate::FnOpts::retries) say. The first attempt is not counted, so with 0 it runs
-    /// once.
+    /// Sets how often the step is retried, if that is less than the function's
+    /// [`retries`](crate::FnOpts::retries). The first attempt is not counted: with 0 the step has
+    /// one attempt.
     ///
     /// ```
     /// # use inngest::{Failure, Step, StepError};
