@@ -72,8 +72,8 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
             _ = stopped => return draining.drain(),
         }
         draining.drain();
-        // The load balancer sees by `/ready` that it has to send requests elsewhere. Until then they
-        // come here: a connection that is refused would end a run.
+        // The load balancer sees by `/ready` that it has to send requests elsewhere. Until then
+        // they come here: a connection that is refused would end a run.
         tokio::time::sleep(pause).await;
     };
     let server =
