@@ -394,3 +394,21 @@ fn of_a_step_that_ends_before_it_is_claimed() {
 fn strings(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
+
+/// Others see by that whether the job that holds the run is the only one that writes to the log.
+#[test]
+fn who_holds_the_run_says_whose_its_log_is() {
+    let held = ("stephttp:order:0", r#"{"data":[{"held_by":"job"},{"by":"job"}]}"#);
+    for (mode, stored, says) in [(Shared, [held], true), (Alone, [("x", "null")], false)] {
+        let mut request = OneRequest::new(mode, &stored, vec![Fails("a", None)]);
+        request.poll();
+        assert!(matches!(request.next(), Next::WakeOne(_)));
+        request.poll();
+        let Next::Done(Done::Suspended(outstanding), _) = request.next() else { panic!("it goes on") };
+        request.journal.hand_over(outstanding, HandoverFacts { attempts_left: 4, ..Default::default() });
+        let log: Vec<_> = request.journal.take_unsent().into_iter().filter(Recorded::is_log).collect();
+        let by = LogEntry::Proposed { by: "job".to_owned() };
+        let has_by = |op: &Recorded| serde_json::from_str::<Vec<LogEntry>>(&data(op)).unwrap().contains(&by);
+        assert_eq!(log.iter().map(has_by).collect::<Vec<_>>(), [says], "{mode:?}");
+    }
+}
