@@ -86,8 +86,9 @@ impl Unsent {
         }
     }
 
-    /// The same number, or less: Inngest calls back for a step that failed for good, unless it comes
-    /// with the run's end (docs/protocol.md 5.2). That job would run the steps of a run that is over.
+    /// The same number, or less: Inngest calls back for a step that failed for good, unless it
+    /// comes with the run's end (docs/protocol.md 5.2). That job would run the steps of a run that
+    /// is over.
     fn without_part_of_end(&self, count: usize) -> usize {
         let rest = self.rest();
         if count >= rest.len() || rest.last().is_some_and(|op| op.op() != OpCode::RunComplete) {
@@ -285,8 +286,8 @@ mod tests {
         Recorded::complete(&ApiResult::new(200).body("x".repeat(10_000))).unwrap()
     }
 
-    /// Inngest calls back for a failure that comes before the run's end: the job would do again, and
-    /// otherwise, what the request has done.
+    /// Inngest calls back for a failure that comes before the run's end: the job would do again,
+    /// and otherwise, what the request has done.
     #[test]
     fn a_failure_comes_with_the_end_of_its_run() {
         let ran =

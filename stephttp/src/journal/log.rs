@@ -2,10 +2,10 @@
 //!
 //! Hidden steps `stephttp:order:0`, `:1`, … hold it. Inngest keeps the first value that is saved
 //! under an id (docs/protocol.md 2.2), so of several requests that each propose what comes next one
-//! is taken, and all read back which. A request that is alone writes without asking, and so does one
-//! whose job holds the run. The latter may be mistaken: where two processes have worked on one job,
-//! somebody who believes to be alone may be at work beside it. So what it writes says whose it is,
-//! and a job whose hold is followed by what another has written holds the run no more.
+//! is taken, and all read back which. A request that is alone writes without asking, and so does
+//! one whose job holds the run. The latter may be mistaken: where two processes have worked on one
+//! job, somebody who believes to be alone may be at work beside it. So what it writes says whose it
+//! is, and a job whose hold is followed by what another has written holds the run no more.
 //!
 //! Each of these steps holds an array. Beside the [decisions](Decision) about the order of results
 //! there are:
@@ -49,8 +49,8 @@ pub(super) enum LogEntry {
     Released {
         released: Vec<StepHash>,
     },
-    /// Nothing else is under way: this job runs every step that it comes to, and decides alone. Until
-    /// somebody else writes to the log.
+    /// Nothing else is under way: this job runs every step that it comes to, and decides alone.
+    /// Until somebody else writes to the log.
     Held {
         held_by: String,
     },
@@ -88,8 +88,8 @@ pub(super) enum LogEntry {
     Ended {
         ended_in: String,
     },
-    /// Whose proposal this is, or what who holds the run has written. Last: the others have more than
-    /// that.
+    /// Whose proposal this is, or what who holds the run has written. Last: the others have more
+    /// than that.
     Proposed {
         by: String,
     },
@@ -202,9 +202,9 @@ impl Log {
         (log, decisions)
     }
 
-    /// Nobody waits any more for the job that holds the run, nor for what it has claimed, if somebody
-    /// else has written this: it may have left the run in the same place of the log, where it is
-    /// not stored.
+    /// Nobody waits any more for the job that holds the run, nor for what it has claimed, if
+    /// somebody else has written this: it may have left the run in the same place of the log, where
+    /// it is not stored.
     fn let_go_of_holder(&mut self, entries: &[LogEntry]) {
         let is_of = |holder: &String| {
             entries.iter().any(|entry| matches!(entry, LogEntry::Proposed { by } if by == holder))

@@ -362,9 +362,9 @@ fn on_the_last_attempt() {
     }
 }
 
-/// Two steps have failed, and each has to be tried again by a job of its own. A job has come to both
-/// when one of them ends in another process. It had its own retry for that one, which was lost to
-/// the other step: for that it asked by a name that had been asked by before, and the run hung.
+/// Two steps have failed, and each has to be tried again by a job of its own. A job has come to
+/// both when one of them ends in another process. It had its own retry for that one, which was lost
+/// to the other step: for that it asked by a name that had been asked by before, and the run hung.
 #[test]
 fn of_a_step_that_ends_before_it_is_claimed() {
     let failed = |id: &str| {
