@@ -74,7 +74,30 @@ impl Unsent {
 
     /// How many of the next go into a call that has room for a number of bytes. What has an effect
     /// comes with the last of the finished steps, however many they are.
-    fn fitting(&self, mut bytes: usize) -> usize {
+    fn fitting(&self, bytes: usize) -> usize {
+        self.without_part_of_end(self.fitting_each(bytes))
+    }
+
+    /// The same, for a call that the server sets no limit for: at least one.
+    fn fitting_or_next(&self, bytes: usize) -> usize {
+        match self.fitting(bytes) {
+            0 if self.without_part_of_end(1) == 0 => self.rest().len(),
+            count => count.max(1),
+        }
+    }
+
+    /// The same number, or less: Inngest calls back for a step that failed for good, unless it
+    /// comes with the run's end (docs/protocol.md 5.2). That job would run the steps of a run that
+    /// is over.
+    fn without_part_of_end(&self, count: usize) -> usize {
+        let rest = self.rest();
+        if count >= rest.len() || rest.last().is_some_and(|op| op.op() != OpCode::RunComplete) {
+            return count;
+        }
+        rest[..count].iter().take_while(|op| op.op() == OpCode::StepRun).count()
+    }
+
+    fn fitting_each(&self, mut bytes: usize) -> usize {
         let mut steps = 0;
         let fits = |op: &&Recorded| {
             steps += usize::from(op.op() == OpCode::StepRun);
@@ -178,7 +201,7 @@ pub(super) async fn create(
             )));
         }
         // Sizes are estimates: texts that need much escaping take more.
-        count /= 2;
+        count = unsent.without_part_of_end(count / 2);
     }
 }
 
@@ -188,7 +211,7 @@ pub(super) fn add(
     known: &CheckpointRun,
     unsent: &Unsent,
 ) -> Result<(Bytes, usize), DeliveryError> {
-    let count = unsent.fitting(BATCH_BYTES).max(1);
+    let count = unsent.fitting_or_next(BATCH_BYTES);
     let request = CheckpointStepsRequest {
         run_id: run_id.to_string().into(),
         fn_id: known.fn_id,
@@ -205,7 +228,7 @@ pub(super) fn save(
     dispatch: &Dispatch,
     unsent: &Unsent,
 ) -> Result<(Bytes, usize), DeliveryError> {
-    let count = unsent.fitting(BATCH_BYTES).max(1);
+    let count = unsent.fitting_or_next(BATCH_BYTES);
     let dispatched = dispatch.request();
     let request = CheckpointAsyncRequest {
         run_id: run_id.to_string().into(),
@@ -245,4 +268,49 @@ fn encode(request: &impl WriteJson, size: usize) -> Result<Bytes, DeliveryError>
     let mut body = JsonWriter::with_capacity(size);
     request.write_json(&mut body).map_err(DeliveryError::Unfit)?;
     Ok(body.into_bytes().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::value::RawValue;
+
+    use super::*;
+    use crate::journal::StepKey;
+    use crate::wire::OpError;
+
+    fn failed(id: &'static str) -> Recorded {
+        Recorded::failed(StepKey::hidden(id), OpCode::StepFailed, OpError::new("Error", "no"), None)
+    }
+
+    fn end() -> Recorded {
+        Recorded::complete(&ApiResult::new(200).body("x".repeat(10_000))).unwrap()
+    }
+
+    /// Inngest calls back for a failure that comes before the run's end: the job would do again,
+    /// and otherwise, what the request has done.
+    #[test]
+    fn a_failure_comes_with_the_end_of_its_run() {
+        let ran =
+            |id| Recorded::ran(StepKey::hidden(id), RawValue::from_string("1".to_owned()).unwrap(), None);
+        let asks = || Recorded::failed(StepKey::hidden("e"), OpCode::StepError, OpError::new("E", ""), None);
+        for (ops, room, fitting, or_next) in [
+            (vec![ran("a"), failed("b"), end()], 100_000, 3, 3),
+            (vec![ran("a"), failed("b"), end()], 5_000, 1, 1),
+            (vec![ran("a"), ran("b"), end()], 5_000, 2, 2),
+            (vec![ran("a"), failed("b"), end()], 0, 0, 1),
+            (vec![failed("b"), failed("c"), end()], 5_000, 0, 3),
+            (vec![end()], 5_000, 0, 1),
+            // It goes on: what is called back for has its say.
+            (vec![ran("a"), failed("b"), asks()], 5_000, 3, 3),
+            (vec![failed("b"), asks()], 500, 1, 1),
+        ] {
+            let unsent = Unsent::new(ops);
+            assert_eq!(
+                (unsent.fitting(room), unsent.fitting_or_next(room)),
+                (fitting, or_next),
+                "{room} {:?}",
+                unsent.ops
+            );
+        }
+    }
 }

@@ -146,8 +146,8 @@ impl Journal {
                     }
                     if is_beside_a_step { op.shortened(elapsed) } else { op }
                 }
-                // Another dispatch of this job has told Inngest of it. The job that this brought may
-                // have come and gone, and Inngest makes no second one.
+                // Another dispatch of this job has told Inngest of it. The job that this brought
+                // may have come and gone, and Inngest makes no second one.
                 Awaits::Answer(op) if self.known.contains(op.hash()) => {
                     telling.leaves = true;
                     continue;

@@ -26,9 +26,9 @@ pub(crate) const START: &str = "stephttp:start";
 /// re-entries comes to an end.
 pub(crate) const END: &str = "stephttp:end";
 
-/// The hidden step that says: a job has decided what comes next by itself in a dispatch that was not
-/// its first. Another process may work on the same job, and have decided otherwise: then steps are
-/// stored that do not lie on the way that is followed.
+/// The hidden step that says: a job has decided what comes next by itself in a dispatch that was
+/// not its first. Another process may work on the same job, and have decided otherwise: then steps
+/// are stored that do not lie on the way that is followed.
 pub(crate) const FORKED: &str = "stephttp:forked";
 
 /// The hidden step that stands for what a job could not save, or for a handler that has failed and

@@ -46,7 +46,7 @@ impl Known {
 impl Journal {
     /// Takes what has been stored by now, and the log of the run among it.
     ///
-    /// Returns the steps that were outstanding and have their outcome now.
+    /// Returns the steps that were outstanding, or had not begun, and have their outcome now.
     pub(crate) fn learn(&mut self, memo: Memo) -> Vec<(Slot, StepKey)> {
         if self.is_unused() {
             // It comes to most of them again.
@@ -79,16 +79,20 @@ impl Journal {
                 Awaits::Inngest { .. } => is_stored,
             }
         };
-        let mut ended = Vec::new();
+        // Who has come to a step and finds it ended must not claim it: a job's one retry would be
+        // spent on it.
+        let order = &self.order;
+        let has_ended = |slot: &mut Slot| known.contains(order.hash(*slot)) && !order.is_to_be_dropped(*slot);
+        let mut resolved: Vec<Slot> = self.gate.waiting.extract_if(.., has_ended).collect();
         for one in self.outstanding.extract_if(.., goes_on) {
-            if !known.contains(one.hash) {
+            if known.contains(one.hash) {
+                resolved.push(one.slot);
+            } else {
                 self.gate.waiting.push(one.slot);
-            } else if self.order.note_stored(one.slot)
-                && let Some(key) = self.keys.get(one.slot.index())
-            {
-                ended.push((one.slot, key.clone()));
             }
         }
-        ended
+        resolved.retain(|slot| self.order.note_stored(*slot));
+        let ended = |slot: Slot| Some((slot, self.keys.get(slot.index())?.clone()));
+        resolved.into_iter().filter_map(ended).collect()
     }
 }

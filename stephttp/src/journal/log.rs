@@ -2,7 +2,10 @@
 //!
 //! Hidden steps `stephttp:order:0`, `:1`, … hold it. Inngest keeps the first value that is saved
 //! under an id (docs/protocol.md 2.2), so of several requests that each propose what comes next one
-//! is taken, and all read back which. A request that is alone writes without asking.
+//! is taken, and all read back which. A request that is alone writes without asking, and so does
+//! one whose job holds the run. The latter may be mistaken: where two processes have worked on one
+//! job, somebody who believes to be alone may be at work beside it. So what it writes says whose it
+//! is, and a job whose hold is followed by what another has written holds the run no more.
 //!
 //! Each of these steps holds an array. Beside the [decisions](Decision) about the order of results
 //! there are:
@@ -47,6 +50,7 @@ pub(super) enum LogEntry {
         released: Vec<StepHash>,
     },
     /// Nothing else is under way: this job runs every step that it comes to, and decides alone.
+    /// Until somebody else writes to the log.
     Held {
         held_by: String,
     },
@@ -84,7 +88,8 @@ pub(super) enum LogEntry {
     Ended {
         ended_in: String,
     },
-    /// Whose proposal this is. Last: the others have more than that.
+    /// Whose proposal this is, or what who holds the run has written. Last: the others have more
+    /// than that.
     Proposed {
         by: String,
     },
@@ -184,7 +189,10 @@ impl Log {
         let mut decisions = Vec::new();
         while let Some(stored) = memo.get(order_step(log.steps).hash) {
             match stored.outcome::<Vec<LogEntry>>() {
-                Ok(Ok(entries)) => entries.into_iter().for_each(|entry| log.note(entry, &mut decisions)),
+                Ok(Ok(entries)) => {
+                    log.let_go_of_holder(&entries);
+                    entries.into_iter().for_each(|entry| log.note(entry, &mut decisions));
+                }
                 _ => {
                     complaints.push(Complaint::UnreadableOrder(order_step(log.steps).id.into_owned()));
                 }
@@ -192,6 +200,19 @@ impl Log {
             log.steps += 1;
         }
         (log, decisions)
+    }
+
+    /// Nobody waits any more for the job that holds the run, nor for what it has claimed, if
+    /// somebody else has written this: it may have left the run in the same place of the log, where
+    /// it is not stored.
+    fn let_go_of_holder(&mut self, entries: &[LogEntry]) {
+        let is_of = |holder: &String| {
+            entries.iter().any(|entry| matches!(entry, LogEntry::Proposed { by } if by == holder))
+        };
+        if let Some(holder) = self.holder.take_if(|holder| !is_of(holder)) {
+            let released = self.claims_of(&holder).collect();
+            self.note(LogEntry::Released { released }, &mut Vec::new());
+        }
     }
 
     fn note(&mut self, entry: LogEntry, decisions: &mut Vec<Decision>) {
@@ -360,7 +381,7 @@ impl Journal {
         entries.iter().for_each(|entry| self.log.note(entry.clone(), &mut Vec::new()));
     }
 
-    /// Writes to the log without asking: no other request does.
+    /// Writes to the log without asking: no other request does, as far as is known here.
     pub(super) fn write(&mut self, entries: &[LogEntry]) {
         if entries.is_empty() {
             return;
@@ -372,7 +393,12 @@ impl Journal {
         if let Some(mark) = self.marks_fork() {
             self.record(mark);
         }
-        let op = self.log_step(entries);
+        let op = if self.is_holding() {
+            let by = self.job.id.clone();
+            self.log_step(&[entries, &[LogEntry::Proposed { by }]].concat())
+        } else {
+            self.log_step(entries)
+        };
         self.log.steps += 1;
         self.note(entries);
         self.record(op);

@@ -95,7 +95,8 @@ impl Journal {
             Some(known) if known.retry == RetryBy::Sleep => {
                 Some(retry_sleep(hash, known.attempts, self.log.delay(hash)))
             }
-            // Another process may have asked for this failure's before, of whose job nothing is left.
+            // Another process may have asked for this failure's before, of whose job nothing is
+            // left.
             Some(known) if known.retry == RetryBy::Postponed => {
                 Some(retry_discovery(hash, known.attempts, self.own_name().as_deref()))
             }

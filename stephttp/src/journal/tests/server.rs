@@ -129,12 +129,25 @@ impl Server {
     pub(super) fn create(&mut self, ops: &[Recorded]) {
         let creation = self.creations;
         self.creations += 1;
-        ops.iter().for_each(|op| self.take(op, None, creation));
+        self.checkpoint(ops, creation);
     }
 
     /// `POST /v1/checkpoint/{run}/steps`: what it has been told before changes nothing.
     pub(super) fn add(&mut self, ops: &[Recorded]) {
-        ops.iter().for_each(|op| self.take(op, None, 0));
+        self.checkpoint(ops, 0);
+    }
+
+    /// A call of the first request's. Nothing is called back for a failure in one that ends the run
+    /// (docs/protocol.md 5.2).
+    fn checkpoint(&mut self, ops: &[Recorded], creation: u32) {
+        let ends_run = ops.iter().any(|op| op.op() == OpCode::RunComplete);
+        for op in ops {
+            if ends_run && op.op() == OpCode::StepFailed {
+                self.store(op);
+            } else {
+                self.take(op, None, creation);
+            }
+        }
     }
 
     /// `POST /v1/checkpoint/{run}/async`. Whether the run takes it.

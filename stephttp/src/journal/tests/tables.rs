@@ -147,7 +147,9 @@ fn what_a_step_does_by_mode_and_by_what_is_stored() {
     let (by_job, by_sleep, postponed) = (failed(1, "job"), failed(1, "sleep"), failed(1, "postponed"));
     let dropped = format!(r#"{{"data":["-{a}:5"]}}"#);
     let held = |by: &str| format!(r#"{{"data":[{{"held_by":"{by}"}}]}}"#);
-    let left = |by: &str| format!(r#"{{"data":[{{"left_by":"{by}"}}]}}"#);
+    let left = |by: &str| format!(r#"{{"data":[{{"left_by":"{by}"}},{{"by":"{by}"}}]}}"#);
+    let (by_me, somebodys) = (r#"{"data":[{"by":"job"}]}"#, r#"{"data":[]}"#);
+    let another_goes_on = r#"{"data":[{"by":"another"}]}"#;
     let (i_hold, another_holds, i_left, another_left) =
         (held("job"), held("another"), left("job"), left("another"));
     let slept = format!("stephttp:retry:{a}:1");
@@ -217,6 +219,12 @@ fn what_a_step_does_by_mode_and_by_what_is_stored() {
             vec![(order(0), &*i_hold), (order(1), &*i_left), (order(2), &*another_holds)],
             "pending suspended",
         ),
+        // Until somebody else writes to the log, who may believe to be alone.
+        (Mode::Shared, vec![(order(0), &*i_hold), (order(1), by_me)], "pending wake may rest"),
+        (Mode::Shared, vec![(order(0), &*another_holds), (order(1), another_goes_on)], "pending suspended"),
+        (Mode::Shared, vec![(order(0), &*i_hold), (order(1), somebodys)], "pending propose"),
+        (Mode::Shared, vec![(order(0), &*another_holds), (order(1), somebodys)], "pending propose"),
+        (Mode::Shared, vec![(order(0), &*another_holds), (order(1), by_me)], "pending propose"),
     ] {
         assert_eq!(seen(mode, &stored), expected, "{mode:?} {stored:?}");
     }

@@ -70,7 +70,11 @@ fn entry(entry: &LogEntry) -> String {
 
 /// A request that comes to these steps at once, and to no others.
 fn told(mode: Mode, stored: &[(&str, &str)], steps: Vec<Step>, attempts_left: u32) -> Told {
-    let mut request = OneRequest::new(mode, stored, steps);
+    told_by(OneRequest::new(mode, stored, steps), stored, attempts_left)
+}
+
+/// A request, when this is stored.
+fn told_by(mut request: OneRequest, stored: &[(&str, &str)], attempts_left: u32) -> Told {
     request.attempts_left = attempts_left;
     let mut kept: Vec<(StepHash, String)> =
         stored.iter().map(|(id, value)| (StepHash::of(id), (*value).to_owned())).collect();
@@ -102,8 +106,7 @@ type Row = (Mode, Vec<Step>, &'static [&'static str], &'static [&'static str], O
 fn hold(stored: &[(&str, &str)], rows: Vec<Row>) {
     let mut wrong = Vec::new();
     for (mode, steps, saved, answer, retry_after) in rows {
-        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
-        let expected = Told { saved: texts(saved), answer: texts(answer), retry_after };
+        let expected = Told { saved: strings(saved), answer: strings(answer), retry_after };
         let name = format!("{mode:?} {steps:?}");
         let told = told(mode, stored, steps, 4);
         if told != expected {
@@ -356,5 +359,56 @@ fn on_the_last_attempt() {
         let told = told(mode, &[("x", "null")], vec![Fails("a", None)], 0);
         assert_eq!(told.saved, saved, "{mode:?}");
         assert_eq!(told.answer, ["discover"], "{mode:?}");
+    }
+}
+
+/// Two steps have failed, and each has to be tried again by a job of its own. A job has come to
+/// both when one of them ends in another process. It had its own retry for that one, which was lost
+/// to the other step: for that it asked by a name that had been asked by before, and the run hung.
+#[test]
+fn of_a_step_that_ends_before_it_is_claimed() {
+    let failed = |id: &str| {
+        let step = StepHash::of(id);
+        format!(r#"{{"data":[{{"failed":"{step}","attempt":1,"retry":"postponed"}}]}}"#)
+    };
+    let (a, b) = (failed("a"), failed("b"));
+    let mut stored = vec![("stephttp:order:0", &*a), ("stephttp:order:1", &*b)];
+    for (meanwhile, saved, answer) in [
+        (None, &["log a is scheduled by job"][..], &["discover", "StepError a"][..]),
+        (Some(("a", r#"{"data":1}"#)), &["log order", "log b is scheduled by job"], &["StepError b"]),
+    ] {
+        let mut request = OneRequest::new(Shared, &stored, vec![Runs("a"), Runs("b")]);
+        assert_eq!(request.poll(), ["pending", "pending"]);
+        stored.extend(meanwhile);
+        let memo = memo_of(
+            &stored.iter().map(|(id, value)| (StepHash::of(id), (*value).to_owned())).collect::<Vec<_>>(),
+        );
+        for (slot, _) in request.journal.learn(memo) {
+            request.journal.resolve(slot);
+        }
+        let told = told_by(request, &stored, 4);
+        assert_eq!((&*told.saved, &*told.answer), (&*strings(saved), &*strings(answer)));
+    }
+}
+
+fn strings(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+/// Others see by that whether the job that holds the run is the only one that writes to the log.
+#[test]
+fn who_holds_the_run_says_whose_its_log_is() {
+    let held = ("stephttp:order:0", r#"{"data":[{"held_by":"job"},{"by":"job"}]}"#);
+    for (mode, stored, says) in [(Shared, [held], true), (Alone, [("x", "null")], false)] {
+        let mut request = OneRequest::new(mode, &stored, vec![Fails("a", None)]);
+        request.poll();
+        assert!(matches!(request.next(), Next::WakeOne(_)));
+        request.poll();
+        let Next::Done(Done::Suspended(outstanding), _) = request.next() else { panic!("it goes on") };
+        request.journal.hand_over(outstanding, HandoverFacts { attempts_left: 4, ..Default::default() });
+        let log: Vec<_> = request.journal.take_unsent().into_iter().filter(Recorded::is_log).collect();
+        let by = LogEntry::Proposed { by: "job".to_owned() };
+        let has_by = |op: &Recorded| serde_json::from_str::<Vec<LogEntry>>(&data(op)).unwrap().contains(&by);
+        assert_eq!(log.iter().map(has_by).collect::<Vec<_>>(), [says], "{mode:?}");
     }
 }
