@@ -152,7 +152,13 @@ impl Journal {
                     telling.leaves = true;
                     continue;
                 }
-                Awaits::Answer(op) => op,
+                Awaits::Answer(op) => {
+                    // Others may come to it once the run is left, which is before the answer.
+                    if self.is_holding() {
+                        telling.claims.push(one.hash);
+                    }
+                    op
+                }
                 Awaits::Retry { op, delay, .. } => {
                     let Some(op) = self.retried(op, one.hash) else { continue };
                     if self.known.contains(op.hash()) {

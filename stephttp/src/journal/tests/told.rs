@@ -251,10 +251,11 @@ fn of_steps_that_failed_for_good() {
             (Alone, vec![FailsForGood("a")], &[], &["StepFailed a"], None),
             // The rest is found again then: so the run stays one line of work.
             (Alone, vec![S, FailsForGood("b")], &[], &["StepFailed b"], None),
+            // Others must not run it before the answer has come.
             (
                 Shared,
                 vec![FailsForGood("a")],
-                &["log all is job's", "log all is left by job"],
+                &["log all is job's", "log a is job's, all is left by job"],
                 &["StepFailed a"],
                 None,
             ),
