@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Execution;
 
-/// The delivery of a run's end to Inngest, after its client has had its response, as a
+/// The delivery to Inngest of the end of a run that has ended in its client's request, as a
 /// [`Middleware`](super::Middleware) sees it.
 pub struct DeliveryContext<'a> {
     execution: &'a Execution,
