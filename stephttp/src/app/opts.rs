@@ -55,8 +55,8 @@ pub struct SetupOpts {
     pub(crate) backlog_bytes: Option<usize>,
     pub(crate) backlog_wait: Option<Duration>,
     pub(crate) replay_patience: Option<Duration>,
-    pub(crate) default_async_response: Option<AsyncResponse>,
-    pub(crate) default_on_error: OnError,
+    pub(crate) async_response: Option<AsyncResponse>,
+    pub(crate) on_error: OnError,
     pub(crate) track_all_endpoints: bool,
     pub(crate) max_request_time: Option<Duration>,
     pub(crate) deliver: Deliver,
@@ -67,21 +67,21 @@ pub struct SetupOpts {
 }
 
 impl SetupOpts {
-    /// What a client gets when its run is handed over, where its function says nothing of it.
-    /// Unless set: [`AsyncResponse::Proxy`] in an app that has made its [output
-    /// route](crate::Provider::output_route), else [`AsyncResponse::Redirect`].
+    /// What a client gets when its run is handed over. Unless set: [`AsyncResponse::Proxy`] in an
+    /// app that has made its [output route](crate::Provider::output_route), else
+    /// [`AsyncResponse::Redirect`]. What a [function](crate::FnOpts::async_response) says wins.
     #[doc(alias = "DefaultAsyncResponse")]
     #[must_use]
-    pub fn default_async_response(mut self, response: AsyncResponse) -> Self {
-        self.default_async_response = Some(response);
+    pub fn async_response(mut self, response: AsyncResponse) -> Self {
+        self.async_response = Some(response);
         self
     }
 
-    /// What an answer of 500 and above does when Inngest has called a handler back, where its
-    /// function says nothing of it; [`OnError::Retry`] unless set.
+    /// What an answer of 500 and above does when Inngest has called a handler back;
+    /// [`OnError::Retry`] unless set. What a [function](crate::FnOpts::on_error) says wins.
     #[must_use]
-    pub fn default_on_error(mut self, on_error: OnError) -> Self {
-        self.default_on_error = on_error;
+    pub fn on_error(mut self, on_error: OnError) -> Self {
+        self.on_error = on_error;
         self
     }
 
@@ -116,9 +116,9 @@ impl SetupOpts {
         self
     }
 
-    /// After how much time a first request hands its run over before it begins another step, for
-    /// functions that say nothing of it: something less than the patience of the load balancer.
-    /// Never unless set.
+    /// After how much time a first request hands its run over before it begins another step:
+    /// something less than the patience of the load balancer. Never unless set. What a
+    /// [function](crate::FnOpts::max_request_time) says wins.
     ///
     /// It does not hold for functions that [`Provider::drain`](crate::Provider::drain) does not
     /// hand over either: those with `sync_only`, and those without retries whose source shows no
@@ -131,8 +131,8 @@ impl SetupOpts {
         self
     }
 
-    /// When Inngest is told of a run that has ended in its client's request, for functions that say
-    /// nothing of it: after the response, unless set.
+    /// When Inngest is told of a run that has ended in its client's request: after the response,
+    /// unless set. What a [function](crate::FnOpts::deliver) says wins.
     ///
     /// Where a process may be frozen or ended when its response is (AWS Lambda, Cloud Run, what
     /// scales to zero), set [`Deliver::BeforeResponseEnds`].
@@ -147,7 +147,7 @@ impl SetupOpts {
     ///
     /// It is what a client waits longer when Inngest cannot be reached. Keep it below the rest of
     /// the time that the platform gives a request (three seconds in all are the default of AWS
-    /// Lambda), and above what a call to Inngest takes. With zero the call begins before the
+    /// Lambda), and above what a call to Inngest takes. With zero delivery begins before the
     /// response's end, and nothing waits for it.
     #[must_use]
     pub fn delivery_wait(mut self, wait: Duration) -> Self {
@@ -155,10 +155,9 @@ impl SetupOpts {
         self
     }
 
-    /// How long an attempt of a step may take that runs in this process, where neither the step
-    /// ([`timeout`](crate::step::RunStep::timeout)) nor its function
-    /// ([`step_timeout`](crate::FnOpts::step_timeout)) says anything of it. As long as it likes
-    /// unless set.
+    /// How long an attempt of a step may take that runs in this process. As long as it likes unless
+    /// set. What a [function](crate::FnOpts::step_timeout) says wins, and what a
+    /// [step](crate::step::RunStep::timeout) says wins over both. Zero is an error at setup.
     ///
     /// A step that hangs in a re-entry holds its run until Inngest gives the call up, after two
     /// hours; with a limit of some minutes it has failed by then, and is tried again. Choose more
@@ -395,8 +394,8 @@ impl fmt::Debug for SetupOpts {
             .field("backlog_bytes", &self.backlog_bytes)
             .field("backlog_wait", &self.backlog_wait)
             .field("replay_patience", &self.replay_patience)
-            .field("default_async_response", &self.default_async_response)
-            .field("default_on_error", &self.default_on_error)
+            .field("async_response", &self.async_response)
+            .field("on_error", &self.on_error)
             .field("track_all_endpoints", &self.track_all_endpoints)
             .field("max_request_time", &self.max_request_time)
             .field("deliver", &self.deliver)
