@@ -1,5 +1,5 @@
-//! Comments and documents: what they cite is in this repository, and comments are no wider than 100
-//! columns.
+//! Comments and documents: what they cite is in this repository, their tables are whole, and
+//! comments are no wider than 100 columns.
 #![allow(clippy::unwrap_used, reason = "clippy takes only test functions for tests")]
 
 use std::collections::BTreeSet;
@@ -56,6 +56,31 @@ fn citations() -> Vec<(String, Option<String>)> {
         }
     }
     found
+}
+
+/// Lines that say they are a table's, and are none: what Markdown makes of those is a paragraph.
+fn broken_tables(file: &str) -> Vec<String> {
+    let is_code = file.ends_with(".rs");
+    let text = read(file);
+    let lines = text.lines().map(|line| {
+        let line = line.trim_start();
+        let comment = ["/// ", "//! "].iter().find_map(|begin| line.strip_prefix(begin));
+        if is_code { comment.unwrap_or_default() } else { line }
+    });
+    let lines: Vec<&str> = lines.collect();
+    let is_row = |line: &str| line.starts_with('|') && line.ends_with('|');
+    let is_rule =
+        |line: &str| is_row(line) && line.chars().all(|c| "|-: ".contains(c)) && line.contains("---");
+    let begins = |n: &usize| is_row(lines[*n]) && (*n == 0 || !is_row(lines[n - 1]));
+    let broken =
+        (0..lines.len()).filter(begins).filter(|n| !lines.get(n + 1).is_some_and(|next| is_rule(next)));
+    broken.map(|n| format!("{file}:{}: {}", n + 1, lines[n])).collect()
+}
+
+#[test]
+fn tables_are_whole() {
+    let broken: Vec<_> = files(&[".rs", ".md"]).iter().flat_map(|file| broken_tables(file)).collect();
+    assert!(broken.is_empty(), "{broken:#?}");
 }
 
 #[test]

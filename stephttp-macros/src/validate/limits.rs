@@ -7,6 +7,11 @@ use crate::{
     steps::{Body, StepCall},
 };
 
+/// Retries of a function that says nothing of them: `FnOpts::DEFAULT_RETRIES`, which this crate
+/// does not see. What the attribute must bear, and what the compiler says, are held to it in
+/// `tests`.
+const DEFAULT_RETRIES: u8 = 3;
+
 /// A time limit for steps, where there are none that it could hold for.
 pub(super) fn idle_timeout(opts: &Opts, body: Option<&Body>, places: &Places, errors: &mut Errors) {
     let why = match body {
@@ -22,10 +27,14 @@ pub(super) fn idle_timeout(opts: &Opts, body: Option<&Body>, places: &Places, er
     );
 }
 
-/// Steps with more retries than their function.
-pub(super) fn retries(opts: &Opts, calls: &[StepCall], errors: &mut Errors) {
-    let most = if opts.sync_only { Some(0) } else { opts.retries };
-    let Some(most) = most else { return };
+/// Steps with more retries than their function. What this says of its own may be at fault already.
+pub(super) fn retries(opts: &Opts, is_given: bool, calls: &[StepCall], errors: &mut Errors) {
+    let (most, unless_given) = match opts.retries {
+        _ if opts.sync_only => (0, ""),
+        Some(most) => (most, ""),
+        None if is_given => return,
+        None => (DEFAULT_RETRIES, ", which is the default"),
+    };
     for literal in calls.iter().filter_map(|call| call.retries.as_ref()) {
         let Ok(retries) = literal.base10_parse::<u8>() else { continue };
         if retries <= most {
@@ -42,7 +51,7 @@ pub(super) fn retries(opts: &Opts, calls: &[StepCall], errors: &mut Errors) {
         errors.at(
             literal.span(),
             format_args!(
-                "the step has {retries} retries, and its function has {most}: Inngest makes no more attempts than the \
+                "the step has {retries} retries, and its function has {most}{unless_given}: Inngest makes no more attempts than the \
                  function says; write fewer here, or `retries = {retries}` in `#[api_fn(..)]`"
             ),
         );

@@ -14,7 +14,7 @@ use syn::{Attribute, Ident, Path, Signature, Visibility};
 
 pub(crate) use self::arguments::{Argument, Replay};
 use crate::{
-    args::{Args, AsyncResponse, Deliver, OnError, Track, Warning},
+    args::{Args, AsyncResponse, Deliver, OnError, Track, Value, Warning},
     errors::Errors,
     item::{Body, Item},
     krate::{self, FindCrate},
@@ -101,6 +101,7 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
         on_error: on_error.good(),
     };
     hand_over::conflicts(&opts, &retries, &places, errors);
+    let has_retries = !matches!(retries, Value::Absent);
     opts.retries = retries.good();
 
     let before = errors.len();
@@ -125,7 +126,7 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
     let typed = scanned.as_ref().is_some_and(|body| body.typed);
     let (calls, mut warned) = scanned.map(|body| (body.calls, body.warned)).unwrap_or_default();
     step_calls::ids(&calls, errors);
-    limits::retries(&opts, &calls, errors);
+    limits::retries(&opts, has_retries, &calls, errors);
     if opts.sync_only {
         hand_over::waits(&calls, errors);
     }

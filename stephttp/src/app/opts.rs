@@ -55,8 +55,8 @@ pub struct SetupOpts {
     pub(crate) backlog_bytes: Option<usize>,
     pub(crate) backlog_wait: Option<Duration>,
     pub(crate) replay_patience: Option<Duration>,
-    pub(crate) default_async_response: Option<AsyncResponse>,
-    pub(crate) default_on_error: OnError,
+    pub(crate) async_response: Option<AsyncResponse>,
+    pub(crate) on_error: OnError,
     pub(crate) track_all_endpoints: bool,
     pub(crate) max_request_time: Option<Duration>,
     pub(crate) deliver: Deliver,
@@ -67,21 +67,21 @@ pub struct SetupOpts {
 }
 
 impl SetupOpts {
-    /// What a client gets when its run is handed over, where its function says nothing of it.
-    /// Unless set: [`AsyncResponse::Proxy`] in an app that has made its [output
-    /// route](crate::Provider::output_route), else [`AsyncResponse::Redirect`].
+    /// What a client gets when its run is handed over. Unless set: [`AsyncResponse::Proxy`] in an
+    /// app that has made its [output route](crate::Provider::output_route), else
+    /// [`AsyncResponse::Redirect`]. What a [function](crate::FnOpts::async_response) says wins.
     #[doc(alias = "DefaultAsyncResponse")]
     #[must_use]
-    pub fn default_async_response(mut self, response: AsyncResponse) -> Self {
-        self.default_async_response = Some(response);
+    pub fn async_response(mut self, response: AsyncResponse) -> Self {
+        self.async_response = Some(response);
         self
     }
 
     /// What happens when a handler answers a re-entry with a status of 500 or above, for functions
     /// that do not set [`on_error`](crate::FnOpts::on_error); [`OnError::Retry`] unless set.
     #[must_use]
-    pub fn default_on_error(mut self, on_error: OnError) -> Self {
-        self.default_on_error = on_error;
+    pub fn on_error(mut self, on_error: OnError) -> Self {
+        self.on_error = on_error;
         self
     }
 
@@ -116,9 +116,9 @@ impl SetupOpts {
         self
     }
 
-    /// After how much time a first request hands its run over before it begins another step, for
-    /// functions that say nothing of it: something less than the patience of the load balancer.
-    /// Never unless set.
+    /// After how much time a first request hands its run over before it begins another step:
+    /// something less than the patience of the load balancer. Never unless set. What a
+    /// [function](crate::FnOpts::max_request_time) says wins.
     ///
     /// It does not hold for functions that [`Provider::drain`](crate::Provider::drain) does not
     /// hand over either: those with `sync_only`, and those without retries whose source shows no
@@ -158,6 +158,7 @@ impl SetupOpts {
     /// The time limit for each attempt of a step that runs in this process, unless the step
     /// ([`timeout`](crate::step::RunStep::timeout)) or its function
     /// ([`step_timeout`](crate::FnOpts::step_timeout)) has its own. There is no limit unless set.
+    /// Zero is an error at setup.
     ///
     /// Without a limit, a step that hangs in a re-entry blocks its run until Inngest gives the
     /// request up after two hours. With a limit of some minutes, the attempt fails and the step is
@@ -394,8 +395,8 @@ impl fmt::Debug for SetupOpts {
             .field("backlog_bytes", &self.backlog_bytes)
             .field("backlog_wait", &self.backlog_wait)
             .field("replay_patience", &self.replay_patience)
-            .field("default_async_response", &self.default_async_response)
-            .field("default_on_error", &self.default_on_error)
+            .field("async_response", &self.async_response)
+            .field("on_error", &self.on_error)
             .field("track_all_endpoints", &self.track_all_endpoints)
             .field("max_request_time", &self.max_request_time)
             .field("deliver", &self.deliver)

@@ -60,7 +60,7 @@ impl App {
     /// What a client gets whose run is handed over, where its function says nothing of it.
     pub(crate) fn async_response(&self) -> AsyncResponse {
         let otherwise = if self.has_own_output() { AsyncResponse::Proxy } else { AsyncResponse::Redirect };
-        self.settings.default_async_response.unwrap_or(otherwise)
+        self.settings.async_response.unwrap_or(otherwise)
     }
 
     /// A client is to be sent to the output route, which nobody has made.

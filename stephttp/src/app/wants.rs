@@ -22,7 +22,7 @@ impl Wants {
     pub(crate) fn of(settings: &Settings, functions: impl Iterator<Item = &'static Registration>) -> Self {
         let is_custom = |response| matches!(response, Some(AsyncResponse::Custom(_)));
         let every = Self {
-            parts: is_custom(settings.default_async_response),
+            parts: is_custom(settings.async_response),
             head: settings.track_all_endpoints,
             discretion: false,
         };

@@ -3,15 +3,14 @@
 mod payload;
 mod taken;
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use tokio::sync::oneshot;
 
 pub(crate) use taken::Taken;
+use taken::Waiting;
 
 use crate::client::{NoState, Patience};
 use crate::delivery::{DeliveryError, Owner, Report};
@@ -47,7 +46,7 @@ pub(crate) fn checkpoint_in_background(run: &Arc<Run>) {
         let run = work;
         let mut outcome = Ok(());
         while outcome.is_ok() && run.has_unsent_finished() {
-            outcome = send(&run, Batch::Finished, Patience::Once).await;
+            outcome = send(&run, Batch::Finished, Patience::Once, &mut Waiting::default()).await;
         }
         run.ledger.end_sending(outcome.is_err());
         match outcome {
@@ -67,7 +66,7 @@ pub(crate) fn checkpoint_in_background(run: &Arc<Run>) {
 
 /// Sends everything that has not been sent.
 pub(crate) async fn checkpoint(run: &Run, patience: Patience) -> Result<(), DeliveryError> {
-    send(run, Batch::All, patience).await
+    send(run, Batch::All, patience, &mut Waiting::default()).await
 }
 
 /// Waits until the process holds less that Inngest has not taken. When that takes too long, this
@@ -105,7 +104,7 @@ pub(crate) fn report_finished(
     result: impl FnOnce() -> ApiResult<'static> + Send + 'static,
 ) -> Option<Taken> {
     let app = run.app()?.clone();
-    let (over, taken) = run.delivers_first().then(|| Taken::of(run.clone())).unzip();
+    let (waiting, taken) = run.delivers_first().then(|| Taken::of(run.clone())).unzip();
     // Steps wait for room before they begin. What has run none must not wait, since its client
     // does, nor pile up.
     if run.ledger.is_dropped() || (app.backlog().is_full() && !run.has_executed()) {
@@ -114,7 +113,7 @@ pub(crate) fn report_finished(
     } else {
         run.ledger.charge(app.backlog(), FINISHED_RUN_BYTES + bytes + run.body.kept_length());
         app.backlog().changed();
-        let report = Box::new(RunReport { run: run.clone(), result, over });
+        let report = Box::new(RunReport { run: run.clone(), result, waiting: waiting.unwrap_or_default() });
         match taken {
             Some(_) => app.deliveries().report_at_once(report),
             None => app.deliveries().report(report),
@@ -126,15 +125,18 @@ pub(crate) fn report_finished(
 }
 
 /// Delivers the run's end and all that has not been sent.
-async fn report(run: &Run, result: ApiResult<'static>) {
+///
+/// Its client waits at most until Inngest has the run, and not for what middlewares do then.
+async fn report(run: &Run, result: ApiResult<'static>, mut waiting: Waiting) {
     let delivering = run.begin_delivery();
     let outcome = match payload::complete(run, run.transform_result(result).await) {
         Ok(complete) => {
             run.record(complete);
-            checkpoint(run, Patience::Background).await
+            send(run, Batch::All, Patience::Background, &mut waiting).await
         }
         Err(error) => Err(DeliveryError::Unfit(error)),
     };
+    drop(waiting);
     run.release_backlog();
     if let Some(delivering) = delivering {
         delivering.end(outcome.as_ref().copied()).await;
@@ -177,7 +179,12 @@ pub(crate) async fn hand_over(
 
 /// Sends a batch: in the first request by creating the run or adding to it, in a re-entry by saving
 /// steps.
-async fn send(run: &Run, batch: Batch, patience: Patience) -> Result<(), DeliveryError> {
+async fn send(
+    run: &Run,
+    batch: Batch,
+    patience: Patience,
+    waiting: &mut Waiting,
+) -> Result<(), DeliveryError> {
     let Some(app) = run.app() else { return Ok(()) };
     let mut created = run.ledger.created().await;
     if run.ledger.is_dropped() {
@@ -198,7 +205,7 @@ async fn send(run: &Run, batch: Batch, patience: Patience) -> Result<(), Deliver
     let mut outcome = Ok(());
     while outcome.is_ok() && !unsent.is_empty() {
         let was_repeated = run.ledger.handed_over_at().is_some();
-        outcome = send_next(run, &mut created, batch, patience, &unsent).await.map(|count| {
+        outcome = send_next(run, &mut created, batch, patience, &unsent, waiting).await.map(|count| {
             run.ledger.release(app.backlog(), unsent.sent(count));
         });
         // It may have been handed over: from here on it is told what does no harm to be told twice.
@@ -234,6 +241,7 @@ async fn send_next(
     batch: Batch,
     patience: Patience,
     unsent: &payload::Unsent,
+    waiting: &mut Waiting,
 ) -> Result<usize, DeliveryError> {
     let Some(app) = run.app() else { return Ok(0) };
     let client = app.client();
@@ -253,7 +261,13 @@ async fn send_next(
         let (body, count) = payload::add(run.id(), known, unsent)?;
         let hooked = run.hooked_checkpoint(CheckpointCall::Steps, count).await;
         let extras = hooked.as_deref().map(HookedCheckpoint::extras);
-        let call = client.send_steps(run.id(), body, patience, extras);
+        let call = async {
+            client.send_steps(run.id(), body, patience, extras).await?;
+            if unsent.ends_with_run(count) {
+                waiting.end();
+            }
+            Ok(())
+        };
         HookedCheckpoint::observe(hooked.as_deref(), call).await?;
         return Ok(count);
     }
@@ -268,7 +282,9 @@ async fn send_next(
     let call = async {
         if unsent.ends_with_run(count) {
             // Nothing will follow that would need the answer.
-            client.send_ended_run(body, repeatable, patience, extras).await
+            client.send_ended_run(body, repeatable, patience, extras).await?;
+            waiting.end();
+            Ok(())
         } else {
             let sent = client.send_new_run(body, repeatable, patience, extras);
             sent.await.map(|answer| *created = Some(answer))
@@ -288,8 +304,7 @@ async fn send_next(
 struct RunReport<F> {
     run: Arc<Run>,
     result: F,
-    /// Dropped when it is delivered, or lost.
-    over: Option<oneshot::Sender<Infallible>>,
+    waiting: Waiting,
 }
 
 impl<F: FnOnce() -> ApiResult<'static> + Send + 'static> Report for RunReport<F> {
@@ -303,9 +318,8 @@ impl<F: FnOnce() -> ApiResult<'static> + Send + 'static> Report for RunReport<F>
 
     fn deliver(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
-            let Self { run, result, over } = *self;
-            report(&run, result()).await;
-            drop(over);
+            let Self { run, result, waiting } = *self;
+            report(&run, result(), waiting).await;
         })
     }
 }

@@ -21,11 +21,22 @@ pub(crate) struct Taken {
     patience: Option<Pin<Box<Sleep>>>,
 }
 
+/// The end of a response waits, if it does. Dropped, it waits no more.
+#[derive(Default)]
+pub(super) struct Waiting(Option<oneshot::Sender<Infallible>>);
+
+impl Waiting {
+    /// Inngest has the run, or never will.
+    pub(super) fn end(&mut self) {
+        self.0 = None;
+    }
+}
+
 impl Taken {
-    /// With what is to be dropped when the report has been taken, or is lost.
-    pub(super) fn of(run: Arc<Run>) -> (oneshot::Sender<Infallible>, Self) {
+    /// With what is to end the wait.
+    pub(super) fn of(run: Arc<Run>) -> (Waiting, Self) {
         let (sender, over) = oneshot::channel();
-        (sender, Self { run, over, patience: None })
+        (Waiting(Some(sender)), Self { run, over, patience: None })
     }
 
     fn patience(&self) -> Duration {
@@ -41,6 +52,9 @@ impl Future for Taken {
             return Poll::Ready(());
         }
         let wait = self.patience();
+        if wait.is_zero() {
+            return Poll::Ready(());
+        }
         let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(wait)));
         std::task::ready!(patience.as_mut().poll(cx));
         if let Some(left_out) = self.run.admits_line(Complaint::Delivery) {

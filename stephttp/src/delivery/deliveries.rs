@@ -42,8 +42,8 @@ struct Account {
     finished: VecDeque<Box<dyn Report>>,
     /// Runs that are being reported.
     reporting: Vec<RunId>,
-    /// Tasks that report: there is one at least as long as the queue is not empty. Those that have
-    /// begun out of turn are among them.
+    /// Tasks that take from the queue: there is one at least as long as it is not empty. Those that
+    /// report out of turn are not among them.
     reporters: usize,
     lost: Vec<(RunId, String)>,
     lost_count: usize,
@@ -136,7 +136,7 @@ impl Deliveries {
         if account.reporters < AT_ONCE {
             account.reporters += 1;
             drop(account);
-            let reporter = Reporter { deliveries: self.clone(), current: None, ended: false };
+            let reporter = Reporter { deliveries: self.clone(), current: None, of_queue: true, ended: false };
             // Boxed: it is kilobytes large, and tokio copies a task's future when it begins and
             // when it ends.
             runtime.spawn(Box::pin(reporter.work(None)));
@@ -149,11 +149,9 @@ impl Deliveries {
         let Ok(runtime) = Handle::try_current() else {
             return self.lost(&report.owner().whose(), &DeliveryError::Stopped);
         };
-        let mut account = self.lock();
-        account.reporters += 1;
-        account.reporting.push(run_id);
-        drop(account);
-        let reporter = Reporter { deliveries: self.clone(), current: Some(report.owner()), ended: false };
+        self.lock().reporting.push(run_id);
+        let current = Some(report.owner());
+        let reporter = Reporter { deliveries: self.clone(), current, of_queue: false, ended: false };
         runtime.spawn(Box::pin(reporter.work(Some(report))));
     }
 
@@ -203,10 +201,11 @@ impl Deliveries {
     }
 }
 
-/// A task that reports finished runs until there are none.
+/// A task that reports finished runs: those of the queue until there are none, or one out of turn.
 struct Reporter {
     deliveries: Arc<Deliveries>,
     current: Option<Arc<dyn Owner>>,
+    of_queue: bool,
     ended: bool,
 }
 
@@ -228,15 +227,12 @@ impl Reporter {
     fn next(&mut self) -> Option<Box<dyn Report>> {
         let mut account = self.deliveries.lock();
         account.reporting.retain(|reporting| Some(*reporting) != self.current());
-        // Those that have come out of turn are more than are wanted.
-        let is_wanted = account.reporters <= AT_ONCE;
-        let next = if is_wanted { account.finished.pop_front() } else { None };
+        let next = if self.of_queue { account.finished.pop_front() } else { None };
         self.current = next.as_ref().map(|next| next.owner());
         account.reporting.extend(self.current());
         if next.is_none() {
-            // Under the lock that saw the empty queue, or enough others: who adds to it next begins
-            // a new task.
-            account.reporters -= 1;
+            // Under the lock that saw the empty queue: who adds to it next begins a new task.
+            account.reporters -= usize::from(self.of_queue);
             self.ended = true;
         }
         if account.is_settled() {
@@ -253,7 +249,7 @@ impl Drop for Reporter {
             return;
         }
         let mut account = self.deliveries.lock();
-        account.reporters -= 1;
+        account.reporters -= usize::from(self.of_queue);
         account.reporting.retain(|reporting| Some(*reporting) != self.current());
         let stranded =
             if account.reporters == 0 { std::mem::take(&mut account.finished) } else { VecDeque::new() };

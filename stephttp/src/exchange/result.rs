@@ -14,7 +14,7 @@ use crate::wire::headers as wire;
 pub(crate) enum Audience<'a> {
     /// The client: the stored response is its answer. What it does not get is logged.
     Client(&'a Whose),
-    /// People who look at the run: the client has had its answer.
+    /// People who look at the run: the client gets the handler's own answer.
     Viewers,
 }
 

@@ -16,7 +16,7 @@ use crate::wire::RunId;
 ///
 /// Set by the `async_response` option of [`#[api_fn]`](macro@crate::api_fn), or by a handler
 /// without the attribute with [`FnOpts::async_response`](crate::FnOpts::async_response); else by
-/// [`SetupOpts::default_async_response`](crate::SetupOpts::default_async_response). Where neither
+/// [`SetupOpts::async_response`](crate::SetupOpts::async_response). Where neither
 /// is set, it is [`Proxy`](Self::Proxy) in an app that has made its output route, and
 /// [`Redirect`](Self::Redirect) in another.
 #[derive(Clone, Copy)]

@@ -53,10 +53,11 @@ pub enum Track {
     /// All that reach the handler's body, also when the function takes no `Step`. Those that an
     /// extractor rejects are not recorded.
     ///
-    /// A run is told of in one call, when its client has had the response; the client never notices
-    /// whether that works. If too much waits for Inngest already, a run without steps is counted as
-    /// lost (see [`Provider::wait`]). A request that is dropped before its handler has answered,
-    /// since its client is gone, is recorded with the status 499.
+    /// A run is told of in one call, when its client has had the response, unless [`Deliver`] says
+    /// otherwise; the client never notices whether that works. If too much waits for Inngest
+    /// already, a run without steps is counted as lost (see [`Provider::wait`]). A request that is
+    /// dropped before its handler has answered, since its client is gone, is recorded with the
+    /// status 499.
     ///
     /// If some function of the program is tracked always, the head and body of every request are
     /// kept, for the time of its handler, up to what Inngest keeps with a run. A handler that a
@@ -173,10 +174,10 @@ impl FnOpts {
     }
 
     /// What a client gets when its run is handed over to Inngest. Unless set,
-    /// [`SetupOpts::default_async_response`] holds, and unless that is set, the app's [output
+    /// [`SetupOpts::async_response`] holds, and unless that is set, the app's [output
     /// route](crate::Provider::output_route), if it has one.
     ///
-    /// [`SetupOpts::default_async_response`]: crate::SetupOpts::default_async_response
+    /// [`SetupOpts::async_response`]: crate::SetupOpts::async_response
     #[must_use]
     #[doc(alias = "AsyncResponse")]
     pub const fn async_response(mut self, response: AsyncResponse) -> Self {
@@ -245,9 +246,9 @@ impl FnOpts {
     }
 
     /// What an answer of 500 and above does when Inngest has called the handler back. Unless set,
-    /// [`SetupOpts::default_on_error`] holds, and unless that is set, [`OnError::Retry`].
+    /// [`SetupOpts::on_error`] holds, and unless that is set, [`OnError::Retry`].
     ///
-    /// [`SetupOpts::default_on_error`]: crate::SetupOpts::default_on_error
+    /// [`SetupOpts::on_error`]: crate::SetupOpts::on_error
     #[must_use]
     pub const fn on_error(mut self, on_error: OnError) -> Self {
         self.on_error = Some(on_error);

@@ -330,9 +330,11 @@ pub trait Middleware: Send + Sync + 'static {
         async {}
     }
 
-    /// The end of a run that ended in its client's request has been delivered to Inngest, or given
-    /// up. This is not called for a run that was handed over: the calls of such a run are made
-    /// while its client, or Inngest, waits.
+    /// The end of a run has been delivered to Inngest, or was given up: after its client's
+    /// response, or before that ends, with
+    /// [`Deliver::BeforeResponseEnds`](crate::function::Deliver::BeforeResponseEnds). The response
+    /// does not wait for what is done here. A run that was handed over has no such delivery: its
+    /// calls are made while its client, or Inngest, waits.
     ///
     /// The error is for people.
     fn after_delivery(

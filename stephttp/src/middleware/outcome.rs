@@ -57,7 +57,7 @@ impl StoredResponse {
     /// [`AsyncResponse::Proxy`](crate::AsyncResponse::Proxy), which is the default in an app that
     /// has an [output route](crate::Provider::output_route), or `Negotiate` has sent it there,
     /// where the body is [restored](super::Middleware::restore_response_body). Otherwise the client
-    /// has had its response, and only viewers of Inngest's dashboard see what is stored.
+    /// gets the handler's own response, and only viewers of Inngest's dashboard see what is stored.
     #[must_use]
     pub fn is_read_by_client(&self) -> bool {
         self.is_read_by_client

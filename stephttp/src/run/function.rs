@@ -187,7 +187,7 @@ impl Run {
 
     /// Whether an error of the handler's is a failed attempt, which may go otherwise the next time.
     pub(crate) fn retries_errors(&self) -> bool {
-        let otherwise = || self.app().map(|app| app.settings().default_on_error);
+        let otherwise = || self.app().map(|app| app.settings().on_error);
         let on_error = self.opts().get_on_error().or_else(otherwise).unwrap_or_default();
         on_error == OnError::Retry && !self.has_step_error.load(Ordering::Relaxed)
     }

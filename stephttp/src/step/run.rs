@@ -50,7 +50,7 @@ pin_project! {
 }
 
 enum Stage<T> {
-    /// Its id, or an option, makes no sense.
+    /// Its id makes no sense.
     Misused(Cow<'static, str>, OpError),
     New(StepKey),
     Backpressure(StepKey, Pin<Box<dyn Future<Output = ()> + Send>>),

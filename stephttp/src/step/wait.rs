@@ -24,12 +24,15 @@ pub(super) struct Wait {
     outcomes: Option<Arc<Outcomes>>,
     /// How long it lasts when nothing comes.
     lasts: Duration,
+    /// What the arguments have wrong: Inngest is not asked for such a step. What it has come to in
+    /// an earlier request, whose arguments were others, counts all the same.
+    fault: Option<Box<OpError>>,
     stage: Stage,
 }
 
 #[derive(Debug)]
 enum Stage {
-    /// The arguments make no sense.
+    /// The id makes no sense.
     Misused {
         id: String,
         error: OpError,
@@ -58,7 +61,13 @@ impl Wait {
             },
             None => Stage::Waiting(step.run.claim(id, kind, caller), Place::default()),
         };
-        Self { run: step.run.clone(), outcomes: step.outcomes.clone(), lasts: Duration::ZERO, stage }
+        Self {
+            run: step.run.clone(),
+            outcomes: step.outcomes.clone(),
+            lasts: Duration::ZERO,
+            fault: None,
+            stage,
+        }
     }
 
     /// What the arguments have wrong; the first fault counts.
@@ -67,9 +76,7 @@ impl Wait {
     }
 
     fn refuse(&mut self, error: OpError) {
-        if let Stage::Waiting(key, _) = &self.stage {
-            self.stage = Stage::Misused { id: key.id.to_string(), error };
-        }
+        self.fault.get_or_insert_with(|| Box::new(error));
     }
 
     /// How long it lasts when nothing comes.
@@ -93,6 +100,11 @@ impl Wait {
         cx: &mut Context<'_>,
         op: impl FnOnce(StepKey) -> Recorded,
     ) -> Poll<WaitEnd> {
+        if let Stage::Waiting(key, _) = &self.stage
+            && let Some(error) = self.fault.take_if(|_| self.run.memoized(key.hash).is_none())
+        {
+            self.stage = Stage::Misused { id: key.id.to_string(), error: *error };
+        }
         let (key, place) = match &mut self.stage {
             Stage::Waiting(key, place) => (key, place),
             Stage::Misused { id, error } => {

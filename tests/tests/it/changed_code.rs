@@ -106,3 +106,26 @@ async fn a_step_does_not_take_what_another_step_of_the_handler_came_to() {
     let response = world.post("/").send().await.unwrap();
     assert_eq!(world.follow(response).await.text().await.unwrap(), "old new");
 }
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Its steps make sense in the first request alone.
+#[inngest::api_fn(id = "changed-code-nonsense")]
+async fn makes_sense_at_first(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
+    let is_first = stage.effects.happen("began") == 1;
+    let (days, name) = if is_first { (1, "shop/paid") } else { (400, "") };
+    let paid = step.wait_for_event::<()>("paid", "shop/paid").timeout(days * DAY);
+    let named = step.wait_for_event::<()>("named", name).timeout(DAY);
+    let (paid, named) = tokio::join!(paid, named);
+    let new = step.wait_for_event::<()>("new", name).await.unwrap_err();
+    Ok(format!("{} {} {}", paid?.is_some(), named?.is_some(), new.name()))
+}
+
+#[tokio::test]
+async fn what_is_stored_of_a_wait_counts_whatever_its_arguments_say_now() {
+    let stage = Stage::new();
+    let world = World::of(stage.app(post(makes_sense_at_first))).await;
+    let response = world.post("/").send().await.unwrap();
+    assert_eq!(world.follow(response).await.text().await.unwrap(), "false false InvalidEventName");
+    world.assert_clean();
+}

@@ -266,7 +266,7 @@ async fn play(world: &World, stage: &Stage, (path, status, client, _): Row) -> R
 async fn a_provider_says_for_all_its_functions_that_an_error_is_final() {
     let stage = Stage::new();
     let app = Router::new().route("/{when}/{what}", post(retried)).with_state(stage.clone());
-    let configure = |opts: SetupOpts, url: &str| opts.dev_server(url).default_on_error(OnError::Fail);
+    let configure = |opts: SetupOpts, url: &str| opts.dev_server(url).on_error(OnError::Fail);
     let world = World::builder().opts(configure).start(app).await;
     let row = play(&world, &stage, ("/later/500", FAILED, Output(500, "database down"), 0)).await;
     assert_eq!(row, ("/later/500", FAILED, Output(500, "database down"), 1));

@@ -4,6 +4,7 @@ use stephttp_tests::World;
 
 mod async_response;
 mod deliver;
+mod deliver_hooks;
 #[cfg(unix)]
 mod frozen;
 mod omit;

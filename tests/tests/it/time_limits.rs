@@ -262,27 +262,85 @@ async fn a_call_that_is_not_answered_ends_with_its_steps_limit() {
     world.ended().await;
 }
 
-// ===== Misuse =====
+// ===== No time at all =====
 
-#[inngest::api_fn(id = "time-limits-zero")]
-async fn zero(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
-    let none = Duration::from_secs(60) - Duration::from_secs(60);
-    let error = step.send_event("send", Event::new("a", ())).timeout(none).await.unwrap_err();
-    assert_eq!((error.step_id(), error.name()), ("send", "InvalidTimeout"));
-    let attempt = step.run("hangs", hangs(&stage, 0)).timeout(none).await?;
-    Ok(attempt.to_string())
+/// What is left until a deadline that is over, from some entry of the handler on.
+fn left(stage: &Stage, until: usize) -> Duration {
+    if stage.effects.happen("entered") < until { 100 * LIMIT } else { Duration::ZERO }
+}
+
+#[inngest::api_fn(id = "time-limits-left", retries = 0)]
+async fn had_time(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
+    let left = left(&stage, 2);
+    let charge = async { Ok::<_, Failure>(stage.effects.happen("charge")) };
+    let nth = step.run("charge", charge).timeout(left).await?;
+    let event = step.send_event("one", Event::new("a", ())).timeout(left).await?;
+    let events = step.send_events("many", vec![Event::new("b", ())]).timeout(left).await?;
+    step.send_signal("signal", "c", ()).timeout(left).await?;
+    step.sleep("pause", PAUSE).await;
+    Ok(format!("{nth} {} {}", event.len(), events.len()))
 }
 
 #[tokio::test]
-async fn a_limit_of_zero_is_an_error_at_once() {
+async fn a_result_that_is_stored_is_given_when_no_time_is_left() {
     let stage = Stage::new();
-    let world = World::of(stage.app(post(zero))).await;
-    let response = world.post("/").send().await.unwrap();
-    assert_eq!(response.status(), 500);
-    let text = response.text().await.unwrap();
-    assert!(text.contains("time limit is zero"), "{text}");
-    assert_eq!(stage.effects.count("attempt"), 0);
+    let world = World::of(stage.app(post(had_time))).await;
+    assert_eq!(answer(&world).await, "1 26 1");
+    assert_eq!(stage.effects.all(), ["entered", "charge", "entered"]);
+}
 
+#[inngest::api_fn(id = "time-limits-none-left", retries = 2)]
+async fn has_no_time(State(stage): State<Stage>, step: Step) -> String {
+    let left = left(&stage, 0);
+    let failed = step.run("hangs", hangs(&stage, 0)).timeout(left).await;
+    step.sleep("pause", PAUSE).await;
+    let event = step.send_event("one", Event::new("a", ())).timeout(left);
+    let events = step.send_events("many", vec![Event::new("b", ())]).timeout(left);
+    let signal = step.send_signal("signal", "c", ()).timeout(left);
+    let (event, events, signal) = tokio::join!(event, events, signal);
+    let errors = [event.unwrap_err(), events.unwrap_err(), signal.unwrap_err()];
+    assert!(errors.iter().all(|error| error.is_timeout()), "{errors:?}");
+    said(&failed)
+}
+
+#[tokio::test]
+async fn without_time_each_attempt_has_failed_before_it_begins() {
+    let stage = Stage::new();
+    let world = World::of(stage.app(post(has_no_time))).await;
+    let answer = answer(&world).await;
+    assert!(answer.contains("the step `hangs` did not begin: its time limit is zero"), "{answer}");
+    assert_eq!(stage.effects.count("attempt"), 0);
+    let run = world.ended().await;
+    for step in ["hangs", "one", "many", "signal"] {
+        let step = run.step(step).unwrap();
+        assert_eq!((step.status, step.attempts), (StepStatus::Failed, 3), "{step:?}");
+    }
+    let calls = world.inngest.calls();
+    assert!(calls.iter().all(|call| ![Call::Events, Call::Signals].contains(&call.kind)), "{calls:?}");
+}
+
+#[inngest::api_fn(id = "time-limits-late-retry", retries = 1)]
+async fn retries_too_late(State(stage): State<Stage>, step: Step) -> String {
+    let left = left(&stage, 2);
+    let fails = async { Err::<usize, _>(Failure::new(stage.effects.happen("attempt").to_string())) };
+    let outcome = step.run("fails", fails).timeout(left).await;
+    step.sleep("pause", PAUSE).await;
+    said(&outcome)
+}
+
+#[tokio::test]
+async fn a_retry_for_which_no_time_is_left_is_the_last_attempts_timeout() {
+    let stage = Stage::new();
+    let world = World::of(stage.app(post(retries_too_late))).await;
+    assert!(answer(&world).await.contains("`fails` did not begin"));
+    assert_eq!(stage.effects.count("attempt"), 1);
+    let run = world.ended().await;
+    let step = run.step("fails").unwrap();
+    assert_eq!((step.status, step.attempts), (StepStatus::Failed, 2));
+}
+
+#[test]
+fn a_provider_takes_no_limit_of_zero() {
     let error = Provider::setup(SetupOpts::new("http://a").dev(true).step_timeout(Duration::ZERO));
     let error = error.unwrap_err().to_string();
     assert!(error.starts_with("SetupOpts::step_timeout is zero"), "{error}");

@@ -23,6 +23,7 @@ mod functions;
 mod guards;
 mod modules;
 mod names;
+mod retries;
 mod rival;
 mod traits;
 

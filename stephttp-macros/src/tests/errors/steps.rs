@@ -79,6 +79,14 @@ fn retries_of_steps() {
         ]
     );
     assert_eq!(
+        said("", "4"),
+        [
+            "4: the step has 4 retries, and its function has 3, which is the default: Inngest makes no more attempts than the function says; write fewer here, or `retries = 4` in `#[api_fn(..)]`"
+        ]
+    );
+    // One mistake is one error.
+    assert_eq!(said(", retries = 99", "4").len(), 1);
+    assert_eq!(
         said(", sync_only", "1"),
         [
             "1: `sync_only` rules retries out, which happen in a later request, by Inngest: remove `.retries(..)`, or `sync_only`"
@@ -90,8 +98,8 @@ fn retries_of_steps() {
         (", retries = 3", "n"),
         (", retries = 3", "4 - 1"),
         (", sync_only", "0"),
-        // What it is then is for this crate's runtime to say.
-        ("", "4"),
+        ("", "3"),
+        (", retries = 4", "4"),
     ] {
         assert_eq!(said(args, retries), [""; 0], "{args}: {retries}");
     }

@@ -61,7 +61,7 @@ use series::Series;
 /// | `inngest_checkpoints_total` | calls to Inngest's checkpoint API | `call`, `outcome` |
 /// | `inngest_checkpoint_duration_seconds` | how long they took, with all attempts | `call`, `outcome` |
 /// | `inngest_checkpoint_retries_total` | requests that were tried again in these calls | `call` |
-/// | `inngest_deliveries_total` | deliveries of runs that ended in their client's request | `outcome` |
+/// | `inngest_deliveries_total` | runs that have ended in their clients' requests, and whose end was delivered to Inngest, or given up | `outcome` |
 /// | `inngest_lost_runs_total` | runs of which Inngest will not have everything | |
 /// | `inngest_backlog_bytes` | a gauge: bytes that wait for Inngest | |
 ///

@@ -69,7 +69,9 @@ impl Name {
             Self::Checkpoints => "Calls to Inngest's checkpoint API.",
             Self::CheckpointDuration => "How long calls to Inngest's checkpoint API took, with all attempts.",
             Self::CheckpointRetries => "Requests to Inngest's checkpoint API that were tried again.",
-            Self::Deliveries => "Ends of runs that were delivered after the response.",
+            Self::Deliveries => {
+                "Runs that have ended in their clients' requests, and whose end was delivered or given up."
+            }
             Self::LostRuns => "Runs of which Inngest will not have everything.",
             Self::Backlog => "Bytes that wait to be delivered to Inngest.",
         }

@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use tokio::task::{Unconstrained, unconstrained};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::{Failed, RunStep, Stage};
+use super::{Failed, RunStep};
 use crate::error::{Retry, STEP_TIMEOUT};
 use crate::journal::StepKey;
 use crate::run::Run;
@@ -36,8 +36,9 @@ impl<F, T> RunStep<F, T> {
     /// before and after the step. It does not apply to a stored result.
     ///
     /// It takes the place of the function's [`step_timeout`](crate::FnOpts::step_timeout) and of
-    /// the [provider's](crate::SetupOpts::step_timeout); `Duration::MAX` is no limit. A limit of
-    /// zero is an error of the name `InvalidTimeout`, and the step does not run.
+    /// the [provider's](crate::SetupOpts::step_timeout); `Duration::MAX` is no limit. With a limit
+    /// of zero, which is what is left of a deadline that is over, an attempt has failed before its
+    /// future is polled: it counts as one whose time is over.
     ///
     /// **The limit takes effect only at an `.await`.** A future that blocks its thread, or computes
     /// without an `.await`, continues to the next one. The limit does not stop work that the future
@@ -74,9 +75,6 @@ impl<F, T> RunStep<F, T> {
     }
 
     pub(in crate::step) fn set_timeout(&mut self, limit: Duration) {
-        if let (true, Stage::New(key)) = (limit.is_zero(), &self.stage) {
-            self.stage = Stage::Misused(key.id.clone(), OpError::own("InvalidTimeout", ZERO));
-        }
         self.limits.timeout = Some(limit);
     }
 
@@ -84,9 +82,6 @@ impl<F, T> RunStep<F, T> {
         self.limits.retries = Some(retries);
     }
 }
-
-const ZERO: &str = "the step's time limit is zero, within which nothing ends: say how long an attempt may take, or \
-                    `Duration::MAX` for as long as it likes";
 
 /// What a step says of its attempts, and the time of the one that is under way.
 #[derive(Default)]
@@ -114,8 +109,13 @@ impl Limits {
         // A time that no clock can show never comes. Without tokio, as in a unit test, there is no
         // clock.
         let end = self.timeout.and_then(|limit| Instant::now().checked_add(limit));
-        let end = end.filter(|_| Handle::try_current().is_ok());
+        let end = end.filter(|_| !self.has_no_time() && Handle::try_current().is_ok());
         self.timer = end.map(|end| Box::pin(unconstrained(sleep_until(end))));
+    }
+
+    /// Whether the attempt's time is over before it begins.
+    fn has_no_time(&self) -> bool {
+        self.timeout.is_some_and(|limit| limit.is_zero())
     }
 
     /// The limit, once the attempt has lasted so long.
@@ -139,7 +139,13 @@ impl Cut {
             Self::Panicked(failed) => failed,
             Self::TimedOut(limit) => {
                 let id = shown(&key.id);
-                let message = format!("the step `{id}` did not end within its time limit of {limit:?}");
+                let message = if limit.is_zero() {
+                    format!(
+                        "the step `{id}` did not begin: its time limit is zero, so no time was left for it"
+                    )
+                } else {
+                    format!("the step `{id}` did not end within its time limit of {limit:?}")
+                };
                 (Retry::Backoff, OpError::own(STEP_TIMEOUT, message))
             }
         }
@@ -154,6 +160,10 @@ pub(super) fn poll<F: Future>(
     cx: &mut Context<'_>,
 ) -> Poll<Result<F::Output, Cut>> {
     limits.begin(run);
+    if limits.has_no_time() {
+        future.set(None);
+        return Poll::Ready(Err(Cut::TimedOut(Duration::ZERO)));
+    }
     let Some(under_way) = future.as_mut().as_pin_mut() else { unreachable!("its step has ended with it") };
     if let Poll::Ready(output) = under_way.poll(cx) {
         return Poll::Ready(Ok(output));
@@ -200,11 +210,24 @@ mod tests {
         assert!(hangs(100 * year).await.unwrap_err().is_timeout());
     }
 
+    /// With or without a clock.
+    #[test]
+    fn with_a_limit_of_zero_nothing_is_polled() {
+        let step = async {
+            let never = std::future::poll_fn(|_| -> Poll<Result<(), Failure>> { panic!("it was polled") });
+            Step::detached().run("late", never).timeout(Duration::ZERO).await
+        };
+        let mut step = std::pin::pin!(step);
+        let Poll::Ready(outcome) = step.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+            panic!("its time is over")
+        };
+        let error = outcome.unwrap_err();
+        assert_eq!((error.name(), error.is_timeout()), (STEP_TIMEOUT, true));
+        assert!(error.message().starts_with("the step `late` did not begin"), "{error}");
+    }
+
     #[tokio::test]
-    async fn a_limit_of_zero_is_refused_and_the_first_fault_counts() {
-        let error = hangs(Duration::ZERO).await.unwrap_err();
-        assert_eq!((error.name(), error.is_timeout()), ("InvalidTimeout", false));
-        assert!(error.message().contains("zero"), "{error}");
+    async fn an_id_that_is_none_counts_before_a_limit() {
         let step = Step::detached();
         let error = step.run("", async { Ok::<_, Failure>(()) }).timeout(Duration::ZERO).await.unwrap_err();
         assert_eq!(error.name(), "InvalidStepId");

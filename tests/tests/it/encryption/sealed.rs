@@ -149,7 +149,7 @@ async fn an_endpoint_of_the_apps_own_opens_the_response_for_its_client() {
         format!("/output?run_id={}&token={}", output.run_id(), output.token())
     });
     let world = World::builder()
-        .opts(move |opts, url| opts.dev_server(url).middleware(encryption()).default_async_response(own))
+        .opts(move |opts, url| opts.dev_server(url).middleware(encryption()).async_response(own))
         .start(app)
         .await;
     api.set(world.provider.client().clone()).unwrap();

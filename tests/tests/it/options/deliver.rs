@@ -119,7 +119,7 @@ async fn world(change: impl FnOnce(SetupOpts) -> SetupOpts + Send + 'static) -> 
     world.start(app()).await
 }
 
-async fn request(world: &World, line: &str) -> RawClient {
+pub(super) async fn request(world: &World, line: &str) -> RawClient {
     let mut client = RawClient::connect(&world.origin).await;
     client.send(format!("{line} HTTP/1.1\r\nhost: app\r\nte: trailers\r\nconnection: close\r\n\r\n")).await;
     client
@@ -312,12 +312,17 @@ async fn a_client_is_answered_at_once_when_too_much_waits_for_inngest() {
 
 #[tokio::test]
 async fn with_no_time_to_wait_nothing_waits() {
+    let logs = Logs::collect();
     let world = world(|opts| opts.delivery_wait(Duration::ZERO)).await;
     let gate = Gate::new();
     world.inngest.inject(InjectedFault::on(Call::NewRun).hold(&gate));
     assert!(request(&world, "GET /first/text").await.read_to_end().await.ends_with("one two"));
     gate.release();
-    assert_eq!(world.ended().await.output, "one two");
+    let run = world.ended().await;
+    assert_eq!(run.output, "one two");
+    // It is as it was asked for.
+    let lines = logs.lines_with(&[&run.id, "a response ends before Inngest has its run"]);
+    assert!(lines.is_empty(), "{lines:?}");
 }
 
 /// 16 runs at most are reported at once, of those whose clients do not wait.
@@ -336,6 +341,34 @@ async fn who_waits_does_not_wait_for_the_runs_of_others() {
     world.delivered().await;
     assert_eq!(world.inngest.runs().len(), 41);
     assert_eq!((world.provider.in_flight(), world.provider.backlog_bytes()), (0, 0));
+    world.assert_clean();
+}
+
+/// As many as report the others' runs at once, and one more.
+#[tokio::test]
+async fn those_who_wait_do_not_keep_the_runs_of_others_from_being_reported() {
+    let world = world(|opts| opts).await;
+    let gate = Gate::new();
+    world.inngest.inject(InjectedFault::on(Call::NewRun).first(17).hold(&gate));
+    let mut waiting = Vec::new();
+    for _ in 0..17 {
+        waiting.push(request(&world, "GET /first/text").await);
+    }
+    gate.reached(17).await;
+    for _ in 0..3 {
+        assert!(request(&world, "GET /after/text").await.read_to_end().await.ends_with("one two"));
+    }
+    // None is a repetition of a call that is held.
+    for nth in 18..=20 {
+        let call = world.inngest.wait_for_call(Call::NewRun, nth).await;
+        assert!(String::from_utf8_lossy(&call.body).contains("deliver-after"), "{call:?}");
+    }
+    gate.release();
+    for client in waiting {
+        assert!(client.read_to_end().await.ends_with("one two"));
+    }
+    world.delivered().await;
+    assert_eq!((world.inngest.runs().len(), world.provider.in_flight()), (20, 0));
     world.assert_clean();
 }
 

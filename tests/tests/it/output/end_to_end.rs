@@ -322,7 +322,7 @@ async fn an_explicit_redirect_leads_to_inngest_wherever_it_is_said() {
     for app_wide in [false, true] {
         let builder = World::builder().opts(move |own, url| {
             let own = own.dev_server(url);
-            if app_wide { own.default_async_response(AsyncResponse::Redirect) } else { own }
+            if app_wide { own.async_response(AsyncResponse::Redirect) } else { own }
         });
         let world = builder.start_with(|provider| routes(&Stage::new()).merge(provider.output_route())).await;
         for path in if app_wide { ["/default", "/plain"] } else { ["/redirects", "/configures"] } {
@@ -338,9 +338,8 @@ async fn an_explicit_redirect_leads_to_inngest_wherever_it_is_said() {
 
 #[tokio::test]
 async fn the_default_of_all_endpoints_can_be_the_route_and_requests_to_it_are_not_recorded() {
-    let builder = World::builder().opts(|own, url| {
-        own.dev_server(url).default_async_response(AsyncResponse::Proxy).track_all_endpoints(true)
-    });
+    let builder = World::builder()
+        .opts(|own, url| own.dev_server(url).async_response(AsyncResponse::Proxy).track_all_endpoints(true));
     let tracked =
         Router::new().route("/tracked", get(async |headers: HeaderMap| format!("{}", headers.len())));
     let world = builder

@@ -1,4 +1,4 @@
-//! What holds for functions that say nothing of it: `default_async_response` and
+//! What holds for functions that say nothing of it: `SetupOpts::async_response` and
 //! `max_request_time`.
 
 use std::time::Duration;
@@ -35,12 +35,12 @@ async fn redirects(step: Step, body: String) -> String {
     body
 }
 
-// ===== `default_async_response` =====
+// ===== `async_response` =====
 
 #[tokio::test]
 async fn the_default_holds_where_a_function_says_nothing() {
     for (route, status) in [(post(sleeps), 200), (post(redirects), 303)] {
-        let opts = |opts: SetupOpts| opts.default_async_response(AsyncResponse::Token);
+        let opts = |opts: SetupOpts| opts.async_response(AsyncResponse::Token);
         let world = world(&Stage::new(), route, opts).await;
         let response = world.post("/").body("hi").send().await.unwrap();
         assert_eq!(response.status(), status);
@@ -59,7 +59,7 @@ async fn accepted(parts: Parts, output: RunOutput) -> (StatusCode, String) {
 }
 
 fn own_response(opts: SetupOpts) -> SetupOpts {
-    opts.default_async_response(AsyncResponse::Custom(|parts, output| {
+    opts.async_response(AsyncResponse::Custom(|parts, output| {
         Box::pin(async { axum::response::IntoResponse::into_response(accepted(parts, output).await) })
     }))
 }
@@ -77,7 +77,7 @@ async fn a_default_response_of_ones_own_sees_the_request() {
 #[tokio::test]
 async fn a_client_that_would_rather_not_wait_is_told_where_the_output_will_be() {
     for prefer in [None, Some("wait=5"), Some("wait=5, respond-async")] {
-        let opts = |opts: SetupOpts| opts.default_async_response(AsyncResponse::Negotiate);
+        let opts = |opts: SetupOpts| opts.async_response(AsyncResponse::Negotiate);
         let world = world(&Stage::new(), post(sleeps), opts).await;
         let request = world.post("/").body("hi");
         let request = prefer.into_iter().fold(request, |request, prefer| request.header("prefer", prefer));

@@ -10,4 +10,9 @@ async fn handler(step: Step) -> Result<(), StepError> {
     Ok(())
 }
 
+#[inngest::api_fn(id = "y")]
+async fn by_default(step: Step) -> Result<(), StepError> {
+    step.run("a", async { Ok(()) }).retries(4).await
+}
+
 fn main() {}
