@@ -9,11 +9,11 @@ use crate::wire::RunId;
 
 /// Marks a request as Inngest's call back. It is an extension of the request, which
 /// [`inngest.layer()`](crate::Provider::layer), or [`inngest.verify()`](crate::Provider::verify),
-/// sets once it has verified the request's signature.
+/// sets once it has verified the request's signature, and Inngest has shown that the run goes on.
 ///
 /// A call back has no credentials, cookies or peer address of the client's. A login, a rate limit
 /// or another guard inside of the layer lets it pass by this mark. No header can bring the mark
-/// about: a stranger's request never has it. In dev mode alone it says no more than that the
+/// about: a request without a signature of Inngest's never has it. In dev mode alone it says no more than that the
 /// request claims to be Inngest's, since the dev server signs nothing.
 ///
 /// ```
@@ -43,6 +43,16 @@ use crate::wire::RunId;
 ///         .layer(inngest.layer())
 /// }
 /// ```
+///
+/// # Around durable routes alone
+///
+/// Inngest signs the body and the time, not the method, the path or the run. Whoever has read a
+/// signature less than five minutes old, and knows a run that still goes on, can send a request
+/// that has the mark, to any route inside of the layer. A durable route takes it for one more call
+/// back of that run. An ordinary handler knows nothing of runs: so let no guard of an ordinary
+/// route look for the mark, and give such a route the guard without the exception.
+///
+/// # As an argument
 ///
 /// As an argument of a `from_fn` function it is `Option<Reentry>`. A handler needs none: it is the
 /// same code in each request of a run, and what the login has found comes by

@@ -63,6 +63,9 @@ impl Provider {
     /// For apps whose guards stand outside of [`layer`](Self::layer): the outermost layer, which
     /// verifies Inngest's calls before guards see them, and keeps what guards answer from ending
     /// runs. See [`VerifyLayer`].
+    ///
+    /// It goes around routes of this provider alone: re-entries of [another
+    /// one's](VerifyLayer#one-provider) routes would be refused, and their runs fail.
     #[must_use = "a layer does nothing until it is added to a router"]
     pub fn verify(&self) -> VerifyLayer {
         VerifyLayer::new(self.app.clone())
