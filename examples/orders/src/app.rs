@@ -39,14 +39,18 @@ pub fn router(app: App) -> Router {
     // `max_request_time`, which hands the run over; its steps have time limits of their own.
     let time_limit = TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, Duration::from_secs(10));
 
-    let with_login = Router::new()
+    // Inngest's calls back have no login. They come to durable routes alone.
+    let durable = Router::new()
         .route("/orders", post(orders::create))
-        .route("/orders/{id}", get(orders::show).layer(time_limit))
         .route("/orders/{id}/parcel", post(warehouse::report_parcel))
+        .layer(from_fn_with_state(app.auth.clone(), auth::require_login_or_inngest));
+    let ordinary = Router::new()
+        .route("/orders/{id}", get(orders::show).layer(time_limit))
         .layer(from_fn_with_state(app.auth.clone(), auth::require_login));
 
     Router::new()
-        .merge(with_login)
+        .merge(durable)
+        .merge(ordinary)
         .route("/ready", get(ready))
         // Where customers get the response of an order that had to wait.
         .merge(app.inngest.output_route())

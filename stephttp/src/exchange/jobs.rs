@@ -69,6 +69,18 @@ impl Inner {
         }
     }
 
+    fn other_of(&self, job: &Job, dispatch: &Dispatch) -> Option<Other> {
+        // Without an id, nothing says whether two dispatches are one job.
+        if job.1.is_empty() {
+            return None;
+        }
+        if let Some(other) = self.open.get(job) {
+            other.lease.renew(&dispatch.lease());
+            return Some(Other::UnderWay(other.answer.clone()));
+        }
+        self.answer_to(job, dispatch.generation()).map(Other::Answered)
+    }
+
     /// What a job was answered, unless the dispatch is the next attempt that the answer asked for.
     fn answer_to(&self, job: &Job, generation: u32) -> Option<Answer> {
         let known = self.answered.iter().rev().find(|known| known.job == *job)?;
@@ -95,12 +107,18 @@ pub(crate) struct Superseded;
 
 /// What a dispatch is to do.
 pub(crate) enum Role {
-    /// To answer as it was answered before.
-    Answered(Answer),
     /// The work: nobody does it.
     Work(Open),
-    /// To wait for the other one.
-    Wait(watch::Receiver<Option<Answer>>),
+    /// To answer as another one.
+    Follow(Other),
+}
+
+/// Another dispatch of a job.
+pub(crate) enum Other {
+    /// It was answered so.
+    Answered(Answer),
+    /// It is under way.
+    UnderWay(watch::Receiver<Option<Answer>>),
 }
 
 impl Jobs {
@@ -108,21 +126,19 @@ impl Jobs {
     pub(crate) fn role_of(self: Arc<Self>, dispatch: &Dispatch) -> Role {
         let job = (dispatch.run_id, dispatch.job_id.clone());
         let mut inner = self.lock();
-        // Without an id, nothing says whether two dispatches are one job.
-        if !job.1.is_empty() {
-            if let Some(other) = inner.open.get(&job) {
-                other.lease.renew(&dispatch.lease());
-                return Role::Wait(other.answer.clone());
-            }
-            if let Some(answer) = inner.answer_to(&job, dispatch.generation()) {
-                return Role::Answered(answer);
-            }
+        if let Some(other) = inner.other_of(&job, dispatch) {
+            return Role::Follow(other);
         }
         let (told, answer) = watch::channel(None);
         let lease = dispatch.lease();
         inner.open.insert(job.clone(), UnderWay { lease: lease.clone(), answer });
         drop(inner);
         Role::Work(Open { jobs: self, job, lease, told })
+    }
+
+    /// The dispatch that another one of its job answers as, if there is one.
+    pub(crate) fn other_of(&self, dispatch: &Dispatch) -> Option<Other> {
+        self.lock().other_of(&(dispatch.run_id, dispatch.job_id.clone()), dispatch)
     }
 
     /// Whether no job is under way.

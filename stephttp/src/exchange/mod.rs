@@ -25,7 +25,7 @@ mod unverified;
 pub(crate) use body::{BodyFault, Keeps, RequestBody, keep};
 pub(crate) use dispatch::Dispatch;
 pub(crate) use head::{RequestHead, is_reentry, restore_content_type};
-pub(crate) use jobs::{Answer, Effect, Jobs, Role, Superseded};
+pub(crate) use jobs::{Answer, Effect, Jobs, Other, Role, Superseded};
 pub(crate) use parts::KeptParts;
 pub(crate) use recorded_method::{ALLOW, RecordedMethod};
 pub use reentry::Reentry;

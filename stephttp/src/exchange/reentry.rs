@@ -9,12 +9,13 @@ use crate::wire::RunId;
 
 /// Marks a request as Inngest's call back. It is an extension of the request, which
 /// [`inngest.layer()`](crate::Provider::layer), or [`inngest.verify()`](crate::Provider::verify),
-/// sets once it has verified the request's signature.
+/// sets once it has verified the request's signature, and Inngest has shown that the run goes on.
 ///
 /// A call back does not have the client's credentials, cookies or peer address. A login, a rate
 /// limit or another guard inside of the layer should let requests with this extension pass. No
-/// header can set the extension, so a stranger's request never has it. Dev mode is the exception:
-/// the dev server does not sign, so every request that claims to come from Inngest has it.
+/// header can set the extension: a request without a signature of Inngest never has it. Dev mode is
+/// the exception: the dev server does not sign, so every request that claims to come from Inngest
+/// has it.
 ///
 /// ```
 /// use axum::extract::Request;
@@ -43,6 +44,16 @@ use crate::wire::RunId;
 ///         .layer(inngest.layer())
 /// }
 /// ```
+///
+/// # Around durable routes only
+///
+/// Inngest signs the body and the time, but not the method, the path or the run. Whoever has read a
+/// signature that is less than five minutes old, and knows a run that still goes on, can send a
+/// request that gets the extension, to any route inside of the layer. A durable route takes such a
+/// request for one more call back of that run. An ordinary handler knows nothing of runs. So do not
+/// look for the extension in the guard of an ordinary route.
+///
+/// # As an argument
 ///
 /// A `from_fn` function can take `Option<Reentry>` as an argument. A handler does not need it: the
 /// same code runs in each request of a run, and [`Remember`](crate::Remember) keeps the result of

@@ -62,10 +62,11 @@ async fn agree_on_end(run: &Arc<Run>, outcome: &Outcome) -> (Saved, Standing) {
     (saved, standing)
 }
 
-/// The handler answered: its response is the run's result, and the client's answer.
-pub(super) async fn finish(run: &Arc<Run>, response: Response) -> Ending {
+/// The handler answered: its response is the run's result, and the client's answer. `known`: what
+/// has become of the steps, if that was tried.
+pub(super) async fn finish(run: &Arc<Run>, response: Response, known: Option<Saved>) -> Ending {
     run.report_unclaimed();
-    let saved = save(run).await;
+    let saved = save_rest(run, known).await;
     if saved != Saved::All {
         return end(run, Outcome::Waits(Vec::new(), None), saved).await;
     }
@@ -89,10 +90,21 @@ pub(super) async fn finish(run: &Arc<Run>, response: Response) -> Ending {
         }
         Ok(result) => Outcome::Ends(result),
         Err(Unfit::ForGood(message)) => fails_for_good(run, &message),
-        Err(Unfit::ForNow(message)) => Outcome::Fails(message.to_owned()),
+        Err(Unfit::ForNow(message)) => return fail(run, Outcome::Fails(message.to_owned())).await,
     };
     // A stream may have run steps.
     conclude(run, outcome).await
+}
+
+/// The handler has had no chance, or somebody else has answered in its place: another attempt may
+/// come to something, as after its own failure.
+pub(super) async fn reject(run: &Arc<Run>, message: String, known: Option<Saved>) -> Ending {
+    let outcome = Outcome::Fails(message);
+    match save_rest(run, known).await {
+        // Nor could anything be agreed on.
+        Saved::Not => end(run, outcome, Saved::Not).await,
+        Saved::All | Saved::Refused(_) => fail(run, outcome).await,
+    }
 }
 
 /// The handler has failed as a whole: it is tried again, or the run fails. Other jobs of the run
@@ -185,6 +197,15 @@ pub(super) async fn without_response(run: &Arc<Run>, message: String) -> Ending 
 fn fails_for_good(run: &Run, message: &str) -> Outcome {
     tracing::error!(run_id = %run.id(), function = run.log_name(), "{message}");
     Outcome::Ends(failure(message))
+}
+
+/// Saves what has come since it was last tried. Had that failed, it has had its time: what there is
+/// goes back in the answer.
+async fn save_rest(run: &Arc<Run>, known: Option<Saved>) -> Saved {
+    match known {
+        Some(Saved::Not) if run.stale().is_none() => Saved::Not,
+        _ => save(run).await,
+    }
 }
 
 /// Saves what has not been saved yet.

@@ -13,7 +13,7 @@ use http::StatusCode;
 
 use super::linger::Linger;
 use super::response_body::ReportingBody;
-use super::{answer, handing_over};
+use super::{answer, handing_over, rejection};
 use crate::checkpoint::{self, Taken};
 use crate::error::panic_text;
 use crate::journal::{Done, failure};
@@ -162,7 +162,7 @@ impl<E: Send + 'static> Future for ResponseFuture<E> {
             if let End::Driven(Driven::Done(Done::Suspended(outstanding))) = end {
                 self.stage = Stage::Answering(Box::pin(handing_over::from_first(run, outstanding)));
             } else if run.has_execution() {
-                let (outcome, panic) = outcome(&end);
+                let (outcome, panic) = outcome(&run, &end);
                 let told = run.clone();
                 let telling = Box::pin(async move { told.end_execution(outcome, panic).await });
                 self.stage = Stage::Ending(Box::new(Ending { telling, run, end }));
@@ -194,8 +194,11 @@ fn conclude<E>(run: &Arc<Run>, end: End<E>) -> (Conclusion<E>, Option<Taken>) {
 }
 
 /// What middlewares are told of how a handler has ended, with the text of its panic.
-fn outcome<E>(end: &End<E>) -> (Outcome, Option<String>) {
+fn outcome<E>(run: &Run, end: &End<E>) -> (Outcome, Option<String>) {
     match end {
+        End::Driven(Driven::Answered(Ok(response))) if run.is_cut_off() => {
+            (rejection::outcome(response.status()), None)
+        }
         End::Driven(Driven::Answered(Ok(response))) => (Outcome::Responded(response.status()), None),
         End::Driven(Driven::Answered(Err(_))) => {
             (Outcome::Failed("the service gave an error in place of a response".to_owned()), None)
@@ -247,7 +250,7 @@ impl<E: Send + 'static> Drop for ResponseFuture<E> {
 /// Ends a run whose client is gone.
 async fn alone<E: Send>(run: Arc<Run>, end: End<E>) {
     if !matches!(end, End::Driven(Driven::Done(Done::Suspended(_)))) {
-        let (outcome, panic) = outcome(&end);
+        let (outcome, panic) = outcome(&run, &end);
         run.end_execution(outcome, panic).await;
     }
     conclude_alone(run, end).await;

@@ -68,7 +68,6 @@ async fn hand_over(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Result<Respo
         let message = format!("the request cannot be carried on: {reason}");
         return Err(give_up(&run, answer::error(status, &message)).await);
     }
-    run.learn_route();
     match checkpoint::hand_over(&run, outstanding).await {
         Ok(output) => {
             tracing::debug!(run_id = %run.id(), function = run.log_name(), "the run goes on at Inngest");

@@ -4,7 +4,8 @@
 // One request's life, from its first byte to the last:
 //
 // - `verify`, where it stands outside of guards, verifies before they see a request, by
-//   `admission`; `verified` is what guards and the layer inside know of that;
+//   `admission`, and has the run's state shown, by `standing`; `verified` is what the layer inside
+//   knows of that;
 // - `service` tells Inngest's re-entries from other requests;
 // - `first` takes a client's request through: handler, checkpoints, response or handing over, which
 //   is answered by `async_answer`;
@@ -70,9 +71,10 @@ use crate::app::App;
 ///   again, and after the last attempt the run fails with a 500 that gives the status and says what
 ///   to do. So it is with an extractor that rejects the call. Let the layer pass requests that have
 ///   the extension [`Reentry`](crate::Reentry), which this layer sets when it has verified one. No
-///   header brings it about. One that answers after the handler has begun, as for timeouts, makes a
-///   failed attempt, too, if the handler has the [attribute](macro@crate::api_fn); without it, such
-///   an answer is taken for the handler's.
+///   header brings it about. Look for it [around durable routes
+///   alone](crate::Reentry#around-durable-routes-alone). One that answers after the handler has
+///   begun, as for timeouts, makes a failed attempt, too, if the handler has the
+///   [attribute](macro@crate::api_fn); without it, such an answer is taken for the handler's.
 /// - **Outside of this layer**, Inngest takes the rejection for the end of the run, and the
 ///   handler's result is lost. The [output route](crate::Provider::output_route) logs it. Put only
 ///   layers there that never answer a request themselves, such as compression, or add

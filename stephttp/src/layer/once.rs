@@ -10,7 +10,7 @@ use tracing::Instrument;
 
 use super::{answer, standing};
 use crate::app::App;
-use crate::exchange::{Answer, Dispatch, Effect, Jobs, Role};
+use crate::exchange::{Answer, Dispatch, Effect, Jobs, Other, Role};
 use crate::journal::Ending;
 use crate::wire::StepHash;
 
@@ -27,10 +27,6 @@ pub(super) async fn once(
     let run_id = dispatch.run_id;
     loop {
         match jobs.clone().role_of(dispatch) {
-            Role::Answered(answer) => {
-                tracing::debug!(%run_id, "a job that was answered is dispatched once more");
-                return repeat(app, dispatch, answer).await;
-            }
             Role::Work(open) => {
                 let work = Box::pin(work);
                 let task = tokio::spawn(async move { open.answer(work.await).await }.in_current_span());
@@ -42,16 +38,41 @@ pub(super) async fn once(
                     )
                 });
             }
-            Role::Wait(mut other) => {
-                tracing::debug!(%run_id, "a job was dispatched again while it is under way");
-                // Without an answer, the other one was given up: this one takes its place.
-                let answer = other.wait_for(Option::is_some).await.ok().and_then(|answer| answer.clone());
-                if let Some(answer) = answer {
-                    return repeat(app, dispatch, answer).await;
+            // Without an answer, the other one was given up: this one takes its place.
+            Role::Follow(other) => {
+                if let Some(answer) = follow(app, dispatch, other).await {
+                    return answer;
                 }
             }
         }
     }
+}
+
+/// Answers as another dispatch of the job, if there is one, and leaves the work alone if there is
+/// none.
+pub(super) async fn as_another(app: &App, dispatch: &Dispatch) -> Option<Response> {
+    loop {
+        let other = app.jobs().other_of(dispatch)?;
+        if let Some(answer) = follow(app, dispatch, other).await {
+            return Some(answer);
+        }
+    }
+}
+
+/// Answers as another dispatch of the job; `None` when that one was given up.
+async fn follow(app: &App, dispatch: &Dispatch, other: Other) -> Option<Response> {
+    let run_id = dispatch.run_id;
+    let answer = match other {
+        Other::Answered(answer) => {
+            tracing::debug!(%run_id, "a job that was answered is dispatched once more");
+            answer
+        }
+        Other::UnderWay(mut other) => {
+            tracing::debug!(%run_id, "a job was dispatched again while it is under way");
+            other.wait_for(Option::is_some).await.ok().and_then(|answer| answer.clone())?
+        }
+    };
+    Some(repeat(app, dispatch, answer).await)
 }
 
 /// Answers as another dispatch of the job was answered.

@@ -16,12 +16,12 @@ use super::admission::{Admitted, admit};
 use super::driving::drive;
 use super::first::BoxFuture;
 use super::once::once;
-use super::verified::Verified;
+use super::verified::{ShownState, Verified};
 use super::{answer, ending, rejection, standing};
 use crate::app::App;
 use crate::error::panic_text;
 use crate::exchange::{Dispatch, Reentry, restore_content_type};
-use crate::journal::{self, Done, Ending, Saved, Stale};
+use crate::journal::{Done, Ending, Saved, Stale};
 use crate::middleware::Outcome;
 use crate::run::{CurrentRun, Driven, Run};
 
@@ -35,8 +35,10 @@ pub(super) async fn serve<E: Send + 'static>(
     request: Request<Body>,
 ) -> Response {
     let verified = request.extensions().get::<Verified>().filter(|by| Arc::ptr_eq(&by.app, &app)).cloned();
+    let mut shown = None;
     let admitted = match verified {
-        Some(Verified { dispatch, body, .. }) => {
+        Some(Verified { dispatch, body, state, .. }) => {
+            shown = Some(state);
             let (mut parts, _) = request.into_parts();
             parts.extensions.remove::<Verified>();
             let sure_retries =
@@ -52,7 +54,7 @@ pub(super) async fn serve<E: Send + 'static>(
     let (jobs, dispatched, provider) = (app.jobs(), dispatch.clone(), app.clone());
     let attempt = async move {
         let run_id = dispatched.run_id;
-        match prepare(&provider, parts, body, dispatched, sure_retries).await {
+        match prepare(&provider, parts, body, dispatched, sure_retries, shown).await {
             Ok((run, request)) => handle(run, call, request).await,
             Err(ending) => answer::ending(run_id, ending),
         }
@@ -60,16 +62,20 @@ pub(super) async fn serve<E: Send + 'static>(
     once(jobs, &app, &dispatch, attempt).await
 }
 
-/// Fetches what Inngest remembers of the run, and restores its request. Nothing runs before that.
-/// The error is how the request ends instead.
+/// Fetches what Inngest remembers of the run, unless it has just been shown, and restores its
+/// request. Nothing runs before that. The error is how the request ends instead.
 async fn prepare(
     app: &Arc<App>,
     mut parts: Parts,
     body: Bytes,
     dispatch: Dispatch,
     sure_retries: u8,
+    shown: Option<ShownState>,
 ) -> Result<(Arc<Run>, Request<Body>), Ending> {
-    let memo = standing::state(app, &dispatch, sure_retries).await?;
+    let memo = match shown {
+        Some(shown) => shown.or_fetch(app, &dispatch, sure_retries).await?,
+        None => standing::state(app, &dispatch, sure_retries).await?,
+    };
     let run = Arc::new(Run::reentry(app.clone(), dispatch, sure_retries, memo, &parts.headers));
     let had = body.len();
     let body = match run.restore_request(body).await {
@@ -77,7 +83,7 @@ async fn prepare(
         Err(fault) => {
             tracing::error!(run_id = %run.id(), function = run.log_name(), "what is stored of the request cannot be restored: {fault}");
             let message = "what is stored of the request cannot be restored; its log says why".to_owned();
-            return Err(ending::conclude(&run, journal::Outcome::Fails(message)).await);
+            return Err(ending::reject(&run, message, None).await);
         }
     };
     if body.len() != had {
@@ -146,14 +152,15 @@ async fn attempt<E>(run: &Arc<Run>, call: Call<E>, request: Request<Body>) -> Re
     let done = match driven {
         Driven::Answered(response) => {
             let response = response?;
-            let outcome = Outcome::Responded(response.status());
-            run.end_execution(unless_over(run, outcome).await, None).await;
+            let status = response.status();
+            let is_anothers = rejection::is_anothers(run, &response);
+            let outcome = if is_anothers { rejection::outcome(status) } else { Outcome::Responded(status) };
+            let saved = tell(run, outcome).await;
             run.finish();
-            if rejection::is_anothers(run, &response) {
-                let status = response.status();
-                return Ok((rejection::ending(run, response).await, Some(status)));
+            if is_anothers {
+                return Ok((rejection::ending(run, response, saved).await, Some(status)));
             }
-            return Ok((ending::finish(run, response).await, None));
+            return Ok((ending::finish(run, response, saved).await, None));
         }
         Driven::Done(done) => done,
         Driven::Agreeing(_) => unreachable!("it is driven until that is over"),
@@ -179,16 +186,18 @@ async fn unless_cancelled(run: &Run, ending: &Ending, otherwise: Outcome) -> Out
     otherwise
 }
 
-/// What middlewares are told of a handler that has answered. What has ended is saved for it: then
-/// it is known whether the run is over.
-async fn unless_over(run: &Arc<Run>, otherwise: Outcome) -> Outcome {
-    if run.has_execution()
-        && ending::save(run).await == Saved::Refused(Stale::Over)
-        && standing::was_cancelled(run).await
-    {
-        return Outcome::Cancelled { at: run.last_unsent() };
+/// Tells middlewares of a handler that has answered, if there are any. What has ended is saved
+/// before: then it is known whether the run is over. With what has become of that.
+async fn tell(run: &Arc<Run>, mut outcome: Outcome) -> Option<Saved> {
+    if !run.has_execution() {
+        return None;
     }
-    otherwise
+    let saved = ending::save(run).await;
+    if saved == Saved::Refused(Stale::Over) && standing::was_cancelled(run).await {
+        outcome = Outcome::Cancelled { at: run.last_unsent() };
+    }
+    run.end_execution(outcome, None).await;
+    Some(saved)
 }
 
 /// Ends the use of steps also when Inngest's connection breaks off and the re-entry is dropped: the

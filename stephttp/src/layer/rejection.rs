@@ -9,8 +9,9 @@ use std::sync::Arc;
 use axum::response::Response;
 use http::StatusCode;
 
-use super::ending::conclude;
-use crate::journal::{Ending, Outcome};
+use super::ending;
+use crate::journal::{Ending, Saved};
+use crate::middleware::Outcome;
 use crate::run::Run;
 
 /// Whether a response is not the handler's. With the attribute it is known whether the body has
@@ -23,8 +24,14 @@ pub(super) fn is_anothers(run: &Run, response: &Response) -> bool {
     run.is_cut_off() || (run.is_untouched() && (!run.is_tracked() || is_error))
 }
 
-/// Asks for another attempt; then the run fails, and says why.
-pub(super) async fn ending(run: &Arc<Run>, response: Response) -> Ending {
+/// What middlewares are told of it.
+pub(super) fn outcome(status: StatusCode) -> Outcome {
+    Outcome::Failed(format!("a layer or an extractor answered {status} in the handler's place"))
+}
+
+/// Asks for another attempt; then the run fails, and says why. `known`: what has become of the
+/// steps, if that was tried.
+pub(super) async fn ending(run: &Arc<Run>, response: Response, known: Option<Saved>) -> Ending {
     let status = response.status();
     // A request by GET has come this far before, so it was one by HEAD.
     let is_routers = status == StatusCode::METHOD_NOT_ALLOWED && !run.is_tracked();
@@ -39,7 +46,7 @@ pub(super) async fn ending(run: &Arc<Run>, response: Response) -> Ending {
     };
     drop(response);
     tracing::error!(run_id = %run.id(), function = run.log_name(), status = status.as_u16(), "{message}");
-    conclude(run, Outcome::Fails(message)).await
+    ending::reject(run, message, known).await
 }
 
 /// Why a run that began with HEAD cannot go on at Inngest.

@@ -8,8 +8,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use tokio::time::Instant;
-
 use crate::app::App;
 use crate::client::{NoState, STATUS_LAG, Shown};
 use crate::exchange::Dispatch;
@@ -91,18 +89,20 @@ pub(super) async fn look(run: &Run) -> Standing {
 }
 
 /// Whether somebody has cancelled a run that seems to be over. Inngest shows that some seconds
-/// late.
+/// late. No longer than that is waited for it, also when Inngest does not answer: only middlewares
+/// want to know, and the re-entry's answer waits.
 pub(super) async fn was_cancelled(run: &Run) -> bool {
     let Some(app) = run.app() else { return false };
-    let asked = Instant::now();
-    loop {
-        match app.client().shown(run.id()).await {
-            Some(Shown::Cancelled) => return true,
-            Some(Shown::Ended) => return false,
-            Some(Shown::GoingOn) | None if asked.elapsed() >= STATUS_LAG => return false,
-            Some(Shown::GoingOn) | None => tokio::time::sleep(LAST_CHANCE_WAIT).await,
+    let asking = async {
+        loop {
+            match app.client().shown(run.id()).await {
+                Some(Shown::Cancelled) => return true,
+                Some(Shown::Ended) => return false,
+                Some(Shown::GoingOn) | None => tokio::time::sleep(LAST_CHANCE_WAIT).await,
+            }
         }
-    }
+    };
+    tokio::time::timeout(STATUS_LAG, asking).await.unwrap_or(false)
 }
 
 /// How a run stands of which Inngest has refused to save anything, since it is over. It may still

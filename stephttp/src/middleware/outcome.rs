@@ -13,7 +13,10 @@ pub enum Outcome {
     /// The handler has panicked.
     Panicked,
     /// The request was given up: a step was misused, a service gave an error, a middleware failed,
-    /// or the run could not be handed over. The text is for the developer.
+    /// or the run could not be handed over; or a layer, such as one for timeouts or panics, has
+    /// answered after the body of a handler with the [attribute](macro@crate::api_fn) had begun,
+    /// and before its end. In a re-entry, so has an extractor's or a layer's answer in the
+    /// handler's place in general. The text is for the developer.
     Failed(String),
     /// The run goes on, or has ended, without this request: whoever made it is gone, and nothing
     /// was done that would be worth going on for; or, in a re-entry, Inngest has given the work to

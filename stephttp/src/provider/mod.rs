@@ -63,6 +63,9 @@ impl Provider {
     /// An outermost layer for apps that have guards outside of [`layer`](Self::layer). It verifies
     /// Inngest's calls before the guards see them, and prevents the guards' answers from ending
     /// runs. See [`VerifyLayer`].
+    ///
+    /// It goes around routes of this provider alone: re-entries of [another
+    /// one's](VerifyLayer#one-provider) routes would be refused, and their runs fail.
     #[must_use = "a layer does nothing until it is added to a router"]
     pub fn verify(&self) -> VerifyLayer {
         VerifyLayer::new(self.app.clone())

@@ -169,7 +169,7 @@ pub(crate) struct Run {
 const WAIT_AFTER_FAILURE: Duration = Duration::from_millis(500);
 
 /// For how long it is taken for granted that a run goes on which Inngest has shown to.
-const PROOF: Duration = Duration::from_secs(1);
+pub(crate) const PROOF: Duration = Duration::from_secs(1);
 
 /// What the layer leaves in a request's extensions for the extractors.
 #[derive(Clone)]

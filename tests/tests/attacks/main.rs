@@ -14,6 +14,7 @@ mod logs;
 mod memo;
 mod methods;
 mod outputs;
+mod replayed;
 mod room;
 mod sealed;
 mod secrets;

@@ -162,6 +162,20 @@ async fn a_cancellation_that_inngest_does_not_show_at_once_is_waited_for() {
     assert_eq!(world.inngest.calls_of(Call::Run).len(), 2);
 }
 
+/// Only middlewares want to know. All attempts of a call that hangs take over twenty seconds.
+#[tokio::test]
+async fn an_inngest_that_does_not_answer_whether_it_was_is_waited_for_four_seconds() {
+    let stage = Stage::new();
+    let (world, told) = world(&stage).await;
+    world.inngest.inject(InjectedFault::on(Call::Run).every().hang());
+    cancel_in_step(&stage, &world, "/work").await;
+    world.inngest.wait_for_call(Call::Run, 1).await;
+    let asked = tokio::time::Instant::now();
+    world.inngest.wait_for_answer(1).await;
+    assert!(asked.elapsed() < Duration::from_secs(8), "{:?}", asked.elapsed());
+    assert_eq!(told.all(), ["HandedOver", "Responded(200)"]);
+}
+
 #[tokio::test]
 async fn a_run_that_has_ended_otherwise_is_not_taken_for_a_cancelled_one() {
     for (path, outcome) in [("/work", "Responded(200)"), ("/long-work", "Abandoned")] {

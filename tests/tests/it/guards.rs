@@ -1,5 +1,6 @@
 //! Layers around durable routes: what each kind does to a re-entry, on either side of the layer.
 
+mod branches;
 mod cut_off;
 mod inside;
 mod mark;

@@ -13,11 +13,10 @@ use tower_layer::Layer;
 pub use service::{VerifyFuture, VerifyService};
 
 use super::once::once;
-use super::verified::Ours;
-use super::{answer, ending, standing};
+use super::verified::{Ours, ShownState};
+use super::{answer, ending};
 use crate::app::App;
 use crate::exchange::Dispatch;
-use crate::journal::{Outcome, failure};
 use crate::run::Run;
 use crate::wire::headers;
 
@@ -31,14 +30,20 @@ use crate::wire::headers;
 /// ```
 /// # use axum::{Router, extract::Request, middleware::{Next, from_fn}, response::Response};
 /// # use inngest::Provider;
-/// # async fn guard(request: Request, next: Next) -> Response { next.run(request).await }
+/// # async fn login(request: Request, next: Next) -> Response { next.run(request).await }
+/// # async fn login_or_inngest(request: Request, next: Next) -> Response { next.run(request).await }
 /// # fn app(inngest: Provider) -> Router {
 /// let orders: Router = Router::new()
 ///     // .route("/orders", post(create_order))
-///     .layer(inngest.layer());
+///     .layer(inngest.layer())
+///     // Lets pass what has the extension `Reentry`.
+///     .layer(from_fn(login_or_inngest));
+/// let ordinary: Router = Router::new()
+///     // .route("/users/{id}", delete(delete_user))
+///     .layer(from_fn(login));
 /// Router::new()
 ///     .merge(orders)
-///     .layer(from_fn(guard))
+///     .merge(ordinary)
 ///     // Outermost.
 ///     .layer(inngest.verify())
 /// # }
@@ -46,6 +51,9 @@ use crate::wire::headers;
 ///
 /// - This layer verifies a re-entry: first its headers, then its body, which it reads whole. It
 ///   refuses a request that Inngest did not sign, so no guard sees such a request.
+/// - It then asks Inngest for the state of the run. It answers a request for a run that Inngest
+///   does not know, or that has ended, so no guard sees such a request either. The inner layer does
+///   not ask again unless the guards take over a second.
 /// - It then sets the extension [`Reentry`](crate::Reentry), by which guards let the re-entry pass.
 ///   The inner layer does not verify or read the re-entry again.
 /// - An answer that the SDK did not make (a guard's 401, a limit's 429, the router's 404) would end
@@ -54,9 +62,27 @@ use crate::wire::headers;
 ///   and says what to do. Inside of a router (`Router::layer`), the number of attempts is that of
 ///   the route's function, once the process has seen the route. Around a whole service, it is the
 ///   smallest of all functions in the program: one function without retries makes the first
-///   rejection final.
+///   rejection final, and also the first time that Inngest fails to give the state.
 /// - If a layer inside of this one cuts a re-entry off, as a timeout does, the handler still
 ///   finishes, and Inngest gets its answer.
+///
+/// # What guards may rely on
+///
+/// Inngest signs the body and the time, but not the method, the path or the run. Whoever has read a
+/// signature can send it again for five minutes. If such a request names a run that still goes on,
+/// it gets the extension too, on **every** route inside. So let guards look for the extension
+/// around durable routes only, as above; these take the request for a call back of that run. Give
+/// ordinary routes the guard without the exception: behind a guard that lets the request pass, an
+/// ordinary handler runs, and only its answer is replaced.
+///
+/// # One provider
+///
+/// Put this layer around routes of its own provider only: it verifies every re-entry with that
+/// provider's keys, and asks that provider's Inngest for the state. If routes of a provider with
+/// other keys stand inside, this layer refuses their re-entries, at last with a 401 that fails the
+/// run. Give each provider's routes a layer of their own, and merge the routers afterwards.
+///
+/// # Beside others
 ///
 /// This layer passes other requests on unchanged. If there are two of these layers, the outer one
 /// works; inside of `inngest.layer()` this layer does nothing. The log says so once in both cases.
@@ -91,6 +117,7 @@ const SDK: HeaderName = HeaderName::from_static(headers::SDK);
 async fn stand_in(
     app: Arc<App>,
     dispatch: Dispatch,
+    state: ShownState,
     route: (Method, Option<MatchedPath>),
     status: Option<StatusCode>,
 ) -> Response {
@@ -99,7 +126,7 @@ async fn stand_in(
     let work = async move {
         // Now, since the layer inside may have learnt it.
         let sure_retries = provider.routes().sure_retries(&route.0, route.1.as_ref());
-        reject(&provider, rejected, sure_retries, status).await
+        reject(&provider, rejected, &state, sure_retries, status).await
     };
     once(app.jobs(), &app, &dispatch, work).await
 }
@@ -107,28 +134,26 @@ async fn stand_in(
 async fn reject(
     app: &Arc<App>,
     dispatch: Dispatch,
+    state: &ShownState,
     sure_retries: u8,
     status: Option<StatusCode>,
 ) -> Response {
     let message = message(status);
     let run_id = dispatch.run_id;
     tracing::error!(%run_id, status = status.map(|status| status.as_u16()), "{message}");
-    let response = if dispatch.may_ask_for_retry(sure_retries) {
-        answer::retry(StatusCode::SERVICE_UNAVAILABLE, &message)
-    } else {
-        let ending = match standing::state(app, &dispatch, sure_retries).await {
-            Ok(memo) => {
-                let headers = http::HeaderMap::new();
-                let run = Arc::new(Run::reentry(app.clone(), dispatch, sure_retries, memo, &headers));
-                let ending = ending::conclude(&run, Outcome::Ends(failure(&message))).await;
-                run.finish();
-                run.request_over();
-                ending
-            }
-            Err(ending) => ending,
-        };
-        answer::ending(run_id, ending)
+    // Also when it only asks for another attempt: the run's other jobs must know of it.
+    let ending = match state.or_fetch(app, &dispatch, sure_retries).await {
+        Ok(memo) => {
+            let headers = http::HeaderMap::new();
+            let run = Arc::new(Run::reentry(app.clone(), dispatch, sure_retries, memo, &headers));
+            let ending = ending::reject(&run, message, None).await;
+            run.finish();
+            run.request_over();
+            ending
+        }
+        Err(ending) => ending,
     };
+    let response = answer::ending(run_id, ending);
     match status {
         Some(status) => answer::with_rejection(response, status),
         None => response,

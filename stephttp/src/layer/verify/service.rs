@@ -18,7 +18,9 @@ use crate::app::App;
 use crate::exchange::{Reentry, is_reentry};
 use crate::layer::admission::{Admitted, admit};
 use crate::layer::first::BoxFuture;
-use crate::layer::verified::Verified;
+use crate::layer::once::as_another;
+use crate::layer::verified::{ShownState, Verified};
+use crate::layer::{answer, standing};
 use crate::run::CurrentRun;
 
 /// A service whose re-entries are verified; made by [`VerifyLayer`](super::VerifyLayer).
@@ -87,13 +89,24 @@ where
     R: HttpBody<Data = Bytes> + Send + 'static,
     R::Error: Into<axum::BoxError>,
 {
-    let Admitted { mut parts, body, dispatch, .. } = match admit(&app, request).await {
+    let Admitted { mut parts, body, dispatch, sure_retries } = match admit(&app, request).await {
         Ok(admitted) => admitted,
         Err(refusal) => return refusal,
     };
+    // The signature says nothing of the run. And behind the guards may be a route that is not
+    // durable, which would ask nobody.
+    if let Some(answer) = as_another(&app, &dispatch).await {
+        return answer;
+    }
+    let state = match standing::state(&app, &dispatch, sure_retries).await {
+        Ok(memo) => ShownState::now(memo),
+        Err(ending) => return answer::ending(dispatch.run_id, ending),
+    };
     let route = (parts.method.clone(), parts.extensions.get::<MatchedPath>().cloned());
     parts.extensions.insert(Reentry::of(dispatch.run_id));
-    parts.extensions.insert(Verified { app: app.clone(), dispatch: dispatch.clone(), body: body.clone() });
+    let verified =
+        Verified { app: app.clone(), dispatch: dispatch.clone(), body: body.clone(), state: state.clone() };
+    parts.extensions.insert(verified);
     let answered = inner.call(Request::from_parts(parts, Body::from(body))).await;
     let response = answered.ok().map(|response| response.map(Body::new));
     match response {
@@ -102,7 +115,7 @@ where
             let status = response.as_ref().map(Response::status);
             // Its body may hold something that the handler needs to go on.
             drop(response);
-            stand_in(app, dispatch, route, status).await
+            stand_in(app, dispatch, state, route, status).await
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::middleware::from_fn;
+use inngest::middleware::{Execution, Middleware, Outcome};
 use stephttp_tests::Stage;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -99,6 +100,41 @@ async fn a_panic_that_a_layer_catches_is_tried_again() {
     world.assert_rejected();
 }
 
+/// Notes how executions end.
+struct Told(Effects);
+
+impl Middleware for Told {
+    async fn after_execution(&self, _: &Execution, outcome: &Outcome) {
+        self.0.happen(format!("{outcome:?}"));
+    }
+}
+
+async fn told(app: Router) -> (World, Effects) {
+    let told = Effects::new();
+    let middleware = Told(told.clone());
+    let builder = World::builder().opts(|opts, url| opts.dev_server(url).middleware(middleware));
+    (builder.start(app).await, told)
+}
+
+const TOLD: &str = r#"Failed("a layer or an extractor answered 408 Request Timeout in the handler's place")"#;
+
+#[tokio::test]
+async fn middlewares_are_not_told_that_a_handler_which_is_cut_off_has_answered() {
+    let stage = Stage::new();
+    let (world, told) = told(limited(&stage, 1)).await;
+    assert_eq!(ordered(&world).await.0, "done at turn 2");
+    assert_eq!(told.all(), ["HandedOver", TOLD, "Responded(200)"]);
+}
+
+#[tokio::test]
+async fn nor_in_a_first_request() {
+    let stage = Stage::new();
+    let (world, told) = told(limited_at_once(&stage)).await;
+    assert_eq!(world.post("/").send().await.unwrap().status(), 408);
+    world.ended().await;
+    assert_eq!(told.all(), [TOLD]);
+}
+
 #[inngest::api_fn(id = "guards-slow-at-once", track = always)]
 async fn slow_at_once(State(stage): State<Stage>, step: Step) -> Result<String, StepError> {
     step.run("quick", async { Ok(stage.effects.happen("quick")) }).await?;
@@ -110,9 +146,8 @@ async fn slow_at_once(State(stage): State<Stage>, step: Step) -> Result<String, 
     Ok("done".to_owned())
 }
 
-#[tokio::test]
-async fn a_first_request_that_is_cut_off_ends_with_the_layers_answer() {
-    let stage = Stage::new();
+/// A time limit which cuts off what has reached the door.
+fn limited_at_once(stage: &Stage) -> Router {
     let reached = stage.clone();
     let limit = move |request: Request, next: Next| {
         let stage = reached.clone();
@@ -123,7 +158,13 @@ async fn a_first_request_that_is_cut_off_ends_with_the_layers_answer() {
             }
         }
     };
-    let world = World::of(stage.app(post(slow_at_once)).layer(from_fn(limit))).await;
+    stage.app(post(slow_at_once)).layer(from_fn(limit))
+}
+
+#[tokio::test]
+async fn a_first_request_that_is_cut_off_ends_with_the_layers_answer() {
+    let stage = Stage::new();
+    let world = World::of(limited_at_once(&stage)).await;
     assert_eq!(world.post("/").send().await.unwrap().status(), 408);
     let run = world.ended().await;
     assert_eq!(run.response.as_ref().map(|response| response.status), Some(408));

@@ -2,8 +2,8 @@
 
 use axum::middleware::from_fn;
 use inngest::{Provider, Remember};
-use stephttp_dev::ViolationKind;
-use stephttp_tests::Logs;
+use stephttp_dev::{Call, ViolationKind};
+use stephttp_tests::{Logs, Stage};
 
 use super::*;
 
@@ -148,6 +148,61 @@ async fn a_layer_that_makes_the_answer_anew_does_no_harm_within_verify() {
     .await;
     assert_done(&ordered(&world).await);
     world.assert_clean();
+}
+
+// ===== The run's state =====
+
+#[tokio::test]
+async fn verify_fetches_the_state_and_the_layer_inside_does_not_again() {
+    let effects = Effects::new();
+    let world = world(&effects, |app, inngest| app.layer(from_fn(login)).layer(inngest.verify())).await;
+    assert_done(&ordered(&world).await);
+    assert_eq!((world.inngest.dispatches().len(), world.inngest.calls_of(Call::Actions).len()), (1, 1));
+
+    let rejecting =
+        self::world(&effects, |app, inngest| app.layer(from_fn(strict_login)).layer(inngest.verify())).await;
+    assert_eq!(ordered(&rejecting).await.1.status, RunStatus::Failed);
+    let dispatches = rejecting.inngest.dispatches().len();
+    assert_eq!(rejecting.inngest.calls_of(Call::Actions).len(), dispatches);
+}
+
+#[tokio::test]
+async fn a_call_back_that_comes_twice_runs_nothing_twice_within_verify() {
+    let effects = Effects::new();
+    let world = world(&effects, |app, inngest| app.layer(from_fn(login)).layer(inngest.verify())).await;
+    world.inngest.deliver_twice();
+    assert_done(&ordered(&world).await);
+    assert_eq!(effects.all(), ["before", "after"]);
+    let [first, second] = [1, 2].map(|n| world.inngest.wait_for_answer(n));
+    tokio::join!(first, second);
+    world.assert_clean();
+}
+
+/// What it was shown before the guard is too old then.
+#[tokio::test]
+async fn a_run_that_ends_while_a_guard_holds_its_call_back_does_nothing() {
+    let (effects, stage) = (Effects::new(), Stage::new());
+    let held = stage.clone();
+    let world = world(&effects, move |app, inngest| {
+        let slow = move |request: Request, next: Next| {
+            let stage = held.clone();
+            async move {
+                if request.extensions().get::<Reentry>().is_some() {
+                    stage.door.pass().await;
+                    tokio::time::sleep(Duration::from_millis(1_100)).await;
+                }
+                next.run(request).await
+            }
+        };
+        app.layer(from_fn(slow)).layer(inngest.verify())
+    })
+    .await;
+    world.post("/").body("hello").send().await.unwrap();
+    stage.door.reached(1).await;
+    world.inngest.cancel(&world.inngest.wait_for_run().await.id);
+    stage.door.open();
+    world.inngest.wait_for_answer(1).await;
+    assert_eq!(effects.all(), ["before"]);
 }
 
 // ===== Remember =====

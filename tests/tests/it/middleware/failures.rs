@@ -9,7 +9,7 @@ use bytes::Bytes;
 use inngest::middleware::{Execution, Middleware, Outcome, StepContext, StoredResponse};
 use inngest::{Failure, SetupOpts, Step, StepError};
 use serde_json::value::RawValue;
-use stephttp_dev::RunStatus;
+use stephttp_dev::{Call, InjectedFault, RunStatus};
 use stephttp_tests::{Effects, Logs, Stage, World};
 
 use crate::options::assert_never_sent;
@@ -247,5 +247,28 @@ async fn a_panic_after_the_execution_is_contained() {
     let run = world.ended().await;
     assert_eq!(run.status, RunStatus::Completed);
     logs.assert_line_with(&["ERROR", &run.id, "after an execution: a middleware panicked"]);
+    world.assert_clean();
+}
+
+#[inngest::api_fn(id = "middleware-saves-late")]
+async fn saves(State(stage): State<Stage>, step: Step) -> Result<&'static str, StepError> {
+    step.sleep("pause", PAUSE).await;
+    step.run("late", async { Ok(stage.effects.happen("late")) }).await?;
+    Ok("done")
+}
+
+/// What the step gave is to be saved before middlewares are told, and before the answer.
+#[tokio::test]
+async fn what_cannot_be_saved_is_not_tried_twice_for_them() {
+    let logs = Logs::collect();
+    let stage = Stage::new();
+    let world = failing(&stage, "nowhere", 0, false, post(saves)).await;
+    world.inngest.inject(InjectedFault::on(Call::Async).every().respond(500));
+    let response = world.post("/").send().await.unwrap();
+    assert_eq!(world.follow(response).await.text().await.unwrap(), "done");
+    assert_eq!(world.ended().await.status, RunStatus::Completed);
+    assert_eq!(stage.effects.count("late"), 1);
+    let said = ["WARN", "middleware-saves-late", "finished steps go back in the answer instead"];
+    assert_eq!(logs.lines_with(&said).len(), 1);
     world.assert_clean();
 }
