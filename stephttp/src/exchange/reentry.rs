@@ -13,8 +13,8 @@ use crate::wire::RunId;
 ///
 /// A call back has no credentials, cookies or peer address of the client's. A login, a rate limit
 /// or another guard inside of the layer lets it pass by this mark. No header can bring the mark
-/// about: a request without a signature of Inngest's never has it. In dev mode alone it says no more than that the
-/// request claims to be Inngest's, since the dev server signs nothing.
+/// about: a request without a signature of Inngest's never has it. In dev mode alone it says no
+/// more than that the request claims to be Inngest's, since the dev server signs nothing.
 ///
 /// ```
 /// use axum::extract::Request;

@@ -72,9 +72,9 @@ use crate::app::App;
 ///   to do. So it is with an extractor that rejects the call. Let the layer pass requests that have
 ///   the extension [`Reentry`](crate::Reentry), which this layer sets when it has verified one. No
 ///   header brings it about. Look for it [around durable routes
-///   alone](crate::Reentry#around-durable-routes-alone). One that answers after the handler has begun, as for timeouts, makes a
-///   failed attempt, too, if the handler has the [attribute](macro@crate::api_fn); without it, such
-///   an answer is taken for the handler's.
+///   alone](crate::Reentry#around-durable-routes-alone). One that answers after the handler has
+///   begun, as for timeouts, makes a failed attempt, too, if the handler has the
+///   [attribute](macro@crate::api_fn); without it, such an answer is taken for the handler's.
 /// - **Outside of this layer**, Inngest takes the answer for the run's end, and the handler's
 ///   result is lost. The [output route](crate::Provider::output_route) logs it. Only what answers
 ///   no request itself belongs there, such as compression; or else [`VerifyLayer`] goes outermost.

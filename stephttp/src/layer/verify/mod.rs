@@ -30,7 +30,7 @@ use crate::wire::headers;
 /// # use axum::{Router, extract::Request, middleware::{Next, from_fn}, response::Response};
 /// # use inngest::Provider;
 /// # async fn login(request: Request, next: Next) -> Response { next.run(request).await }
-/// # async fn login_or_inngest(request: Request, next: Next) -> Response { next.run(request).await }
+/// # async fn login_or_inngest(it: Request, next: Next) -> Response { next.run(it).await }
 /// # fn app(inngest: Provider) -> Router {
 /// let orders: Router = Router::new()
 ///     // .route("/orders", post(create_order))
@@ -50,9 +50,9 @@ use crate::wire::headers;
 ///
 /// - A re-entry is verified here, headers first, and then its body, which is read whole. What is no
 ///   call of Inngest's is refused, and comes to no guard.
-/// - Then Inngest is asked for the state of the run. A request for a run that Inngest does not know,
-///   or that has ended, is answered here, and comes to no guard. The layer inside does not ask again
-///   unless the guards take over a second.
+/// - Then Inngest is asked for the state of the run. A request for a run that Inngest does not
+///   know, or that has ended, is answered here, and comes to no guard. The layer inside does not
+///   ask again unless the guards take over a second.
 /// - Then it has the extension [`Reentry`](crate::Reentry), by which guards let it pass. The layer
 ///   inside neither verifies nor reads it again.
 /// - What comes back and is no answer of the SDK's (a guard's 401, a limit's 429, the router's 404)
@@ -68,11 +68,11 @@ use crate::wire::headers;
 /// # What guards may rely on
 ///
 /// Inngest signs the body and the time, not the method, the path or the run: whoever has read a
-/// signature can send it again for five minutes. Naming a run that still goes on, such a request has
-/// the extension too, on **every** route inside. Let guards look for it around durable routes alone,
-/// as above, which take it for a call back of that run; give ordinary routes the guard without the
-/// exception. An ordinary handler behind a guard that lets it pass runs, and only its answer is
-/// replaced.
+/// signature can send it again for five minutes. Naming a run that still goes on, such a request
+/// has the extension too, on **every** route inside. Let guards look for it around durable routes
+/// alone, as above, which take it for a call back of that run; give ordinary routes the guard
+/// without the exception. An ordinary handler behind a guard that lets it pass runs, and only its
+/// answer is replaced.
 ///
 /// # One provider
 ///
