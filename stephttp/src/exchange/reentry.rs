@@ -45,7 +45,7 @@ use crate::wire::RunId;
 /// }
 /// ```
 ///
-/// # Around durable routes only
+/// # Around durable routes alone
 ///
 /// Inngest signs the body and the time, but not the method, the path or the run. Whoever has read a
 /// signature that is less than five minutes old, and knows a run that still goes on, can send a

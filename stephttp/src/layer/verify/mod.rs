@@ -31,7 +31,7 @@ use crate::wire::headers;
 /// # use axum::{Router, extract::Request, middleware::{Next, from_fn}, response::Response};
 /// # use inngest::Provider;
 /// # async fn login(request: Request, next: Next) -> Response { next.run(request).await }
-/// # async fn login_or_inngest(request: Request, next: Next) -> Response { next.run(request).await }
+/// # async fn login_or_inngest(it: Request, next: Next) -> Response { next.run(it).await }
 /// # fn app(inngest: Provider) -> Router {
 /// let orders: Router = Router::new()
 ///     // .route("/orders", post(create_order))
