@@ -68,7 +68,7 @@ fn broken_tables(file: &str) -> Vec<String> {
         if is_code { comment.unwrap_or_default() } else { line }
     });
     let lines: Vec<&str> = lines.collect();
-    let is_row = |line: &str| line.len() > 1 && line.starts_with('|') && line.ends_with('|');
+    let is_row = |line: &str| line.len() > 2 && line.starts_with('|') && line.ends_with('|');
     let is_rule =
         |line: &str| is_row(line) && line.chars().all(|c| "|-: ".contains(c)) && line.contains("---");
     let begins = |n: &usize| is_row(lines[*n]) && (*n == 0 || !is_row(lines[n - 1]));

@@ -299,7 +299,7 @@ async fn has_no_time(State(stage): State<Stage>, step: Step) -> String {
     let signal = step.send_signal("signal", "c", ()).timeout(left);
     let (event, events, signal) = tokio::join!(event, events, signal);
     let errors = [event.unwrap_err(), events.unwrap_err(), signal.unwrap_err()];
-    assert!(errors.iter().all(|error| error.is_timeout()), "{errors:?}");
+    assert!(errors.iter().all(StepError::is_timeout), "{errors:?}");
     said(&failed)
 }
 
