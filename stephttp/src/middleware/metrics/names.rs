@@ -15,6 +15,7 @@ pub(super) enum Name {
     CheckpointDuration,
     CheckpointRetries,
     Deliveries,
+    Sends,
     LostRuns,
     Backlog,
 }
@@ -26,7 +27,7 @@ enum Kind {
 }
 
 impl Name {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Executions,
         Self::ExecutionDuration,
         Self::HandOvers,
@@ -37,6 +38,7 @@ impl Name {
         Self::CheckpointDuration,
         Self::CheckpointRetries,
         Self::Deliveries,
+        Self::Sends,
         Self::LostRuns,
         Self::Backlog,
     ];
@@ -53,6 +55,7 @@ impl Name {
             Self::CheckpointDuration => "inngest_checkpoint_duration_seconds",
             Self::CheckpointRetries => "inngest_checkpoint_retries_total",
             Self::Deliveries => "inngest_deliveries_total",
+            Self::Sends => "inngest_sends_total",
             Self::LostRuns => "inngest_lost_runs_total",
             Self::Backlog => "inngest_backlog_bytes",
         }
@@ -70,6 +73,7 @@ impl Name {
             Self::CheckpointDuration => "How long calls to Inngest's checkpoint API took, with all attempts.",
             Self::CheckpointRetries => "Requests to Inngest's checkpoint API that were tried again.",
             Self::Deliveries => "Ends of runs that were delivered after the response.",
+            Self::Sends => "Calls that sent events outside of steps.",
             Self::LostRuns => "Runs of which Inngest will not have everything.",
             Self::Backlog => "Bytes that wait to be delivered to Inngest.",
         }
