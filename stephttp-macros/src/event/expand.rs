@@ -50,7 +50,7 @@ pub(super) fn impls(
     quote! {
         const _: () = {
             #[doc(hidden)]
-            #[allow(dead_code, missing_docs, missing_debug_implementations)]
+            #[allow(dead_code, missing_docs, missing_debug_implementations, non_snake_case)]
             #vis struct #all {
                 #(#declared,)*
             }

@@ -1,7 +1,7 @@
 // #[derive(EventData)]
 const _: () = {
     #[doc(hidden)]
-    #[allow(dead_code, missing_docs, missing_debug_implementations)]
+    #[allow(dead_code, missing_docs, missing_debug_implementations, non_snake_case)]
     pub struct PaidFields {
         pub order_id: ::inngest::step::Field<String>,
         pub(crate) cents: ::inngest::step::Field<u32>,

@@ -111,7 +111,9 @@ async fn a_value_that_inngest_cannot_compare_is_an_error_before_the_wait() {
     let world = World::of(app()).await;
     let response = world.post("/waits/a%5Cb").send().await.unwrap();
     assert_eq!(response.status(), 500);
-    assert!(response.text().await.unwrap().contains("InvalidExpression"));
+    let error = waits(Path("a\\b".to_owned()), Step::detached()).await.unwrap_err();
+    assert_eq!((error.step_id(), error.name()), ("payment", "InvalidExpression"));
+    assert!(error.message().contains("unescape"), "{error}");
 }
 
 #[derive(Default, Serialize, EventData)]
@@ -133,7 +135,7 @@ struct Named {
 #[serde(rename_all = "SCREAMING-KEBAB-CASE")]
 struct Rest {
     paid_by_card: u8,
-    x__y_: u8,
+    x_1_y: u8,
 }
 
 /// The names of fields are those that serde writes.
@@ -145,7 +147,7 @@ fn fields_are_named_as_in_json() {
         fields.cents.eq(0),
         fields.r#type.eq(0),
         fields.rest.field(|rest| rest.paid_by_card).eq(0),
-        fields.rest.field(|rest| rest.x__y_).eq(0),
+        fields.rest.field(|rest| rest.x_1_y).eq(0),
     ];
     let mut named: Vec<_> = conditions.iter().map(ToString::to_string).collect();
     named.sort();
