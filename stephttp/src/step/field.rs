@@ -77,39 +77,43 @@ impl<T> Field<T> {
             .map(|name| cel::member(name))
             .try_fold("async.data".to_owned(), |path, member| Ok(path + &member?))
     }
-
-    fn within<U: EventFields, V>(&self, choose: impl FnOnce(U::Fields) -> Field<V>) -> Field<V> {
-        let mut field = choose(U::fields());
-        let inside = std::mem::take(&mut field.parents);
-        field.parents = self.parents.iter().copied().chain(self.name).chain(inside).collect();
-        field
-    }
 }
 
-impl<T: Ordered> Field<T> {
+impl<T> Field<T> {
     /// Its value is less than this one.
-    pub fn lt(&self, value: impl ComparableWith<T>) -> Condition {
+    pub fn lt(&self, value: impl ComparableWith<T>) -> Condition
+    where
+        T: Ordered,
+    {
         self.compare("<", value)
     }
 
     /// Its value is at most this one.
-    pub fn le(&self, value: impl ComparableWith<T>) -> Condition {
+    pub fn le(&self, value: impl ComparableWith<T>) -> Condition
+    where
+        T: Ordered,
+    {
         self.compare("<=", value)
     }
 
     /// Its value is greater than this one.
-    pub fn gt(&self, value: impl ComparableWith<T>) -> Condition {
+    pub fn gt(&self, value: impl ComparableWith<T>) -> Condition
+    where
+        T: Ordered,
+    {
         self.compare(">", value)
     }
 
     /// Its value is at least this one.
-    pub fn ge(&self, value: impl ComparableWith<T>) -> Condition {
+    pub fn ge(&self, value: impl ComparableWith<T>) -> Condition
+    where
+        T: Ordered,
+    {
         self.compare(">=", value)
     }
-}
 
-impl<T: EventFields> Field<T> {
-    /// A field of the object in this one, whose type derives [`EventFields`].
+    /// A field of the object in this one, whose type, or that in its [`Option`], derives
+    /// [`EventFields`].
     ///
     /// ```
     /// # use inngest::{EventData, EventFields};
@@ -122,16 +126,14 @@ impl<T: EventFields> Field<T> {
     /// assert_eq!(condition.to_string(), r#"async.data.payer.id == "p-7""#);
     /// ```
     #[must_use]
-    pub fn field<U>(&self, choose: impl FnOnce(T::Fields) -> Field<U>) -> Field<U> {
-        self.within::<T, U>(choose)
-    }
-}
-
-impl<T: EventFields> Field<Option<T>> {
-    /// As for an object that is always there. An event without it does not match.
-    #[must_use]
-    pub fn field<U>(&self, choose: impl FnOnce(T::Fields) -> Field<U>) -> Field<U> {
-        self.within::<T, U>(choose)
+    pub fn field<U>(&self, choose: impl FnOnce(T::Fields) -> Field<U>) -> Field<U>
+    where
+        T: Nested,
+    {
+        let mut field = choose(T::nested_fields());
+        let inside = std::mem::take(&mut field.parents);
+        field.parents = self.parents.iter().copied().chain(self.name).chain(inside).collect();
+        field
     }
 }
 
@@ -197,8 +199,8 @@ texts!(String, Box<str>, Cow<'static, str>);
 #[diagnostic::on_unimplemented(
     message = "the values of a `{Self}` have no order in an event",
     label = "neither a number nor a text",
-    note = "compare with `eq` or `ne`; for a type that is written as a number or a text, write `impl inngest::step::Ordered for \
-            {Self} {{}}`"
+    note = "compare with `eq` or `ne`; for a type of your own that is written as a number or a text, implement \
+            `inngest::step::Ordered`"
 )]
 pub trait Ordered {}
 
@@ -209,6 +211,39 @@ macro_rules! ordered {
 ordered!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize, f32, f64);
 
 impl<T: Ordered> Ordered for Option<T> {}
+
+/// The type of an object inside of an event, for [`Field::field`]: one that derives
+/// [`EventFields`], or an [`Option`] of it.
+#[diagnostic::on_unimplemented(
+    message = "the fields of `{Self}` are not known",
+    label = "no object with fields that a filter can name",
+    note = "put `#[derive(inngest::EventFields)]` on the type of an object inside of an event"
+)]
+pub trait Nested {
+    /// As [`EventFields::Fields`].
+    type Fields;
+
+    /// As [`EventFields::fields`].
+    fn nested_fields() -> Self::Fields;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: EventFields> Nested for T {
+    type Fields = T::Fields;
+
+    fn nested_fields() -> Self::Fields {
+        T::fields()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: EventFields> Nested for Option<T> {
+    type Fields = T::Fields;
+
+    fn nested_fields() -> Self::Fields {
+        T::fields()
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -246,9 +281,8 @@ mod tests {
         let own = r#"an "o-7""#.to_owned();
         is(&order.ne(&own), r#"async.data.order != 'an "o-7"'"#);
         is(&order.lt(own), r#"async.data.order < 'an "o-7"'"#);
-        for text in &["o-7"] {
-            is(&order.gt(text), r#"async.data.order > "o-7""#);
-        }
+        let text: &&str = &"o-7";
+        is(&order.gt(text), r#"async.data.order > "o-7""#);
         let cents = Field::<Option<u32>>::new("cents");
         is(&cents.eq(None), "async.data.cents == null");
         is(&cents.eq(7), "async.data.cents == 7");

@@ -16,7 +16,23 @@ use crate::function::StepId;
 #[must_use = "a wait does nothing until it is awaited"]
 pub struct WaitForStep<T> {
     wait: WaitForEventStep<T>,
+    /// Of the wait. Kept here, so that a `T` that cannot be read is an error once, at the call.
+    poll: PollWait<T>,
 }
+
+type PollWait<T> =
+    fn(Pin<&mut WaitForEventStep<T>>, &mut Context<'_>) -> Poll<Result<Option<Event<T>>, StepError>>;
+
+/// What an event that comes can be read into: everything that is [`DeserializeOwned`].
+#[diagnostic::on_unimplemented(
+    message = "a `{Self}` cannot be read from the event that comes",
+    label = "not `Deserialize`",
+    note = "put `#[derive(serde::Deserialize)]` on the type; it owns its data"
+)]
+pub trait Receivable: DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned> Receivable for T {}
 
 impl Step {
     /// Waits until an event of a type comes that says which it is: [`wait_for_event`] with the name
@@ -67,8 +83,8 @@ impl Step {
     ///
     /// [`wait_for_event`]: Self::wait_for_event
     #[track_caller]
-    pub fn wait_for<T: EventData + DeserializeOwned>(&self, id: impl Into<StepId>) -> WaitForStep<T> {
-        WaitForStep { wait: self.wait_for_event(id, T::NAME) }
+    pub fn wait_for<T: EventData + Receivable>(&self, id: impl Into<StepId>) -> WaitForStep<T> {
+        WaitForStep { wait: self.wait_for_event(id, T::NAME), poll: Future::poll }
     }
 }
 
@@ -120,16 +136,17 @@ impl<T: EventData> WaitForStep<T> {
     }
 }
 
-impl<T: DeserializeOwned> Future for WaitForStep<T> {
+impl<T> Future for WaitForStep<T> {
     type Output = Result<Option<Event<T>>, StepError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.wait).poll(cx)
+        let poll = self.poll;
+        poll(Pin::new(&mut self.wait), cx)
     }
 }
 
 impl<T> fmt::Debug for WaitForStep<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WaitForStep").field("wait", &self.wait).finish()
+        f.debug_struct("WaitForStep").field("wait", &self.wait).finish_non_exhaustive()
     }
 }
