@@ -61,10 +61,10 @@ impl Events {
     ///
     /// # Errors
     /// An [`ApiError`] of the kind [`Request`](crate::client::ApiErrorKind::Request), and no call,
-    /// when the event makes no sense (data that is no JSON object or has a number that Inngest would
-    /// round; over 3 MiB), when a middleware fails, and when there is no event key. Of another kind
-    /// when the API refuses it, or cannot be reached in any attempt; after an
-    /// [unclear outcome](ApiError::is_outcome_unclear) it may have been sent.
+    /// when the event makes no sense (data that is no JSON object or has a number that Inngest
+    /// would round; over 3 MiB), when a middleware fails, and when there is no event key. Of
+    /// another kind when the API refuses it, or cannot be reached in any attempt; after an [unclear
+    /// outcome](ApiError::is_outcome_unclear) it may have been sent.
     ///
     /// # Cancellation
     /// Dropping the future may leave the event sent or not.

@@ -23,7 +23,8 @@ use crate::event::EventFields;
 /// let condition = Paid::fields().cents.eq("990");
 /// ```
 ///
-/// An event without the field is not equal to any value. Do not rely on what a negation makes of it.
+/// An event without the field is not equal to any value. Do not rely on what a negation makes of
+/// it.
 pub struct Field<T> {
     /// The objects that it is in, from the event's data.
     parents: Vec<&'static str>,
@@ -32,8 +33,8 @@ pub struct Field<T> {
     holds: PhantomData<fn() -> T>,
 }
 
-/// In the place of the type of a field with `#[serde(with = "..")]`, whose values in JSON are what a
-/// function makes of them: it cannot be compared here, but with
+/// In the place of the type of a field with `#[serde(with = "..")]`, whose values in JSON are what
+/// a function makes of them: it cannot be compared here, but with
 /// [`filter`](super::WaitForStep::filter).
 #[derive(Debug, Clone, Copy)]
 pub enum CustomForm {}

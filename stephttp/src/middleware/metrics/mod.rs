@@ -84,8 +84,8 @@ use series::Series;
 ///
 /// Requests cannot create new label values: a value is never a request's path, or a step id that is
 /// made at run time. An exporter keeps a series for each function, step and outcome that has
-/// occurred. The series of calls, deliveries, sends, lost runs and the backlog exist from the beginning,
-/// with 0.
+/// occurred. The series of calls, deliveries, sends, lost runs and the backlog exist from the
+/// beginning, with 0.
 ///
 /// A failing step counts once for each attempt. A step that is dropped, such as the loser of a
 /// `select!`, does not count, and neither do requests that are not recorded as runs.
