@@ -1,4 +1,5 @@
-//! The `#[api_fn]` attribute. Use it through `stephttp`, where it is documented.
+//! The `#[api_fn]` attribute, and the derives of events. Use them through `stephttp`, where they
+//! are documented.
 //!
 //! Its modules stand in one order, in which each names only those above it (`tests/layers.rs` holds
 //! it):
@@ -10,6 +11,7 @@
 //! | `args` | what does the attribute say? |
 //! | `item` | what does it stand on? |
 //! | `krate` | by which name is `stephttp` known here? |
+//! | `event` | what are `EventData` and `EventFields` made into? |
 //! | `steps` | which steps are in the body? |
 //! | `validate` | is all of it right, and does it go together? |
 //! | `expand` | what is it made into? |
@@ -17,6 +19,7 @@
 mod args;
 mod cfgs;
 mod errors;
+mod event;
 mod expand;
 mod item;
 mod krate;
@@ -31,7 +34,7 @@ mod validate;
 use proc_macro2::TokenStream;
 use syn::Attribute;
 
-use crate::{args::Args, errors::Errors, item::Item, krate::FindCrate};
+use crate::{args::Args, errors::Errors, event::Derived, item::Item, krate::FindCrate};
 
 // Documented where `stephttp` re-exports it; rustdoc would append what stood here.
 #[allow(missing_docs)]
@@ -39,6 +42,25 @@ use crate::{args::Args, errors::Errors, item::Item, krate::FindCrate};
 pub fn api_fn(args: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     let Expansion { mut tokens, cfgs, errors } = expand(args.into(), item.into(), krate::from_manifest);
     tokens.extend(errors.into_tokens(&cfgs));
+    tokens.into()
+}
+
+#[allow(missing_docs)]
+#[proc_macro_derive(EventData, attributes(event))]
+pub fn event_data(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    derive(input, Derived::EventData)
+}
+
+#[allow(missing_docs)]
+#[proc_macro_derive(EventFields, attributes(event))]
+pub fn event_fields(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    derive(input, Derived::EventFields)
+}
+
+fn derive(input: proc_macro::TokenStream, derived: Derived) -> proc_macro::TokenStream {
+    let mut errors = Errors::default();
+    let mut tokens = event::derive(input.into(), derived, krate::from_manifest, &mut errors);
+    tokens.extend(errors.into_tokens(&[]));
     tokens.into()
 }
 

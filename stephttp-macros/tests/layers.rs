@@ -13,12 +13,14 @@ const CRATE: &[&[&str]] = &[
     &["cfgs", "errors", "manifest", "nearest", "tokens"],
     &["args", "item"],
     &["krate"],
-    &["steps"],
+    &["event", "steps"],
     &["validate"],
     &["expand"],
 ];
 
 const ARGS: &[&[&str]] = &[&["duration"], &["given"], &["split"]];
+
+const EVENT: &[&[&str]] = &[&["integers", "name", "options", "serde"], &["container", "fields"], &["expand"]];
 
 const STEPS: &[&[&str]] = &[
     &["limit"],
@@ -39,7 +41,9 @@ fn the_crates_modules_name_only_those_above_them() {
 
 #[test]
 fn the_files_of_each_folder_name_only_those_above_them() {
-    for (folder, order) in [("args", ARGS), ("steps", STEPS), ("validate", VALIDATE), ("expand", EXPAND)] {
+    for (folder, order) in
+        [("args", ARGS), ("event", EVENT), ("steps", STEPS), ("validate", VALIDATE), ("expand", EXPAND)]
+    {
         assert_folder_order(&src(), folder, order);
     }
 }

@@ -66,6 +66,7 @@
 //! | [`sleep`](Step::sleep), [`sleep_until`](Step::sleep_until) | pauses | at Inngest |
 //! | [`wait_for_event`](Step::wait_for_event) | waits until something happens elsewhere: [`timeout`](step::WaitForEventStep::timeout), [`matching`](step::WaitForEventStep::matching), [`filter`](step::WaitForEventStep::filter) | at Inngest |
 //! | [`send_event`](Step::send_event), [`send_events`](Step::send_events) | tells others what happened | in this process |
+//! | [`wait_for`](Step::wait_for), [`send`](Step::send) | the same, for an event with a type ([`EventData`]): filters know its fields | |
 //! | [`invoke`](Step::invoke) | calls another Inngest function for its result | at Inngest |
 //! | [`wait_for_signal`](Step::wait_for_signal) | waits until another run, or a person, says go | at Inngest |
 //! | [`send_signal`](Step::send_signal) | says so | in this process |
@@ -214,6 +215,11 @@ pub mod trace;
 mod untrusted;
 pub mod wire;
 
+/// Makes an [`EventData`](trait@EventData) of a struct, and its [`EventFields`](trait@EventFields);
+/// the options, with examples, and what does not compile are documented at the trait.
+pub use stephttp_macros::EventData;
+/// Makes an [`EventFields`](trait@EventFields) of a struct that is an object inside of an event.
+pub use stephttp_macros::EventFields;
 #[doc = include_str!("api_fn.md")]
 pub use stephttp_macros::api_fn;
 
@@ -221,10 +227,10 @@ pub use app::SetupOpts;
 pub use connect::SetupError;
 pub use delivery::Undelivered;
 pub use error::{Failure, NoRetry, ResultExt, StepError};
-pub use event::Event;
+pub use event::{Event, EventData, EventFields};
 pub use exchange::Reentry;
 pub use function::async_response::AsyncResponse;
 pub use function::opts::FnOpts;
-pub use provider::Provider;
+pub use provider::{Events, Provider};
 pub use remember::Remember;
 pub use step::extractor::Step;

@@ -74,9 +74,14 @@ impl State {
     }
 
     /// Takes an event from a test; answers its internal id.
-    pub(crate) fn send_event(&mut self, name: &str, data: Map<String, Value>) -> Result<String, String> {
-        let fields =
-            Fields { id: None, name: Some(name.to_owned()), data: Some(data), ts: None, v: None, user: None };
+    pub(crate) fn send_event(
+        &mut self,
+        name: &str,
+        version: Option<&str>,
+        data: Map<String, Value>,
+    ) -> Result<String, String> {
+        let (name, v) = (Some(name.to_owned()), version.map(str::to_owned));
+        let fields = Fields { id: None, name, data: Some(data), ts: None, v, user: None };
         self.take_event(fields, None)
     }
 

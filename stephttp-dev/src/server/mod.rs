@@ -7,6 +7,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use inngest::EventData;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -120,11 +121,44 @@ impl DevServer {
     /// When `data` is not an object in JSON, or the server refuses the name.
     #[track_caller]
     pub fn send_event(&self, name: &str, data: impl Serialize) -> String {
+        self.sends(name, None, data)
+    }
+
+    /// Sends an event of a type that says which it is, with its name and version, as
+    /// [`send_event`](Self::send_event) does.
+    ///
+    /// ```
+    /// use inngest::EventData;
+    /// use serde::Serialize;
+    /// use stephttp_dev::DevServer;
+    ///
+    /// #[derive(Serialize, EventData)]
+    /// #[event(name = "bank/settled")]
+    /// struct Settled {
+    ///     cents: u32,
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = DevServer::start().await?;
+    /// engine.send(Settled { cents: 990 });
+    /// assert_eq!(engine.events()[0].name, "bank/settled");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Panics
+    /// As [`send_event`](Self::send_event).
+    #[track_caller]
+    pub fn send<T: EventData + Serialize>(&self, data: T) -> String {
+        self.sends(T::NAME, T::VERSION, data)
+    }
+
+    #[track_caller]
+    fn sends(&self, name: &str, version: Option<&str>, data: impl Serialize) -> String {
         let data = match serde_json::to_value(data) {
             Ok(Value::Object(data)) => data,
             other => panic!("an event's data is an object, not {other:?}"),
         };
-        match self.engine.change(|state| state.send_event(name, data)) {
+        match self.engine.change(|state| state.send_event(name, version, data)) {
             Ok(id) => id,
             Err(why) => panic!("the event `{name}` is refused: {why}"),
         }

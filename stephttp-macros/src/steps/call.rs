@@ -22,6 +22,8 @@ const METHODS: &[Method] = &[
     Method::at_inngest("sleep", "Sleep"),
     Method::at_inngest("sleep_until", "Sleep"),
     Method::at_inngest("wait_for_event", "WaitForEvent"),
+    Method::at_inngest("wait_for", "WaitForEvent"),
+    Method::here("send", "SendEvent"),
     Method::here("send_event", "SendEvent"),
     Method::here("send_events", "SendEvent"),
     Method::at_inngest("invoke", "Invoke"),

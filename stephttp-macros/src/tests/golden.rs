@@ -5,12 +5,21 @@
 
 use std::{env, fs, path::Path};
 
-use super::expand;
+use super::{derived, expand};
+use crate::{Expansion, event::Derived};
 
 fn golden(name: &str, args: &str, item: &str) {
-    let expansion = expand(args, item);
+    compare(name, &format!("#[api_fn({args})]"), expand(args, item));
+}
+
+/// Of `#[derive(EventData)]`.
+fn golden_event(name: &str, item: &str) {
+    compare(name, "#[derive(EventData)]", derived(Derived::EventData, item));
+}
+
+fn compare(name: &str, attribute: &str, expansion: Expansion) {
     let file = syn::parse2(expansion.tokens).expect("an expansion is a list of items");
-    let code = format!("// #[api_fn({args})]\n{}", prettyplease::unparse(&file));
+    let code = format!("// {attribute}\n{}", prettyplease::unparse(&file));
     assert!(expansion.errors.is_empty(), "{code}");
 
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name).with_extension("rs");
@@ -166,5 +175,28 @@ fn inner_attributes_and_items_stay_first() {
             Ok(())
         }
         ",
+    );
+}
+
+#[test]
+fn event() {
+    golden_event(
+        "event",
+        r#"
+        #[event(name = "shop/paid", v = "1")]
+        #[serde(rename_all = "camelCase")]
+        pub struct Paid {
+            pub order_id: String,
+            pub(crate) cents: u32,
+            #[serde(rename = "paid-by")]
+            payer: Option<Payer>,
+            #[serde(flatten)]
+            address: Address,
+            #[serde(with = "hex")]
+            r#type: [u64; 4],
+            #[serde(skip)]
+            cache: u64,
+        }
+        "#,
     );
 }

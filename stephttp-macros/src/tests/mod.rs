@@ -3,6 +3,7 @@
 //! That the expansions compile is tested where the runtime is, in `stephttp/tests`.
 
 mod errors;
+mod events;
 mod golden;
 mod guards;
 mod mutation;
@@ -12,12 +13,20 @@ mod tolerance;
 use proc_macro2::TokenStream;
 use syn::parse_quote;
 
-use crate::Expansion;
+use crate::{Expansion, errors::Errors, event, event::Derived};
 
 /// What `#[api_fn(args)] item` expands to in a crate that depends on `stephttp` as `inngest`.
 fn expand(args: &str, item: &str) -> Expansion {
     let parse = |source: &str| source.parse::<TokenStream>().expect("a test's input has balanced brackets");
     crate::expand(parse(args), parse(item), || Some(parse_quote!(::inngest)))
+}
+
+/// What a derive makes of an item, in the same crate, with its mistakes.
+fn derived(derived: Derived, item: &str) -> Expansion {
+    let item = item.parse::<TokenStream>().expect("a test's input has balanced brackets");
+    let mut errors = Errors::default();
+    let tokens = event::derive(item, derived, || Some(parse_quote!(::inngest)), &mut errors);
+    Expansion { tokens, cfgs: Vec::new(), errors }
 }
 
 /// Each error as `token: message`. An error on the attribute as a whole has no token here.

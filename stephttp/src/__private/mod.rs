@@ -11,6 +11,7 @@ pub use inventory;
 pub use self::async_response::{custom_response, redirect_url};
 pub use self::body::{Entered, body};
 pub use self::probe::Probe;
+use crate::event;
 use crate::function::{ApiFn, Registration, StepId, StepKind, StepMeta};
 use crate::run;
 use crate::step::Step;
@@ -51,6 +52,17 @@ pub const fn step_id(id: &'static str, hash: [u8; 20]) -> StepId {
 #[must_use]
 pub fn owned(text: &str) -> String {
     text.to_owned()
+}
+
+/// The name of an event that the derive has checked. What it does not know of, this refuses, when
+/// the name is made.
+///
+/// # Panics
+/// When Inngest would refuse the name.
+#[must_use]
+pub const fn event_name(name: &'static str) -> &'static str {
+    assert!(event::name_fault(name).is_none(), "Inngest refuses this name of an event");
+    name
 }
 
 /// A row of [`ApiFn::STEPS`].

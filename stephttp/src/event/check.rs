@@ -44,18 +44,41 @@ pub(crate) fn check_size(json: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn check_name(name: &str) -> Result<(), String> {
+/// What is wrong with an event's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NameFault {
+    Empty,
+    TooLong,
+    Reserved,
+}
+
+/// What is wrong with an event's name, if anything is. It is asked at compile time, too.
+pub(crate) const fn name_fault(name: &str) -> Option<NameFault> {
+    const RESERVED: &[u8] = b"inngest/";
+    let name = name.as_bytes();
     if name.is_empty() {
-        return Err("its name is empty".to_owned());
+        return Some(NameFault::Empty);
     }
     if name.len() > EVENT_NAME_BYTES {
-        return Err(format!("its name has {} bytes, but at most {EVENT_NAME_BYTES} are allowed", name.len()));
+        return Some(NameFault::TooLong);
     }
     // The server compares in lower case.
-    if name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("inngest/")) {
-        return Err("names that begin with `inngest/` are Inngest's own".to_owned());
+    let mut same = 0;
+    while same < RESERVED.len() && same < name.len() && name[same].eq_ignore_ascii_case(&RESERVED[same]) {
+        same += 1;
     }
-    Ok(())
+    if same == RESERVED.len() { Some(NameFault::Reserved) } else { None }
+}
+
+fn check_name(name: &str) -> Result<(), String> {
+    Err(match name_fault(name) {
+        None => return Ok(()),
+        Some(NameFault::Empty) => "its name is empty".to_owned(),
+        Some(NameFault::TooLong) => {
+            format!("its name has {} bytes, but at most {EVENT_NAME_BYTES} are allowed", name.len())
+        }
+        Some(NameFault::Reserved) => "names that begin with `inngest/` are Inngest's own".to_owned(),
+    })
 }
 
 /// A value as an event's data (or user): JSON's object or null, without numbers that Inngest would

@@ -1,6 +1,8 @@
 //! Events: what a run sends, and what it waits for.
 
+mod batch;
 mod check;
+mod data;
 mod received;
 mod timestamp;
 
@@ -9,7 +11,9 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub(crate) use check::{check_depth, check_numbers, check_size, object, to_wire};
+pub(crate) use batch::{Changing, batch, to_wire};
+pub(crate) use check::{check_depth, check_numbers, check_size, name_fault, object};
+pub use data::{EventData, EventFields};
 pub(crate) use received::read;
 
 /// An event, with data of type `T`.
@@ -88,6 +92,30 @@ impl<T> Event<T> {
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.v = Some(version.into());
         self
+    }
+}
+
+impl<T: EventData> Event<T> {
+    /// An event of a type that says which it is, with its name and version.
+    ///
+    /// [`Step::send`](crate::Step::send) sends the data alone. Here more can be said of it:
+    ///
+    /// ```
+    /// # use inngest::{Event, EventData, Step, StepError};
+    /// # use serde::Serialize;
+    /// #[derive(Serialize, EventData)]
+    /// #[event(name = "shop/paid", v = "1")]
+    /// struct Paid {
+    ///     order: String,
+    /// }
+    ///
+    /// async fn tell(step: &Step, order: String) -> Result<String, StepError> {
+    ///     let id = format!("paid-{order}");
+    ///     step.send_event("tell", Event::of(Paid { order }).id(id)).await
+    /// }
+    /// ```
+    pub fn of(data: T) -> Self {
+        Self { v: T::VERSION.map(str::to_owned), ..Self::new(T::NAME, data) }
     }
 }
 

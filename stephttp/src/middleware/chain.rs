@@ -11,7 +11,8 @@ use serde_json::value::RawValue;
 use super::contained::{MiddlewareFault, contained, told};
 use super::erased::{Erased, JsonChange};
 use super::{
-    CheckpointContext, DeliveryContext, Execution, LostRun, Middleware, Outcome, StepContext, StoredResponse,
+    CheckpointContext, DeliveryContext, Execution, LostRun, Middleware, Outcome, SendContext, StepContext,
+    StoredResponse,
 };
 use crate::client::ApiError;
 use crate::error::{Failure, StepError};
@@ -232,6 +233,32 @@ impl Chain {
         for middleware in self.outwards() {
             let hook = middleware.after_delivery(delivery, outcome);
             told("after a delivery", delivery.execution(), hook).await;
+        }
+    }
+
+    /// What an event is sent with outside of steps.
+    pub(crate) async fn transform_sent_event(
+        &self,
+        mut data: Box<RawValue>,
+    ) -> Result<Box<RawValue>, MiddlewareFault> {
+        contained(async {
+            for middleware in self.outwards() {
+                data = middleware.transform_sent_event(data).await?;
+            }
+            Ok(data)
+        })
+        .await
+    }
+
+    pub(crate) async fn after_send(&self, sent: &SendContext, outcome: Result<(), &ApiError>) {
+        for middleware in self.outwards() {
+            let hook = async {
+                middleware.after_send(sent, outcome).await;
+                Ok(())
+            };
+            if let Err(fault) = contained(hook).await {
+                tracing::error!("after sending events: {fault}");
+            }
         }
     }
 

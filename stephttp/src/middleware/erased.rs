@@ -7,7 +7,8 @@ use http::HeaderMap;
 use serde_json::value::RawValue;
 
 use super::{
-    CheckpointContext, DeliveryContext, Execution, LostRun, Middleware, Outcome, StepContext, StoredResponse,
+    CheckpointContext, DeliveryContext, Execution, LostRun, Middleware, Outcome, SendContext, StepContext,
+    StoredResponse,
 };
 use crate::client::ApiError;
 use crate::error::{Failure, StepError};
@@ -52,6 +53,8 @@ pub(super) trait Erased: Send + Sync {
         delivery: &'a DeliveryContext<'a>,
         outcome: Result<(), &'a str>,
     ) -> Hook<'a>;
+    fn transform_sent_event(&self, data: Box<RawValue>) -> Transform<'_, Box<RawValue>>;
+    fn after_send<'a>(&'a self, sent: &'a SendContext, outcome: Result<(), &'a ApiError>) -> Hook<'a>;
     fn on_lost(&self, run: &LostRun<'_>);
     fn on_backlog(&self, bytes: usize);
     fn api_headers(&self, execution: &Execution, headers: &mut HeaderMap);
@@ -152,6 +155,14 @@ impl<M: Middleware> Erased for M {
         outcome: Result<(), &'a str>,
     ) -> Hook<'a> {
         Box::pin(Middleware::after_delivery(self, delivery, outcome))
+    }
+
+    fn transform_sent_event(&self, data: Box<RawValue>) -> Transform<'_, Box<RawValue>> {
+        Box::pin(Middleware::transform_sent_event(self, data))
+    }
+
+    fn after_send<'a>(&'a self, sent: &'a SendContext, outcome: Result<(), &'a ApiError>) -> Hook<'a> {
+        Box::pin(Middleware::after_send(self, sent, outcome))
     }
 
     fn on_lost(&self, run: &LostRun<'_>) {

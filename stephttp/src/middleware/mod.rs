@@ -15,6 +15,7 @@ mod lost_run;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod outcome;
+mod send_context;
 mod step_context;
 mod traces;
 
@@ -33,6 +34,7 @@ pub use lost_run::LostRun;
 #[cfg(feature = "metrics")]
 pub use metrics::Metrics;
 pub use outcome::{Outcome, StoredResponse};
+pub use send_context::SendContext;
 pub use step_context::StepContext;
 pub use traces::{TraceContext, Tracing};
 
@@ -202,6 +204,32 @@ pub trait Middleware: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Box<RawValue>, Failure>> + Send {
         let _ = step;
         async { Ok(data) }
+    }
+
+    /// Changes the `data` of an event that is about to be sent outside of steps, by
+    /// [`Provider::events`](crate::Provider::events): what
+    /// [`transform_event_data`](Self::transform_event_data) is for one that a step sends. A JSON
+    /// object, or `null`; it must stay one.
+    ///
+    /// # Errors
+    /// With a [`Failure`], nothing is sent.
+    fn transform_sent_event(
+        &self,
+        data: Box<RawValue>,
+    ) -> impl Future<Output = Result<Box<RawValue>, Failure>> + Send {
+        async { Ok(data) }
+    }
+
+    /// A call of [`Provider::events`](crate::Provider::events) is over, with all its attempts; also
+    /// one that was not made, since an event made no sense. Events that steps send have
+    /// [`after_step`](Self::after_step).
+    fn after_send(
+        &self,
+        sent: &SendContext,
+        outcome: Result<(), &ApiError>,
+    ) -> impl Future<Output = ()> + Send {
+        let _ = (sent, outcome);
+        async {}
     }
 
     /// Changes back the `data` of an event that [`wait_for_event`](crate::Step::wait_for_event) has

@@ -1,10 +1,13 @@
 //! Setting up: who the app is, which Inngest it talks to, and the parts that all requests share.
 
+mod events;
 mod output_route;
 mod shutdown;
 
 use std::fmt;
 use std::sync::Arc;
+
+pub use events::Events;
 
 use crate::app::{App, Settings, SetupOpts};
 use crate::client::{ApiClient, Configuration};
@@ -69,6 +72,12 @@ impl Provider {
     #[must_use = "a layer does nothing until it is added to a router"]
     pub fn verify(&self) -> VerifyLayer {
         VerifyLayer::new(self.app.clone())
+    }
+
+    /// Sends events outside of steps: from a handler without steps, or a background job.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        Events::new(self.app.clone())
     }
 
     /// The client of Inngest's API that the layer uses.

@@ -5,10 +5,12 @@
 // One file a tool.
 mod ai_infer;
 mod cel;
+mod condition;
 mod configure;
 pub(crate) mod extractor;
 mod fetch;
 mod fetch_request;
+mod field;
 mod inference;
 mod invoke;
 mod outcome;
@@ -21,14 +23,17 @@ mod signal;
 mod sleep;
 mod storable;
 mod wait;
+mod wait_for;
 mod wait_for_event;
 
 pub use crate::function::step_id::StepId;
 pub use ai_infer::AiInferStep;
+pub use condition::Condition;
 pub use configure::ConfigureError;
 pub(crate) use extractor::Step;
 pub use fetch::FetchStep;
 pub use fetch_request::FetchRequest;
+pub use field::{ComparableWith, CustomForm, Field, Nested, Ordered};
 pub use inference::Inference;
 pub use invoke::InvokeStep;
 pub use outcome::StepOutcome;
@@ -38,4 +43,5 @@ pub use send_event::{SendEventStep, SendEventsStep};
 pub use signal::{SendSignalStep, SignalConflict, WaitForSignalStep};
 pub use sleep::SleepStep;
 pub use storable::Storable;
+pub use wait_for::{Receivable, WaitForStep};
 pub use wait_for_event::WaitForEventStep;

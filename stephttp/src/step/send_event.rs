@@ -1,6 +1,5 @@
 //! `step.send_event` and `step.send_events`: telling others what happened.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
@@ -9,7 +8,6 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use serde::Serialize;
-use serde_json::value::RawValue;
 use ulid::Ulid;
 
 use super::Step;
@@ -17,11 +15,9 @@ use super::sending::{BoxFuture, Sending, extras, failure, limited};
 use crate::app::App;
 use crate::client::{Extras, Patience, SendEventsError};
 use crate::error::{Failure, StepError};
-use crate::event::{self, Event};
+use crate::event::{Changing, Event, EventData, batch, to_wire};
 use crate::function::{StepId, StepKind};
 use crate::middleware::{Chain, StepContext};
-use crate::untrusted::shown;
-use crate::wire::limits::EVENTS;
 use crate::wire::{EventIdSeed, SentEvents};
 
 /// The future of [`Step::send_event`].
@@ -81,7 +77,46 @@ impl Step {
     pub fn send_event<T: Serialize>(&self, id: impl Into<StepId>, event: Event<T>) -> SendEventStep {
         let id = id.into();
         let text = id.as_str().to_owned();
-        SendEventStep { id: text, sending: self.send(id, vec![event], Location::caller()) }
+        SendEventStep { id: text, sending: self.sending_events(id, vec![event], Location::caller()) }
+    }
+
+    /// Sends an event of a type that says which it is, and gives the event's id:
+    /// [`send_event`](Self::send_event) with the name and version of [`EventData`].
+    ///
+    /// ```
+    /// use inngest::{EventData, Step, StepError};
+    /// use serde::Serialize;
+    ///
+    /// #[derive(Serialize, EventData)]
+    /// #[event(name = "shop/order.placed")]
+    /// struct Placed {
+    ///     order: String,
+    /// }
+    ///
+    /// #[inngest::api_fn(id = "place")]
+    /// async fn place(step: Step) -> Result<String, StepError> {
+    ///     step.send("tell", Placed { order: "o-7".to_owned() }).await
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// assert_eq!(place(Step::detached()).await.unwrap().len(), 26);
+    /// # }
+    /// ```
+    ///
+    /// With an id or a time of its own, it is sent as [`Event::of`]. So are several, by
+    /// [`send_events`](Self::send_events).
+    ///
+    /// # Errors
+    /// As [`send_event`](Self::send_event).
+    ///
+    /// # Panics
+    /// When the handler has ended or was handed over; see [`Step`].
+    ///
+    /// # Cancellation
+    /// As [`send_event`](Self::send_event).
+    #[track_caller]
+    pub fn send<T: EventData + Serialize>(&self, id: impl Into<StepId>, data: T) -> SendEventStep {
+        self.send_event(id, Event::of(data))
     }
 
     /// Sends events in one call, and gives their ids in the same order. Without events it makes no
@@ -109,10 +144,10 @@ impl Step {
     #[doc(alias = "SendMany")]
     #[track_caller]
     pub fn send_events<T: Serialize>(&self, id: impl Into<StepId>, events: Vec<Event<T>>) -> SendEventsStep {
-        SendEventsStep { sending: self.send(id.into(), events, Location::caller()) }
+        SendEventsStep { sending: self.sending_events(id.into(), events, Location::caller()) }
     }
 
-    fn send<T: Serialize>(
+    fn sending_events<T: Serialize>(
         &self,
         id: StepId,
         events: Vec<Event<T>>,
@@ -172,39 +207,11 @@ impl Call {
 /// Lets middlewares change the events' data.
 async fn transform(chain: &Chain, step: &StepContext, events: &mut [String]) -> Result<(), Failure> {
     for event in events {
-        let mut parts: BTreeMap<String, Box<RawValue>> = serde_json::from_str(event).map_err(Failure::new)?;
-        let Some(data) = parts.remove("data") else { continue };
+        let Some((data, changing)) = Changing::take(event).map_err(Failure::new)? else { continue };
         let data = chain.transform_event_data(step, data).await?;
-        event::check_numbers(data.get(), "data").map_err(|fault| {
-            Failure::from(InvalidEvent(format!("an event was changed by a middleware: {fault}"))).no_retry()
-        })?;
-        parts.insert("data".to_owned(), data);
-        *event = serde_json::to_string(&parts).map_err(Failure::new)?;
-        event::check_size(event).map_err(|fault| {
-            Failure::from(InvalidEvent(format!("with what a middleware made of its data {fault}"))).no_retry()
-        })?;
+        *event = changing.put(data).map_err(|fault| Failure::from(InvalidEvent(fault)).no_retry())?;
     }
     Ok(())
-}
-
-/// The request's body: a JSON array.
-fn batch(events: &[String]) -> Bytes {
-    Bytes::from(format!("[{}]", events.join(",")))
-}
-
-/// Each event as JSON.
-fn to_wire<T: Serialize>(events: Vec<Event<T>>) -> Result<Vec<String>, String> {
-    let count = events.len();
-    if count > EVENTS {
-        return Err(format!("{count} events are too many for one call: at most {EVENTS} are allowed"));
-    }
-    let to_wire = |(index, event): (usize, Event<T>)| {
-        event::to_wire(&event).map_err(|fault| {
-            let place = if count > 1 { format!(" (number {index}, counted from 0)") } else { String::new() };
-            format!("the event `{}`{place} cannot be sent: {fault}", shown(&event.name))
-        })
-    };
-    events.into_iter().enumerate().map(to_wire).collect()
 }
 
 impl Future for SendEventStep {
@@ -244,14 +251,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-
-    #[test]
-    fn the_body_is_the_recorded_array() {
-        // As recorded, without its time: docs/protocol.md 5.4
-        let events = vec![Event::new("test/sent", json!({"a": 1})), Event::new("b", Value::Null)];
-        let body = batch(&to_wire(events).unwrap());
-        assert_eq!(body, r#"[{"name":"test/sent","data":{"a":1}},{"name":"b","data":null}]"#);
-    }
+    use crate::wire::limits::EVENTS;
 
     #[tokio::test]
     async fn without_a_server_ids_are_made_up() {

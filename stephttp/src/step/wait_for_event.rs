@@ -120,10 +120,8 @@ impl<T> WaitForEventStep<T> {
     /// A text with a backslash, a control character or both kinds of quotes is refused: Inngest
     /// does not unescape it.
     pub fn matching(mut self, path: &str, value: impl Serialize) -> Self {
-        match cel::check_path(path).and_then(|()| cel::literal(value)) {
-            Ok(literal) => self.conditions.push(format!("async.{path} == {literal}")),
-            Err(fault) => self.wait.misuse(INVALID_EXPRESSION, fault),
-        }
+        let literal = cel::check_path(path).and_then(|()| cel::literal(value));
+        self.condition(literal.map(|literal| format!("async.{path} == {literal}")));
         self
     }
 
@@ -142,11 +140,16 @@ impl<T> WaitForEventStep<T> {
     /// none, and never paste in what a client sent; [`matching`](Self::matching) is for that.
     pub fn filter(mut self, expression: impl Into<String>) -> Self {
         let expression = expression.into();
-        match cel::check(&expression) {
-            Ok(()) => self.conditions.push(expression),
+        self.condition(cel::check(&expression).map(|()| expression));
+        self
+    }
+
+    /// One more expression that must hold, or what is wrong with it.
+    pub(super) fn condition(&mut self, expression: Result<String, String>) {
+        match expression {
+            Ok(expression) => self.conditions.push(expression),
             Err(fault) => self.wait.misuse(INVALID_EXPRESSION, fault),
         }
-        self
     }
 }
 

@@ -85,7 +85,7 @@ use axum::http::request::Parts;
 use axum::Json;
 use axum::{routing::post, Router};
 use inngest::output::RunOutput;
-use inngest::{Step, StepError};
+use inngest::{EventData, Step, StepError};
 use serde::{Deserialize, Serialize};
 
 /// What is bought.
@@ -142,6 +142,29 @@ pub async fn buy(
 /// The answer when it is handed over.
 async fn accepted(parts: Parts, output: RunOutput) -> String {
     ready(format!("{} {}", parts.method, output.run_id())).await
+}
+
+/// Something was bought.
+#[derive(Debug, Deserialize, Serialize, EventData)]
+#[event(name = "strict/bought", v = "1")]
+#[non_exhaustive]
+pub struct Bought {
+    /// What.
+    pub item: String,
+    /// How often.
+    times: u32,
+}
+
+/// Tells of it, and waits for another.
+///
+/// # Errors
+/// When its step fails.
+#[inline]
+#[inngest::api_fn(id = "strict-events")]
+pub async fn events(step: Step) -> Result<Json<Option<u32>>, StepError> {
+    let told = step.send("tell", Bought { item: "tea".to_owned(), times: 1 }).await?;
+    let wait = step.wait_for::<Bought>("wait").matching(|bought| bought.item.eq(&told));
+    Ok(Json(wait.await?.map(|bought| bought.data.times)))
 }
 
 /// Is recorded always, and has no step.
@@ -204,6 +227,7 @@ pub fn routes() -> Router<Shop> {
         .route("/buy", post(buy))
         .route("/tracked", post(tracked))
         .route("/unused", post(unused))
+        .route("/events", post(events))
         .route("/item", post(item))
         .route("/with-use", post(inner::with_use))
         .route("/private", post(inner::private))

@@ -40,6 +40,10 @@ impl Middleware for Encryption {
         change(data, |data| self.seal_event_data(data))
     }
 
+    async fn transform_sent_event(&self, data: Box<RawValue>) -> Result<Box<RawValue>, Failure> {
+        change(data, |data| self.seal_event_data(data))
+    }
+
     async fn restore_event_data(
         &self,
         _: &StepContext,

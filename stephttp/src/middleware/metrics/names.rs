@@ -15,6 +15,7 @@ pub(super) enum Name {
     CheckpointDuration,
     CheckpointRetries,
     Deliveries,
+    Sends,
     LostRuns,
     Backlog,
 }
@@ -26,7 +27,7 @@ enum Kind {
 }
 
 impl Name {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Executions,
         Self::ExecutionDuration,
         Self::HandOvers,
@@ -37,6 +38,7 @@ impl Name {
         Self::CheckpointDuration,
         Self::CheckpointRetries,
         Self::Deliveries,
+        Self::Sends,
         Self::LostRuns,
         Self::Backlog,
     ];
@@ -53,6 +55,7 @@ impl Name {
             Self::CheckpointDuration => "inngest_checkpoint_duration_seconds",
             Self::CheckpointRetries => "inngest_checkpoint_retries_total",
             Self::Deliveries => "inngest_deliveries_total",
+            Self::Sends => "inngest_sends_total",
             Self::LostRuns => "inngest_lost_runs_total",
             Self::Backlog => "inngest_backlog_bytes",
         }
@@ -72,6 +75,7 @@ impl Name {
             Self::Deliveries => {
                 "Runs that have ended in their clients' requests, and whose end was delivered or given up."
             }
+            Self::Sends => "Calls that sent events outside of steps.",
             Self::LostRuns => "Runs of which Inngest will not have everything.",
             Self::Backlog => "Bytes that wait to be delivered to Inngest.",
         }

@@ -17,6 +17,7 @@ pub(super) struct Series {
     functions: Known<Function>,
     checkpoints: [Checkpoints; CALLS.len()],
     deliveries: [Counter; DeliveryEnd::ALL.len()],
+    sends: [Counter; 2],
     pub(super) lost_runs: Counter,
     pub(super) backlog: Gauge,
 }
@@ -82,6 +83,9 @@ impl Series {
             .map(|end| target.counter(Name::Deliveries, vec![label("outcome", end.as_str())]));
         // With 0, so that the first loss is seen as one.
         deliveries.iter().for_each(|deliveries| deliveries.increment(0));
+        let sends =
+            [false, true].map(|is_ok| target.counter(Name::Sends, vec![label("outcome", labels::ok(is_ok))]));
+        sends.iter().for_each(|sends| sends.increment(0));
         let lost_runs = target.counter(Name::LostRuns, Vec::new());
         lost_runs.increment(0);
         let backlog = target.gauge(Name::Backlog);
@@ -90,6 +94,7 @@ impl Series {
             functions: Known::new(),
             checkpoints: CALLS.map(|call| Checkpoints::new(target, call)),
             deliveries,
+            sends,
             lost_runs,
             backlog,
         }
@@ -105,6 +110,10 @@ impl Series {
             CheckpointCall::Steps => 1,
             CheckpointCall::Async => 2,
         }]
+    }
+
+    pub(super) fn sends(&self, is_ok: bool) -> &Counter {
+        &self.sends[usize::from(is_ok)]
     }
 
     pub(super) fn deliveries(&self, end: DeliveryEnd) -> &Counter {

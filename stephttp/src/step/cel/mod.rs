@@ -48,6 +48,14 @@ pub(super) fn check_path(path: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// A member of what stands before it: `.order`, or `["order-id"]` for what is no plain name.
+pub(super) fn member(name: &str) -> Result<String, String> {
+    if token::is_identifier(name) && !names::is_keyword(name) {
+        return Ok(format!(".{name}"));
+    }
+    literal(name).map(|name| format!("[{name}]"))
+}
+
 /// What is wrong with an expression, and where: a byte. What it quotes is cut.
 #[derive(Debug)]
 struct Problem {

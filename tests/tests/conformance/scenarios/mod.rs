@@ -24,6 +24,7 @@ mod signals;
 mod strangers;
 mod timing;
 mod tools;
+mod typed_events;
 
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ pub(crate) fn all() -> Vec<Scenario> {
     let families = [
         tools::all(),
         events::all(),
+        typed_events::all(),
         signals::all(),
         calls::all(),
         combining::all(),

@@ -32,6 +32,16 @@ async fn the_field_of_an_event_that_is_sent_is_sealed() {
     world.assert_clean();
 }
 
+#[tokio::test]
+async fn the_field_of_an_event_that_is_sent_outside_of_steps_is_sealed() {
+    let world = world(encryption()).start(Router::new()).await;
+    let event = Event::new("shop/paid", json!({ "order": 7, "encrypted": "plaintext 4242" }));
+    world.provider.events().send_event(event).await.unwrap();
+    let sent = world.inngest.wait_for_event(1).await.data;
+    assert_eq!((&sent["order"], &sent["encrypted"]["__ENCRYPTED__"]), (&json!(7), &json!(true)));
+    assert!(!seen_by(&world.inngest).contains("plaintext"));
+}
+
 #[inngest::api_fn(id = "encryption-waits")]
 async fn waits(step: Step) -> Result<String, StepError> {
     let wait = step.wait_for_event::<Value>("payment", "shop/paid").matching("data.order", 7);

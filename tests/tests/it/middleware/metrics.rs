@@ -104,7 +104,7 @@ async fn each_metric_has_a_type_and_a_description() {
     world.ended().await;
     let page = page.0.render();
     let names: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
-    assert_eq!(names.len(), 12, "{page}");
+    assert_eq!(names.len(), 13, "{page}");
     for name in names {
         let (name, kind) = name.split_once(' ').unwrap();
         let expected = match name {
@@ -222,4 +222,14 @@ async fn without_a_recorder_nothing_is_recorded_and_nothing_breaks() {
     assert_eq!(world.post("/").send().await.unwrap().status(), StatusCode::OK);
     world.ended().await;
     world.assert_clean();
+}
+
+#[tokio::test]
+async fn events_that_are_sent_outside_of_steps_are_counted() {
+    let (world, page) = world(Router::new(), |metrics| metrics).await;
+    let events = world.provider.events();
+    events.send_event(Event::new("shop/closed", serde_json::json!({}))).await.unwrap();
+    events.send_event(Event::new("", serde_json::json!({}))).await.unwrap_err();
+    page.assert(r#"inngest_sends_total{outcome="ok"}"#, 1.0);
+    page.assert(r#"inngest_sends_total{outcome="failed"}"#, 1.0);
 }
