@@ -5,12 +5,18 @@
 
 use std::{env, fs, path::Path};
 
-use super::expand;
+use super::expand_as;
+use crate::kind::Kind;
 
 fn golden(name: &str, args: &str, item: &str) {
-    let expansion = expand(args, item);
+    golden_as(Kind::Handler, name, args, item);
+}
+
+fn golden_as(kind: Kind, name: &str, args: &str, item: &str) {
+    let expansion = expand_as(kind, args, item);
     let file = syn::parse2(expansion.tokens).expect("an expansion is a list of items");
-    let code = format!("// #[api_fn({args})]\n{}", prettyplease::unparse(&file));
+    let attribute = if kind == Kind::Handler { "api_fn" } else { "step_fn" };
+    let code = format!("// #[{attribute}({args})]\n{}", prettyplease::unparse(&file));
     assert!(expansion.errors.is_empty(), "{code}");
 
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name).with_extension("rs");
@@ -166,5 +172,37 @@ fn inner_attributes_and_items_stay_first() {
             Ok(())
         }
         ",
+    );
+}
+
+#[test]
+fn helper() {
+    golden_as(
+        Kind::Helper,
+        "helper",
+        "",
+        r#"
+        /// Charges the card.
+        pub(crate) async fn charge<C: Card>(step: &Step, card: C) -> Result<Receipt, StepError> {
+            step.sleep("cool-off", MINUTE).await;
+            step.run("charge-card", async { Ok(card.charge().await?) }).renamed_from("charge").await
+        }
+        "#,
+    );
+}
+
+#[test]
+fn helper_with_facade_and_warning() {
+    golden_as(
+        Kind::Helper,
+        "helper_with_facade_and_warning",
+        "crate = platform::durable",
+        r#"
+        fn charge(step: &Step) -> impl Future<Output = Receipt> {
+            #![allow(unused)]
+            let began = Instant::now();
+            step.run("charge-card", pay(began))
+        }
+        "#,
     );
 }

@@ -5,6 +5,7 @@
 mod errors;
 mod golden;
 mod guards;
+mod helpers;
 mod mutation;
 mod scan;
 mod tolerance;
@@ -12,12 +13,16 @@ mod tolerance;
 use proc_macro2::TokenStream;
 use syn::parse_quote;
 
-use crate::Expansion;
+use crate::{Expansion, kind::Kind};
 
 /// What `#[api_fn(args)] item` expands to in a crate that depends on `stephttp` as `inngest`.
 fn expand(args: &str, item: &str) -> Expansion {
+    expand_as(Kind::Handler, args, item)
+}
+
+fn expand_as(kind: Kind, args: &str, item: &str) -> Expansion {
     let parse = |source: &str| source.parse::<TokenStream>().expect("a test's input has balanced brackets");
-    crate::expand(parse(args), parse(item), || Some(parse_quote!(::inngest)))
+    crate::expand_as(kind, parse(args), parse(item), || Some(parse_quote!(::inngest)))
 }
 
 /// Each error as `token: message`. An error on the attribute as a whole has no token here.

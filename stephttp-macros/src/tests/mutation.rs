@@ -4,6 +4,8 @@
 use proc_macro2::{Group, TokenStream, TokenTree};
 use syn::parse_quote;
 
+use crate::{item::Item, kind::Kind};
+
 const HANDLERS: &[&str] = &[
     r##"/// Places an order.
     #[tracing::instrument(skip_all)]
@@ -78,7 +80,7 @@ fn a_function_stays_whatever_is_typed_in_it() {
             assert!(!expanded.is_empty(), "lost: {source}");
             // What is between the signature and the braces, or after the braces, belongs to no
             // function.
-            if syn::parse2::<crate::item::Item>(item).is_ok() && !source.contains("self") {
+            if Item::parse(item, Kind::Handler).is_ok() && !source.contains("self") {
                 assert!(expanded.contains("fn h") || !source.contains("fn h"), "{source}\n{expanded}");
                 assert!(expanded.contains("ApiFn for"), "{source}\n{expanded}");
             } else {

@@ -105,7 +105,6 @@ use std::path::{Path, PathBuf};
 
 pub use error::StepsLockError;
 
-use crate::function::registered;
 use compare::Comparison;
 use file::Lock;
 use program::Program;
@@ -159,7 +158,7 @@ macro_rules! assert_steps_lock {
 /// When the two differ, when the file is not there or cannot be understood, when no endpoint is
 /// linked, and when two have one id.
 pub fn check(path: impl AsRef<Path>) -> Result<(), StepsLockError> {
-    check_program(path.as_ref(), &Program::of(registered())?)
+    check_program(path.as_ref(), &Program::linked()?)
 }
 
 /// For [`assert_steps_lock!`](crate::assert_steps_lock).
@@ -168,7 +167,7 @@ pub fn check(path: impl AsRef<Path>) -> Result<(), StepsLockError> {
 pub fn assert_in(package: &str, path: impl AsRef<Path>) {
     let path = package_dir(package.into(), env::var_os("CARGO_MANIFEST_DIR").map(Into::into)).join(path);
     let outcome = Mode::read().and_then(|mode| {
-        let program = Program::of(registered())?;
+        let program = Program::linked()?;
         match mode {
             Mode::Check => check_program(&path, &program),
             Mode::Accept => accept(&path, &program),
