@@ -3,7 +3,7 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Path, ext::IdentExt};
+use syn::ext::IdentExt;
 
 use super::{doc_table, warnings};
 use crate::{item::Body, kind::Kind, tokens::regroup, validate::Helper};
@@ -26,8 +26,6 @@ pub(crate) fn helper(helper: &Helper) -> TokenStream {
     let registration = sound.then(|| registration(helper));
     let warnings = warnings::of(warned, krate, Kind::Helper);
     let warnings = (!warnings.is_empty()).then(|| quote!(const _: fn() = || { #warnings };));
-    // Within the body, a path that is not absolute may mean something else.
-    let tokens = if is_absolute(krate) { tokens.clone() } else { regroup(braces, tokens.clone()).into() };
     let body = regroup(braces, quote!(#inner_attrs #methods #registration #warnings #tokens));
     let table = doc_table::of_helper(attrs, calls);
     quote!(#(#attrs)* #table #vis #sig #body)
@@ -48,8 +46,4 @@ fn registration(helper: &Helper) -> TokenStream {
             )
         }
     }
-}
-
-fn is_absolute(path: &Path) -> bool {
-    path.leading_colon.is_some() || path.segments.first().is_some_and(|first| first.ident == "crate")
 }

@@ -18,14 +18,12 @@ fn charge(step: &Step) -> impl Future<Output = Receipt> {
     const _: fn() = || {
         platform::durable::__private::differs_on_replay::in_helper::clock();
     };
-    {
-        let began = Instant::now();
-        step.run(
-            platform::durable::__private::step_id(
-                "charge-card",
-                *b"\xB2\xAE\x8F'.\xA6`\x90\x0F\xCA:\xEE\xFB\xD3\x96\x95\xC4?\\\xC9",
-            ),
-            pay(began),
-        )
-    }
+    let began = Instant::now();
+    step.run(
+        platform::durable::__private::step_id(
+            "charge-card",
+            *b"\xB2\xAE\x8F'.\xA6`\x90\x0F\xCA:\xEE\xFB\xD3\x96\x95\xC4?\\\xC9",
+        ),
+        pay(began),
+    )
 }

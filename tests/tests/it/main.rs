@@ -20,6 +20,7 @@ mod errors;
 mod fewer_retries;
 mod guards;
 mod guide;
+mod helpers;
 mod interleavings;
 mod lifecycle;
 mod log_lines;
