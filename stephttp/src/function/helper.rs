@@ -33,6 +33,12 @@ impl Helper {
     pub fn location(&self) -> String {
         format!("{}:{}", self.file, self.line)
     }
+
+    /// What only copies of it share; also the order in which those of one path are compared. All
+    /// that one `macro_rules!` call makes is at one place.
+    pub(crate) fn key(&self) -> (&'static str, &'static str, u32, Vec<&'static str>) {
+        (self.function, self.file, self.line, self.steps.iter().map(StepMeta::id).collect())
+    }
 }
 
 impl fmt::Debug for Helper {
@@ -65,7 +71,5 @@ inventory::collect!(Helper);
 pub fn registered_helpers() -> impl Iterator<Item = &'static Helper> {
     let mut known = HashSet::new();
     // An attribute above `#[step_fn]` may have made a copy of the function.
-    inventory::iter::<Helper>
-        .into_iter()
-        .filter(move |this| known.insert((this.function, this.file, this.line)))
+    inventory::iter::<Helper>.into_iter().filter(move |this| known.insert(this.key()))
 }

@@ -69,7 +69,7 @@ impl<'a> Program<'a> {
             self.helpers.entry(helper.function()).or_default().push(helper);
         }
         for functions in self.helpers.values_mut() {
-            functions.sort_by_key(|helper| (helper.file, helper.line));
+            functions.sort_by_cached_key(|helper| helper.key());
         }
         self
     }
