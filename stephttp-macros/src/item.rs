@@ -7,11 +7,12 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use syn::{
     Attribute, Ident, LitStr, Signature, Token, Visibility,
     ext::IdentExt,
-    parse::{Parse, ParseStream},
+    parse::{ParseStream, Parser},
 };
 
 use crate::{
     cfgs,
+    kind::Kind,
     tokens::{as_group, is_punct},
 };
 
@@ -33,8 +34,17 @@ pub(crate) struct Body {
 }
 
 impl Item {
-    pub(crate) fn parse(tokens: TokenStream) -> syn::Result<Self> {
-        syn::parse2(tokens)
+    pub(crate) fn parse(tokens: TokenStream, kind: Kind) -> syn::Result<Self> {
+        (|input: ParseStream<'_>| Self::read(input, kind)).parse2(tokens)
+    }
+
+    fn read(input: ParseStream<'_>, kind: Kind) -> syn::Result<Self> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let vis = input.parse()?;
+        expect_function(input, kind)?;
+        let sig = input.parse()?;
+        let body = Body::read(input, kind)?;
+        Ok(Item { attrs, vis, sig, body })
     }
 
     /// The conditions under which the function exists; all that stands beside it exists under the
@@ -44,19 +54,8 @@ impl Item {
     }
 }
 
-impl Parse for Item {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let attrs = input.call(Attribute::parse_outer)?;
-        let vis = input.parse()?;
-        expect_function(input)?;
-        let sig = input.parse()?;
-        let body = Body::parse(input)?;
-        Ok(Item { attrs, vis, sig, body })
-    }
-}
-
 /// Says "not a function" in our words, before syn says "expected `fn`" in its own.
-fn expect_function(input: ParseStream<'_>) -> syn::Result<()> {
+fn expect_function(input: ParseStream<'_>, kind: Kind) -> syn::Result<()> {
     let ahead = input.fork();
     while ahead.peek(Token![const]) || ahead.peek(Token![async]) || ahead.peek(Token![unsafe]) {
         Ident::parse_any(&ahead)?;
@@ -68,19 +67,25 @@ fn expect_function(input: ParseStream<'_>) -> syn::Result<()> {
     if ahead.peek(Token![fn]) {
         return Ok(());
     }
-    Err(input.error("`#[api_fn]` goes on a function: put it above an `async fn` that handles a request"))
+    Err(input.error(match kind {
+        Kind::Handler => "`#[api_fn]` goes on a function: put it above an `async fn` that handles a request",
+        Kind::Helper => "`#[step_fn]` goes on a function: put it above one that takes a handler's `Step`",
+    }))
 }
 
-impl Parse for Body {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let missing = || input.error("a handler needs a body: write `{ .. }`");
+impl Body {
+    fn read(input: ParseStream<'_>, kind: Kind) -> syn::Result<Self> {
+        const HANDLER: &str = "a handler needs a body: write `{ .. }`";
+        const HELPER: &str = "a helper needs a body: write `{ .. }`, or, for a trait's method, put `#[step_fn]` into the `impl`";
+        let words = if kind == Kind::Handler { HANDLER } else { HELPER };
+        let missing = || input.error(words);
         let mut token = input.parse::<Option<TokenTree>>()?.ok_or_else(missing)?;
         // A body that went through `macro_rules!` as `$body:block` comes in an invisible group.
         while let Some(group) = as_group(&token, Delimiter::None) {
             token = group.stream().into_iter().next().ok_or_else(missing)?;
         }
-        let braces = as_group(&token, Delimiter::Brace)
-            .ok_or_else(|| syn::Error::new(token.span(), "a handler needs a body: write `{ .. }`"))?;
+        let braces =
+            as_group(&token, Delimiter::Brace).ok_or_else(|| syn::Error::new(token.span(), words))?;
         let (inner_attrs, tokens) = split_inner_attrs(braces.stream());
         Ok(Body { braces: braces.clone(), inner_attrs, tokens })
     }

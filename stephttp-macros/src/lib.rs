@@ -1,12 +1,12 @@
-//! The `#[api_fn]` attribute, and the derives of events. Use them through `stephttp`, where they
-//! are documented.
+//! The `#[api_fn]` and `#[step_fn]` attributes, and the derives of events. Use them through
+//! `stephttp`, where they are documented.
 //!
 //! Its modules stand in one order, in which each names only those above it (`tests/layers.rs` holds
 //! it):
 //!
 //! | Module | Question |
 //! |---|---|
-//! | `errors`, `tokens`, `cfgs`, `nearest` | what do all the others need? |
+//! | `errors`, `tokens`, `cfgs`, `kind`, `nearest` | what do all the others need? |
 //! | `manifest` | what does `Cargo.toml` call a dependency? |
 //! | `args` | what does the attribute say? |
 //! | `item` | what does it stand on? |
@@ -22,6 +22,7 @@ mod errors;
 mod event;
 mod expand;
 mod item;
+mod kind;
 mod krate;
 mod manifest;
 mod nearest;
@@ -34,15 +35,19 @@ mod validate;
 use proc_macro2::TokenStream;
 use syn::Attribute;
 
-use crate::{args::Args, errors::Errors, event::Derived, item::Item, krate::FindCrate};
+use crate::{args::Args, errors::Errors, event::Derived, item::Item, kind::Kind, krate::FindCrate};
 
 // Documented where `stephttp` re-exports it; rustdoc would append what stood here.
 #[allow(missing_docs)]
 #[proc_macro_attribute]
 pub fn api_fn(args: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
-    let Expansion { mut tokens, cfgs, errors } = expand(args.into(), item.into(), krate::from_manifest);
-    tokens.extend(errors.into_tokens(&cfgs));
-    tokens.into()
+    expand(args.into(), item.into(), krate::from_manifest).into_tokens().into()
+}
+
+#[allow(missing_docs)]
+#[proc_macro_attribute]
+pub fn step_fn(args: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    expand_as(Kind::Helper, args.into(), item.into(), krate::from_manifest).into_tokens().into()
 }
 
 #[allow(missing_docs)]
@@ -71,18 +76,34 @@ struct Expansion {
     errors: Errors,
 }
 
+impl Expansion {
+    fn into_tokens(self) -> TokenStream {
+        let Expansion { mut tokens, cfgs, errors } = self;
+        tokens.extend(errors.into_tokens(&cfgs));
+        tokens
+    }
+}
+
+/// A handler.
+fn expand(args: TokenStream, item: TokenStream, find_crate: FindCrate) -> Expansion {
+    expand_as(Kind::Handler, args, item, find_crate)
+}
+
 /// Parse, validate, expand. Both halves of the input are read before anything is reported, and
 /// whatever could be read is expanded, so that one mistake is one error.
-fn expand(args: TokenStream, item: TokenStream, find_crate: FindCrate) -> Expansion {
+fn expand_as(kind: Kind, args: TokenStream, item: TokenStream, find_crate: FindCrate) -> Expansion {
     let mut errors = Errors::default();
-    let args = Args::parse(args, &mut errors);
-    let Some(parsed) = errors.keep(Item::parse(item.clone())) else {
+    let args = Args::parse(args, kind, &mut errors);
+    let Some(parsed) = errors.keep(Item::parse(item.clone(), kind)) else {
         return Expansion { tokens: item, cfgs: Vec::new(), errors };
     };
     let cfgs = parsed.cfgs();
-    let tokens = match validate::check(args, parsed, find_crate, &mut errors) {
-        Some(endpoint) => expand::endpoint(&endpoint),
-        None => item,
+    let tokens = match kind {
+        Kind::Handler => {
+            validate::check(args, parsed, find_crate, &mut errors).map(|endpoint| expand::endpoint(&endpoint))
+        }
+        Kind::Helper => validate::check_helper(args, parsed, find_crate, &mut errors)
+            .map(|helper| expand::helper(&helper)),
     };
-    Expansion { tokens, cfgs, errors }
+    Expansion { tokens: tokens.unwrap_or(item), cfgs, errors }
 }

@@ -8,9 +8,9 @@ fn src() -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "src"].iter().collect()
 }
 
-/// What the attribute reads, from the words to the code.
+/// What an attribute reads, from the words to the code.
 const CRATE: &[&[&str]] = &[
-    &["cfgs", "errors", "manifest", "nearest", "tokens"],
+    &["cfgs", "errors", "kind", "manifest", "nearest", "tokens"],
     &["args", "item"],
     &["krate"],
     &["event", "steps"],
@@ -29,10 +29,12 @@ const STEPS: &[&[&str]] = &[
     &["misuse"],
 ];
 
-const VALIDATE: &[&[&str]] =
-    &[&["arguments", "function_id", "hand_over", "limits", "signature", "step_argument", "step_calls"]];
+const VALIDATE: &[&[&str]] = &[
+    &["arguments", "function_id", "hand_over", "limits", "signature", "step_argument", "step_calls"],
+    &["helper"],
+];
 
-const EXPAND: &[&[&str]] = &[&["checks", "doc_table", "opts"]];
+const EXPAND: &[&[&str]] = &[&["doc_table", "opts", "warnings"], &["checks", "helper"]];
 
 #[test]
 fn the_crates_modules_name_only_those_above_them() {

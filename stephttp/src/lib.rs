@@ -222,6 +222,8 @@ pub use stephttp_macros::EventData;
 pub use stephttp_macros::EventFields;
 #[doc = include_str!("api_fn.md")]
 pub use stephttp_macros::api_fn;
+#[doc = include_str!("step_fn.md")]
+pub use stephttp_macros::step_fn;
 
 pub use app::SetupOpts;
 pub use connect::SetupError;

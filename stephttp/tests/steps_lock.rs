@@ -38,6 +38,18 @@ async fn quote(step: Step) -> Result<String, StepError> {
     step.run("price", async { Ok("7".to_owned()) }).await
 }
 
+/// In the file, by itself.
+#[inngest::step_fn]
+async fn refund<T: Send>(step: &Step, _: T) -> Result<(), StepError> {
+    step.run("refund-card", async { Ok(()) }).renamed_from("refund").await
+}
+
+/// Not in the file: no run depends on it.
+#[inngest::step_fn]
+async fn numbered(step: &Step, n: u32) -> Result<(), StepError> {
+    step.run(format!("number-{n}"), async { Ok(()) }).await
+}
+
 /// The file as this program should have it.
 const GOOD: &str = r#"{
   "about": "The endpoints, and the steps by which their runs in flight find results again. Written by inngest::assert_steps_lock!(): STEPS_LOCK=accept cargo test",
@@ -58,6 +70,16 @@ const GOOD: &str = r#"{
       },
       "renamed_from": {
         "ship": "send"
+      }
+    }
+  },
+  "helpers": {
+    "steps_lock::refund": {
+      "steps": {
+        "refund-card": "run"
+      },
+      "renamed_from": {
+        "refund-card": "refund"
       }
     }
   }
@@ -149,6 +171,32 @@ fn a_file_that_lacks_something_fails_and_says_that_no_run_is_harmed() {
     let error = check(&path).unwrap_err();
     assert!(matches!(error, StepsLockError::OutOfDate { .. }), "{error}");
     assert!(error.to_string().contains("is out of date. No run in flight is harmed"), "{error}");
+    assert!(users_test_with("accept", &path).0);
+    assert_eq!(fs::read_to_string(&path).unwrap(), GOOD);
+}
+
+#[test]
+fn a_helper_with_another_id_strands_runs_as_an_endpoint_does() {
+    let path = file("helper_stranded", &GOOD.replace("\"refund-card\": \"run\"", "\"pay-back\": \"run\""));
+    let error = check(&path).unwrap_err();
+    assert!(matches!(error, StepsLockError::Stranded { .. }), "{error}");
+    for part in ["helper `steps_lock::refund` (", "step `pay-back` (`run`) is gone"] {
+        assert!(error.to_string().contains(part), "{part:?} is not in {error}");
+    }
+    assert!(users_test_with("accept", &path).0);
+    assert_eq!(fs::read_to_string(&path).unwrap(), GOOD);
+}
+
+#[test]
+fn a_file_from_before_helpers_were_in_it_is_read_as_it_was() {
+    let end = GOOD.find(",\n  \"helpers\"").unwrap();
+    let old = GOOD[..end].to_owned() + "\n}\n";
+    let path = file("before_helpers", &old);
+    let error = check(&path).unwrap_err();
+    assert!(matches!(error, StepsLockError::OutOfDate { .. }), "{error}");
+    assert!(error.to_string().contains("helper `steps_lock::refund` ("), "{error}");
+    let stranded = file("before_helpers_stranded", &old.replace("charge-card", "charge"));
+    assert!(matches!(check(stranded), Err(StepsLockError::Stranded { .. })));
     assert!(users_test_with("accept", &path).0);
     assert_eq!(fs::read_to_string(&path).unwrap(), GOOD);
 }

@@ -1,7 +1,8 @@
 //! The attribute's options: tokens to typed values that keep their spans.
 //!
 //! A new option is a field of [`Args`], a row of [`OPTIONS`], and a line in `validate`, which takes
-//! `Args` apart without `..` so that none is forgotten.
+//! `Args` apart without `..` so that none is forgotten. `#[step_fn]` takes those of
+//! [`OF_HELPERS`].
 
 mod duration;
 mod given;
@@ -15,10 +16,11 @@ use syn::{Ident, LitStr, Path, ext::IdentExt};
 use self::given::Given;
 use crate::{
     errors::Errors,
+    kind::Kind,
     nearest::{listed, nearest},
 };
 
-/// What the user wrote between the parentheses of `#[api_fn(..)]`.
+/// What the user wrote between the parentheses of `#[api_fn(..)]` or `#[step_fn(..)]`.
 #[derive(Default)]
 pub(crate) struct Args {
     pub(crate) id: Value<LitStr>,
@@ -204,20 +206,25 @@ const OPTIONS: &[Spec] = &[
     },
 ];
 
+/// The options of `#[step_fn]`; the others are said by the handlers that call it.
+const OF_HELPERS: &[&str] = &["allow", "crate"];
+
 impl Args {
     /// Never fails: what cannot be read is reported, and the rest is kept.
-    pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
+    pub(crate) fn parse(tokens: TokenStream, kind: Kind, errors: &mut Errors) -> Self {
         let mut args = Args::default();
-        for given in split::read_all(tokens, errors) {
+        for given in split::read_all(tokens, kind, errors) {
             let Some(given) = errors.keep(given) else {
                 args.incomplete = true;
                 continue;
             };
             let name = given.name.unraw().to_string();
-            let Some(spec) = spec(&name) else {
-                let nearest = nearest(&name, names());
+            let Some(spec) = spec(&name).filter(|_| is_option(&name, kind)) else {
+                let nearest = nearest(&name, names(kind));
                 args.incomplete |= nearest.is_some();
-                errors.at(given.name.span(), unknown(&name, nearest));
+                let message =
+                    if spec(&name).is_some() { of_handlers(&name) } else { unknown(&name, nearest, kind) };
+                errors.at(given.name.span(), message);
                 continue;
             };
             if args.places.contains(spec.name) {
@@ -235,8 +242,12 @@ fn spec(name: &str) -> Option<&'static Spec> {
     OPTIONS.iter().find(|spec| spec.name == name)
 }
 
-fn names() -> impl Iterator<Item = &'static str> {
-    OPTIONS.iter().map(|spec| spec.name)
+fn is_option(name: &str, kind: Kind) -> bool {
+    kind == Kind::Handler || OF_HELPERS.contains(&name)
+}
+
+fn names(kind: Kind) -> impl Iterator<Item = &'static str> {
+    OPTIONS.iter().map(|spec| spec.name).filter(move |name| is_option(name, kind))
 }
 
 /// What to write for the option `name`.
@@ -245,8 +256,21 @@ fn example(name: &Ident) -> String {
     spec(&name).map_or_else(|| format!("{name} = .."), |spec| spec.example.to_owned())
 }
 
-fn unknown(name: &str, nearest: Option<&str>) -> String {
-    let known = listed(names());
+/// An option of `#[api_fn]` on a helper.
+fn of_handlers(name: &str) -> String {
+    let instead = match name {
+        "id" => return "a helper has no id: its steps are found by their own; remove `id`".to_owned(),
+        "retries" => ", or write `.retries(..)` after its steps",
+        "step_timeout" => ", or write `.timeout(..)` after its steps",
+        _ => "",
+    };
+    format!(
+        "`{name}` is said of a handler, and holds for the helpers that it calls: write it in `#[api_fn(..)]` there{instead}"
+    )
+}
+
+fn unknown(name: &str, nearest: Option<&str>, kind: Kind) -> String {
+    let known = listed(names(kind));
     match nearest {
         Some(option) => format!("unknown option `{name}`; did you mean `{option}`? The options are {known}"),
         None => format!("unknown option `{name}`; the options are {known}"),

@@ -9,16 +9,17 @@ use syn::{
 };
 
 use super::{
-    OPTIONS, example,
+    example,
     given::{Given, Written},
 };
 use crate::{
     errors::Errors,
+    kind::Kind,
     tokens::{as_group, is_punct},
 };
 
 /// Splits at commas first: a mistake in one option does not hide those in the others.
-pub(super) fn read_all(tokens: TokenStream, errors: &mut Errors) -> Vec<syn::Result<Given>> {
+pub(super) fn read_all(tokens: TokenStream, kind: Kind, errors: &mut Errors) -> Vec<syn::Result<Given>> {
     let mut given = Vec::new();
     let mut segment = TokenStream::new();
     for token in tokens {
@@ -27,18 +28,18 @@ pub(super) fn read_all(tokens: TokenStream, errors: &mut Errors) -> Vec<syn::Res
         } else if segment.is_empty() {
             errors.at(token.span(), "there is no option before this `,`; remove it");
         } else {
-            read_segment(std::mem::take(&mut segment), &mut given, errors);
+            read_segment(std::mem::take(&mut segment), kind, &mut given, errors);
         }
     }
-    read_segment(segment, &mut given, errors);
+    read_segment(segment, kind, &mut given, errors);
     given
 }
 
 /// Reads what stands between two commas: one option, or several where a comma was forgotten.
-fn read_segment(tokens: TokenStream, given: &mut Vec<syn::Result<Given>>, errors: &mut Errors) {
+fn read_segment(tokens: TokenStream, kind: Kind, given: &mut Vec<syn::Result<Given>>, errors: &mut Errors) {
     let parser = |input: ParseStream<'_>| {
         while !input.is_empty() {
-            let one = read_one(input);
+            let one = read_one(input, kind);
             let go_on = one.is_ok() && input.peek(Ident::peek_any);
             given.push(one);
             if !input.is_empty() && go_on {
@@ -57,16 +58,23 @@ fn read_segment(tokens: TokenStream, given: &mut Vec<syn::Result<Given>>, errors
     errors.keep(outcome);
 }
 
-fn read_one(input: ParseStream<'_>) -> syn::Result<Given> {
+fn read_one(input: ParseStream<'_>, kind: Kind) -> syn::Result<Given> {
     if input.peek(LitStr) {
         let id: LitStr = input.parse()?;
+        if kind == Kind::Helper {
+            return Err(syn::Error::new(
+                id.span(),
+                "a helper has no id: its steps are found by their own; remove this",
+            ));
+        }
         return Err(syn::Error::new(
             id.span(),
             format_args!("options have names: write `id = {}`", id.token()),
         ));
     }
     if !input.peek(Ident::peek_any) {
-        return Err(input.error(format_args!("expected an option, such as `{}`", OPTIONS[0].example)));
+        let option = Ident::new(if kind == Kind::Handler { "id" } else { "allow" }, input.span());
+        return Err(input.error(format_args!("expected an option, such as `{}`", example(&option))));
     }
     let name = Ident::parse_any(input)?;
     if input.is_empty() || input.peek(Ident::peek_any) {

@@ -7,8 +7,9 @@ use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{GenericArgument, Ident, Path, PathArguments, ReturnType, Type, spanned::Spanned};
 
+use super::warnings;
 use crate::{
-    args::Warning,
+    kind::Kind,
     krate,
     tokens::{mentions, ungrouped},
     validate::{Argument, Endpoint, Replay},
@@ -19,7 +20,7 @@ pub(super) fn of(endpoint: &Endpoint) -> TokenStream {
     let Endpoint { krate, cfgs, .. } = endpoint;
     let arguments = arguments(endpoint);
     let answer = answer(endpoint);
-    let warnings = warnings(endpoint);
+    let warnings = warnings::of(&endpoint.warned, krate, Kind::Handler);
     if arguments.is_empty() && answer.is_empty() && warnings.is_empty() {
         return TokenStream::new();
     }
@@ -112,20 +113,6 @@ fn last_segment(ty: &Type) -> Option<(&Ident, Vec<&Type>)> {
         _ => None,
     });
     Some((&last.ident, types.collect()))
-}
-
-/// Calls of deprecated functions: there is no other way to warn.
-fn warnings(endpoint: &Endpoint) -> TokenStream {
-    let warnings = endpoint.warned.iter().map(|warned| {
-        let (span, krate) = (warned.place, krate::located_at(&endpoint.krate, warned.place));
-        match warned.warning {
-            Warning::Clock => quote_spanned!(span=> #krate::__private::differs_on_replay::clock();),
-            Warning::Random => quote_spanned!(span=> #krate::__private::differs_on_replay::random();),
-            Warning::Guard => quote_spanned!(span=> #krate::__private::ends_at_a_wait::guard();),
-            Warning::Transaction => quote_spanned!(span=> #krate::__private::ends_at_a_wait::transaction();),
-        }
-    });
-    warnings.collect()
 }
 
 /// Where to say it, and the crate's path there.

@@ -1,4 +1,4 @@
-//! What the function's documentation says about the endpoint.
+//! What a function's documentation says about the endpoint, or the helper.
 
 use std::fmt::Write;
 
@@ -8,19 +8,27 @@ use syn::Attribute;
 
 use crate::{
     args::{AsyncResponse, Deliver, OnError, Track},
+    steps::StepCall,
     validate::{Endpoint, Opts},
 };
 
 /// `#[doc = " .."]`, to stand after the user's own.
 pub(super) fn of(endpoint: &Endpoint) -> TokenStream {
-    let table = table(endpoint);
+    documented(&endpoint.attrs, &table(endpoint))
+}
+
+/// The same for a helper.
+pub(super) fn of_helper(attrs: &[Attribute], calls: &[StepCall]) -> TokenStream {
+    documented(
+        attrs,
+        &format!("\n\n| Helper of durable endpoints | |\n|-|-|\n| steps | {} |\n", steps(calls)),
+    )
+}
+
+fn documented(attrs: &[Attribute], table: &str) -> TokenStream {
     // Attributes that make a description of the documentation would take this for a part of it;
     // they do not look into `cfg_attr`.
-    if endpoint.attrs.iter().any(describes) {
-        quote!(#[cfg_attr(doc, doc = #table)])
-    } else {
-        quote!(#[doc = #table])
-    }
+    if attrs.iter().any(describes) { quote!(#[cfg_attr(doc, doc = #table)]) } else { quote!(#[doc = #table]) }
 }
 
 /// `#[utoipa::path(..)]`
@@ -35,12 +43,7 @@ fn table(endpoint: &Endpoint) -> String {
     let mut row = |name: &str, value: &str| _ = writeln!(table, "| {name} | {value} |");
 
     row("id", &code(&opts.id));
-    let steps: Vec<String> = calls
-        .iter()
-        .filter_map(|call| Some((code(&call.id.as_ref()?.value()), call.method.name)))
-        .map(|(id, method)| if method == "run" { id } else { format!("{id} ({method})") })
-        .collect();
-    row("steps", &if steps.is_empty() { "none with a literal id".to_owned() } else { steps.join(", ") });
+    row("steps", &steps(calls));
     row("retries", &retries(opts));
     row("stored at Inngest", &stored(opts, endpoint.step.is_some()));
     if *reentered {
@@ -67,6 +70,15 @@ fn table(endpoint: &Endpoint) -> String {
         );
     }
     table
+}
+
+fn steps(calls: &[StepCall]) -> String {
+    let steps: Vec<String> = calls
+        .iter()
+        .filter_map(|call| Some((code(&call.id.as_ref()?.value()), call.method.name)))
+        .map(|(id, method)| if method == "run" { id } else { format!("{id} ({method})") })
+        .collect();
+    if steps.is_empty() { "none with a literal id".to_owned() } else { steps.join(", ") }
 }
 
 fn retries(opts: &Opts) -> String {

@@ -5,12 +5,15 @@
 
 mod checks;
 mod doc_table;
+mod helper;
 mod opts;
+mod warnings;
 
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{ReturnType, Type, ext::IdentExt};
 
+pub(crate) use self::helper::helper;
 use crate::{
     cfgs,
     item::Body,

@@ -5,11 +5,16 @@
 
 use std::{env, fs, path::Path};
 
-use super::{derived, expand};
-use crate::{Expansion, event::Derived};
+use super::{derived, expand_as};
+use crate::{Expansion, event::Derived, kind::Kind};
 
 fn golden(name: &str, args: &str, item: &str) {
-    compare(name, &format!("#[api_fn({args})]"), expand(args, item));
+    golden_as(Kind::Handler, name, args, item);
+}
+
+fn golden_as(kind: Kind, name: &str, args: &str, item: &str) {
+    let attribute = if kind == Kind::Handler { "api_fn" } else { "step_fn" };
+    compare(name, &format!("#[{attribute}({args})]"), expand_as(kind, args, item));
 }
 
 /// Of `#[derive(EventData)]`.
@@ -196,6 +201,38 @@ fn event() {
             r#type: [u64; 4],
             #[serde(skip)]
             cache: u64,
+        }
+        "#,
+    );
+}
+
+#[test]
+fn helper() {
+    golden_as(
+        Kind::Helper,
+        "helper",
+        "",
+        r#"
+        /// Charges the card.
+        pub(crate) async fn charge<C: Card>(step: &Step, card: C) -> Result<Receipt, StepError> {
+            step.sleep("cool-off", MINUTE).await;
+            step.run("charge-card", async { Ok(card.charge().await?) }).renamed_from("charge").await
+        }
+        "#,
+    );
+}
+
+#[test]
+fn helper_with_facade_and_warning() {
+    golden_as(
+        Kind::Helper,
+        "helper_with_facade_and_warning",
+        "crate = platform::durable",
+        r#"
+        fn charge(step: &Step) -> impl Future<Output = Receipt> {
+            #![allow(unused)]
+            let began = Instant::now();
+            step.run("charge-card", pay(began))
         }
         "#,
     );

@@ -6,6 +6,7 @@ mod errors;
 mod events;
 mod golden;
 mod guards;
+mod helpers;
 mod mutation;
 mod scan;
 mod tolerance;
@@ -13,12 +14,16 @@ mod tolerance;
 use proc_macro2::TokenStream;
 use syn::parse_quote;
 
-use crate::{Expansion, errors::Errors, event, event::Derived};
+use crate::{Expansion, errors::Errors, event, event::Derived, kind::Kind};
 
 /// What `#[api_fn(args)] item` expands to in a crate that depends on `stephttp` as `inngest`.
 fn expand(args: &str, item: &str) -> Expansion {
+    expand_as(Kind::Handler, args, item)
+}
+
+fn expand_as(kind: Kind, args: &str, item: &str) -> Expansion {
     let parse = |source: &str| source.parse::<TokenStream>().expect("a test's input has balanced brackets");
-    crate::expand(parse(args), parse(item), || Some(parse_quote!(::inngest)))
+    crate::expand_as(kind, parse(args), parse(item), || Some(parse_quote!(::inngest)))
 }
 
 /// What a derive makes of an item, in the same crate, with its mistakes.

@@ -4,6 +4,8 @@
 use proc_macro2::{Group, TokenStream, TokenTree};
 use syn::parse_quote;
 
+use crate::{item::Item, kind::Kind};
+
 const HANDLERS: &[&str] = &[
     r##"/// Places an order.
     #[tracing::instrument(skip_all)]
@@ -78,13 +80,36 @@ fn a_function_stays_whatever_is_typed_in_it() {
             assert!(!expanded.is_empty(), "lost: {source}");
             // What is between the signature and the braces, or after the braces, belongs to no
             // function.
-            if syn::parse2::<crate::item::Item>(item).is_ok() && !source.contains("self") {
+            if Item::parse(item, Kind::Handler).is_ok() && !source.contains("self") {
                 assert!(expanded.contains("fn h") || !source.contains("fn h"), "{source}\n{expanded}");
                 assert!(expanded.contains("ApiFn for"), "{source}\n{expanded}");
             } else {
                 assert!(!expansion.errors.is_empty(), "{source}");
                 assert!(!source.contains("fn h") || expanded.contains("fn h"), "{source}\n{expanded}");
             }
+        }
+    }
+}
+
+const HELPER: &str = r#"#[inline]
+    pub(crate) async fn h<T: Send, const N: usize>(&self, step: &Step, a: [T; N]) -> Result<u8, StepError> where T: Sync {
+        let sum = step.run("sum", async { Ok(add(a).await?) }).renamed_from("add").await?;
+        if sum > 1 { step.sleep("pause", D).await; } drop(Instant::now()); Ok(sum)
+    }"#;
+
+#[test]
+fn a_helper_stays_whatever_is_typed_in_it() {
+    for mutation in mutations(&tokens(HELPER)) {
+        let item: TokenStream = mutation.into_iter().collect();
+        let source = item.to_string();
+        let find = || Some(parse_quote!(::inngest));
+        let expansion = crate::expand_as(Kind::Helper, TokenStream::new(), item.clone(), find);
+        let expanded = expansion.tokens.to_string();
+        assert!(expanded.contains("fn h") || !source.contains("fn h"), "{source}\n{expanded}");
+        if Item::parse(item.clone(), Kind::Helper).is_err() {
+            assert!(!expansion.errors.is_empty(), "{source}");
+        } else if syn::parse2::<syn::ImplItemFn>(item).is_ok() {
+            assert!(syn::parse2::<syn::ImplItemFn>(expansion.tokens).is_ok(), "{source}\n{expanded}");
         }
     }
 }

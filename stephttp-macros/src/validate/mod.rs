@@ -3,6 +3,7 @@
 mod arguments;
 mod function_id;
 mod hand_over;
+mod helper;
 mod limits;
 mod signature;
 mod step_argument;
@@ -12,11 +13,15 @@ use std::time::Duration;
 
 use syn::{Attribute, Ident, Path, Signature, Visibility};
 
-pub(crate) use self::arguments::{Argument, Replay};
+pub(crate) use self::{
+    arguments::{Argument, Replay},
+    helper::{Helper, check as check_helper},
+};
 use crate::{
     args::{Args, AsyncResponse, Deliver, OnError, Track, Value, Warning},
     errors::Errors,
     item::{Body, Item},
+    kind::Kind,
     krate::{self, FindCrate},
     steps::{self, StepCall, Warned},
     tokens::mentions,
@@ -83,7 +88,8 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
         incomplete,
     } = args;
     let cfgs = item.cfgs();
-    let Item { attrs, vis, mut sig, mut body } = item;
+    let Item { mut attrs, vis, mut sig, mut body } = item;
+    helper::stacked(&mut attrs, errors);
 
     let id = function_id::function_id(id, incomplete, &sig.ident, errors);
     let krate = krate::resolve(krate, find, errors);
@@ -106,14 +112,14 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
 
     let before = errors.len();
     let is_method = signature::signature(&mut sig, errors);
-    let (step, step_cfgs) = step_argument::step_argument(&mut sig, errors).unzip();
+    let (step, step_cfgs) = step_argument::step_argument(&mut sig, Kind::Handler, errors).unzip();
     let step_cfgs = step_cfgs.unwrap_or_default();
     let arguments = arguments::arguments(&mut sig, errors);
     // What is configured out has a type that may not exist, which only the compiler knows.
     let configured = sig.inputs.iter().any(|arg| mentions(arg, "cfg") || mentions(arg, "cfg_attr"));
     let arguments = (errors.len() == before && !configured).then_some(arguments);
     let krate = krate.filter(|_| !is_method)?;
-    let step = step.or_else(|| step_argument::missing_step(&mut sig, &body, &krate, errors));
+    let step = step.or_else(|| step_argument::missing_step(&mut sig, &body, &krate, Kind::Handler, errors));
 
     let scanned = step.as_ref().map(|step| {
         let mut scanned = steps::rewrite(body.tokens.clone(), step, &krate, errors);

@@ -5,11 +5,15 @@ use syn::{
     Attribute, FnArg, Ident, Pat, PatIdent, PatType, Path, PathArguments, Signature, Type, parse_quote,
 };
 
-use crate::{cfgs, errors::Errors, item::Body, steps, tokens::ungrouped};
+use crate::{cfgs, errors::Errors, item::Body, kind::Kind, steps, tokens::ungrouped};
 
 /// Finds the argument that holds the `Step`, gives it a name if it has none, and says on what
 /// conditions it exists.
-pub(super) fn step_argument(sig: &mut Signature, errors: &mut Errors) -> Option<(Ident, Vec<Attribute>)> {
+pub(super) fn step_argument(
+    sig: &mut Signature,
+    kind: Kind,
+    errors: &mut Errors,
+) -> Option<(Ident, Vec<Attribute>)> {
     let mut typed: Vec<&mut PatType> = sig.inputs.iter_mut().filter_map(typed_argument).collect();
     // An alias hides the type's name; the argument's own name is then the best hint there is.
     let by_name = !typed.iter().any(|arg| is_step(&arg.ty));
@@ -20,7 +24,15 @@ pub(super) fn step_argument(sig: &mut Signature, errors: &mut Errors) -> Option<
     for other in typed {
         errors.on(
             &other.ty,
-            "a handler has one `Step`; remove this one, and clone the other where you need two",
+            match kind {
+                Kind::Handler => {
+                    "a handler has one `Step`; remove this one, and clone the other where you need two"
+                }
+                Kind::Helper => {
+                    "a helper takes one `Step`, since all of its steps are of one run; remove this one, and clone the \
+                     other where you need two"
+                }
+            },
         );
     }
     let cfgs = cfgs::of(&step.attrs);
@@ -31,13 +43,18 @@ pub(super) fn step_argument(sig: &mut Signature, errors: &mut Errors) -> Option<
             // name could hide it.
             let ident =
                 Ident::new("stephttp_hidden_step", Span::mixed_site().located_at(wild.underscore_token.span));
+            // A helper does nothing with it.
+            if kind == Kind::Helper {
+                return Some((ident, cfgs));
+            }
             let (attrs, ident_pat) = (std::mem::take(&mut wild.attrs), ident.clone());
             let pat = PatIdent { attrs, by_ref: None, mutability: None, ident: ident_pat, subpat: None };
             *step.pat = Pat::Ident(pat);
             Some((ident, cfgs))
         }
         other => {
-            errors.on(other, "the `Step` needs a name here: write `step: Step`");
+            let example = if kind == Kind::Handler { "step: Step" } else { "step: &Step" };
+            errors.on(other, format_args!("the `Step` needs a name here: write `{example}`"));
             None
         }
     }
@@ -50,7 +67,7 @@ fn typed_argument(arg: &mut FnArg) -> Option<&mut PatType> {
     }
 }
 
-/// `Step`, `inngest::Step`, `&Step`. The last is a mistake of its own.
+/// `Step`, `inngest::Step`, `&Step`. The last is a mistake of its own in a handler.
 fn is_step(ty: &Type) -> bool {
     match ungrouped(ty) {
         Type::Path(ty) => ty.path.segments.last().is_some_and(|segment| segment.ident == "Step"),
@@ -59,30 +76,41 @@ fn is_step(ty: &Type) -> bool {
     }
 }
 
-/// `step: Alias`, but not `step: Json<..>`
+/// `step: Alias`, `step: &Alias`, but not `step: Json<..>`
 fn is_called_step(arg: &PatType) -> bool {
     let plain =
         |path: &Path| path.segments.iter().all(|segment| matches!(segment.arguments, PathArguments::None));
+    let mut ty = ungrouped(&arg.ty);
+    while let Type::Reference(reference) = ty {
+        ty = ungrouped(&reference.elem);
+    }
     matches!(&*arg.pat, Pat::Ident(pat) if pat.ident == "step")
-        && matches!(ungrouped(&arg.ty), Type::Path(ty) if plain(&ty.path))
+        && matches!(ty, Type::Path(ty) if plain(&ty.path))
 }
 
-/// Reports steps in a handler that has no `Step`, and gives it one.
+/// Reports steps in a function that has no `Step`, and gives it one.
 pub(super) fn missing_step(
     sig: &mut Signature,
     body: &Body,
     krate: &Path,
+    kind: Kind,
     errors: &mut Errors,
 ) -> Option<Ident> {
     let named_so = sig.inputs.iter().any(|arg| crate::tokens::mentions(arg, "step"));
     let tokens: Vec<_> = body.tokens.clone().into_iter().collect();
     let step = steps::unbound(&tokens).filter(|_| !named_so)?;
-    errors.at(
-        step.span(),
-        "this handler has no `Step`, which is what steps are run with: add `step: Step` to its arguments, before the \
-         one that reads the body",
-    );
-    let arg: FnArg = parse_quote!(#step: #krate::Step);
-    sig.inputs.insert(0, arg);
+    let (message, arg): (_, FnArg) = match kind {
+        Kind::Handler => (
+            "this handler has no `Step`, which is what steps are run with: add `step: Step` to its arguments, before the \
+             one that reads the body",
+            parse_quote!(#step: #krate::Step),
+        ),
+        Kind::Helper => (
+            "this helper has no `Step`, which is what steps are run with: add `step: &Step` to its arguments",
+            parse_quote!(#step: &#krate::Step),
+        ),
+    };
+    errors.at(step.span(), message);
+    sig.inputs.insert(usize::from(sig.receiver().is_some()), arg);
     Some(step)
 }

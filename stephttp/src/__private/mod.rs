@@ -12,7 +12,7 @@ pub use self::async_response::{custom_response, redirect_url};
 pub use self::body::{Entered, body};
 pub use self::probe::Probe;
 use crate::event;
-use crate::function::{ApiFn, Registration, StepId, StepKind, StepMeta};
+use crate::function::{ApiFn, Helper, Registration, StepId, StepKind, StepMeta};
 use crate::run;
 use crate::step::Step;
 use crate::wire::StepHash;
@@ -83,6 +83,17 @@ pub const fn registration<F: ApiFn>(function: &'static str, file: &'static str, 
     Registration { opts: F::OPTS, steps: F::STEPS, function, file, line }
 }
 
+/// What is submitted to the inventory for a helper.
+#[must_use]
+pub const fn helper(
+    function: &'static str,
+    file: &'static str,
+    line: u32,
+    steps: &'static [StepMeta],
+) -> Helper {
+    Helper { function, steps, file, line }
+}
+
 /// Warnings are uses of these.
 pub mod differs_on_replay {
     #[deprecated(
@@ -98,6 +109,22 @@ pub mod differs_on_replay {
                          `#[api_fn(..)]` where that does no harm"
     )]
     pub const fn random() {}
+
+    pub mod in_helper {
+        #[deprecated(
+            note = "the clock shows another time when Inngest calls the handler back: read it in a step, as \
+                    `step.run(\"now\", async { Ok(SystemTime::now()) })`, or write `allow(clock)` in `#[step_fn(..)]` \
+                    where that does no harm"
+        )]
+        pub const fn clock() {}
+
+        #[deprecated(
+            note = "this gives another value when Inngest calls the handler back: make it in a step, as \
+                    `step.run(\"order-id\", async { Ok(Uuid::new_v4()) })`, or write `allow(random)` in \
+                    `#[step_fn(..)]` where that does no harm"
+        )]
+        pub const fn random() {}
+    }
 }
 
 /// Warnings are uses of these.
@@ -117,4 +144,23 @@ pub mod ends_at_a_wait {
                 before the wait; write `allow(transaction)` in `#[api_fn(..)]` where that does no harm"
     )]
     pub const fn transaction() {}
+
+    pub mod in_helper {
+        #[deprecated(
+            note = "this guard runs whenever the handler waits in a later step, or has one retried, and not only at the \
+                    end of this function: the handler is dropped then, with all that it has called, and runs again from \
+                    its start when Inngest calls back. Do what it does in a step, or drop the guard before the step; \
+                    write `allow(guard)` in `#[step_fn(..)]` where it is meant for each request"
+        )]
+        pub const fn guard() {}
+
+        #[deprecated(
+            note = "this transaction is rolled back when the handler waits in a later step: the handler is dropped then, \
+                    with all that it has called, and runs again from its start when Inngest calls back. Begin and commit \
+                    it in one step, as `step.run(\"save\", async { let mut tx = pool.begin().await?; .. \
+                    Ok(tx.commit().await?) })`, or commit it before the wait; write `allow(transaction)` in \
+                    `#[step_fn(..)]` where that does no harm"
+        )]
+        pub const fn transaction() {}
+    }
 }

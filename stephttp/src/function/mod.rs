@@ -1,8 +1,10 @@
 //! What is known of an endpoint at compile time: [`ApiFn`], and all that are [`registered`].
 //!
-//! Its options are [`FnOpts`].
+//! Its options are [`FnOpts`]. Functions that run steps for endpoints are
+//! [`registered_helpers`].
 
 pub(crate) mod async_response;
+mod helper;
 pub(crate) mod opts;
 pub(crate) mod step_id;
 mod step_meta;
@@ -12,6 +14,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 pub(crate) use async_response::{AsyncResponse, CustomResponse, RunOutput};
+pub use helper::{Helper, registered_helpers};
 pub(crate) use opts::FnOpts;
 pub use opts::{Deliver, OnError, Track};
 pub(crate) use step_id::StepId;

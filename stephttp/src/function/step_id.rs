@@ -15,8 +15,8 @@ const RESERVED_PREFIX: &str = "stephttp:";
 ///
 /// Any text of up to 1,024 bytes but `complete`, which Inngest uses for a run's result, and what
 /// begins with `stephttp:`. You rarely name this type: `&str` and `String` become one. In a
-/// function annotated with [`#[api_fn]`](macro@crate::api_fn) a literal id is hashed at compile
-/// time.
+/// function annotated with [`#[api_fn]`](macro@crate::api_fn) or
+/// [`#[step_fn]`](macro@crate::step_fn) a literal id is hashed at compile time.
 ///
 /// # Ids used more than once
 ///

@@ -2,28 +2,38 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::file::{Lock, LockedEndpoint, Words};
-use super::program::{Program, Steps, hands_over, kind_name};
-use crate::function::{Registration, StepMeta};
+use super::file::{Lock, Locked, Words};
+use super::program::{Function, Program, Steps, hands_over, kind_name};
+use crate::function::StepMeta;
 
-/// The endpoints that differ.
+/// The endpoints and helpers that differ.
 #[derive(Debug)]
 pub(super) struct Comparison<'a> {
-    pub(super) gone: Vec<GoneEndpoint<'a>>,
-    pub(super) changed: Vec<ChangedEndpoint<'a>>,
-    pub(super) new: Vec<&'a Registration>,
+    pub(super) gone: Vec<Gone<'a>>,
+    pub(super) changed: Vec<Changed<'a>>,
+    /// Helpers that have another path, with the one of the lock.
+    pub(super) moved: Vec<(&'a str, Function<'a>)>,
+    pub(super) new: Vec<Function<'a>>,
 }
 
 #[derive(Debug)]
-pub(super) struct GoneEndpoint<'a> {
-    pub(super) id: &'a str,
-    /// A new endpoint with one of its steps: it may be the same function under another id.
-    pub(super) alike: Option<&'a Registration>,
+pub(super) enum Gone<'a> {
+    Endpoint {
+        id: &'a str,
+        /// A new endpoint with one of its steps: it may be the same function under another id.
+        alike: Option<Function<'a>>,
+    },
+    Helper {
+        path: &'a str,
+        locked: &'a Locked,
+        /// Functions that have steps of its ids, which are new there.
+        takers: Vec<Function<'a>>,
+    },
 }
 
 #[derive(Debug)]
-pub(super) struct ChangedEndpoint<'a> {
-    pub(super) endpoint: &'a Registration,
+pub(super) struct Changed<'a> {
+    pub(super) function: Function<'a>,
     pub(super) breaks: Vec<Break<'a>>,
     pub(super) additions: Vec<Addition<'a>>,
 }
@@ -40,6 +50,8 @@ pub(super) enum Break<'a> {
         kinds: &'a Words,
         /// New steps of that kind: one of them may be the same under another id.
         candidates: Vec<&'a StepMeta>,
+        /// Other functions that have a step of that id, which is new there.
+        takers: Vec<Function<'a>>,
     },
     /// What is stored under the id was stored by another kind of step.
     KindChanged { id: &'a str, was: &'a str, step: &'a StepMeta },
@@ -64,26 +76,41 @@ pub(super) enum Addition<'a> {
 
 impl<'a> Comparison<'a> {
     pub(super) fn of(lock: &'a Lock, program: &Program<'a>) -> Self {
-        let new: Vec<&Registration> = program
-            .endpoints
-            .iter()
-            .filter(|(id, endpoint)| !lock.endpoints.contains_key(**id) && hands_over(endpoint))
-            .map(|(_, endpoint)| *endpoint)
-            .collect();
-        let gone = lock
-            .endpoints
-            .iter()
-            .filter(|(id, _)| !program.endpoints.contains_key(id.as_str()))
-            .map(|(id, locked)| GoneEndpoint { id, alike: alike(locked, &new) })
-            .collect();
-        let changed = lock
-            .endpoints
-            .iter()
-            .filter_map(|(id, locked)| Some((locked, *program.endpoints.get(id.as_str())?)))
-            .map(|(locked, endpoint)| ChangedEndpoint::of(locked, endpoint))
+        let newcomers = newcomers(lock, program);
+        let mut new: Vec<Function<'_>> =
+            program.functions().filter(|function| locked(lock, function).is_none()).collect();
+        // No run depends on a helper that has no steps.
+        new.retain(|function| matches!(function, Function::Endpoint(_)) || function.steps().next().is_some());
+        let gone = lock.endpoints.iter().filter(|(id, _)| !program.endpoints.contains_key(id.as_str()));
+        let mut gone: Vec<Gone<'_>> =
+            gone.map(|(id, locked)| Gone::Endpoint { id, alike: alike(locked, &new) }).collect();
+        let mut moved = Vec::new();
+        for (path, locked) in lock.helpers.iter() {
+            if program.helpers.contains_key(path.as_str()) {
+                continue;
+            }
+            let is_same = |function: &Function<'_>| {
+                matches!(function, Function::Helper(_)) && Locked::of(&Steps::of(function)) == *locked
+            };
+            if let Some(at) = new.iter().position(is_same) {
+                moved.push((path.as_str(), new.remove(at)));
+            } else {
+                let takers = newcomers.takers(|id| locked.steps.contains_key(id));
+                gone.push(Gone::Helper { path, locked, takers });
+            }
+        }
+        let endpoints = lock.endpoints.iter().filter_map(|(id, locked)| {
+            Some((locked, Function::Endpoint(program.endpoints.get(id.as_str())?)))
+        });
+        let helpers = lock.helpers.iter().filter_map(|(path, locked)| {
+            Some((locked, Function::Helper(program.helpers.get(path.as_str())?.clone())))
+        });
+        let changed = endpoints
+            .chain(helpers)
+            .map(|(locked, function)| Changed::of(locked, function, &newcomers))
             .filter(|changed| !changed.breaks.is_empty() || !changed.additions.is_empty())
             .collect();
-        Self { gone, changed, new }
+        Self { gone, changed, moved, new }
     }
 
     /// Whether a run in flight may lose a result.
@@ -92,23 +119,53 @@ impl<'a> Comparison<'a> {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.gone.is_empty() && self.changed.is_empty() && self.new.is_empty()
+        self.gone.is_empty() && self.changed.is_empty() && self.moved.is_empty() && self.new.is_empty()
     }
 }
 
-fn alike<'a>(locked: &LockedEndpoint, new: &[&'a Registration]) -> Option<&'a Registration> {
-    let app = |endpoint: &Registration| {
-        endpoint.steps().iter().filter(|step| locked.steps.contains_key(step.id())).count()
-    };
-    new.iter().copied().filter(|endpoint| app(endpoint) > 0).max_by_key(|endpoint| app(endpoint))
+/// What the lock has of a function.
+fn locked<'a>(lock: &'a Lock, function: &Function<'_>) -> Option<&'a Locked> {
+    match function {
+        Function::Endpoint(endpoint) => lock.endpoints.get(endpoint.opts().id()),
+        Function::Helper(helpers) => helpers.first().and_then(|helper| lock.helpers.get(helper.function())),
+    }
 }
 
-impl<'a> ChangedEndpoint<'a> {
-    fn of(locked: &'a LockedEndpoint, endpoint: &'a Registration) -> Self {
-        let comparing = Comparing { locked, steps: Steps::of(endpoint) };
+fn alike<'a>(locked: &Locked, new: &[Function<'a>]) -> Option<Function<'a>> {
+    let app = |endpoint: &Function<'_>| {
+        endpoint.steps().filter(|step| locked.steps.contains_key(step.id())).count()
+    };
+    let endpoints = new.iter().filter(|function| matches!(function, Function::Endpoint(_)));
+    endpoints.filter(|endpoint| app(endpoint) > 0).max_by_key(|endpoint| app(endpoint)).cloned()
+}
+
+/// The steps that the lock does not have where they are now: code may have moved between functions.
+struct Newcomers<'a>(Vec<(Function<'a>, BTreeSet<&'a str>)>);
+
+fn newcomers<'a>(lock: &Lock, program: &Program<'a>) -> Newcomers<'a> {
+    let new = program.functions().map(|function| {
+        let before = locked(lock, &function);
+        let ids = function.steps().map(StepMeta::id);
+        let ids = ids.filter(|id| !before.is_some_and(|before| before.steps.contains_key(*id))).collect();
+        (function, ids)
+    });
+    Newcomers(new.collect())
+}
+
+impl<'a> Newcomers<'a> {
+    /// The functions to which one of the ids has come.
+    fn takers(&self, is_gone: impl Fn(&str) -> bool) -> Vec<Function<'a>> {
+        let takers = self.0.iter().filter(|(_, new)| new.iter().any(|id| is_gone(id)));
+        takers.map(|(function, _)| function.clone()).collect()
+    }
+}
+
+impl<'a> Changed<'a> {
+    fn of(locked: &'a Locked, function: Function<'a>, newcomers: &Newcomers<'a>) -> Self {
+        let comparing = Comparing { locked, steps: Steps::of(&function), newcomers };
         let mut breaks = Vec::new();
         let mut additions = Vec::new();
-        if !hands_over(endpoint) {
+        if matches!(&function, Function::Endpoint(endpoint) if !hands_over(endpoint)) {
             breaks.push(Break::SyncOnly);
         }
         for (id, kinds) in locked.steps.iter() {
@@ -122,13 +179,14 @@ impl<'a> ChangedEndpoint<'a> {
         breaks.extend(comparing.reused());
         breaks.extend(comparing.numbered());
         additions.extend(comparing.added());
-        Self { endpoint, breaks, additions }
+        Self { function, breaks, additions }
     }
 }
 
-struct Comparing<'a> {
-    locked: &'a LockedEndpoint,
+struct Comparing<'a, 'b> {
+    locked: &'a Locked,
     steps: Steps<'a>,
+    newcomers: &'b Newcomers<'a>,
 }
 
 /// What becomes of a step of the lock.
@@ -138,7 +196,7 @@ enum Fate<'a> {
     Broken(Break<'a>),
 }
 
-impl<'a> Comparing<'a> {
+impl<'a> Comparing<'a, '_> {
     fn locked_step(&self, id: &'a str, was: &'a Words) -> Fate<'a> {
         let renamed = self.steps.by_old_id.get(id);
         let is_known = |new: &str| self.locked_renamings(new, id) > 0;
@@ -152,7 +210,8 @@ impl<'a> Comparing<'a> {
             (None, None) => {
                 let candidates =
                     self.new_steps().filter(|step| was.0.iter().any(|kind| kind == kind_name(step)));
-                Fate::Broken(Break::StepGone { id, kinds: was, candidates: candidates.collect() })
+                let takers = self.newcomers.takers(|new| new == id);
+                Fate::Broken(Break::StepGone { id, kinds: was, candidates: candidates.collect(), takers })
             }
         }
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::StepsLockError;
-use super::program::{Program, Steps, hands_over, kind_name};
+use super::program::{Function, Program, Steps, hands_over, kind_name};
 use super::unique_map::UniqueMap;
 
 /// The only version so far.
@@ -25,12 +25,18 @@ const ABOUT: &str = "The endpoints, and the steps by which their runs in flight 
 pub(super) struct Lock {
     about: String,
     version: u32,
-    pub(super) endpoints: UniqueMap<LockedEndpoint>,
+    pub(super) endpoints: UniqueMap<Locked>,
+    /// Those that have steps with literal ids, by path. A program without any has the file that it
+    /// had before there were any.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) helpers: UniqueMap<Locked>,
 }
+
+/// The steps of one endpoint or helper.
 
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct LockedEndpoint {
+pub(super) struct Locked {
     /// The kind of each step; of an id that is used at several places one for each, in the order of
     /// the source.
     pub(super) steps: UniqueMap<Words>,
@@ -72,26 +78,42 @@ impl From<Words> for OneOrMany {
     }
 }
 
+impl Locked {
+    pub(super) fn of(steps: &Steps<'_>) -> Self {
+        let mut locked = Self::default();
+        for (id, places) in &steps.by_id {
+            let kinds = places.iter().map(|step| kind_name(step).to_owned()).collect();
+            locked.steps.insert((*id).to_owned(), Words(kinds));
+        }
+        for (old, renamed) in &steps.by_old_id {
+            for (id, places) in renamed {
+                let olds = places.iter().map(|_| (*old).to_owned());
+                locked.renamed_from.entry((*id).to_owned()).or_default().0.extend(olds);
+            }
+        }
+        locked
+    }
+}
+
 impl Lock {
     /// What the file should hold for this program.
     pub(super) fn of(program: &Program<'_>) -> Self {
         let endpoints = program.endpoints.iter().filter(|(_, endpoint)| hands_over(endpoint));
-        let endpoints = endpoints.map(|(id, endpoint)| {
-            let steps = Steps::of(endpoint);
-            let mut locked = LockedEndpoint::default();
-            for (id, places) in &steps.by_id {
-                let kinds = places.iter().map(|step| kind_name(step).to_owned()).collect();
-                locked.steps.insert((*id).to_owned(), Words(kinds));
-            }
-            for (old, renamed) in &steps.by_old_id {
-                for (id, places) in renamed {
-                    let olds = places.iter().map(|_| (*old).to_owned());
-                    locked.renamed_from.entry((*id).to_owned()).or_default().0.extend(olds);
-                }
-            }
-            ((*id).to_owned(), locked)
-        });
-        Self { about: ABOUT.to_owned(), version: VERSION, endpoints: endpoints.collect() }
+        let endpoints = endpoints
+            .map(|(id, endpoint)| ((*id).to_owned(), Locked::of(&Steps::of(&Function::Endpoint(endpoint)))));
+        let helpers = program
+            .helpers
+            .iter()
+            .map(|(path, helpers)| {
+                ((*path).to_owned(), Locked::of(&Steps::of(&Function::Helper(helpers.clone()))))
+            })
+            .filter(|(_, locked)| !locked.steps.is_empty());
+        Self {
+            about: ABOUT.to_owned(),
+            version: VERSION,
+            endpoints: endpoints.collect(),
+            helpers: helpers.collect(),
+        }
     }
 
     pub(super) fn read(path: &Path) -> Result<Self, StepsLockError> {
@@ -186,6 +208,9 @@ mod tests {
     fn what_is_read_is_written_the_same() {
         assert_eq!(Lock::parse(GOOD).unwrap().to_text().unwrap(), GOOD);
         assert_eq!(Lock::parse(&GOOD.replace('\n', "\r\n")).unwrap().to_text().unwrap(), GOOD);
+        let helpers = ",\n  \"helpers\": {\n    \"shop::pay\": {\n      \"steps\": {\n        \"tell\": \"run\"\n      }\n    }\n  }\n}\n";
+        let with_helpers = GOOD.trim_end().trim_end_matches('}').trim_end().to_owned() + helpers;
+        assert_eq!(Lock::parse(&with_helpers).unwrap().to_text().unwrap(), with_helpers);
     }
 
     #[test]

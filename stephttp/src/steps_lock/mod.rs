@@ -24,12 +24,13 @@
 //! | Change | Runs in flight |
 //! |---|---|
 //! | an endpoint has become `sync_only` | keep their results, but later changes to its steps are not told |
+//! | a helper with `#[step_fn]` is gone, with its steps | do not find their results, as below |
 //! | an endpoint is gone, or has another id | are called back at their path, where nothing answers, or another function |
 //! | a step is gone, or has another id | do not find its result; what replaces it runs afresh |
 //! | a step has become one of another kind | find a result of another kind |
 //! | an id is used at more places, or fewer | may give a result to another call (see [`StepId`](crate::step::StepId)) |
 //! | two steps can take one stored result; a [`renamed_from`](crate::step::RunStep::renamed_from) is gone | may run a step afresh |
-//! | *a new endpoint or step, a step with `renamed_from` its old id* | *keep their results* |
+//! | *a new endpoint, helper or step, a step with `renamed_from` its old id, a helper of another name* | *keep their results* |
 //!
 //! The last ones fail the test too, with a message that says that no run is harmed: a step that is
 //! not in the file could be renamed later, unseen. In either case `STEPS_LOCK=accept cargo test`
@@ -47,23 +48,33 @@
 //! of different steps, to the names and places of functions. A new step in the middle is run by
 //! runs that are already past its place.
 //!
+//! # Helpers
+//!
+//! Steps in a function that handlers call are compared if it has
+//! [`#[step_fn]`](macro@crate::step_fn), by the same rules. The file has a section for such
+//! functions, by module and name; it is not there in a program without any. Which handlers call
+//! one is not known, so each is compared by itself. A step that moves from a handler to a helper,
+//! or back, is reported as gone, with the place that it may have moved to: when it is run as
+//! before, accept that. A helper that has only another name or module strands nobody. Methods of
+//! several types in one module that have one name are one entry.
+//!
 //! # What it does not see
 //!
 //! - **Endpoints that are not linked into the test**, and handlers without the attribute. Compare
 //!   in one test of each program. A test in `tests/` is best, with `use my_app as _;` for each
 //!   crate that has endpoints, and with the features that are deployed. Where the endpoints are in
 //!   `main.rs`, put the test there; endpoints of test modules are in the file too, then.
-//! - **Steps without a literal id, and those in functions that the handler calls**:
-//!   [`ApiFn::STEPS`](crate::function::ApiFn::STEPS) does not have them. A step that moves to such
-//!   a place is reported as gone, though runs find its result.
+//! - **Steps without a literal id, and those in functions that have neither attribute**: a helper
+//!   without `#[step_fn]` is not in the file. A step that moves to such a place is reported as
+//!   gone, though runs find its result.
 //! - **Routes**: runs are called back at the path at which they began.
 //! - **Types**: the value that a step gave must still be readable as what the step gives now.
 //! - **The order of calls that share an id and a kind**: give each its own id.
 //!
 //! # The file
 //!
-//! JSON, sorted by id: each endpoint with the kind of each of its steps, and the ids that steps had
-//! before.
+//! JSON, sorted by id: each endpoint, and each helper, with the kind of each of its steps, and the
+//! ids that steps had before.
 //!
 //! ```json
 //! {
@@ -77,6 +88,13 @@
 //!       },
 //!       "renamed_from": {
 //!         "charge-card": "charge"
+//!       }
+//!     }
+//!   },
+//!   "helpers": {
+//!     "shop::payment::refund": {
+//!       "steps": {
+//!         "refund-card": "run"
 //!       }
 //!     }
 //!   }
@@ -105,13 +123,12 @@ use std::path::{Path, PathBuf};
 
 pub use error::StepsLockError;
 
-use crate::function::registered;
 use compare::Comparison;
 use file::Lock;
 use program::Program;
 
-/// Fails a test when a change would strand runs in flight: compares the endpoints that are linked
-/// into this program, and their steps, with the file `steps.lock` of the package, or another one.
+/// Fails a test when a change would strand runs in flight: compares the endpoints and helpers that
+/// are linked into this program, and their steps, with the file `steps.lock` of the package, or another one.
 ///
 /// ```no_run
 /// inngest::assert_steps_lock!();
@@ -159,7 +176,7 @@ macro_rules! assert_steps_lock {
 /// When the two differ, when the file is not there or cannot be understood, when no endpoint is
 /// linked, and when two have one id.
 pub fn check(path: impl AsRef<Path>) -> Result<(), StepsLockError> {
-    check_program(path.as_ref(), &Program::of(registered())?)
+    check_program(path.as_ref(), &Program::linked()?)
 }
 
 /// For [`assert_steps_lock!`](crate::assert_steps_lock).
@@ -168,7 +185,7 @@ pub fn check(path: impl AsRef<Path>) -> Result<(), StepsLockError> {
 pub fn assert_in(package: &str, path: impl AsRef<Path>) {
     let path = package_dir(package.into(), env::var_os("CARGO_MANIFEST_DIR").map(Into::into)).join(path);
     let outcome = Mode::read().and_then(|mode| {
-        let program = Program::of(registered())?;
+        let program = Program::linked()?;
         match mode {
             Mode::Check => check_program(&path, &program),
             Mode::Accept => accept(&path, &program),

@@ -2,20 +2,20 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::compare::{Addition, Break, ChangedEndpoint, Comparison, GoneEndpoint};
-use super::file::Words;
-use super::program::{kind_name, name};
-use crate::function::{Registration, StepKind, StepMeta};
+use super::compare::{Addition, Break, Changed, Comparison, Gone};
+use super::file::{Locked, Words};
+use super::program::{Function, kind_name};
+use crate::function::{StepKind, StepMeta};
 
 impl Display for Comparison<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for gone in &self.gone {
             writeln!(f)?;
-            Told::of_endpoint(gone).write(f, "")?;
+            Told::of_function(gone).write(f, "")?;
         }
         let broken = || self.changed.iter().filter(|changed| !changed.breaks.is_empty());
-        for ChangedEndpoint { endpoint, breaks, .. } in broken() {
-            writeln!(f, "\n{}", Named(endpoint))?;
+        for Changed { function, breaks, .. } in broken() {
+            writeln!(f, "\n{function}")?;
             for broken in breaks {
                 Told::of_step(broken).write(f, "  ")?;
             }
@@ -23,8 +23,9 @@ impl Display for Comparison<'_> {
         if broken().flat_map(|changed| &changed.breaks).any(|broken| matches!(broken, Break::StepGone { .. }))
         {
             writeln!(f)?;
-            let note = "This test does not see steps in functions that the handler calls, or steps whose id is no literal. A \
-                        step that has only become one of those is not gone, and loses nothing.";
+            let note = "This test does not see steps in functions that the handler calls and that have no `#[step_fn]`, or \
+                        steps whose id is no literal. A step that has only become one of those is not gone, and loses \
+                        nothing.";
             paragraph(f, "", note)?;
         }
         self.write_additions(f)
@@ -34,17 +35,21 @@ impl Display for Comparison<'_> {
 impl Comparison<'_> {
     fn write_additions(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let added = || self.changed.iter().filter(|changed| !changed.additions.is_empty());
-        if self.strands() && (added().next().is_some() || !self.new.is_empty()) {
+        let others = !self.moved.is_empty() || !self.new.is_empty();
+        if self.strands() && (added().next().is_some() || others) {
             writeln!(f, "\nAlso new:")?;
         }
-        for ChangedEndpoint { endpoint, additions, .. } in added() {
-            writeln!(f, "\n{}", Named(endpoint))?;
+        for Changed { function, additions, .. } in added() {
+            writeln!(f, "\n{function}")?;
             for addition in additions {
                 writeln!(f, "  {addition}")?;
             }
         }
-        for endpoint in &self.new {
-            writeln!(f, "\n{} is new", Named(endpoint))?;
+        for (old, helper) in &self.moved {
+            writeln!(f, "\n{helper} has the steps of `{old}`, which is gone")?;
+        }
+        for function in &self.new {
+            writeln!(f, "\n{function} is new")?;
         }
         if added().flat_map(|changed| &changed.additions).any(|added| matches!(added, Addition::NewStep(_))) {
             writeln!(f)?;
@@ -78,9 +83,12 @@ struct Told {
 }
 
 impl Told {
-    fn of_endpoint(GoneEndpoint { id, alike }: &GoneEndpoint<'_>) -> Self {
-        let alike = alike.map(|alike| {
-            let alike = Named(alike);
+    fn of_function(gone: &Gone<'_>) -> Self {
+        let (id, alike) = match gone {
+            Gone::Endpoint { id, alike } => (id, alike),
+            Gone::Helper { path, locked, takers } => return Self::of_helper(path, locked, takers),
+        };
+        let alike = alike.as_ref().map(|alike| {
             format!("{alike} is new and has steps of the same ids. If it is the same function: give it its old id again, by which Inngest knows it.")
         });
         Self {
@@ -92,6 +100,20 @@ impl Told {
             guesses: alike.into_iter().collect(),
             instead: "keep the function, routed as it was, until its runs have ended. If it is still there, this test is built \
                       without it: link its crate (`use my_app as _;`), and turn on the features that you deploy with.",
+        }
+    }
+
+    fn of_helper(path: &str, locked: &Locked, takers: &[Function<'_>]) -> Self {
+        let ids: Vec<String> = locked.steps.keys().map(|id| format!("`{id}`")).collect();
+        let kinds = Words(locked.steps.values().flat_map(|kinds| kinds.0.iter().cloned()).collect());
+        Self {
+            what: format!("helper `{path}` is gone, with its steps: {}", ids.join(", ")),
+            places: Vec::new(),
+            effect: lost(&kinds).to_owned(),
+            guesses: takers.iter().map(|taker| taken(taker, "new steps of the same ids")).collect(),
+            instead: "keep its steps until no run in flight depends on them. If the function is still there, give it \
+                      `#[step_fn]` again, or link its crate (`use my_app as _;`), and turn on the features that you deploy \
+                      with.",
         }
     }
 
@@ -107,11 +129,15 @@ impl Told {
                 guesses: Vec::new(),
                 instead: "leave its steps as they were until the runs from before have ended.",
             },
-            Break::StepGone { id, kinds, candidates } => Self {
+            Break::StepGone { id, kinds, candidates, takers } => Self {
                 what: format!("step `{id}` ({}) is gone", list(kinds)),
                 places: Vec::new(),
                 effect: lost(kinds).to_owned(),
-                guesses: candidates.iter().map(|step| guess(id, step)).collect(),
+                guesses: takers
+                    .iter()
+                    .map(|taker| taken(taker, "a new step of the same id"))
+                    .chain(candidates.iter().map(|step| guess(id, step)))
+                    .collect(),
                 instead: "keep the step until no run in flight depends on it, and give a new one an id of its own.",
             },
             Break::KindChanged { id, was, step } => Self {
@@ -191,6 +217,12 @@ fn lost(kinds: &Words) -> &'static str {
     }
 }
 
+fn taken(by: &Function<'_>, what: &str) -> String {
+    format!(
+        "{by} has {what}. If the code has moved there, and is run as before: accept that, and nothing is lost."
+    )
+}
+
 fn guess(id: &str, step: &StepMeta) -> String {
     let way = match step.kind() {
         StepKind::Run => format!("say so with `.renamed_from({id:?})`, and nothing is lost."),
@@ -206,15 +238,6 @@ fn places(id: &str, steps: &[&StepMeta]) -> Vec<String> {
         format!("`{}`: {}{renamed}", step.id(), Described(step))
     };
     steps.iter().map(place).collect()
-}
-
-/// An endpoint, and where it is.
-struct Named<'a>(&'a Registration);
-
-impl Display for Named<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "endpoint `{}` ({})", self.0.opts().id(), name(self.0))
-    }
 }
 
 /// What a step is, and where.

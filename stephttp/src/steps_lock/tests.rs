@@ -8,7 +8,7 @@ use super::compare::Comparison;
 use super::file::Lock;
 use super::program::{Program, kind_name};
 use super::{StepsLockError, package_dir, verdict_of};
-use crate::function::{FnOpts, Registration, StepKind, StepMeta};
+use crate::function::{FnOpts, Helper, Registration, StepKind, StepMeta};
 use crate::wire::StepHash;
 use StepKind::{Run, SendEvent, Sleep, WaitForEvent};
 
@@ -332,4 +332,77 @@ fn what_is_called_harmless_loses_no_result() {
 fn kinds_have_the_names_of_the_methods() {
     let named = |kind| kind_name(&StepMeta::new("", StepHash::of(""), kind, "", 0));
     assert_eq!([Run, Sleep, SendEvent].map(named), ["run", "sleep", "send_event"]);
+}
+
+/// Helpers: path, line and steps.
+fn helpers(helpers: &[(&'static str, u32, &[Step])]) -> Vec<Helper> {
+    let helper = |(function, line, steps): &(&'static str, u32, &[Step])| {
+        let like = &program(&[("checkout", steps)])[0];
+        Helper { function, steps: like.steps, file: "src/pay.rs", line: *line }
+    };
+    helpers.iter().map(helper).collect()
+}
+
+/// An endpoint's steps, and the helpers beside it.
+type Beside<'a> = (&'a [Step], &'a [(&'static str, u32, &'a [Step])]);
+
+/// A change of the helpers beside an endpoint.
+#[track_caller]
+fn helpers_change(
+    name: &str,
+    (before_steps, before): Beside<'_>,
+    (after_steps, after): Beside<'_>,
+    expected: Verdict,
+) {
+    let endpoints = [program(&[("checkout", before_steps)]), program(&[("checkout", after_steps)])];
+    let (before, after) = (helpers(before), helpers(after));
+    let lock = Lock::of(&Program::of(&endpoints[0]).unwrap().with_helpers(&before));
+    let after = Program::of(&endpoints[1]).unwrap().with_helpers(&after);
+    let comparison = Comparison::of(&lock, &after);
+    assert_eq!(verdict(&comparison), expected, "{comparison}");
+    golden(name, &comparison.to_string());
+}
+
+#[test]
+fn helpers_follow_the_rules_of_endpoints() {
+    const PAY: &str = "shop::pay";
+    let old = [("charge", Run, None)];
+    let with = |steps: &'static [Step]| [(PAY, 10, steps)];
+    for (name, before, after, expected) in [
+        ("helper_step_renamed", with(&[("charge", Run, None)]), with(&[CHARGE]), Verdict::Strands),
+        ("helper_step_renamed_from", with(&[("charge", Run, None)]), with(&[RENAMED]), Verdict::OutOfDate),
+        ("helper_step_removed", with(&[CHARGE, SHIP]), with(&[SHIP]), Verdict::Strands),
+        ("helper_without_steps_left", with(&[CHARGE]), with(&[]), Verdict::Strands),
+        ("helper_step_added", with(&[CHARGE]), with(&[CHARGE, SHIP]), Verdict::OutOfDate),
+        ("helper_same", with(&[CHARGE, SHIP]), with(&[SHIP, CHARGE]), Verdict::Same),
+    ] {
+        helpers_change(name, (&[], &before), (&[], &after), expected);
+    }
+    helpers_change(
+        "helper_new",
+        (&[], &[]),
+        (&[], &[(PAY, 10, &old), ("shop::log", 20, &[])]),
+        Verdict::OutOfDate,
+    );
+    helpers_change("helper_gone", (&[], &with(&[CHARGE, COOL_OFF])), (&[], &[]), Verdict::Strands);
+}
+
+#[test]
+fn code_that_moves_between_functions_is_told_as_that() {
+    let pay: &[Step] = &[CHARGE, COOL_OFF];
+    // Only the function's name is another.
+    let (here, there) = (("shop::pay", 10, pay), ("shop::card::pay", 30, pay));
+    helpers_change("helper_moved", (&[], &[here]), (&[], &[there]), Verdict::OutOfDate);
+    // Out of the handler, and into it.
+    helpers_change("helper_taken_out", (pay, &[]), (&[], &[here]), Verdict::Strands);
+    helpers_change("helper_taken_in", (&[], &[here]), (pay, &[]), Verdict::Strands);
+}
+
+/// Methods of several types: the path does not have the type.
+#[test]
+fn helpers_of_one_path_are_compared_together() {
+    let card = ("shop::pay", 10, &[CHARGE] as &[Step]);
+    let bank = ("shop::pay", 30, &[SHIP] as &[Step]);
+    helpers_change("helpers_of_one_path_same", (&[], &[card, bank]), (&[], &[bank, card]), Verdict::Same);
+    helpers_change("helpers_of_one_path", (&[], &[card, bank]), (&[], &[card]), Verdict::Strands);
 }

@@ -1,5 +1,5 @@
-//! Endpoints in a library whose lints are those of demanding users: what `#[api_fn]` adds must pass
-//! them all.
+//! Endpoints in a library whose lints are those of demanding users: what `#[api_fn]` and
+//! `#[step_fn]` add must pass them all.
 //!
 //! It has an item of each kind that the attribute makes, and each is public, because many lints
 //! look only at those.
@@ -120,6 +120,18 @@ impl Shop {
     #[must_use]
     pub const fn new(times: u32) -> Self {
         Self { times }
+    }
+
+    /// Packs something, as a helper.
+    ///
+    /// # Errors
+    /// When its step fails.
+    #[inline]
+    #[inngest::step_fn]
+    pub async fn pack<Item: AsRef<str> + Sync>(&self, step: &Step, item: &Item) -> Result<String, StepError> {
+        /// What stands before it.
+        const WORD: &str = "packed";
+        step.run("pack", async { Ok(format!("{WORD} {} {}", self.times, item.as_ref())) }).await
     }
 }
 

@@ -32,3 +32,11 @@ fn what_is_known_of_them_is_public() {
     assert_eq!(inngest::function::registered().count(), 6);
     assert_eq!(buy::STEPS.len(), 2);
 }
+
+#[tokio::test]
+async fn a_strict_library_has_helpers() {
+    let packed = Shop::new(7).pack(&inngest::Step::detached(), &"tea").await.unwrap();
+    assert_eq!(packed, "packed 7 tea");
+    let mut helpers = inngest::function::registered_helpers();
+    assert!(helpers.any(|helper| helper.function() == "stephttp_strict::pack" && helper.steps().len() == 1));
+}

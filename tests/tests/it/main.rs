@@ -21,6 +21,7 @@ mod events_outside;
 mod fewer_retries;
 mod guards;
 mod guide;
+mod helpers;
 mod interleavings;
 mod lifecycle;
 mod log_lines;

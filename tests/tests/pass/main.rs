@@ -21,6 +21,7 @@ mod attributes;
 mod by_example;
 mod functions;
 mod guards;
+mod helpers;
 mod modules;
 mod names;
 mod retries;

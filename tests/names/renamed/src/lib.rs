@@ -14,6 +14,15 @@ pub async fn endpoint(step: Step) -> Result<String, StepError> {
     step.run("name", async { Ok(inngest::NAME.to_owned()) }).await
 }
 
+/// A helper finds the name as well.
+///
+/// # Errors
+/// When its step fails.
+#[durable::step_fn]
+pub async fn helper(step: &Step) -> Result<String, StepError> {
+    step.run("help", async { Ok(inngest::NAME.to_owned()) }).await
+}
+
 fn url(output: &RunOutput) -> String {
     output.url().to_owned()
 }
@@ -23,7 +32,7 @@ mod tests {
     use durable::Step;
     use durable::function::ApiFn as _;
 
-    use super::endpoint;
+    use super::{endpoint, helper};
 
     #[tokio::test]
     async fn the_attribute_finds_the_name_that_the_manifest_gives() {
@@ -33,5 +42,8 @@ mod tests {
             durable::function::registered()
                 .any(|endpoint| endpoint.function() == "stephttp_renamed::endpoint")
         );
+        assert_eq!(helper(&Step::detached()).await.unwrap(), "rival");
+        let mut helpers = durable::function::registered_helpers();
+        assert!(helpers.any(|helper| helper.function() == "stephttp_renamed::helper"));
     }
 }
