@@ -334,24 +334,23 @@ fn kinds_have_the_names_of_the_methods() {
     assert_eq!([Run, Sleep, SendEvent].map(named), ["run", "sleep", "send_event"]);
 }
 
-/// Helpers: path, line and steps.
-fn helpers(helpers: &[(&'static str, u32, &[Step])]) -> Vec<Helper> {
-    let helper = |(function, line, steps): &(&'static str, u32, &[Step])| {
+/// Its path, line and steps.
+type AHelper<'a> = (&'static str, u32, &'a [Step]);
+
+fn helpers(helpers: &[AHelper<'_>]) -> Vec<Helper> {
+    let helper = |(function, line, steps): &AHelper<'_>| {
         let like = &program(&[("checkout", steps)])[0];
         Helper { function, steps: like.steps, file: "src/pay.rs", line: *line }
     };
     helpers.iter().map(helper).collect()
 }
 
-/// An endpoint's steps, and the helpers beside it.
-type Beside<'a> = (&'a [Step], &'a [(&'static str, u32, &'a [Step])]);
-
 /// A change of the helpers beside an endpoint.
 #[track_caller]
 fn helpers_change(
     name: &str,
-    (before_steps, before): Beside<'_>,
-    (after_steps, after): Beside<'_>,
+    (before_steps, before): (&[Step], &[AHelper<'_>]),
+    (after_steps, after): (&[Step], &[AHelper<'_>]),
     expected: Verdict,
 ) {
     let endpoints = [program(&[("checkout", before_steps)]), program(&[("checkout", after_steps)])];
