@@ -10,7 +10,8 @@ fn src() -> PathBuf {
 
 /// What an attribute reads, from the words to the code.
 const CRATE: &[&[&str]] = &[
-    &["cfgs", "errors", "kind", "manifest", "nearest", "tokens"],
+    &["errors", "kind", "manifest", "nearest", "tokens"],
+    &["cfgs"],
     &["args", "item"],
     &["krate"],
     &["event", "steps"],
@@ -24,7 +25,8 @@ const EVENT: &[&[&str]] = &[&["integers", "name", "options", "serde"], &["contai
 
 const STEPS: &[&[&str]] = &[
     &["limit"],
-    &["borrowed", "branches", "call", "closure", "future"],
+    &["borrowed", "branches", "call", "closure", "future", "spawn"],
+    &["configured"],
     &["binding", "guard", "place", "volatile"],
     &["misuse"],
 ];
