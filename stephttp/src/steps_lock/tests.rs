@@ -335,10 +335,10 @@ fn kinds_have_the_names_of_the_methods() {
 }
 
 /// Its path, line and steps.
-type AHelper<'a> = (&'static str, u32, &'a [Step]);
+type Declared<'a> = (&'static str, u32, &'a [Step]);
 
-fn helpers(helpers: &[AHelper<'_>]) -> Vec<Helper> {
-    let helper = |(function, line, steps): &AHelper<'_>| {
+fn helpers(helpers: &[Declared<'_>]) -> Vec<Helper> {
+    let helper = |(function, line, steps): &Declared<'_>| {
         let like = &program(&[("checkout", steps)])[0];
         Helper { function, steps: like.steps, file: "src/pay.rs", line: *line }
     };
@@ -349,8 +349,8 @@ fn helpers(helpers: &[AHelper<'_>]) -> Vec<Helper> {
 #[track_caller]
 fn helpers_change(
     name: &str,
-    (before_steps, before): (&[Step], &[AHelper<'_>]),
-    (after_steps, after): (&[Step], &[AHelper<'_>]),
+    (before_steps, before): (&[Step], &[Declared<'_>]),
+    (after_steps, after): (&[Step], &[Declared<'_>]),
     expected: Verdict,
 ) {
     let endpoints = [program(&[("checkout", before_steps)]), program(&[("checkout", after_steps)])];
