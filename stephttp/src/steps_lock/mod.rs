@@ -3,8 +3,8 @@
 //! A run in flight knows its endpoint and its finished steps by their ids. When a deployed change
 //! renames a step, the run does not find what that step came to, and runs it again: the card is
 //! charged twice. The ids that runs depend on are known when a program is compiled
-//! ([`registered`]), so a test can compare them with those of the program that is deployed, which
-//! are checked in beside the code:
+//! ([`registered`](crate::function::registered)), so a test can compare them with those of the
+//! program that is deployed, which are checked in beside the code:
 //!
 //! ```
 //! # extern crate inngest as my_app;
@@ -128,7 +128,8 @@ use file::Lock;
 use program::Program;
 
 /// Fails a test when a change would strand runs in flight: compares the endpoints and helpers that
-/// are linked into this program, and their steps, with the file `steps.lock` of the package, or another one.
+/// are linked into this program, and their steps, with the file `steps.lock` of the package, or
+/// another one.
 ///
 /// ```no_run
 /// inngest::assert_steps_lock!();

@@ -29,7 +29,7 @@ fn what_is_known_of_them_is_public() {
     let ids =
         [buy::OPTS, tracked::OPTS, unused::OPTS, item::OPTS, inner::with_use::OPTS].map(|opts| opts.id());
     assert_eq!(ids, ["strict-buy", "strict-tracked", "strict-unused", "strict-item", "strict-with-use"]);
-    assert_eq!(inngest::function::registered().count(), 6);
+    assert_eq!(inngest::function::registered().count(), 7);
     assert_eq!(buy::STEPS.len(), 2);
 }
 

@@ -30,7 +30,7 @@ struct Shop(Effects);
 impl Shop {
     #[inngest::step_fn]
     async fn ship(&self, step: Step, parcel: &str) -> Result<String, StepError> {
-        let shipped = step.run("helpers-ship", async { Ok(paid(&self.0, parcel.to_owned()).await?) }).await?;
+        let shipped = step.run("helpers-ship", paid(&self.0, parcel.to_owned())).await?;
         step.sleep("helpers-on-its-way", Duration::from_secs(60)).await;
         Ok(shipped)
     }

@@ -3,12 +3,12 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use inngest::function::registered_helpers;
-use inngest::{Failure, Step, StepError};
+use inngest::function::{Helper, StepMeta, registered_helpers};
+use inngest::{Step, StepError};
 
 type Outcome = Result<String, StepError>;
 
-async fn word(word: &str) -> Result<String, Failure> {
+async fn word(word: &str) -> Result<String, std::io::Error> {
     Ok(word.to_owned())
 }
 
@@ -16,7 +16,7 @@ async fn word(word: &str) -> Result<String, Failure> {
 fn steps_of(function: &str) -> Vec<&'static str> {
     let path = format!("pass::helpers::{function}");
     let helpers = registered_helpers().filter(|helper| helper.function() == path);
-    let mut ids: Vec<_> = helpers.flat_map(|helper| helper.steps()).map(|step| step.id()).collect();
+    let mut ids: Vec<_> = helpers.flat_map(Helper::steps).map(StepMeta::id).collect();
     ids.sort_unstable();
     ids
 }
@@ -129,7 +129,7 @@ mod names {
 #[inngest::step_fn(allow(clock))]
 #[tracing::instrument(skip_all)]
 async fn traced(_: &Step) -> bool {
-    std::time::Instant::now().elapsed().is_zero()
+    tokio::time::Instant::now().elapsed().is_zero()
 }
 
 #[tracing::instrument(skip(step))]
