@@ -46,7 +46,8 @@ fn is_result(body: &[TokenTree]) -> bool {
         [block] => as_group(block, Delimiter::Brace)
             .is_some_and(|block| is_result(&block.stream().into_iter().collect::<Vec<_>>())),
         [.., word, args] => {
-            (is_ident(word, "Ok") || is_ident(word, "Err")) && as_group(args, Delimiter::Parenthesis).is_some()
+            (is_ident(word, "Ok") || is_ident(word, "Err"))
+                && as_group(args, Delimiter::Parenthesis).is_some()
         }
         [] => false,
     }

@@ -89,9 +89,7 @@ impl Level {
 /// `name: value`, `name,`
 fn is_field(tokens: &[TokenTree]) -> bool {
     match tokens {
-        [name, colon, after, ..] if is_punct(colon, ':') => {
-            as_ident(name).is_some() && !is_punct(after, ':')
-        }
+        [name, colon, after, ..] if is_punct(colon, ':') => as_ident(name).is_some() && !is_punct(after, ':'),
         [name, comma, ..] => as_ident(name).is_some() && is_punct(comma, ','),
         _ => false,
     }
@@ -115,8 +113,23 @@ fn value(tokens: &[TokenTree], is_arm: bool) -> usize {
 
 /// What a statement begins with that can end in a block.
 const BLOCKS: &[&str] = &[
-    "if", "match", "loop", "while", "for", "unsafe", "async", "fn", "struct", "enum", "union", "impl", "trait",
-    "mod", "pub", "extern", "macro_rules",
+    "if",
+    "match",
+    "loop",
+    "while",
+    "for",
+    "unsafe",
+    "async",
+    "fn",
+    "struct",
+    "enum",
+    "union",
+    "impl",
+    "trait",
+    "mod",
+    "pub",
+    "extern",
+    "macro_rules",
 ];
 
 fn statement(tokens: &[TokenTree]) -> usize {

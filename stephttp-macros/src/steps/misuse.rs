@@ -62,7 +62,10 @@ pub(super) fn report_spawn(place: &TokenTree, by: &Spawner, errors: &mut Errors)
 
 /// `step.run(async { .. }, "charge-card")`
 pub(super) fn report_swapped(word: &TokenTree, errors: &mut Errors) {
-    errors.on(word, "a step's id comes first: write it before the future, as `step.run(\"charge-card\", async { .. })`");
+    errors.on(
+        word,
+        "a step's id comes first: write it before the future, as `step.run(\"charge-card\", async { .. })`",
+    );
 }
 
 pub(super) fn report_id(literal: &Literal, errors: &mut Errors) {

@@ -176,7 +176,11 @@ fn one_id_for_two_steps() {
     let cfgs = r#"#[cfg(a)] if x { step.run("pay", a).await } step.run("b", b).await"#;
     let expansion = expand(r#"id = "x""#, &format!("async fn f(step: Step) {{ {cfgs} }}"));
     let steps = expansion.tokens.to_string();
-    assert_eq!(steps.matches("# [cfg (a)] :: inngest :: __private :: step_meta (\"pay\"").count(), 1, "{steps}");
+    assert_eq!(
+        steps.matches("# [cfg (a)] :: inngest :: __private :: step_meta (\"pay\"").count(),
+        1,
+        "{steps}"
+    );
     assert!(steps.contains(", :: inngest :: __private :: step_meta (\"b\""), "{steps}");
     assert_eq!(twice(r#"step.run("pay", a).await; step.run("pay", a).await; step.run("pay", a).await;"#), 2);
 }
