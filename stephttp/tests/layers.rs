@@ -24,6 +24,8 @@ const ORDER: &[&[&str]] = &[
     &["journal"],
     // What the process still owes Inngest.
     &["delivery"],
+    // What a run tells its client before its response.
+    &["streaming"],
     // What all requests of a provider share.
     &["app"],
     // One request's share of a run.
@@ -31,7 +33,7 @@ const ORDER: &[&[&str]] = &[
     &["checkpoint"],
     // The tools, and the front door.
     &["step"],
-    &["remember"],
+    &["live", "remember"],
     &["replayable"],
     &["extract"],
     &["trace"],

@@ -13,7 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 pub use opts::SetupOpts;
 pub use output::OutputOpts;
@@ -47,6 +47,8 @@ pub(crate) struct App {
     output_route: OutputRoute,
     /// For outputs.
     output_room: OutputRoom,
+    /// For streams that are passed on to clients.
+    relays: Arc<Semaphore>,
     /// It has been said that two layers are stacked; the same of `verify`, and that one is inside
     /// of the layer.
     said_stacked: AtomicBool,
@@ -61,6 +63,7 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(settings: Settings, client: ApiClient) -> Self {
+        let relays = Arc::new(Semaphore::new(settings.stream_relays));
         Self {
             backlog: Backlog::new(settings.backlog_bytes, settings.middleware.clone()),
             deliveries: Arc::new(Deliveries::new(settings.middleware.clone())),
@@ -74,6 +77,7 @@ impl App {
             drained: Notify::new(),
             output_route: OutputRoute::default(),
             output_room: OutputRoom::default(),
+            relays,
             said_stacked: AtomicBool::new(false),
             said_second_verify: AtomicBool::new(false),
             said_verify_inside: AtomicBool::new(false),
@@ -101,6 +105,11 @@ impl App {
 
     pub(crate) fn middleware(&self) -> &Chain {
         &self.settings.middleware
+    }
+
+    /// Room for streams that are passed on to clients.
+    pub(crate) fn relays(&self) -> Arc<Semaphore> {
+        self.relays.clone()
     }
 
     pub(crate) fn routes(&self) -> &Routes {

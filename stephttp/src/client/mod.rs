@@ -11,6 +11,7 @@ mod events;
 mod extras;
 mod keys;
 mod output;
+mod realtime;
 mod retry;
 mod signals;
 mod standing;

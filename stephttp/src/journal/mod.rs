@@ -51,6 +51,7 @@ pub(crate) use erring::Erring;
 use gate::Gate;
 pub(crate) use handover::{Handover, HandoverFacts, start};
 use hidden::{END, FORKED, PLANS, SHARED, START, order_step, retry_step, told_step};
+pub(crate) use hidden::{is_streamed, streamed_step};
 use ids::UsedIds;
 use known::Known;
 use log::Log;

@@ -1,0 +1,342 @@
+//! A run's stream, as one request writes it: what a handler tells the run's client before its
+//! response. No HTTP here.
+//!
+//! - [`RunStream`]: the events of a request, in order, and which steps are provisional;
+//! - [`Queue`]: where they wait to be read.
+//!
+//! The wire is [`wire::realtime`](crate::wire::realtime).
+
+mod queue;
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+
+pub(crate) use self::queue::Pushed;
+use self::queue::Queue;
+use crate::sync::lock;
+use crate::wire::realtime::{Commit, Metadata, RedirectInfo, Response, Rollback, SseEvent, Stream};
+use crate::wire::{RunId, StepHash};
+
+/// Bytes that wait to be read, at most: what is pushed then is dropped.
+pub(crate) const ROOM: usize = 256 * 1024;
+
+/// Bytes of one push as JSON, at most.
+pub(crate) const PUSH_BYTES: usize = 256 * 1024;
+
+/// Bytes of text in one event of a pipe, at most: escaped, they still fit into
+/// [`EVENT_BYTES`](crate::wire::realtime::EVENT_BYTES).
+pub(crate) const PIECE_BYTES: usize = 2 * 1024;
+
+/// Which request of the run writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Writer {
+    /// The client's own, whose response the stream is.
+    First,
+    /// One that Inngest has made. `repeats`: another may have begun the same steps before, and left
+    /// what they had streamed provisional for ever.
+    Reentry { repeats: bool },
+}
+
+/// The stream of a run whose client has asked for one, as a request of the run writes it.
+#[derive(Debug)]
+pub(crate) struct RunStream {
+    run_id: RunId,
+    writer: Writer,
+    queue: Queue,
+    /// The handler has something for the client, so that the response begins.
+    has_begun: AtomicBool,
+    steps: Mutex<Steps>,
+    /// How often what was sent may not have arrived.
+    torn: AtomicU32,
+    dropped: AtomicU64,
+}
+
+/// The steps that have streamed something in this request.
+#[derive(Debug, Default)]
+struct Steps {
+    /// What they have streamed is provisional.
+    open: Vec<StepHash>,
+    /// They have been rolled back at their beginning, or need not be.
+    begun: Vec<StepHash>,
+}
+
+impl RunStream {
+    pub(crate) fn new(run_id: RunId, writer: Writer) -> Self {
+        let stream = Self {
+            run_id,
+            writer,
+            queue: Queue::new(ROOM),
+            has_begun: AtomicBool::new(false),
+            steps: Mutex::default(),
+            torn: AtomicU32::new(0),
+            dropped: AtomicU64::new(0),
+        };
+        if writer == Writer::First {
+            stream.write(&stream.metadata());
+        }
+        stream
+    }
+
+    /// What each part of the stream begins with.
+    fn metadata(&self) -> Metadata<'static> {
+        Metadata::new(self.run_id.to_string())
+    }
+
+    /// The same, written.
+    pub(crate) fn part_head(&self) -> Bytes {
+        written(&self.metadata()).into()
+    }
+
+    /// Something for the client, of a step or of none. It does not wait.
+    pub(crate) fn push(&self, step: Option<StepHash>, data: &RawValue) -> Pushed {
+        let event = self.begin(step, data);
+        let pushed = self.queue.push(&event);
+        self.note(pushed);
+        pushed
+    }
+
+    /// The same, which waits for room. What nobody reads needs none.
+    pub(crate) fn poll_push(
+        &self,
+        step: Option<StepHash>,
+        data: &RawValue,
+        cx: &mut Context<'_>,
+    ) -> Poll<Pushed> {
+        let event = self.begin(step, data);
+        loop {
+            match self.queue.push(&event) {
+                Pushed::Full => std::task::ready!(self.queue.poll_room(event.len(), cx)),
+                pushed => {
+                    self.note(pushed);
+                    return Poll::Ready(pushed);
+                }
+            }
+        }
+    }
+
+    fn begin(&self, step: Option<StepHash>, data: &RawValue) -> Vec<u8> {
+        if let Some(step) = step {
+            let mut steps = self.lock();
+            if !steps.open.contains(&step) {
+                steps.open.push(step);
+            }
+            let repeats = self.writer == (Writer::Reentry { repeats: true });
+            if repeats && !steps.begun.contains(&step) {
+                steps.begun.push(step);
+                // A rollback of nothing does no harm.
+                self.write(&Rollback::new(step));
+            }
+        }
+        written(&Stream::new(data).of_step(step))
+    }
+
+    fn note(&self, pushed: Pushed) {
+        match pushed {
+            Pushed::Taken => self.has_begun.store(true, Ordering::Release),
+            Pushed::Full => drop(self.dropped.fetch_add(1, Ordering::Relaxed)),
+            Pushed::Unread => {}
+        }
+    }
+
+    /// How many pushes have found no room; counts anew.
+    pub(crate) fn take_dropped(&self) -> u64 {
+        self.dropped.swap(0, Ordering::Relaxed)
+    }
+
+    /// A step's code has ended here: what it has streamed is final, or void. In a re-entry only
+    /// those are told of that have streamed something: others make no part of the stream.
+    pub(crate) fn step_ended(&self, step: StepHash, well: bool) {
+        let mut steps = self.lock();
+        let count = steps.open.len();
+        steps.open.retain(|open| *open != step);
+        let has_streamed = steps.open.len() < count;
+        if self.writer == Writer::First || has_streamed {
+            if well {
+                self.write(&Commit::new(step));
+            } else {
+                self.write(&Rollback::new(step));
+            }
+        }
+    }
+
+    /// A step's code is dropped before its end. Nobody is told of one that has streamed nothing.
+    pub(crate) fn step_dropped(&self, step: StepHash) {
+        if self.lock().open.contains(&step) {
+            self.step_ended(step, false);
+        }
+    }
+
+    /// Where the stream goes on when this response ends.
+    pub(crate) fn redirect(&self, url: &str) {
+        self.write(&RedirectInfo::new(self.run_id.to_string(), url));
+    }
+
+    /// The run's end. Nothing follows it.
+    pub(crate) fn respond(&self, response: &Response<'_>) {
+        self.write(response);
+        self.queue.close();
+    }
+
+    /// The end of this request's part.
+    pub(crate) fn close(&self) {
+        self.queue.close();
+    }
+
+    /// Events that were written elsewhere, in another request's part. Waits for room.
+    pub(crate) fn poll_forward(&self, events: &[u8], cx: &mut Context<'_>) -> Poll<Pushed> {
+        loop {
+            match self.queue.push(events) {
+                Pushed::Full => std::task::ready!(self.queue.poll_room(events.len(), cx)),
+                pushed => return Poll::Ready(pushed),
+            }
+        }
+    }
+
+    /// Whole events, of so many bytes at most; `None` at the part's end.
+    pub(crate) fn poll_take(&self, most: usize, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        self.queue.poll_take(most, cx)
+    }
+
+    /// Waits until there is something to read. `false`: there will be nothing.
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<bool> {
+        self.queue.poll_readable(cx)
+    }
+
+    /// Waits until nobody reads any more.
+    pub(crate) fn poll_unread(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.queue.poll_unread(cx)
+    }
+
+    /// Nobody reads any more.
+    pub(crate) fn hang_up(&self) {
+        self.queue.hang_up();
+    }
+
+    /// Whether somebody may read what is pushed.
+    pub(crate) fn is_read(&self) -> bool {
+        !self.queue.is_unread()
+    }
+
+    /// Whether the handler has something for the client.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.has_begun.load(Ordering::Acquire)
+    }
+
+    /// What was sent last may not have arrived: the steps that go on are rolled back, and those
+    /// that know what they have streamed do it again.
+    pub(crate) fn tear(&self) {
+        let steps = self.lock();
+        self.torn.fetch_add(1, Ordering::AcqRel);
+        for step in &steps.open {
+            self.write(&Rollback::new(*step));
+        }
+    }
+
+    /// How often what was sent may not have arrived.
+    pub(crate) fn torn(&self) -> u32 {
+        self.torn.load(Ordering::Acquire)
+    }
+
+    fn write(&self, event: &impl SseEvent) {
+        // What becomes of it when nobody reads is nobody's matter.
+        let _ = self.queue.push_always(&written(event));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Steps> {
+        lock(&self.steps)
+    }
+}
+
+fn written(event: &impl SseEvent) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(128);
+    // Texts, hashes and JSON that was written before: this cannot fail.
+    let _ = event.write(&mut bytes);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    fn stream(writer: Writer) -> RunStream {
+        RunStream::new("01M817QB1N98C1FRD955KWQZQ2".parse().unwrap(), writer)
+    }
+
+    /// The names of what there is to read, with the first letter of the step's hash.
+    fn names(stream: &RunStream) -> Vec<String> {
+        let taken = stream.poll_take(usize::MAX, &mut Context::from_waker(Waker::noop()));
+        let Poll::Ready(Some(bytes)) = taken else { return Vec::new() };
+        let text = String::from_utf8(bytes.into()).unwrap();
+        let name = |event: &str| {
+            let name = event.strip_prefix("event: inngest.").unwrap().split('\n').next().unwrap();
+            let step = event.split("\"hashedStepId\":\"").nth(1).map(|step| step[..1].to_owned());
+            format!("{name} {}", step.unwrap_or_default()).trim().to_owned()
+        };
+        text.split_terminator("\n\n").map(name).collect()
+    }
+
+    fn json(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn a_first_request_tells_of_every_step() {
+        let stream = stream(Writer::First);
+        // They begin with 86 and e9.
+        let (a, b) = (StepHash::of("a"), StepHash::of("b"));
+        assert!(!stream.has_begun());
+        stream.step_ended(a, true);
+        stream.push(Some(b), &json("1"));
+        stream.step_ended(b, false);
+        stream.step_dropped(b);
+        stream.push(None, &json("2"));
+        assert!(stream.has_begun());
+        assert_eq!(names(&stream), ["metadata", "commit 8", "stream e", "rollback e", "stream"]);
+    }
+
+    #[test]
+    fn a_re_entry_tells_of_those_that_have_streamed() {
+        let (a, b) = (StepHash::of("a"), StepHash::of("b"));
+        let stream = stream(Writer::Reentry { repeats: true });
+        stream.step_ended(a, true);
+        stream.step_dropped(a);
+        assert!(names(&stream).is_empty());
+        stream.push(Some(a), &json("1"));
+        stream.push(Some(b), &json("2"));
+        stream.push(Some(a), &json("3"));
+        stream.step_dropped(b);
+        stream.step_ended(a, true);
+        assert_eq!(
+            names(&stream),
+            ["rollback 8", "stream 8", "rollback e", "stream e", "stream 8", "rollback e", "commit 8"]
+        );
+    }
+
+    #[test]
+    fn what_finds_no_room_is_counted() {
+        let stream = stream(Writer::Reentry { repeats: false });
+        let large = json(&format!("\"{}\"", "x".repeat(ROOM)));
+        assert_eq!(stream.push(None, &large), Pushed::Taken);
+        assert_eq!(stream.push(None, &json("1")), Pushed::Full);
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(stream.poll_push(None, &json("1"), &mut cx).is_pending());
+        assert_eq!((stream.take_dropped(), stream.take_dropped()), (1, 0));
+        assert_eq!(names(&stream), ["stream"]);
+        assert_eq!(stream.poll_push(None, &json("1"), &mut cx), Poll::Ready(Pushed::Taken));
+    }
+
+    #[test]
+    fn after_a_tear_open_steps_begin_anew() {
+        let stream = stream(Writer::Reentry { repeats: false });
+        stream.push(Some(StepHash::of("a")), &json("1"));
+        stream.tear();
+        assert_eq!(stream.torn(), 1);
+        assert_eq!(names(&stream), ["stream 8", "rollback 8"]);
+    }
+}
