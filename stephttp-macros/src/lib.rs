@@ -1,5 +1,5 @@
-//! The `#[api_fn]` and `#[step_fn]` attributes, the derives of events, and `assert_steps_lock!`. Use
-//! them through `stephttp`, where they are documented.
+//! The `#[api_fn]` and `#[step_fn]` attributes, the derives of events, and `assert_steps_lock!`.
+//! Use them through `stephttp`, where they are documented.
 //!
 //! Its modules stand in one order, in which each names only those above it (`tests/layers.rs` holds
 //! it):

@@ -77,7 +77,8 @@ fn find(tokens: TokenStream, around: Place) -> Option<Place> {
     None
 }
 
-/// What braces after these tokens are: `mod tests`, `impl<T> From<T> for Shop`, `fn f() -> impl Fn()`.
+/// What braces after these tokens are: `mod tests`, `impl<T> From<T> for Shop`,
+/// `fn f() -> impl Fn()`.
 fn place_in(item: &[TokenTree]) -> Place {
     let says = |words: &[&str]| item.iter().any(|token| words.iter().any(|word| is_ident(token, word)));
     if says(&["fn", "const", "static", "let", "return"]) {

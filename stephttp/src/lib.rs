@@ -251,11 +251,11 @@ pub use stephttp_macros::api_fn;
 /// only adds `crate = facade::inngest`, as in `#[api_fn]`.
 ///
 /// With the environment variable `STEPS_LOCK=accept` it writes the file instead. See
-/// [`steps_lock`](crate::steps_lock) for what is compared, and how to go on when the test fails.
+/// [`steps_lock`] for what is compared, and how to go on when the test fails.
 ///
 /// # Panics
 ///
-/// Whenever [`steps_lock::check`](crate::steps_lock::check) is an error, with its text. With
+/// Whenever [`steps_lock::check`] is an error, with its text. With
 /// `STEPS_LOCK=accept`, when the file cannot be written, or is there and cannot be understood, or
 /// when there are no endpoints, or two with one id.
 pub use stephttp_macros::assert_steps_lock;
