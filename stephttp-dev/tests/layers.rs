@@ -37,7 +37,7 @@ const ENGINE: &[&[&str]] = &[
 ];
 
 const API: &[&[&str]] =
-    &[&["cut", "listening", "respond"], &["auth"], &["checkpoint", "events", "output", "realtime", "runs"]];
+    &[&["cut", "respond"], &["auth", "listening"], &["checkpoint", "events", "output", "realtime", "runs"]];
 
 const REALTIME: &[&[&str]] = &[&["compact", "feed", "token"], &["message", "part", "subscribers"]];
 

@@ -9,6 +9,7 @@ use axum::extract::{
 use http::{Method, Uri};
 
 use crate::remember::Remember;
+use crate::live::Live;
 use crate::step::Step;
 
 /// An extractor that gives the same in a re-entry as in the first request.
@@ -122,6 +123,7 @@ replayable!(
     RawForm,
     RawPathParams,
     RawQuery,
+    Live,
     Step,
     String,
     Uri,

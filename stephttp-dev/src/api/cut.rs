@@ -14,11 +14,26 @@ use super::Closed;
 pub(super) struct Cut {
     left: usize,
     body: Body,
+    last: LastWrite,
+}
+
+/// Lets the connection write what it was given before it hears of an error: it would drop that.
+#[derive(Debug, Default)]
+pub(super) struct LastWrite(bool);
+
+impl LastWrite {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
+        if std::mem::replace(&mut self.0, true) {
+            return Poll::Ready(Closed);
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
 }
 
 impl Cut {
     pub(super) fn after(bytes: usize, body: Body) -> Self {
-        Self { left: bytes, body }
+        Self { left: bytes, body, last: LastWrite::default() }
     }
 }
 
@@ -30,13 +45,14 @@ impl HttpBody for Cut {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
-        if self.left == 0 {
-            return Poll::Ready(Some(Err(Closed.into())));
-        }
-        let frame = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
-            Some(frame) => frame?,
-            // It was no longer than that.
-            None => return Poll::Ready(Some(Err(Closed.into()))),
+        let frame = match self.left {
+            0 => None,
+            _ => ready!(Pin::new(&mut self.body).poll_frame(cx)),
+        };
+        let Some(frame) = frame.transpose()? else {
+            // That was all, also if it was less.
+            self.left = 0;
+            return self.last.poll(cx).map(|closed| Some(Err(closed.into())));
         };
         Poll::Ready(Some(Ok(match frame.into_data() {
             Ok(mut data) => {

@@ -11,6 +11,7 @@ use inngest::wire::realtime::KEEP_ALIVE_INTERVAL;
 use tokio::time::Interval;
 
 use super::Closed;
+use super::cut::LastWrite;
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::realtime::{Item, Subscription};
@@ -22,13 +23,15 @@ pub(super) struct Listening {
     subscription: Subscription,
     /// Where time is real, it has to be looked at.
     looks: Option<Interval>,
+    /// Set once it breaks off.
+    last: Option<LastWrite>,
 }
 
 impl Listening {
     pub(super) fn new(engine: Arc<Engine>, subscription: Subscription) -> Self {
         let real = engine.settings.clock == Clock::Real;
         let looks = real.then(|| tokio::time::interval(KEEP_ALIVE_INTERVAL));
-        Self { engine, subscription, looks }
+        Self { engine, subscription, looks, last: None }
     }
 }
 
@@ -47,9 +50,15 @@ impl HttpBody for Listening {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Closed>>> {
         loop {
+            if let Some(last) = &mut self.last {
+                return last.poll(cx).map(|closed| Some(Err(closed)));
+            }
             match self.subscription.items.poll_recv(cx) {
                 Poll::Ready(Some(Item::Bytes(bytes))) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
-                Poll::Ready(Some(Item::Break) | None) => return Poll::Ready(Some(Err(Closed))),
+                Poll::Ready(Some(Item::Break) | None) => {
+                    self.last = Some(LastWrite::default());
+                    continue;
+                }
                 Poll::Pending => {}
             }
             let Some(looks) = &mut self.looks else { return Poll::Pending };
