@@ -8,8 +8,8 @@ use axum::extract::{
 };
 use http::{Method, Uri};
 
-use crate::remember::Remember;
 use crate::live::Live;
+use crate::remember::Remember;
 use crate::step::Step;
 
 /// An extractor that gives the same in a re-entry as in the first request.

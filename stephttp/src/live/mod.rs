@@ -131,12 +131,12 @@ impl Live {
     #[track_caller]
     pub fn pushed<T: serde::de::DeserializeOwned>(&self) -> Vec<T> {
         let Line::Detached(pushed) = &self.line else { return Vec::new() };
-        let read = |json: &Box<RawValue>| {
+        let read = |json: &RawValue| {
             serde_json::from_str(json.get()).unwrap_or_else(|error| {
                 panic!("{json} was pushed, which is no `{}`: {error}", std::any::type_name::<T>())
             })
         };
-        lock(pushed).iter().map(read).collect()
+        lock(pushed).iter().map(|json| read(json)).collect()
     }
 
     /// Sends a value to the client, as JSON; see [what is sent again](Self#what-is-sent-once-and-what-may-be-sent-again).

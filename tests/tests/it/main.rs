@@ -38,6 +38,7 @@ mod responses;
 mod retries;
 mod run_state;
 mod signatures;
+mod streaming;
 mod time_limits;
 mod told_first;
 mod typed_events;

@@ -13,4 +13,4 @@ mod part;
 mod relay;
 
 pub(super) use self::direct::{Rest, respond};
-pub(super) use self::part::{Part, publish};
+pub(super) use self::part::publish;

@@ -1,0 +1,86 @@
+//! What the client reads once its run goes on at Inngest.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::routing::post;
+use inngest::{Failure, Live, Step, StepError};
+use stephttp_dev::Call;
+use stephttp_tests::events::EventReader;
+use stephttp_tests::{Stage, World};
+
+use super::{parts, reads, texts};
+
+#[inngest::api_fn(id = "streaming-waits")]
+async fn waits(step: Step, live: Live) -> Result<String, StepError> {
+    live.push("begins");
+    step.run("a", live.pipe(texts(&["before"]))).await?;
+    step.sleep("pause", Duration::from_secs(3_600)).await;
+    live.push("goes on");
+    step.run("b", live.pipe(texts(&["after ", "all"]))).await
+}
+
+#[tokio::test]
+async fn one_response_has_it_all() {
+    let world = World::of(Stage::new().app(post(waits))).await;
+    let response = reads(world.post("/")).send().await.unwrap();
+    let events = EventReader::of(response).rest().await;
+    assert_eq!(
+        events,
+        [
+            "metadata",
+            "stream \"begins\"",
+            "stream 86 \"before\"",
+            "commit 86",
+            "stream \"goes on\"",
+            "stream e9 \"after \"",
+            "stream e9 \"all\"",
+            "commit e9",
+            "response 200 after all"
+        ]
+    );
+    let parts = parts(&world).await;
+    assert_eq!(parts.concat().iter().filter(|line| *line == "metadata").count(), parts.len());
+    world.assert_clean();
+}
+
+#[tokio::test]
+async fn nothing_is_published_for_a_client_that_does_not_ask() {
+    let world = World::of(Stage::new().app(post(waits))).await;
+    let response = world.post("/").send().await.unwrap();
+    assert_eq!(world.follow(response).await.text().await.unwrap(), "after all");
+    assert_eq!(world.inngest.calls_of(Call::Tee).len() + world.inngest.calls_of(Call::Subscribe).len(), 0);
+    world.assert_clean();
+}
+
+#[inngest::api_fn(id = "streaming-retried")]
+async fn retried(State(stage): State<Stage>, step: Step, live: Live) -> Result<String, StepError> {
+    step.run("a", async {
+        let attempt = stage.effects.happen("attempt");
+        live.push(&attempt);
+        if attempt < 3 { Err(Failure::new("again")) } else { Ok("done".to_owned()) }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn failed_attempts_are_rolled_back() {
+    let stage = Stage::new();
+    let world = World::of(stage.app(post(retried))).await;
+    let events = EventReader::of(reads(world.post("/")).send().await.unwrap()).rest().await;
+    let shown: Vec<_> = events.iter().filter(|event| !event.starts_with("metadata")).collect();
+    assert_eq!(
+        shown,
+        [
+            "stream 86 1",
+            "rollback 86",
+            "stream 86 2",
+            "rollback 86",
+            "rollback 86",
+            "stream 86 3",
+            "commit 86",
+            "response 200 done"
+        ]
+    );
+    world.assert_clean();
+}
