@@ -76,7 +76,24 @@ pub(crate) fn answer(expected: &Answer, received: &Received) -> Result<(), Strin
     if let Some(name) = expected.without_headers.iter().find(|name| received.headers.contains_key(**name)) {
         return Err(format!("the answer must have no `{name}`, but has {:?}", received.headers[*name]));
     }
-    expected.body.check(&body)
+    expected.body.check(&body)?;
+    let (Some(streamed), shown) = (&expected.streams, &received.shown) else { return Ok(()) };
+    let shown = shown.as_ref().ok_or("the client must read a stream, but got a response")?;
+    let (mut shown, mut wanted) = (shown.clone(), streamed.shown.clone());
+    if streamed.in_any_order {
+        shown.sort();
+        wanted.sort();
+    }
+    let wrong = || format!("the stream must show {}, but shows {}", listed(&wanted), listed(&shown));
+    if shown == wanted { Ok(()) } else { Err(wrong()) }
+}
+
+fn listed(texts: &[String]) -> String {
+    texts
+        .iter()
+        .map(|text| format!("{:?} ({} bytes)", short(text), text.len()))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 impl Answer {

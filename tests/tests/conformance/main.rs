@@ -18,6 +18,7 @@ mod inngest;
 mod loss;
 mod meter;
 mod play;
+mod reader;
 mod scenario;
 mod scenarios;
 mod script;

@@ -22,6 +22,7 @@ mod racing;
 mod replay;
 mod signals;
 mod strangers;
+mod streaming;
 mod timing;
 mod tools;
 mod typed_events;
@@ -52,6 +53,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         payloads::all(),
         handover::all(),
         delivering::all(),
+        streaming::all(),
         concurrency::all(),
         fan_outs::all(),
         branches::all(),
