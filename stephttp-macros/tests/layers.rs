@@ -32,7 +32,7 @@ const STEPS: &[&[&str]] = &[
 ];
 
 const VALIDATE: &[&[&str]] = &[
-    &["arguments", "function_id", "hand_over", "limits", "signature", "step_argument", "step_calls"],
+    &["arguments", "function_id", "hand_over", "limits", "live", "signature", "step_argument", "step_calls"],
     &["helper"],
 ];
 

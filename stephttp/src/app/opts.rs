@@ -55,6 +55,7 @@ pub struct SetupOpts {
     pub(crate) backlog_bytes: Option<usize>,
     pub(crate) backlog_wait: Option<Duration>,
     pub(crate) stream_relays: Option<usize>,
+    pub(crate) stream_in_clear: bool,
     pub(crate) replay_patience: Option<Duration>,
     pub(crate) async_response: Option<AsyncResponse>,
     pub(crate) on_error: OnError,
@@ -378,6 +379,15 @@ impl SetupOpts {
         self
     }
 
+    /// Allows functions that take a [`Live`](crate::Live) beside a middleware that
+    /// [seals](crate::middleware::Middleware::seals) what runs hold, such as `Encryption`: what they send
+    /// passes through Inngest in clear once a run is handed over. Without this, setting up fails.
+    #[must_use]
+    pub fn stream_in_clear(mut self, allow: bool) -> Self {
+        self.stream_in_clear = allow;
+        self
+    }
+
     /// How long a later request of a run waits for its handler to come to a step that it came to
     /// before, when something that is no step lies in between (a query, say): 5 seconds unless set.
     /// Then the order of steps that is stored with the run is no longer followed there.
@@ -407,6 +417,7 @@ impl fmt::Debug for SetupOpts {
             .field("backlog_bytes", &self.backlog_bytes)
             .field("backlog_wait", &self.backlog_wait)
             .field("stream_relays", &self.stream_relays)
+            .field("stream_in_clear", &self.stream_in_clear)
             .field("replay_patience", &self.replay_patience)
             .field("async_response", &self.async_response)
             .field("on_error", &self.on_error)

@@ -171,6 +171,10 @@ impl Chain {
     }
 
     /// Whether the bodies of responses may be stored otherwise than handlers have made them.
+    pub(crate) fn seals(&self) -> bool {
+        self.inwards().any(Erased::seals)
+    }
+
     pub(crate) fn restores_responses(&self) -> bool {
         self.inwards().any(Erased::restores_responses)
     }

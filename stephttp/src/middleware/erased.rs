@@ -39,6 +39,7 @@ pub(super) trait Erased: Send + Sync {
         body: Bytes,
     ) -> Transform<'a, Bytes>;
     fn restores_responses(&self) -> bool;
+    fn seals(&self) -> bool;
     fn restore_response_body(&self, run_id: RunId, body: Bytes) -> Transform<'_, Bytes>;
     fn execution_span(&self, execution: &Execution) -> Option<tracing::Span>;
     fn step_span(&self, step: &StepContext) -> Option<tracing::Span>;
@@ -123,6 +124,10 @@ impl<M: Middleware> Erased for M {
 
     fn restores_responses(&self) -> bool {
         Middleware::restores_responses(self)
+    }
+
+    fn seals(&self) -> bool {
+        Middleware::seals(self)
     }
 
     fn restore_response_body(&self, run_id: RunId, body: Bytes) -> Transform<'_, Bytes> {

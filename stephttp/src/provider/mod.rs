@@ -30,11 +30,13 @@ impl Provider {
     ///
     /// # Errors
     /// When an option or variable makes no sense (the error names it), when there is neither a
-    /// signing key nor dev mode, and when two functions of this program have one id.
+    /// signing key nor dev mode, when two functions of this program have one id, and when one of them
+    /// streams although a middleware seals what runs hold.
     #[doc(alias = "Setup")]
     pub fn setup(opts: SetupOpts) -> Result<Self, SetupError> {
         let settings = Settings::resolve(opts, |name| std::env::var(name).ok())?;
         check_functions(function::registered().map(|function| (function.opts.id(), function)))?;
+        check_streams(&settings, function::registered())?;
         let api = bare(settings.connection.base_url.as_str());
         if settings.is_dev() && settings.has_key() {
             tracing::warn!(
@@ -112,6 +114,23 @@ fn warn_of_missing_event_key(settings: &Settings) {
             function = function.function(),
             "it sends events, which fails without an event key: set INNGEST_EVENT_KEY, or SetupOpts::event_key"
         );
+    }
+}
+
+/// What a run streams is not sealed.
+fn check_streams<'a>(
+    settings: &Settings,
+    mut functions: impl Iterator<Item = &'a function::Registration>,
+) -> Result<(), SetupError> {
+    if settings.stream_in_clear || !settings.middleware.seals() {
+        return Ok(());
+    }
+    match functions.find(|function| function.opts().is_streaming() && !function.opts().is_sync_only()) {
+        Some(function) => {
+            let function = format!("{} ({})", function.function(), function.location());
+            Err(SetupError::StreamInClear { function })
+        }
+        None => Ok(()),
     }
 }
 

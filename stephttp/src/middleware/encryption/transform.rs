@@ -12,6 +12,10 @@ use crate::middleware::{Execution, Middleware, StepContext, StoredResponse};
 use crate::wire::RunId;
 
 impl Middleware for Encryption {
+    fn seals(&self) -> bool {
+        true
+    }
+
     async fn transform_step_output(
         &self,
         _: &StepContext,
