@@ -106,16 +106,16 @@
 //! - [`DevServerBuilder::function`]: functions that steps invoke
 //! - [`InjectedFault`] and [`Gate`]: what goes wrong on purpose
 //! - [`Violation`]: what went wrong by an SDK's mistake
-//! - [`DevServer::published`], [`DevServer::subscribers`] and [`DevServer::stream_url`]: what runs tell
-//!   their clients while they go on, and who listens
+//! - [`DevServer::published`], [`DevServer::subscribers`] and [`DevServer::stream_url`]: what runs
+//!   tell their clients while they go on, and who listens
 //! - [`Notice`]: what happens, for people
 //!
 //! # What it leaves out
 //!
 //! - Deferred functions (`DeferAdd`, `DeferAbort`) and the old `Step` operation.
 //!   Operations of these kinds are refused, and noted as [`ViolationKind::UnsupportedOp`].
-//! - Listening by WebSocket, and topics of the kind `event`: nothing is published to them. A stream of
-//!   messages (`text/stream`) is taken as a whole.
+//! - Listening by WebSocket, and topics of the kind `event`: nothing is published to them. A stream
+//!   of messages (`text/stream`) is taken as a whole.
 //! - Functions that events trigger. Functions that steps invoke are stood in for by
 //!   [`DevServerBuilder::function`]; an endpoint that the server has seen can be invoked as well,
 //!   unlike at the real server, and that is noted as [`ViolationKind::InvokedEndpoint`].
@@ -145,9 +145,9 @@
 //!   otherwise.
 //! - `/async` is refused with 409 in the name of a dispatch that another has taken the place of.
 //!   The real server looks at that only where it is told to.
-//! - A skipping clock ends no subscription: at the real server one lasts for 15 minutes, which an app
-//!   can see coming and this clock jumps over. [`DevServer::end_subscriptions`] ends them. Tokens do
-//!   expire.
+//! - A skipping clock ends no subscription: at the real server one lasts for 15 minutes, which an
+//!   app can see coming and this clock jumps over. [`DevServer::end_subscriptions`] ends them.
+//!   Tokens do expire.
 //! - Of a part of a stream whole events are forwarded where it can be, whatever a read gives.
 //! - Steps' values keep the order of their fields. Their numbers become floats as they do there.
 //! - Statuses and steps are shown at once and completely.

@@ -25,7 +25,6 @@ use inngest::wire::headers;
 use tower_service::Service;
 
 use self::cut::Cut;
-
 use crate::engine::Engine;
 use crate::fault::{Act, Call, Strike};
 use crate::inspect::ApiCall;
@@ -58,10 +57,9 @@ impl Api {
             .merge(checkpoint::routes())
             .merge(runs::routes())
             .merge(events::signal_routes())
-            .merge(realtime::key_routes())
             .layer(axum::middleware::from_fn_with_state(Arc::clone(&engine), auth::require))
-            // The output is protected by its token alone, events by their key, and listening by a
-            // token too; a token where a key should be is answered in other words.
+            // The output is protected by its token alone, and events by their key. Realtime tells
+            // tokens from keys by itself.
             .merge(output::routes())
             .merge(realtime::routes())
             .merge(events::routes())

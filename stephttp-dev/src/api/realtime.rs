@@ -16,12 +16,12 @@ use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use inngest::wire::realtime::{EVENT_STREAM, MESSAGE_BYTES, TOKEN_LIFE};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::listening::Listening;
 use super::{auth, respond};
 use crate::engine::{Engine, State as EngineState, Taken};
-use crate::realtime::{Chunk, Message, PartState, Topic, data};
+use crate::realtime::{Chunk, Claims, Message, PartState, Topic, data};
 
 /// How long the rest of an event is waited for before its beginning is forwarded, in real time.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -36,14 +36,9 @@ const CHUNK_BYTES: usize = 1024;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place(pub(super) usize);
 
-/// Behind the signing key.
-pub(super) fn key_routes() -> Router<Arc<Engine>> {
-    Router::new().route("/v1/realtime/token", post(token)).layer(DefaultBodyLimit::disable())
-}
-
-/// What tells tokens from keys by itself.
 pub(super) fn routes() -> Router<Arc<Engine>> {
     Router::new()
+        .route("/v1/realtime/token", post(token))
         .route("/v1/realtime/sse", get(listen))
         .route("/v1/realtime/publish", post(publish))
         .route("/v1/realtime/publish/tee", post(tee))
@@ -69,14 +64,26 @@ impl Wanted {
         header.filter(|value| value.len() > 8).and_then(|value| value.get(7..)).unwrap_or(&self.token)
     }
 
-    /// Why somebody may not publish: a token for listening is no key, not even where none is
-    /// needed.
-    fn refused(&self, engine: &Engine, headers: &HeaderMap) -> Option<&'static str> {
+    /// What a valid token says.
+    fn claims(&self, engine: &Engine, headers: &HeaderMap) -> Option<Claims> {
         let token = self.token(headers);
-        match engine.read(|state| state.realtime.secret.read(token, state.now())) {
+        engine.read(|state| state.realtime.secret.read(token, state.now()))
+    }
+
+    /// Why somebody may not publish: a token for listening is no key, not even where none is
+    /// needed. `told` says that in the route's words.
+    fn refused(
+        &self,
+        engine: &Engine,
+        headers: &HeaderMap,
+        told: impl FnOnce(&str) -> String,
+    ) -> Option<Response<Body>> {
+        match self.claims(engine, headers) {
             Some(claims) if claims.publish => None,
-            Some(_) => Some("Not authenticated for publishing"),
-            None => (!auth::has_key(engine, headers)).then_some("Authentication failed"),
+            Some(_) => {
+                Some(respond::text(StatusCode::UNAUTHORIZED, told("Not authenticated for publishing")))
+            }
+            None => (!auth::has_key(engine, headers)).then(auth::failed),
         }
     }
 }
@@ -86,8 +93,16 @@ fn plain(status: StatusCode, message: &str) -> Response<Body> {
     respond::text(status, format!("{message}\n"))
 }
 
-/// `POST /v1/realtime/token`
-async fn token(State(engine): State<Arc<Engine>>, body: Bytes) -> Response<Body> {
+/// `POST /v1/realtime/token`. The server takes any valid token in the key's place.
+async fn token(
+    State(engine): State<Arc<Engine>>,
+    Query(wanted): Query<Wanted>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response<Body> {
+    if wanted.claims(&engine, &headers).is_none() && !auth::has_key(&engine, &headers) {
+        return auth::failed();
+    }
     let Ok(topics) = serde_json::from_slice::<Option<Vec<Topic>>>(&body) else {
         let message = "Invalid request: must provide a list of topics";
         return respond::error(StatusCode::BAD_REQUEST, message);
@@ -130,8 +145,8 @@ async fn tee(
     headers: HeaderMap,
     mut body: Body,
 ) -> Response<Body> {
-    if let Some(why) = wanted.refused(&engine, &headers) {
-        return plain(StatusCode::UNAUTHORIZED, why);
+    if let Some(refused) = wanted.refused(&engine, &headers, |why| format!("{why}\n")) {
+        return refused;
     }
     if wanted.channel.is_empty() {
         return plain(StatusCode::BAD_REQUEST, "channel query parameter required");
@@ -183,8 +198,9 @@ async fn publish(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {
-    if let Some(why) = wanted.refused(&engine, &headers) {
-        return plain(StatusCode::UNAUTHORIZED, why);
+    let told = |why: &str| respond::error_body(StatusCode::UNAUTHORIZED, why, &Value::Null);
+    if let Some(refused) = wanted.refused(&engine, &headers, told) {
+        return refused;
     }
     let run_id = wanted.run_id.as_deref().filter(|id| ulid::Ulid::from_string(id).is_ok());
     let metadata = wanted.metadata.as_deref().filter(|metadata| !metadata.is_empty());

@@ -20,7 +20,7 @@ pub(crate) use self::message::{Chunk, Message, data};
 pub(crate) use self::part::{Part, PartKey};
 pub use self::part::{PartState, PartView};
 pub(crate) use self::subscribers::{Item, Subscribers, Subscription};
-pub(crate) use self::token::{Secret, Topic};
+pub(crate) use self::token::{Claims, Secret, Topic};
 
 /// The environment that everything is in.
 pub(crate) const ENVIRONMENT: &str = "00000000-0000-4000-b000-000000000000";

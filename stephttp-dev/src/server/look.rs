@@ -25,7 +25,7 @@ impl DevServer {
     /// Waits until the n-th call of a kind has arrived; 1 is the first that ever came.
     ///
     /// # Panics
-    /// When it does not come while [patience](DevServerBuilder::patience) lasts.
+    /// When it does not come while [patience](super::DevServerBuilder::patience) lasts.
     #[track_caller]
     pub fn wait_for_call(&self, kind: Call, n: usize) -> impl Future<Output = ApiCall> {
         let (what, nth) = (format!("call {n} of the kind {kind:?}"), n.saturating_sub(1));
@@ -42,7 +42,7 @@ impl DevServer {
     /// Waits until the n-th re-entry has been sent; 1 is the first that ever was.
     ///
     /// # Panics
-    /// When it does not come while [patience](DevServerBuilder::patience) lasts.
+    /// When it does not come while [patience](super::DevServerBuilder::patience) lasts.
     #[track_caller]
     pub fn wait_for_dispatch(&self, n: usize) -> impl Future<Output = Dispatch> {
         let (what, nth) = (format!("re-entry {n}"), n.saturating_sub(1));
@@ -54,7 +54,7 @@ impl DevServer {
     /// ever was sent.
     ///
     /// # Panics
-    /// When it does not come while [patience](DevServerBuilder::patience) lasts.
+    /// When it does not come while [patience](super::DevServerBuilder::patience) lasts.
     #[track_caller]
     pub fn wait_for_answer(&self, n: usize) -> impl Future<Output = Dispatch> {
         let (what, nth) = (format!("the answer to re-entry {n}"), n.saturating_sub(1));
@@ -72,7 +72,7 @@ impl DevServer {
     /// Waits until the n-th event has arrived; 1 is the first that ever came.
     ///
     /// # Panics
-    /// When it does not come while [patience](DevServerBuilder::patience) lasts.
+    /// When it does not come while [patience](super::DevServerBuilder::patience) lasts.
     #[track_caller]
     pub fn wait_for_event(&self, n: usize) -> impl Future<Output = EventView> {
         let (what, nth) = (format!("event {n}"), n.saturating_sub(1));
@@ -81,12 +81,13 @@ impl DevServer {
     }
 
     /// Waits until a step waits for an event, a signal or a function. Its run may not have been
-    /// created yet. With [`Clock::Skip`] time has to be [held](Self::hold_time), or the wait may be
-    /// over before anybody sees it. A step is named as in [`RunView::step`].
+    /// created yet. With [`Clock::Skip`](crate::Clock::Skip) time has to be
+    /// [held](Self::hold_time), or the wait may be over before anybody sees it. A step is named as
+    /// in [`RunView::step`].
     ///
     /// # Panics
     /// At once when the step or its run is over. When the step does not wait while
-    /// [patience](DevServerBuilder::patience) lasts.
+    /// [patience](super::DevServerBuilder::patience) lasts.
     #[track_caller]
     pub fn wait_for_waiting(&self, run_id: &str, step_id: &str) -> impl Future<Output = RunView> {
         let (caller, what) = (Location::caller(), format!("run {run_id} to wait in `{step_id}`"));
@@ -115,7 +116,7 @@ impl DevServer {
     /// Waits for the first run.
     ///
     /// # Panics
-    /// When it does not come while [patience](DevServerBuilder::patience) lasts.
+    /// When it does not come while [patience](super::DevServerBuilder::patience) lasts.
     #[track_caller]
     pub fn wait_for_run(&self) -> impl Future<Output = RunView> {
         self.wait_for_runs(1)
@@ -124,7 +125,7 @@ impl DevServer {
     /// Waits until there are `n` runs; answers the n-th.
     ///
     /// # Panics
-    /// When it does not come while [patience](DevServerBuilder::patience) lasts.
+    /// When it does not come while [patience](super::DevServerBuilder::patience) lasts.
     #[track_caller]
     pub fn wait_for_runs(&self, n: usize) -> impl Future<Output = RunView> {
         let (what, nth) = (format!("run {n}"), n.saturating_sub(1));
@@ -134,7 +135,7 @@ impl DevServer {
     /// Waits until a run has ended. It may not have been created yet.
     ///
     /// # Panics
-    /// When it does not end while [patience](DevServerBuilder::patience) lasts.
+    /// When it does not end while [patience](super::DevServerBuilder::patience) lasts.
     #[track_caller]
     pub fn wait_for_end(&self, run_id: &str) -> impl Future<Output = RunView> {
         let what = format!("run {run_id} to end");
@@ -145,7 +146,7 @@ impl DevServer {
     /// Waits until a run is as `condition` wants it. It may not have been created yet.
     ///
     /// # Panics
-    /// When it does not become so while [patience](DevServerBuilder::patience) lasts.
+    /// When it does not become so while [patience](super::DevServerBuilder::patience) lasts.
     #[track_caller]
     pub fn wait_until(
         &self,
@@ -161,8 +162,8 @@ impl DevServer {
     /// now is waited for.
     ///
     /// # Panics
-    /// When something is still under way or planned once [patience](DevServerBuilder::patience) is
-    /// over.
+    /// When something is still under way or planned once
+    /// [patience](super::DevServerBuilder::patience) is over.
     #[track_caller]
     pub fn idle(&self) -> impl Future<Output = ()> {
         let what = "nothing to be under way or planned".to_owned();

@@ -1,5 +1,5 @@
-//! The server: stopping and steering. Looking at it, and what goes wrong on purpose, are in files of
-//! their own.
+//! The server: stopping and steering. Looking at it, and what goes wrong on purpose, are in files
+//! of their own.
 
 mod builder;
 mod faults;

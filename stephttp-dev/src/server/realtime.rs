@@ -50,8 +50,8 @@ impl DevServer {
         self.awaited(Location::caller(), what, look)
     }
 
-    /// Where a run's stream can be listened to: a URL with a token that is valid for a minute of the
-    /// server's time.
+    /// Where a run's stream can be listened to: a URL with a token that is valid for a minute of
+    /// the server's time.
     #[must_use]
     pub fn stream_url(&self, run_id: &str) -> String {
         let token =
@@ -65,8 +65,8 @@ impl DevServer {
         self.engine.change(|state| state.realtime.subscribers.end_all());
     }
 
-    /// Tells all that listen that the server is about to stop, as the real server does: an event
-    /// without a name, `{"kind":"closing",..}`. It goes on until
+    /// Tells all that listen that the server is about to stop, in the words of the real server's
+    /// source: an event without a name, `{"kind":"closing",..}`. It goes on until
     /// [`end_subscriptions`](Self::end_subscriptions).
     pub fn announce_closing(&self) {
         self.engine.change(State::announce_closing);

@@ -114,9 +114,9 @@ pub struct CheckpointRun {
     /// none.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "answers::token")]
     pub token: Option<String>,
-    /// Allows reading the run's [stream](super::realtime) from Inngest; also in the answer to a call
-    /// without operations. Valid for [16 minutes](super::realtime::RUN_TOKEN_LIFE). One of over
-    /// [`TOKEN_BYTES`](super::limits::TOKEN_BYTES) in an answer is taken for none.
+    /// Allows reading the run's [stream](super::realtime) from Inngest; also in the answer to a
+    /// call without operations. Valid for [16 minutes](super::realtime::RUN_TOKEN_LIFE). One of
+    /// over [`TOKEN_BYTES`](super::limits::TOKEN_BYTES) in an answer is taken for none.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "answers::token")]
     pub realtime_token: Option<String>,
 }

@@ -144,7 +144,13 @@ async fn meet(
 
 async fn forward(request: Request<Incoming>, inngest: &str) -> Result<Response<Body>, Cut> {
     let (parts, body) = request.into_parts();
-    let body = body.collect().await.map_err(|error| Cut(explain(&error)))?.to_bytes();
+    // A stream goes through as it comes, either way; whatever else is whole before it goes on.
+    let streams = parts.uri.path().contains("/realtime/");
+    let body = if streams {
+        reqwest::Body::wrap(body)
+    } else {
+        body.collect().await.map_err(|error| Cut(explain(&error)))?.to_bytes().into()
+    };
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let mut call = HTTP.request(parts.method, format!("{inngest}{path}")).body(body);
     for (name, value) in parts.headers.iter().filter(|(name, _)| *name != "host" && *name != "content-length")
@@ -156,6 +162,10 @@ async fn forward(request: Request<Incoming>, inngest: &str) -> Result<Response<B
     for (name, value) in answer.headers().iter().filter(|(name, _)| *name != "transfer-encoding") {
         response = response.header(name, value);
     }
-    let body = answer.bytes().await.map_err(|error| Cut(explain(&error)))?;
-    response.body(Body::from(body)).map_err(|error| Cut(error.to_string()))
+    let body = if streams {
+        Body::new(reqwest::Body::from(answer))
+    } else {
+        answer.bytes().await.map_err(|error| Cut(explain(&error)))?.into()
+    };
+    response.body(body).map_err(|error| Cut(error.to_string()))
 }
