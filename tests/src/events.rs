@@ -18,7 +18,7 @@ impl EventReader {
     #[must_use]
     pub fn of(response: Response) -> Self {
         let content_type =
-            response.headers().get("content-type").map(|value| value.to_str().unwrap().to_owned());
+            response.headers().get("content-type").map(|value| value.to_str().unwrap_or_default().to_owned());
         assert_eq!((response.status().as_u16(), content_type.as_deref()), (200, Some("text/event-stream")));
         Self { response, bytes: Vec::new() }
     }

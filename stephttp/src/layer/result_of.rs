@@ -20,13 +20,6 @@ pub(super) enum Unfit {
 }
 
 impl Unfit {
-    pub(super) fn text(&self) -> &str {
-        match self {
-            Self::ForGood(text) => text,
-            Self::ForNow(text) => text,
-        }
-    }
-
     fn for_good<T>(message: impl Into<String>) -> Result<T, Self> {
         Err(Self::ForGood(message.into()))
     }

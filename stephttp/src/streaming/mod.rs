@@ -24,8 +24,10 @@ use crate::wire::{RunId, StepHash};
 /// Bytes that wait to be read, at most: what is pushed then is dropped.
 pub(crate) const ROOM: usize = 256 * 1024;
 
-/// Bytes of one push as JSON, at most.
-pub(crate) const PUSH_BYTES: usize = 256 * 1024;
+/// Bytes of one push as JSON, at most: its event has no more than
+/// [`EVENT_BYTES`](crate::wire::realtime::EVENT_BYTES), within which another request's part cannot
+/// come.
+pub(crate) const PUSH_BYTES: usize = 15 * 1024;
 
 /// Bytes of text in one event of a pipe, at most: escaped, they still fit into
 /// [`EVENT_BYTES`](crate::wire::realtime::EVENT_BYTES).

@@ -14,13 +14,14 @@ use http_body::{Body as HttpBody, Frame};
 use tokio::time::{Instant, Sleep};
 
 use super::relay::Relay;
+use crate::exchange::result::{self, Audience};
 use crate::journal::{Outstanding, failure};
 use crate::layer::answer;
 use crate::layer::handing_over;
-use crate::layer::result_of::result_of;
 use crate::run::Run;
 use crate::streaming::RunStream;
 use crate::wire::ApiResult;
+use crate::wire::limits::REENTRY_ANSWER_BYTES;
 use crate::wire::realtime::{
     EVENT_STREAM, KEEP_ALIVE, KEEP_ALIVE_INTERVAL, Outcome, Response as RunResponse,
 };
@@ -87,11 +88,23 @@ async fn hand_over(run: &Arc<Run>, stream: &RunStream, outstanding: Vec<Outstand
     }
 }
 
-/// The run's response, in an event.
+/// The run's response, in an event: as the handler has given it, whatever Inngest is given.
 async fn tell(stream: &RunStream, run: &Run, response: Response) {
-    match result_of(run, response).await {
-        Ok(result) => tell_result(stream, result),
-        Err(unfit) => tell_result(stream, failure(unfit.text())),
+    let (parts, body) = response.into_parts();
+    let body = match axum::body::to_bytes(body, REENTRY_ANSWER_BYTES).await {
+        Ok(body) => String::from_utf8(body.into()).map_err(|_| "the response's body is not UTF-8"),
+        Err(_) => Err("the response's body broke off, or is over 8 MiB"),
+    };
+    match body {
+        Ok(body) => {
+            let mut result = ApiResult::new(parts.status.as_u16()).body(body);
+            result.headers = result::headers(&parts.headers, Audience::Client(&run.whose()));
+            tell_result(stream, result);
+        }
+        Err(why) => {
+            tracing::error!(run_id = %run.id(), function = run.log_name(), "a stream cannot tell its run's response: {why}");
+            tell_result(stream, failure(why));
+        }
     }
 }
 

@@ -14,17 +14,18 @@ use tokio::task::JoinHandle;
 use super::direct::tell_result;
 use crate::journal::Ending;
 use crate::run::Run;
-use crate::streaming::{PUSH_BYTES, RunStream};
+use crate::streaming::RunStream;
 use crate::untrusted::Complaint;
 use crate::wire::ApiResult;
 use crate::wire::headers::BODY_NOT_STORED;
 use crate::wire::realtime::{EVENT_BYTES, PART_BYTES};
 
-/// After so many bytes no other event goes into a part: the largest that a push makes still fits.
-const FULL: usize = PART_BYTES - PUSH_BYTES - 64 * 1024;
+/// Bytes of a response's body that is published, as JSON. Whoever reads the stream asks Inngest for
+/// a longer one.
+const RESPONSE_BYTES: usize = 256 * 1024;
 
-/// Bytes of a response that is published. What reads the stream asks Inngest for a longer one.
-const RESPONSE_BYTES: usize = 128 * 1024;
+/// After so many bytes no other event goes into a part: the largest still fits.
+const FULL: usize = PART_BYTES - RESPONSE_BYTES - 64 * 1024;
 
 /// How long a re-entry's answer waits until Inngest has what was published: the next request of the
 /// run may publish more as soon as it is given.
@@ -74,7 +75,9 @@ impl Drop for Part {
 /// A result, without a body that no part has room for.
 fn publishable(result: &ApiResult<'static>) -> ApiResult<'static> {
     let mut result = result.clone();
-    if result.body.len() > RESPONSE_BYTES {
+    let is_long = result.body.len() > RESPONSE_BYTES / 6
+        && serde_json::to_string(&result.body).is_ok_and(|json| json.len() > RESPONSE_BYTES);
+    if is_long {
         result.body = "".into();
         result.headers.insert(BODY_NOT_STORED.into(), "it is too long for the stream".into());
     }

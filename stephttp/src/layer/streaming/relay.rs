@@ -12,7 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::direct::tell_result;
-use super::events::Events;
+use super::events::{Events, RawEvent};
 use crate::app::App;
 use crate::checkpoint;
 use crate::client::{ApiError, OutputBody};
@@ -38,6 +38,9 @@ const QUIET: Duration = Duration::from_secs(20);
 
 /// How long the run's last event may take once its end is known.
 const LAST_EVENT: Duration = Duration::from_secs(2);
+
+/// How long a response may take that no part had room for.
+const LONG_OUTPUT: Duration = Duration::from_secs(10);
 
 /// How often a subscription that is lost is sought again, and between which waits.
 const ATTEMPTS: u32 = 8;
@@ -125,6 +128,13 @@ impl Relay {
                         if event.name() == Metadata::NAME.as_bytes() {
                             continue;
                         }
+                        if is_without_body(&event) {
+                            // Inngest has it, but no part had room for it.
+                            let output = tokio::time::timeout(LONG_OUTPUT, ended.as_mut()).await;
+                            if let Ok(Some(output)) = output {
+                                return tell_result(stream, output);
+                            }
+                        }
                         if poll_fn(|cx| stream.poll_forward(&event.bytes, cx)).await == Pushed::Unread {
                             return;
                         }
@@ -150,6 +160,17 @@ impl Relay {
             }
         }
     }
+}
+
+/// Whether it is the run's response, whose body is too long for a part.
+fn is_without_body(event: &RawEvent) -> bool {
+    if event.name() != RunResponse::NAME.as_bytes() {
+        return false;
+    }
+    let text = String::from_utf8_lossy(&event.bytes);
+    let data = text.split_once("\ndata: ").map(|(_, data)| data.trim_end()).unwrap_or_default();
+    serde_json::from_str::<RunResponse<'_>>(data)
+        .is_ok_and(|end| end.response.headers.contains_key(headers::BODY_NOT_STORED))
 }
 
 /// The process is to end, or cannot read the stream: the client is told where it goes on.
