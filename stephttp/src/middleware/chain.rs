@@ -170,11 +170,12 @@ impl Chain {
         Ok(body)
     }
 
-    /// Whether the bodies of responses may be stored otherwise than handlers have made them.
+    /// Whether one of them keeps from Inngest what runs hold.
     pub(crate) fn seals(&self) -> bool {
         self.inwards().any(Erased::seals)
     }
 
+    /// Whether the bodies of responses may be stored otherwise than handlers have made them.
     pub(crate) fn restores_responses(&self) -> bool {
         self.inwards().any(Erased::restores_responses)
     }

@@ -206,6 +206,11 @@ fn complain(run: &Run, error: &ApiError) {
     }
 }
 
+/// A response's body as the handler has given it.
+async fn restored(app: &App, run: &Run, stored: Bytes) -> Option<Bytes> {
+    app.middleware().restore_response_body(run.id(), stored).await.ok()
+}
+
 /// Waits until Inngest has the run's output. `None`: it has ended without one.
 async fn output(app: &App, run: &Run) -> Option<ApiResult<'static>> {
     loop {
@@ -216,11 +221,10 @@ async fn output(app: &App, run: &Run) -> Option<ApiResult<'static>> {
             let is_response = parts.headers.contains_key(headers::RUN_ID);
             let is_over = is_response || parts.status != StatusCode::OK;
             if is_response {
-                let body = Limited::new(body, REENTRY_ANSWER_BYTES).collect().await;
-                let body = body
-                    .map(|body| body.to_bytes().to_vec())
-                    .ok()
-                    .and_then(|body| String::from_utf8(body).ok())?;
+                let stored = Limited::new(body, REENTRY_ANSWER_BYTES).collect().await.ok()?.to_bytes();
+                let is_own = parts.headers.contains_key(headers::OWN_ANSWER);
+                let body = if is_own { stored } else { restored(app, run, stored).await? };
+                let body = String::from_utf8(body.into()).ok()?;
                 let mut result = ApiResult::new(parts.status.as_u16()).body(body);
                 result.headers = result::headers(&parts.headers, Audience::Client(&run.whose()));
                 return Some(result);
