@@ -1,14 +1,13 @@
 //! The one door through which the attribute's expansion reaches the runtime. Not for use by hand:
 //! it changes without notice, and the two crates are pinned to each other.
 
-mod async_response;
+pub mod async_response;
 pub mod block;
 mod body;
 pub mod probe;
 
 pub use inventory;
 
-pub use self::async_response::{custom_response, redirect_url};
 pub use self::body::{Entered, body};
 pub use self::probe::Probe;
 use crate::event;
