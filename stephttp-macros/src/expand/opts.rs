@@ -93,7 +93,8 @@ fn async_response(response: &AsyncResponse, krate: &Path) -> TokenStream {
             let output = hidden("stephttp_output");
             // As if it were the user's: rustc reports a bound that fails there.
             let url = Ident::new("stephttp_url", path.span());
-            let call = quote_spanned!(span=> #door::__private::async_response::Redirect(#path, #output).#url());
+            let call =
+                quote_spanned!(span=> #door::__private::async_response::Redirect(#path, #output).#url());
             quote!(#krate::AsyncResponse::RedirectTo(|#output| {
                 #[allow(unused_imports)]
                 use #krate::__private::async_response::methods::*;
@@ -106,8 +107,7 @@ fn async_response(response: &AsyncResponse, krate: &Path) -> TokenStream {
             let (parts, output) = (hidden("stephttp_parts"), hidden("stephttp_output"));
             // As if it were the user's: rustc reports a bound that fails there.
             let answer = Ident::new("stephttp_custom", path.span());
-            let call =
-                quote_spanned!(span=> #door::__private::async_response::Custom(#path).#answer(#parts, #output));
+            let call = quote_spanned!(span=> #door::__private::async_response::Custom(#path).#answer(#parts, #output));
             quote!(#krate::AsyncResponse::Custom(|#parts, #output| {
                 #[allow(unused_imports)]
                 use #krate::__private::async_response::methods::*;

@@ -55,6 +55,16 @@ const _: fn() = || {
     (&&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_extracts();
 };
 #[cfg(feature = "orders")]
+#[allow(
+    deprecated,
+    clippy::needless_pass_by_value,
+    clippy::type_complexity,
+    clippy::too_many_arguments
+)]
+const _: () = {
+    let _ = |value0: Step| ::inngest::__private::probe::handler(gated(value0));
+};
+#[cfg(feature = "orders")]
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < gated >
     (::core::concat!(::core::module_path!(), "::gated"), ::core::file!(),

@@ -72,6 +72,15 @@ const _: fn() = || {
         .last::<Step>();
     (&&&&&platform::durable::__private::Probe::<Step>::NEW).stephttp_replays();
 };
+#[allow(
+    deprecated,
+    clippy::needless_pass_by_value,
+    clippy::type_complexity,
+    clippy::too_many_arguments
+)]
+const _: () = {
+    let _ = |value0: Step| platform::durable::__private::probe::handler(facade(value0));
+};
 platform::durable::__private::inventory::submit! {
     platform::durable::__private::registration:: < facade >
     (::core::concat!(::core::module_path!(), "::facade"), ::core::file!(),

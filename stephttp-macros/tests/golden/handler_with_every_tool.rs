@@ -193,6 +193,15 @@ const _: fn() = || {
     (&&&&::inngest::__private::Probe::<(Result<(), StepError>, StepError)>::NEW)
         .stephttp_half_answer();
 };
+#[allow(
+    deprecated,
+    clippy::needless_pass_by_value,
+    clippy::type_complexity,
+    clippy::too_many_arguments
+)]
+const _: () = {
+    let _ = |value0: Step| ::inngest::__private::probe::handler(tools(value0));
+};
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < tools >
     (::core::concat!(::core::module_path!(), "::tools"), ::core::file!(),

@@ -26,6 +26,15 @@ const _: fn() = || {
     use ::inngest::__private::probe::methods::*;
     (&&&::inngest::__private::Probe::<&'static str>::NEW).stephttp_answer();
 };
+#[allow(
+    deprecated,
+    clippy::needless_pass_by_value,
+    clippy::type_complexity,
+    clippy::too_many_arguments
+)]
+const _: () = {
+    let _ = || ::inngest::__private::probe::handler(health());
+};
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < health >
     (::core::concat!(::core::module_path!(), "::health"), ::core::file!(),

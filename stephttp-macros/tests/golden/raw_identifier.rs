@@ -52,6 +52,15 @@ const _: fn() = || {
     (&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_kind().last::<Step>();
     (&&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_replays();
 };
+#[allow(
+    deprecated,
+    clippy::needless_pass_by_value,
+    clippy::type_complexity,
+    clippy::too_many_arguments
+)]
+const _: () = {
+    let _ = |value0: Step| ::inngest::__private::probe::handler(r#type(value0));
+};
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < r#type >
     (::core::concat!(::core::module_path!(), "::type"), ::core::file!(),
