@@ -26,7 +26,7 @@ const EVENT: &[&[&str]] = &[&["integers", "name", "options", "serde"], &["contai
 const STEPS: &[&[&str]] = &[
     &["filter", "limit"],
     &["borrowed", "branches", "call", "closure", "future", "spawn"],
-    &["arguments", "configured"],
+    &["arguments", "configured", "result"],
     &["binding", "guard", "place", "volatile"],
     &["answer", "misuse"],
 ];

@@ -22,8 +22,8 @@ pub(super) fn of(endpoint: &Endpoint) -> TokenStream {
     let arguments = arguments(endpoint);
     let answer = answer(endpoint);
     let warnings = warnings::of(&endpoint.warned, krate, Kind::Handler);
-    if arguments.is_empty() && answer.is_empty() && warnings.is_empty() {
-        return send;
+    if arguments.is_empty() && answer.is_empty() && warnings.is_empty() && send.is_empty() {
+        return TokenStream::new();
     }
     let traits = (!arguments.is_empty() || !answer.is_empty())
         .then(|| quote!(#[allow(unused_imports)] use #krate::__private::probe::methods::*;));
@@ -34,15 +34,15 @@ pub(super) fn of(endpoint: &Endpoint) -> TokenStream {
             #arguments
             #answer
             #warnings
+            #send
         };
-        #send
     }
 }
 
 /// That the future is `Send`. axum asks for it, too, and says only that the function is no handler;
 /// rustc names what is held over which `.await`.
 fn send(endpoint: &Endpoint) -> TokenStream {
-    let Endpoint { krate, cfgs, sig, sound, .. } = endpoint;
+    let Endpoint { krate, sig, sound, .. } = endpoint;
     let Some(arguments) = endpoint.arguments.as_ref().filter(|_| *sound) else { return TokenStream::new() };
     let name = &sig.ident;
     let types = arguments.iter().map(|argument| &argument.ty);
@@ -54,11 +54,10 @@ fn send(endpoint: &Endpoint) -> TokenStream {
     let check = Ident::new("handler", name.span());
     let check = quote_spanned!(span=> #door::__private::probe::#check(#name(#(#given),*)));
     quote! {
-        #(#cfgs)*
         #[allow(deprecated, clippy::needless_pass_by_value, clippy::type_complexity, clippy::too_many_arguments)]
-        const _: () = {
+        {
             let _ = |#(#values: #types),*| #check;
-        };
+        }
     }
 }
 

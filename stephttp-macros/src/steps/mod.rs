@@ -19,6 +19,7 @@ mod guard;
 mod limit;
 mod misuse;
 mod place;
+mod result;
 mod spawn;
 mod volatile;
 
@@ -91,6 +92,7 @@ pub(crate) fn rewrite(
     answer: Answer,
     errors: &mut Errors,
 ) -> Body {
+    let body = result::mend(&body, step, krate, errors).unwrap_or(body);
     let mut scanner = Scanner::new(krate, errors);
     scanner.known.push(step.to_string());
     scanner.answer = answer;
