@@ -118,9 +118,12 @@ pub(super) fn leaves(tokens: &[TokenTree], at: usize, place: &Place) -> bool {
         && !statement.iter().any(|token| is_punct(token, '|') || is_ident(token, "async"))
 }
 
-/// `Err(Failure::new(..))` in a function that fails with a `StepError`: the parentheses at `at`.
+/// `return Err(Failure::new(..))` in a function that fails with a `StepError`: the parentheses at `at`.
+/// Without `return` it may be the value of something else.
 pub(super) fn failure(tokens: &[TokenTree], at: usize, place: &Place) -> Option<TokenStream> {
-    if place.in_own_function || place.is_argument || at == 0 || !is_ident(&tokens[at - 1], "Err") {
+    let returns =
+        matches!(&tokens[..at], [.., word, err] if is_ident(word, "return") && is_ident(err, "Err"));
+    if place.in_own_function || place.is_argument || !returns {
         return None;
     }
     let inside = as_group(&tokens[at], Delimiter::Parenthesis)?.stream();
