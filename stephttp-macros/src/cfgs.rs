@@ -1,8 +1,10 @@
 //! The conditions under which something exists.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::quote;
 use syn::{Attribute, Meta, Token, parse_quote, punctuated::Punctuated};
+
+use crate::tokens::{as_group, is_punct};
 
 /// The conditions among `attrs`, as `#[cfg(..)]`: those that are written so, and those within
 /// `#[cfg_attr(..)]`.
@@ -23,6 +25,13 @@ pub(crate) fn of(attrs: &[Attribute]) -> Vec<Attribute> {
 pub(crate) fn all(cfgs: &[Attribute]) -> TokenStream {
     let conditions = cfgs.iter().filter_map(|attr| condition(&attr.meta));
     quote!(all(#(#conditions),*))
+}
+
+/// The condition of the attribute that begins at `at`, if it is one.
+pub(crate) fn at(tokens: &[TokenTree], at: usize) -> Option<TokenStream> {
+    let [hash, brackets, ..] = &tokens[at..] else { return None };
+    let brackets = as_group(brackets, Delimiter::Bracket).filter(|_| is_punct(hash, '#'))?;
+    condition(&syn::parse2(brackets.stream()).ok()?)
 }
 
 /// `P` of `cfg(P)`, and `any(not(P), Q)` of `cfg_attr(P, cfg(Q))`.

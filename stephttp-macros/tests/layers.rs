@@ -10,10 +10,11 @@ fn src() -> PathBuf {
 
 /// What an attribute reads, from the words to the code.
 const CRATE: &[&[&str]] = &[
-    &["cfgs", "errors", "kind", "manifest", "nearest", "tokens"],
+    &["errors", "kind", "manifest", "nearest", "tokens"],
+    &["cfgs", "place"],
     &["args", "item"],
     &["krate"],
-    &["event", "steps"],
+    &["event", "steps", "steps_lock"],
     &["validate"],
     &["expand"],
 ];
@@ -24,7 +25,8 @@ const EVENT: &[&[&str]] = &[&["integers", "name", "options", "serde"], &["contai
 
 const STEPS: &[&[&str]] = &[
     &["limit"],
-    &["borrowed", "branches", "call", "closure", "future"],
+    &["borrowed", "branches", "call", "closure", "future", "spawn"],
+    &["configured"],
     &["binding", "guard", "place", "volatile"],
     &["misuse"],
 ];

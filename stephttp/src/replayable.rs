@@ -49,6 +49,40 @@ use crate::step::Step;
 /// For another crate's, as for `axum::extract::Multipart`, the argument declares it:
 /// `#[replayable] form: Multipart`.
 ///
+/// An [`Extension`] is what a layer has set. Where every request gets the same, as a pool from
+/// `.layer(Extension(pool))`, the argument says so; for a type of your own,
+/// `impl Replayable for Shop {}` says it of `Extension<Shop>` in all handlers. What a layer makes
+/// of a request's headers, as who is logged in, is [remembered](Remember):
+///
+/// ```
+/// use axum::extract::{Extension, FromRequestParts};
+/// use axum::http::{StatusCode, request::Parts};
+/// use inngest::{Remember, Step, StepError};
+/// use serde::{Deserialize, Serialize};
+///
+/// # #[derive(Clone)] struct Pool;
+/// /// A layer puts it into the request's extensions.
+/// #[derive(Clone, Serialize, Deserialize)]
+/// struct User(String);
+///
+/// impl<S: Sync> FromRequestParts<S> for User {
+///     type Rejection = StatusCode;
+///
+///     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, StatusCode> {
+///         parts.extensions.get().cloned().ok_or(StatusCode::UNAUTHORIZED)
+///     }
+/// }
+///
+/// #[inngest::api_fn(id = "greet-user")]
+/// async fn greet(
+///     #[replayable] Extension(pool): Extension<Pool>,
+///     Remember(User(name)): Remember<User>,
+///     step: Step,
+/// ) -> Result<String, StepError> {
+///     step.run("greet", async move { Ok(format!("hello, {name}")) }).await
+/// }
+/// ```
+///
 /// Where it is not so, and the handler can do with another value or with none, the argument says
 /// so:
 ///
@@ -66,8 +100,8 @@ use crate::step::Step;
     message = "`{Self}` is not the same when Inngest calls this handler again",
     label = "write `Remember<{Self}>`, which keeps the first request's value",
     note = "a re-entry has the method, path, query, content type and body of the first request, and nothing else of it",
-    note = "an extractor of your own that reads only what a re-entry has says so: `impl inngest::extract::Replayable for ..`; for \
-            another crate's, write `#[replayable]` before the argument",
+    note = "an extractor of your own that reads only what a re-entry has says so: `impl extract::Replayable for ..`; for another \
+            crate's, write `#[replayable]` before the argument",
     note = "if another value does no harm, write `#[not_replayed]` before the argument"
 )]
 pub trait Replayable {}
@@ -95,7 +129,7 @@ replayable!(
 );
 
 #[diagnostic::do_not_recommend]
-impl<T> Replayable for Extension<T> {}
+impl<T: Replayable> Replayable for Extension<T> {}
 #[diagnostic::do_not_recommend]
 impl<T> Replayable for Form<T> {}
 #[diagnostic::do_not_recommend]

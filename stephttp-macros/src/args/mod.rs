@@ -96,13 +96,15 @@ pub(crate) enum OnError {
     Fail,
 }
 
-/// What the attribute warns of.
+/// What the attribute warns of; steps that are spawned are an error.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Warning {
     Clock,
     Random,
     Guard,
     Transaction,
+    Sleep,
+    Spawn,
 }
 
 impl Warning {
@@ -111,6 +113,8 @@ impl Warning {
         ("random", Self::Random),
         ("guard", Self::Guard),
         ("transaction", Self::Transaction),
+        ("sleep", Self::Sleep),
+        ("spawn", Self::Spawn),
     ];
 }
 

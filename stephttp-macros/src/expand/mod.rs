@@ -23,6 +23,9 @@ use crate::{
 
 /// The function, and beside it what makes it known.
 pub(crate) fn endpoint(endpoint: &Endpoint) -> TokenStream {
+    if endpoint.is_method {
+        return method(endpoint);
+    }
     let mut tokens = function(endpoint);
     tokens.extend(marker(endpoint));
     tokens.extend(api_fn_impl(endpoint));
@@ -33,6 +36,16 @@ pub(crate) fn endpoint(endpoint: &Endpoint) -> TokenStream {
         tokens.extend(registration(endpoint));
     }
     tokens
+}
+
+/// The function alone, with its steps as they would be.
+fn method(endpoint: &Endpoint) -> TokenStream {
+    let Endpoint { krate, attrs, vis, sig, body, .. } = endpoint;
+    let Body { braces, inner_attrs, tokens } = body;
+    let methods =
+        endpoint.typed.then(|| quote!(#[allow(unused_imports)] use #krate::__private::block::methods::*;));
+    let body = regroup(braces, quote!(#inner_attrs #methods #tokens));
+    quote!(#(#attrs)* #[allow(unused_variables)] #vis #sig #body)
 }
 
 /// ```text

@@ -18,6 +18,9 @@ pub(super) fn of(warned: &[Warned], krate: &Path, kind: Kind) -> TokenStream {
             Warning::Transaction => {
                 quote_spanned!(span=> #krate::__private::ends_at_a_wait #helper::transaction();)
             }
+            Warning::Sleep => quote_spanned!(span=> #krate::__private::ends_at_a_wait #helper::sleep();),
+            // An error, and not of this list.
+            Warning::Spawn => TokenStream::new(),
         }
     });
     warnings.collect()

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use proc_macro2::{Delimiter, TokenTree};
 
-use crate::tokens::{as_group, is_ident, is_punct};
+use crate::tokens::{as_group, as_string, is_ident, is_punct};
 
 /// `None` if that is not sure: the arguments are then left to rustc as they are.
 pub(super) fn range(args: &[TokenTree]) -> Option<Range<usize>> {
@@ -27,4 +27,24 @@ pub(super) fn is_plain_call(future: &[TokenTree]) -> bool {
         }
         _ => false,
     }
+}
+
+/// Puts `async { .. }, "charge-card"` in order.
+pub(super) fn swap(args: &mut [TokenTree]) -> bool {
+    let end = args.len() - args.last().map_or(0, |last| usize::from(is_punct(last, ',')));
+    let is_swapped = match &args[..end] {
+        [word, .., block, comma, id] => {
+            is_ident(word, "async")
+                && as_group(block, Delimiter::Brace).is_some()
+                && is_punct(comma, ',')
+                && as_string(id).is_some()
+        }
+        _ => false,
+    };
+    if is_swapped {
+        args[..end].rotate_right(1);
+        // The comma is last now, and belongs after the id.
+        args[1..end].rotate_right(1);
+    }
+    is_swapped
 }

@@ -2,31 +2,11 @@
 
 use proc_macro2::{Delimiter, Literal, TokenStream, TokenTree};
 
-use super::{call::Call, place::Place};
+use super::{call::Call, place::Place, spawn::Spawner};
 use crate::{
     errors::Errors,
-    tokens::{as_group, is_ident, is_punct, turbofish},
+    tokens::{as_group, is_ident, is_punct},
 };
-
-/// Functions that poll a future elsewhere than in the handler.
-const SPAWNERS: &[&str] = &[
-    "spawn",
-    "spawn_local",
-    "spawn_blocking",
-    "spawn_on",
-    "spawn_local_on",
-    "spawn_blocking_on",
-    "spawn_pinned",
-];
-
-/// The place of the arguments of `tokio::spawn(..)` and its like, if its name is at `at`, and the
-/// name.
-pub(super) fn spawn_args(tokens: &[TokenTree], at: usize) -> Option<(usize, String)> {
-    let name = SPAWNERS.iter().find(|name| is_ident(&tokens[at], name))?;
-    let args_at = at + 1 + turbofish(&tokens[at + 1..]);
-    as_group(tokens.get(args_at)?, Delimiter::Parenthesis)?;
-    Some((args_at, (*name).to_owned()))
-}
 
 /// `call` begins at `at`.
 pub(super) fn report_call(
@@ -63,14 +43,28 @@ pub(super) fn report_call(
     }
 }
 
-pub(super) fn report_spawn(place: &TokenTree, by: &str, errors: &mut Errors) {
+pub(super) fn report_spawn(place: &TokenTree, by: &Spawner, errors: &mut Errors) {
+    let unless = if by.is_guess {
+        "; if this one starts no task, but polls in the handler what it is given, write `allow(spawn)` in the attribute"
+    } else {
+        ""
+    };
     errors.on(
         place,
         format_args!(
-            "a step inside `{by}(..)`: the run ends, or is handed over, with the handler and does not know of other \
+            "a step inside `{}(..)`: the run ends, or is handed over, with the handler and does not know of other \
              tasks; run steps in the handler itself, several at once with `tokio::join!`, and start what needs a task \
-             or a thread inside of a step"
+             or a thread inside of a step{unless}",
+            by.name
         ),
+    );
+}
+
+/// `step.run(async { .. }, "charge-card")`
+pub(super) fn report_swapped(word: &TokenTree, errors: &mut Errors) {
+    errors.on(
+        word,
+        "a step's id comes first: write it before the future, as `step.run(\"charge-card\", async { .. })`",
     );
 }
 

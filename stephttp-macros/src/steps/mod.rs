@@ -10,11 +10,13 @@ mod borrowed;
 mod branches;
 mod call;
 mod closure;
+mod configured;
 mod future;
 mod guard;
 mod limit;
 mod misuse;
 mod place;
+mod spawn;
 mod volatile;
 
 use std::ops::Range;
@@ -30,7 +32,9 @@ use self::{
     binding::Binding,
     branches::{Branches, Level},
     call::{Call, Method},
+    configured::Conditions,
     place::Place,
+    spawn::Spawners,
 };
 use crate::{
     args::Warning,
@@ -50,6 +54,8 @@ pub(crate) struct StepCall {
     /// The method's name.
     pub(crate) place: Span,
     pub(crate) branches: Branches,
+    /// Under which it exists.
+    pub(crate) cfgs: Conditions,
 }
 
 /// Something that does harm when the handler runs again, or is dropped while it waits.
@@ -74,11 +80,18 @@ pub(crate) struct Body {
 }
 
 /// Rewrites the calls on `step` in `body`, and reports what is wrong with where they stand.
-pub(crate) fn rewrite(body: TokenStream, step: &Ident, krate: &Path, errors: &mut Errors) -> Body {
+pub(crate) fn rewrite(
+    body: TokenStream,
+    step: &Ident,
+    krate: &Path,
+    allowed: &[Warning],
+    errors: &mut Errors,
+) -> Body {
     let mut scanner = Scanner {
         krate,
         errors,
         known: vec![step.to_string()],
+        spawners: (!allowed.contains(&Warning::Spawn)).then(Spawners::default),
         constructs: 0,
         left: Vec::new(),
         calls: Vec::new(),
@@ -106,6 +119,8 @@ struct Scanner<'a> {
     errors: &'a mut Errors,
     /// The names that hold a `Step` here.
     known: Vec<String>,
+    /// Unless steps may be spawned.
+    spawners: Option<Spawners>,
     constructs: usize,
     /// The blocks that ended in `return`, before here.
     left: Vec<usize>,
@@ -153,6 +168,8 @@ impl Scanner<'_> {
         self.constructs += tokens.len();
         let mut place = place.clone();
         let around = place.branches.clone();
+        let mut configured =
+            configured::Level::new(place.cfgs.clone(), place.is_block, place.arms_of.is_some());
         let mut arm = 0;
         let mut spawn = None;
         let mut at = 0;
@@ -167,7 +184,13 @@ impl Scanner<'_> {
                 arm += 1;
                 place.branches = around.within(construct, arm);
             }
-            spawn = misuse::spawn_args(tokens, at).or(spawn);
+            if let Some(cfgs) = configured.at(tokens, at) {
+                place.cfgs = cfgs;
+            }
+            if let Some(spawners) = &mut self.spawners {
+                spawners.learn(tokens, at);
+                spawn = spawners.args(tokens, at).or(spawn);
+            }
 
             let call = Call::read(tokens, at, &self.known);
             let (group_at, new) = match (&call, &tokens[at]) {
@@ -209,6 +232,9 @@ impl Scanner<'_> {
     fn other(&mut self, tokens: &[TokenTree], at: usize, binding: Option<&Binding>, place: &Place) {
         if !place.is_argument {
             self.warned.extend(volatile::read(tokens, at));
+            if !place.in_own_function && place.spawned.is_none() {
+                self.warned.extend(volatile::pause(tokens, at));
+            }
             if place.is_block {
                 self.warned.extend(guard::held(tokens, at, &self.known));
             }
@@ -229,7 +255,11 @@ impl Scanner<'_> {
     ///         (krate::__private::step_id("sum", *b".."), krate::__private::block::block(async { .. }).stephttp_typed())
     /// ```
     fn call(&mut self, call: &Call<'_>, place: &Place) -> Option<TokenTree> {
-        let tokens: Vec<TokenTree> = call.args.stream().into_iter().collect();
+        let mut tokens: Vec<TokenTree> = call.args.stream().into_iter().collect();
+        let swapped = call.method.takes_future && future::swap(&mut tokens);
+        if swapped {
+            misuse::report_swapped(call.name, self.errors);
+        }
         let id = match &tokens[..] {
             [id] => Some(id),
             [id, comma, ..] if is_punct(comma, ',') => Some(id),
@@ -251,6 +281,7 @@ impl Scanner<'_> {
                 .left
                 .iter()
                 .fold(place.branches.clone(), |branches, left| branches.within(*left, 1)),
+            cfgs: place.cfgs.clone(),
         });
 
         // One to one, so that places in the new tokens are places in the old.
@@ -259,7 +290,7 @@ impl Scanner<'_> {
         self.known = outside;
         // What is no text is reported here alone: rustc sees a good one.
         let written = id.or_else(|| bad.map(|literal| LitStr::new("step", literal.span())));
-        let mut changed = written.is_some() || scanned.is_some();
+        let mut changed = swapped || written.is_some() || scanned.is_some();
         let mut args = scanned.unwrap_or(tokens);
 
         if call.method.takes_future {
@@ -324,8 +355,9 @@ impl StepCall {
             let old = Literal::string(&old.value());
             quote!(.with_renamed_from(#old))
         });
+        let cfgs = self.cfgs.iter().map(|condition| quote!(#[cfg(#condition)]));
         Some(
-            quote!(#krate::__private::step_meta(#text, #hash, #krate::function::StepKind::#kind, #place)#renamed),
+            quote!(#(#cfgs)* #krate::__private::step_meta(#text, #hash, #krate::function::StepKind::#kind, #place)#renamed),
         )
     }
 }

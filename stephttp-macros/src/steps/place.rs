@@ -2,13 +2,20 @@
 
 use proc_macro2::{Delimiter, TokenTree};
 
-use super::{branches::Branches, call::Call, closure};
+use super::{
+    branches::{Branches, is_own_function},
+    call::Call,
+    closure,
+    configured::Conditions,
+    spawn::Spawner,
+};
 use crate::tokens::{as_group, is_ident, is_punct};
 
 /// What is around some tokens.
 #[derive(Clone, Default)]
 pub(super) struct Place {
     pub(super) branches: Branches,
+    pub(super) cfgs: Conditions,
     /// The tokens are statements.
     pub(super) is_block: bool,
     /// They are the arms of this `match`.
@@ -21,22 +28,25 @@ pub(super) struct Place {
     pub(super) in_step: Option<String>,
     /// They are given to a function that starts a task or a thread.
     pub(super) spawned: Option<Spawned>,
+    /// They are in a block of a closure or `async`, which may be polled elsewhere.
+    pub(super) in_own_function: bool,
 }
 
 #[derive(Clone)]
 pub(super) struct Spawned {
-    pub(super) by: String,
+    pub(super) by: Spawner,
     /// They run in the task, and not before it is started.
     pub(super) later: bool,
 }
 
 impl Place {
     /// What is around the tokens of the group at `at`.
-    pub(super) fn within(&self, tokens: &[TokenTree], at: usize, spawn: Option<&(usize, String)>) -> Self {
+    pub(super) fn within(&self, tokens: &[TokenTree], at: usize, spawn: Option<&Spawner>) -> Self {
         let mut inner = self.clone();
         let before = &tokens[..at];
         let braces = as_group(&tokens[at], Delimiter::Brace).is_some();
         inner.is_block = braces && !before.last().is_some_and(|token| is_punct(token, '!'));
+        inner.in_own_function |= braces && is_own_function(tokens, at);
         let is_async = match before {
             [.., first, second] if is_ident(second, "move") => is_ident(first, "async"),
             [.., last] => is_ident(last, "async"),
@@ -50,8 +60,8 @@ impl Place {
                 spawned.later = true;
             }
         }
-        if let (Some((args_at, by)), TokenTree::Group(args)) = (spawn, &tokens[at])
-            && *args_at == at
+        if let (Some(by), TokenTree::Group(args)) = (spawn, &tokens[at])
+            && by.takes(at)
         {
             inner.spawned = Some(Spawned { by: by.clone(), later: closure::is_closure(args) });
         }

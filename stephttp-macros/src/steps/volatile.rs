@@ -1,4 +1,4 @@
-//! Values that are others each time a handler runs.
+//! Values that are others each time a handler runs, and pauses that it makes each time.
 
 use proc_macro2::{Delimiter, TokenTree};
 
@@ -39,4 +39,24 @@ pub(super) fn read(tokens: &[TokenTree], at: usize) -> Option<Warned> {
     }
     let called = rest.get(turbofish(rest)).and_then(|args| as_group(args, Delimiter::Parenthesis));
     called.map(|_| Warned { warning: *warning, place: function.span(), by_retries: false })
+}
+
+/// `tokio::time::sleep(..).await` and its like, at the function's name.
+pub(super) fn pause(tokens: &[TokenTree], at: usize) -> Option<Warned> {
+    let name = &tokens[at];
+    if !is_ident(name, "sleep") && !is_ident(name, "sleep_until") {
+        return None;
+    }
+    let [args, after @ ..] = &tokens[at + 1..] else { return None };
+    // One of the program's own takes more, its `Step` say.
+    let args = as_group(args, Delimiter::Parenthesis)?;
+    let takes_one = !args.stream().into_iter().any(|token| is_punct(&token, ','));
+    let awaited = matches!(after, [dot, word, ..] if is_punct(dot, '.') && is_ident(word, "await"));
+    let pauses = match &tokens[..at] {
+        [.., owner, a, b] if is_punct(a, ':') && is_punct(b, ':') => {
+            is_ident(owner, "thread") || (awaited && (is_ident(owner, "time") || is_ident(owner, "task")))
+        }
+        before => awaited && !is_part_of_path(before),
+    };
+    (pauses && takes_one).then(|| Warned { warning: Warning::Sleep, place: name.span(), by_retries: false })
 }

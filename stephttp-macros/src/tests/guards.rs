@@ -8,7 +8,7 @@ fn warnings_with(args: &str, body: &str) -> Vec<&'static str> {
     let expansion = expand(&format!(r#"id = "x"{args}"#), &code);
     assert!(expansion.errors.is_empty(), "{body}");
     let tokens = expansion.tokens.to_string().replace([' ', '\n'], "");
-    let known = ["guard", "transaction"];
+    let known = ["guard", "transaction", "sleep"];
     known.into_iter().filter(|warning| tokens.contains(&format!("ends_at_a_wait::{warning}();"))).collect()
 }
 
@@ -155,4 +155,29 @@ fn a_transaction_that_is_held_over_a_wait() {
     }
     let within = r#"step.run("a", async { let tx = pool.begin().await?; save(&tx).await; Ok(tx.commit().await?) }).await?; step.sleep("b", x).await;"#;
     is_silent(within);
+}
+
+#[test]
+fn a_pause_between_steps() {
+    for pause in [
+        "tokio::time::sleep(x).await;",
+        "time::sleep_until(x).await;",
+        "sleep(Duration::from_secs(1)).await;",
+        "std::thread::sleep(x);",
+        "if late { for n in 0..3 { sleep(x).await; } }",
+    ] {
+        warns("sleep", &format!(r#"{pause} step.run("a", x).await"#));
+    }
+    for right in [
+        r#"step.sleep("a", x).await;"#,
+        r#"step.run("a", async { tokio::time::sleep(x).await; Ok(1) }).await"#,
+        r#"let a = async { sleep(x).await; Ok(1) }; step.run("a", a).await"#,
+        r#"tokio::spawn(async { sleep(x).await; }); step.run("a", x).await"#,
+        r#"tokio::select! { _ = tokio::time::sleep(x) => 1, y = step.run("a", x) => 2 }"#,
+        r#"my::sleep(x).await; clock.sleep(x).await; step.run("a", x).await"#,
+        r#"sleep(&step, x).await; step.run("a", x).await"#,
+        r#"let pause = sleep(x); step.run("a", pause).await"#,
+    ] {
+        is_silent(right);
+    }
 }

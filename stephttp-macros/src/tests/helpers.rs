@@ -53,8 +53,8 @@ fn options() {
         "allow(clok)",
         HELPER,
         &[
-            "clok: there is no warning `clok`; did you mean `clock`? The warnings are `clock`, `random`, `guard` and \
-             `transaction`",
+            "clok: there is no warning `clok`; did you mean `clock`? The warnings are `clock`, `random`, `guard`, \
+             `transaction`, `sleep` and `spawn`",
         ],
     );
 }
@@ -166,6 +166,7 @@ fn warnings() {
         ("clock", "let now = SystemTime::now();"),
         ("random", "let id = Uuid::new_v4();"),
         ("guard", r#"scopeguard::defer! { refund(); } step.run("a", x).await?;"#),
+        ("sleep", r#"tokio::time::sleep(x).await; step.run("a", x).await;"#),
         ("transaction", r#"let tx = pool.begin().await?; step.sleep("a", x).await; tx.commit().await?;"#),
     ] {
         let item = format!("async fn f(step: &Step) {{ {code} }}");

@@ -55,14 +55,15 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
         );
     }
 
-    let scanned = step.map(|step| steps::rewrite(std::mem::take(&mut body.tokens), &step, &krate, errors));
+    let allowed: Vec<Warning> = allow.good().unwrap_or_default();
+    let scanned =
+        step.map(|step| steps::rewrite(std::mem::take(&mut body.tokens), &step, &krate, &allowed, errors));
     let (mut calls, mut warned, mut typed) = Default::default();
     if let Some(scanned) = scanned {
         body.tokens = scanned.tokens;
         (calls, warned, typed) = (scanned.calls, scanned.warned, scanned.typed);
     }
     step_calls::ids(&calls, errors);
-    let allowed: Vec<Warning> = allow.good().unwrap_or_default();
     // That the handler can run again is not known here, and is the rule.
     warned.retain(|warned: &Warned| !allowed.contains(&warned.warning));
 

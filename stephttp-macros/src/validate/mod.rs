@@ -23,6 +23,7 @@ use crate::{
     item::{Body, Item},
     kind::Kind,
     krate::{self, FindCrate},
+    place::Place,
     steps::{self, StepCall, Warned},
     tokens::mentions,
 };
@@ -49,6 +50,8 @@ pub(crate) struct Endpoint {
     pub(crate) warned: Vec<Warned>,
     /// If axum can call the function.
     pub(crate) arguments: Option<Vec<Argument>>,
+    /// It stands in an `impl`, where nothing can be put beside it.
+    pub(crate) is_method: bool,
     /// Nothing was at fault.
     pub(crate) sound: bool,
 }
@@ -69,7 +72,13 @@ pub(crate) struct Opts {
 }
 
 /// `None`: only the function itself can be emitted, as it was.
-pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors) -> Option<Endpoint> {
+pub(crate) fn check(
+    args: Args,
+    item: Item,
+    find: FindCrate,
+    place: Place,
+    errors: &mut Errors,
+) -> Option<Endpoint> {
     let Args {
         id,
         retries,
@@ -111,18 +120,19 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
     opts.retries = retries.good();
 
     let before = errors.len();
-    let is_method = signature::signature(&mut sig, errors);
+    let is_method = signature::signature(&mut sig, &body, place, errors);
     let (step, step_cfgs) = step_argument::step_argument(&mut sig, Kind::Handler, errors).unzip();
     let step_cfgs = step_cfgs.unwrap_or_default();
     let arguments = arguments::arguments(&mut sig, errors);
     // What is configured out has a type that may not exist, which only the compiler knows.
     let configured = sig.inputs.iter().any(|arg| mentions(arg, "cfg") || mentions(arg, "cfg_attr"));
     let arguments = (errors.len() == before && !configured).then_some(arguments);
-    let krate = krate.filter(|_| !is_method)?;
+    let krate = krate?;
     let step = step.or_else(|| step_argument::missing_step(&mut sig, &body, &krate, Kind::Handler, errors));
 
+    let allowed: Vec<Warning> = allow.good().unwrap_or_default();
     let scanned = step.as_ref().map(|step| {
-        let mut scanned = steps::rewrite(body.tokens.clone(), step, &krate, errors);
+        let mut scanned = steps::rewrite(body.tokens.clone(), step, &krate, &allowed, errors);
         body.tokens = std::mem::take(&mut scanned.tokens);
         scanned
     });
@@ -136,7 +146,6 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
     if opts.sync_only {
         hand_over::waits(&calls, errors);
     }
-    let allowed: Vec<Warning> = allow.good().unwrap_or_default();
     let retried = opts.retries != Some(0);
     warned
         .retain(|warned| reentered && (retried || !warned.by_retries) && !allowed.contains(&warned.warning));
@@ -157,6 +166,7 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
         reentered,
         warned,
         arguments,
+        is_method,
         sound,
     })
 }

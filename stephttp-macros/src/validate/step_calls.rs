@@ -54,7 +54,9 @@ fn duplicates(calls: &[StepCall], errors: &mut Errors) {
     for (number, call) in calls.iter().enumerate() {
         let Some(id) = call.id.as_ref().filter(|id| !id.value().trim().is_empty()) else { continue };
         let same = |other: &&StepCall| other.id.as_ref().is_some_and(|other| other.value() == id.value());
-        let first = calls[..number].iter().filter(same).find(|other| !other.branches.exclude(&call.branches));
+        let meet =
+            |other: &&StepCall| !other.branches.exclude(&call.branches) && !other.cfgs.exclude(&call.cfgs);
+        let first = calls[..number].iter().filter(same).find(meet);
         if let Some(first) = first.and_then(|first| first.id.as_ref()) {
             // From the first to the second: rustc shows both.
             let both: TokenStream = quote!(#first #id);

@@ -145,6 +145,13 @@ pub mod ends_at_a_wait {
     )]
     pub const fn transaction() {}
 
+    #[deprecated(
+        note = "this pause lasts no longer than its process, and is made anew each time Inngest calls this handler back: \
+                pause the run with a step, `step.sleep(\"cool-off\", duration).await`, which holds no process, or write \
+                `allow(sleep)` in `#[api_fn(..)]` where a short pause is meant in each request"
+    )]
+    pub const fn sleep() {}
+
     pub mod in_helper {
         #[deprecated(
             note = "this guard runs whenever the handler waits in a later step, or has one retried, and not only at the \
@@ -162,5 +169,12 @@ pub mod ends_at_a_wait {
                     `#[step_fn(..)]` where that does no harm"
         )]
         pub const fn transaction() {}
+
+        #[deprecated(
+            note = "this pause lasts no longer than its process, and is made anew each time Inngest calls the handler back: \
+                    pause the run with a step, `step.sleep(\"cool-off\", duration).await`, which holds no process, or write \
+                    `allow(sleep)` in `#[step_fn(..)]` where a short pause is meant in each request"
+        )]
+        pub const fn sleep() {}
     }
 }

@@ -1,6 +1,7 @@
 //! How a step says that it failed, and how its handler learns of it.
 
 mod failure;
+mod into_failure;
 mod no_retry;
 mod panicked;
 mod result_ext;
@@ -8,6 +9,7 @@ mod step_error;
 
 pub use failure::Failure;
 pub(crate) use failure::Retry;
+pub use into_failure::IntoFailure;
 pub use no_retry::NoRetry;
 pub(crate) use no_retry::is_final;
 pub(crate) use panicked::panic_text;

@@ -115,6 +115,7 @@ impl IntoResponse for ConfigureError {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl From<ConfigureError> for StepError {
     fn from(error: ConfigureError) -> Self {
         Self::new("configure", OpError::new("ConfigureError", error.to_string()))

@@ -10,7 +10,7 @@ use http::request::Parts;
 
 use super::outcome::Outcomes;
 use super::{RunStep, SleepStep, StepRejection, Storable};
-use crate::error::Failure;
+use crate::error::IntoFailure;
 use crate::function::{FnOpts, StepId, StepKind};
 use crate::run::{CurrentRun, Run};
 use crate::untrusted::{Complaint, Complaints, shown};
@@ -119,8 +119,8 @@ impl Step {
 
     /// Runs a future once, and gives its output in this request and in every later one.
     ///
-    /// The future is `Result<T, E>`, where `E` is any error (see [`Failure`]) and `T` can be stored
-    /// as JSON. It is polled only if no earlier request has stored the step's outcome, so an
+    /// The future is `Result<T, E>`, where `E` is any error (see [`IntoFailure`]) and `T` can be
+    /// stored as JSON. It is polled only if no earlier request has stored the step's outcome, so an
     /// `async` block costs nothing when it is remembered. The value that comes out has always been
     /// through its stored form.
     ///
@@ -140,7 +140,8 @@ impl Step {
     ///
     /// In a function annotated with [`#[api_fn]`](macro@crate::api_fn), `?` works in a bare async
     /// block. In a helper function that takes a `&Step`, name the error: `Ok::<_, Failure>(value)`.
-    /// For an error that is a mere text, write [`Failure::new`].
+    /// An error that is a mere text, a boxed error or an `anyhow::Error` is made one by
+    /// [`Failure::new`](crate::Failure::new): `async { call().await.map_err(Failure::new) }`.
     ///
     /// # What is stored
     ///
@@ -167,10 +168,11 @@ impl Step {
     ///
     /// # Errors
     /// The step's [`StepError`](crate::StepError) when it failed for good: without retries left, or
-    /// with a [`Failure::non_retriable`]. Also when its id is empty, too long or reserved, when its
-    /// output cannot be stored (not serializable, over 4 MiB as it is stored, over 32 MiB with the
-    /// run's other outputs), when a stored output is no `T` any more, and when the run has 999
-    /// steps already, [hidden ones included](crate::wire::limits::RUN_STEPS).
+    /// with a [`Failure::non_retriable`](crate::Failure::non_retriable). Also when its id is empty,
+    /// too long or reserved, when its output cannot be stored (not serializable, over 4 MiB as it
+    /// is stored, over 32 MiB with the run's other outputs), when a stored output is no `T` any
+    /// more, and when the run has 999 steps already, [hidden ones
+    /// included](crate::wire::limits::RUN_STEPS).
     ///
     /// # Panics
     /// When the handler has ended or was handed over; see [`Step`].
@@ -181,7 +183,7 @@ impl Step {
     pub fn run<T, E, F>(&self, id: impl Into<StepId>, future: F) -> RunStep<F, T>
     where
         T: Storable,
-        E: Into<Failure>,
+        E: IntoFailure,
         F: Future<Output = Result<T, E>>,
     {
         RunStep::new(self.run.clone(), id.into(), StepKind::Run, |_| future, Location::caller())

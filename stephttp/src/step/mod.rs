@@ -26,6 +26,7 @@ mod wait;
 mod wait_for;
 mod wait_for_event;
 
+pub use crate::error::IntoFailure;
 pub use crate::function::step_id::StepId;
 pub use ai_infer::AiInferStep;
 pub use condition::Condition;

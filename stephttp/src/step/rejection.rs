@@ -41,6 +41,7 @@ impl StepRejection {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl From<StepRejection> for StepError {
     fn from(error: StepRejection) -> Self {
         let name = match error {

@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 
 use super::Storable;
 use crate::checkpoint;
-use crate::error::{Failure, Retry, StepError, panic_text};
+use crate::error::{Failure, IntoFailure, Retry, StepError, panic_text};
 use crate::function::{StepId, StepKind};
 use crate::journal::{Memoized, StepKey};
 use crate::run::{Begin, Ended, Executing, HookedStep, Place, Run};
@@ -34,6 +34,9 @@ pin_project! {
         run: Arc<Run>,
         place: Place,
         stage: Stage<T>,
+        // A function, so that only the step's making demands of the future that it is one, and of
+        // its error that it can be a failure: otherwise `.await` would be a second mistake.
+        poll: PollFuture<F, T>,
         form: Form<T>,
         limits: Limits,
     }
@@ -90,12 +93,14 @@ struct Form<T> {
     recall: fn(&Run, &StepKey, &Memoized) -> Result<T, StepError>,
 }
 
+type PollFuture<F, T> = fn(Pin<&mut F>, &mut Context<'_>) -> Poll<Result<T, Failure>>;
+
 type Store<T> = fn(&T) -> Result<(Box<RawValue>, T), OpError>;
 
 type Keep = fn(Box<RawValue>) -> Box<RawValue>;
 
 impl<F, T> RunStep<F, T> {
-    pub(super) fn new(
+    pub(super) fn new<E>(
         run: Arc<Run>,
         id: StepId,
         kind: StepKind,
@@ -104,6 +109,8 @@ impl<F, T> RunStep<F, T> {
     ) -> Self
     where
         T: Storable,
+        E: IntoFailure,
+        F: Future<Output = Result<T, E>>,
     {
         let stage = match id.fault() {
             Some(fault) => Stage::Misused(id.into_text(), OpError::own("InvalidStepId", fault)),
@@ -115,6 +122,7 @@ impl<F, T> RunStep<F, T> {
             run,
             place: Place::default(),
             stage,
+            poll: |future, cx| future.poll(cx).map_err(IntoFailure::into_failure),
             form: Form { store, keep: exact::stored_as::<T>, recall },
             limits: Limits::default(),
         }
@@ -141,11 +149,7 @@ impl<F, T> RunStep<F, T> {
     }
 }
 
-impl<T, E, F> Future for RunStep<F, T>
-where
-    E: Into<Failure>,
-    F: Future<Output = Result<T, E>>,
-{
+impl<F, T> Future for RunStep<F, T> {
     type Output = Result<T, StepError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -157,11 +161,7 @@ where
     }
 }
 
-impl<T, E, F> RunStep<F, T>
-where
-    E: Into<Failure>,
-    F: Future<Output = Result<T, E>>,
-{
+impl<F, T> RunStep<F, T> {
     fn advance(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, StepError>> {
         let mut this = self.project();
         let (run, place) = (&*this.run, this.place);
@@ -215,7 +215,7 @@ where
                     let in_step = executing.enter();
                     let in_span = hooked.as_ref().map(|hooked| hooked.span.clone().entered());
                     *this.stage = Stage::Executing(key, executing, hooked);
-                    let mut attempt = || limits::poll(this.future.as_mut(), this.limits, run, cx);
+                    let mut attempt = || limits::poll(this.future.as_mut(), *this.poll, this.limits, run, cx);
                     let output = if run.is_reentry() {
                         catch_unwind(AssertUnwindSafe(attempt))
                             .unwrap_or_else(|panic| Poll::Ready(Err(Cut::Panicked(panicked(&*panic)))))
@@ -277,16 +277,13 @@ fn panicked(panic: &(dyn Any + Send)) -> Failed {
 }
 
 /// What a step's future came to: its stored form, and the value for the handler.
-fn output_of<T, E>(
+fn output_of<T>(
     run: &Run,
     key: &StepKey,
-    output: Result<T, E>,
+    output: Result<T, Failure>,
     store: Store<T>,
-) -> Result<(Box<RawValue>, T), Failed>
-where
-    E: Into<Failure>,
-{
-    match output.map_err(Into::into) {
+) -> Result<(Box<RawValue>, T), Failed> {
+    match output {
         // Decoded from its stored form at once: every later request gets the same value.
         Ok(value) => store(&value).map_err(|error| unkept(run, &key.id, error)),
         Err(failure) => Err((failure.retry(), failure.to_wire())),

@@ -52,8 +52,33 @@ async fn substates(
 }
 
 #[inngest::api_fn(id = "arguments-extension")]
-async fn extension(Extension(word): Extension<&'static str>, step: Step) -> Result<String, StepError> {
+async fn extension(
+    #[replayable] Extension(word): Extension<&'static str>,
+    step: Step,
+) -> Result<String, StepError> {
     step.run("greet", async { Ok(word.to_owned()) }).await
+}
+
+/// An extension that every request gets alike.
+#[derive(Clone)]
+struct Pool(u32);
+
+impl Replayable for Pool {}
+
+#[inngest::api_fn(id = "arguments-pool")]
+async fn pool(
+    Extension(Pool(size)): Extension<Pool>,
+    maybe: Option<Extension<Pool>>,
+    step: Step,
+) -> Result<String, StepError> {
+    let found = maybe.is_some();
+    step.run("greet", async move { Ok(format!("{size} {found}")) }).await
+}
+
+/// Who cannot be called back has each argument but once.
+#[inngest::api_fn(id = "arguments-extension-once", sync_only)]
+async fn extension_once(Extension(n): Extension<u32>, step: Step) -> Result<String, StepError> {
+    step.run("greet", async move { Ok(n.to_string()) }).await
 }
 
 // ===== Extractors of one's own =====
@@ -385,6 +410,8 @@ async fn every_argument_of_axums() {
         .route("/state", post(state))
         .route("/substates", post(substates))
         .route("/extension", post(extension).layer(Extension("extension")))
+        .route("/pool", post(pool).layer(Extension(Pool(7))))
+        .route("/extension-once", post(extension_once).layer(Extension(7_u32)))
         .route("/own", post(own))
         .route("/undeclared", post(undeclared::undeclared))
         .route("/without-step", post(undeclared::without_step))
@@ -409,6 +436,8 @@ async fn every_argument_of_axums() {
         ("/state", "shop"),
         ("/substates", "shop 7"),
         ("/extension", "extension"),
+        ("/pool", "7 true"),
+        ("/extension-once", "7"),
         ("/own?word=word", "shop 7 word body"),
         ("/undeclared", "POST 4"),
         ("/without-step", "POST /without-step"),

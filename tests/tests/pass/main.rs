@@ -27,6 +27,7 @@ mod names;
 mod retries;
 mod rival;
 mod traits;
+mod unusual;
 
 use axum::Router;
 use inngest::FnOpts;

@@ -109,7 +109,12 @@ fn crate_path() {
 
 #[test]
 fn crate_not_found() {
-    let expansion = crate::expand(quote::quote!(id = "x"), HANDLER.parse().unwrap(), || None);
+    let expansion = crate::expand(
+        quote::quote!(id = "x"),
+        HANDLER.parse().unwrap(),
+        || None,
+        crate::place::Place::Unknown,
+    );
     assert_eq!(expansion.tokens.to_string(), "async fn create_order (step : Step) { }");
     assert_eq!(
         messages(expansion),
@@ -281,20 +286,20 @@ fn track_and_allow() {
     args(
         r#"id = "x", allow(clok, dice)"#,
         &[
-            "clok: there is no warning `clok`; did you mean `clock`? The warnings are `clock`, `random`, `guard` and `transaction`",
-            "dice: there is no warning `dice`. The warnings are `clock`, `random`, `guard` and `transaction`",
+            "clok: there is no warning `clok`; did you mean `clock`? The warnings are `clock`, `random`, `guard`, `transaction`, `sleep` and `spawn`",
+            "dice: there is no warning `dice`. The warnings are `clock`, `random`, `guard`, `transaction`, `sleep` and `spawn`",
         ],
     );
     args(
         r#"id = "x", allow = clock"#,
         &[
-            "allow: `allow` lists the warnings to silence: write `allow(clock)`; they are `clock`, `random`, `guard` and `transaction`",
+            "allow: `allow` lists the warnings to silence: write `allow(clock)`; they are `clock`, `random`, `guard`, `transaction`, `sleep` and `spawn`",
         ],
     );
     args(
         r#"id = "x", allow()"#,
         &[
-            "allow: `allow` is empty; name the warnings to silence, which are `clock`, `random`, `guard` and `transaction`",
+            "allow: `allow` is empty; name the warnings to silence, which are `clock`, `random`, `guard`, `transaction`, `sleep` and `spawn`",
         ],
     );
 }

@@ -35,6 +35,8 @@ fn a_step_that_is_given_a_closure() {
         ("|| charge(1)", "charge (1)"),
         ("move || { charge(1) },", "{ charge (1) }"),
         ("|| async move { Ok (1) }", "async move { Ok (1) }"),
+        ("|| Ok(1)", "async { Ok (1) }"),
+        ("move || { x () ; Ok (1) }", "async move { x () ; Ok (1) }"),
         ("async || charge(1).await", "async { charge (1) . await }"),
         ("async move || { Ok (1) }", "async move { Ok (1) }"),
     ] {
@@ -138,6 +140,10 @@ fn one_id_for_two_steps() {
         r#"let a = async { step.run("pay", a).await; return 1; }; step.run("pay", b).await"#,
         r#"let a = || { return step.run("pay", a); }; step.run("pay", b).await"#,
         r#"if x { step.run("pay", a).await; y.return_it() } step.run("pay", b).await"#,
+        r#"#[cfg(a)] step.run("pay", a).await?; step.run("pay", b).await?;"#,
+        r#"#[cfg(a)] step.run("pay", a).await?; #[cfg(a)] step.run("pay", b).await?;"#,
+        r#"#[cfg(a)] { step.run("pay", a).await?; #[cfg(b)] step.run("pay", b).await?; }"#,
+        r#"#[cfg(a)] if x { 1 } else { 2 } step.run("pay", b).await?; #[cfg(b)] let x = step.run("pay", a);"#,
     ] {
         assert_eq!(twice(wrong), 1, "{wrong}");
     }
@@ -155,9 +161,27 @@ fn one_id_for_two_steps() {
         r#"let a = match x { Ok(a) => a, Err(e) => { if y { step.run("pay", a).await?; } return Err(e); } };
            let b = match x { Ok(b) => b, Err(e) => { step.run("pay", a).await?; return Err(e); } };
            async { step.run("pay", a).await }.await"#,
+        r#"#[cfg(a)] step.run("pay", a).await?; #[cfg(not(a))] step.run("pay", b).await?;"#,
+        r#"#[cfg(a)] let x = step.run::<A, B>("pay", a); #[cfg(b)] let x = step.run("pay", b);"#,
+        r#"#[cfg(a)] { step.run("pay", a).await? } #[cfg(not(a))] { step.run("pay", b).await? }"#,
+        r#"match x { #[cfg(a)] A => { step.run("pay", a).await } #[cfg(b)] B => step.run("pay", b).await }; 1"#,
+        r#"#[cfg(a)] if let P { x } = y { 1 } else { step.run("pay", a).await? } #[cfg(b)] step.run("pay", b).await"#,
+        r#"P { #[cfg(a)] x: step.run::<A, B>("pay", a).await?, #[cfg(b)] x: step.run("pay", b).await? }"#,
+        r#"[#[cfg(a)] step.run("pay", a), #[cfg(b)] step.run("pay", b)]"#,
+        r#"#[cfg(a)] #[cfg(b)] step.run("pay", a).await?; #[cfg(a)] #[cfg_attr(x, cfg(c))] step.run("pay", b).await?;"#,
+        r#"#[cfg(a)] tokio::join! { step.run("pay", a) } #[cfg(b)] step.run("pay", b).await"#,
     ] {
         assert_eq!(twice(right), 0, "{right}");
     }
+    let cfgs = r#"#[cfg(a)] if x { step.run("pay", a).await } step.run("b", b).await"#;
+    let expansion = expand(r#"id = "x""#, &format!("async fn f(step: Step) {{ {cfgs} }}"));
+    let steps = expansion.tokens.to_string();
+    assert_eq!(
+        steps.matches("# [cfg (a)] :: inngest :: __private :: step_meta (\"pay\"").count(),
+        1,
+        "{steps}"
+    );
+    assert!(steps.contains(", :: inngest :: __private :: step_meta (\"b\""), "{steps}");
     assert_eq!(twice(r#"step.run("pay", a).await; step.run("pay", a).await; step.run("pay", a).await;"#), 2);
 }
 
@@ -247,7 +271,24 @@ fn a_step_in_a_task() {
         r#"std::thread::spawn(move || block_on(async { step.run("a", x).await }))"#,
         &[&said("run", "spawn")],
     );
-    body(r#"set.spawn(book(step.clone(), x));"#, &[&said("step", "spawn")]);
+    let guessed = |place: &str| {
+        format!(
+            "{}; if this one starts no task, but polls in the handler what it is given, write `allow(spawn)` in the attribute",
+            said(place, "spawn")
+        )
+    };
+    body(r#"set.spawn(book(step.clone(), x));"#, &[&guessed("step")]);
+    body(r#"spawn(async move { step.run("a", x).await });"#, &[&guessed("run")]);
+    body(r#"let mut all = JoinSet::new(); all.spawn(step.run("a", x));"#, &[&guessed("run")]);
+    body(r#"let all: tokio::task::JoinSet<()> = x(); all.spawn(step.run("a", x));"#, &[&guessed("run")]);
+    body(r#"x; Handle::current().spawn(step.run("a", x));"#, &[&guessed("run")]);
+    body(r#"thread::Builder::new().name(x).spawn(|| step.run("a", x));"#, &[&guessed("run")]);
+    // One of the program's own may poll it in the handler.
+    body(r#"scope.spawn(step.run("a", x));"#, &[]);
+    body(r#"let mut set = Together::new(); set.spawn(step.run("a", x));"#, &[]);
+    body(r#"let h = Handle::new(); Together::new().spawn(step.run("a", x));"#, &[]);
+    let allowed = r#"async fn f(step: Step) { spawn(step.run("a", x)).await; set.spawn(&step) }"#;
+    assert_eq!(messages(expand(r#"id = "x", allow(spawn)"#, allowed)), [""; 0]);
     body(r#"tokio::task::spawn_blocking(move || book(&step));"#, &[&said("step", "spawn_blocking")]);
 
     body(r#"step.run("a", async { tokio::spawn(work()).await? }).await"#, &[]);

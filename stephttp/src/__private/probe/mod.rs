@@ -27,7 +27,7 @@ pub mod methods {
         ThatExtracts as _, ThatExtractsParts as _, ThatIsDeclared as _, ThatMayExtract as _,
     };
     pub use super::replay::{
-        ReplayedBody as _, ReplayedParts as _, ReplayedUnknown as _, Same as _, Stored as _,
+        ReplayedBody as _, ReplayedParts as _, ReplayedUnknown as _, Same as _, SetByLayer as _, Stored as _,
     };
 }
 

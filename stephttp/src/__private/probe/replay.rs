@@ -1,6 +1,6 @@
 //! Whether an argument is the same in a re-entry.
 
-use axum::extract::{FromRequest, FromRequestParts};
+use axum::extract::{Extension, FromRequest, FromRequestParts};
 
 use super::{Probe, UnknownState};
 use crate::replayable::Replayable;
@@ -22,6 +22,21 @@ pub trait Stored<T> {
 }
 
 impl<T: FromRequestParts<UnknownState> + Storable> Stored<T> for &&&Probe<T> {
+    fn stephttp_replays(&self) {}
+}
+
+/// What a layer has set, and may have made of the request's headers.
+pub trait SetByLayer<T> {
+    fn stephttp_replays(&self)
+    where
+        T: SameExtension;
+}
+
+impl<T: Clone + Send + Sync + 'static> SetByLayer<T> for &&&Probe<Extension<T>> {
+    fn stephttp_replays(&self) {}
+}
+
+impl<T: Clone + Send + Sync + 'static> SetByLayer<T> for &&&Probe<Option<Extension<T>>> {
     fn stephttp_replays(&self) {}
 }
 
@@ -59,11 +74,21 @@ impl<T> ReplayedUnknown<T> for Probe<T> {
 }
 
 #[diagnostic::on_unimplemented(
+    message = "a layer sets `Extension<{Self}>`, and may set another when Inngest calls this handler again",
+    label = "if every request gets the same, as a pool from `.layer(Extension(pool))`, write `#[replayable]` before the argument",
+    note = "for a type of your own, `impl extract::Replayable for {Self} {{}}` says so for all handlers",
+    note = "a re-entry has no headers: what a layer makes of them, as who is logged in, is taken as `Remember<..>` of an \
+            extractor that reads it from the request's extensions, and that serde can store",
+    note = "if another value does no harm, write `#[not_replayed]` before the argument"
+)]
+pub trait SameExtension {}
+
+#[diagnostic::on_unimplemented(
     message = "`{Self}` is not the same when Inngest calls this handler again",
     label = "write an extractor of what the handler needs of it, which can be stored, and take that as `Remember<..>`",
     note = "a re-entry has the method, path, query, content type and body of the first request, and nothing else of it",
-    note = "an extractor of your own that reads only what a re-entry has says so: `impl inngest::extract::Replayable for ..`; for \
-            another crate's, write `#[replayable]` before the argument",
+    note = "an extractor of your own that reads only what a re-entry has says so: `impl extract::Replayable for ..`; for another \
+            crate's, write `#[replayable]` before the argument",
     note = "if another value does no harm, write `#[not_replayed]` before the argument"
 )]
 pub trait ReplayablePart {}
@@ -72,8 +97,8 @@ pub trait ReplayablePart {}
     message = "`{Self}` is not the same when Inngest calls this handler again",
     label = "take the parts that a re-entry has: `Method`, `Uri`, and `Bytes`, `Json<..>` or `Body` as the last",
     note = "a re-entry has the method, path, query, content type and body of the first request, and nothing else of it",
-    note = "an extractor of your own that reads only what a re-entry has says so: `impl inngest::extract::Replayable for ..`; for \
-            another crate's, write `#[replayable]` before the argument",
+    note = "an extractor of your own that reads only what a re-entry has says so: `impl extract::Replayable for ..`; for another \
+            crate's, write `#[replayable]` before the argument",
     note = "if another value does no harm, write `#[not_replayed]` before the argument"
 )]
 pub trait ReplayableBody {}
@@ -83,8 +108,8 @@ pub trait ReplayableBody {}
     label = "write `Json<{Self}>`, `Query<{Self}>`, `Path<{Self}>` or `State<{Self}>` if it is data, `Remember<{Self}>` if it \
              is an extractor",
     note = "a re-entry has the method, path, query, content type and body of the first request, and nothing else of it",
-    note = "an extractor of your own that reads only what a re-entry has says so: `impl inngest::extract::Replayable for ..`; for \
-            another crate's, write `#[replayable]` before the argument",
+    note = "an extractor of your own that reads only what a re-entry has says so: `impl extract::Replayable for ..`; for another \
+            crate's, write `#[replayable]` before the argument",
     note = "if another value does no harm, write `#[not_replayed]` before the argument"
 )]
 pub trait KnownExtractor {}

@@ -153,19 +153,20 @@ impl Cut {
 }
 
 /// Polls a step's future, and drops it when its time is over.
-pub(super) fn poll<F: Future>(
+pub(super) fn poll<F, O>(
     mut future: Pin<&mut Option<F>>,
+    poll: fn(Pin<&mut F>, &mut Context<'_>) -> Poll<O>,
     limits: &mut Limits,
     run: &Run,
     cx: &mut Context<'_>,
-) -> Poll<Result<F::Output, Cut>> {
+) -> Poll<Result<O, Cut>> {
     limits.begin(run);
     if limits.has_no_time() {
         future.set(None);
         return Poll::Ready(Err(Cut::TimedOut(Duration::ZERO)));
     }
     let Some(under_way) = future.as_mut().as_pin_mut() else { unreachable!("its step has ended with it") };
-    if let Poll::Ready(output) = under_way.poll(cx) {
+    if let Poll::Ready(output) = poll(under_way, cx) {
         return Poll::Ready(Ok(output));
     }
     limits.poll_over(cx).map(|limit| {
