@@ -11,10 +11,10 @@ fn src() -> PathBuf {
 /// What an attribute reads, from the words to the code.
 const CRATE: &[&[&str]] = &[
     &["errors", "kind", "manifest", "nearest", "tokens"],
-    &["cfgs"],
+    &["cfgs", "place"],
     &["args", "item"],
     &["krate"],
-    &["event", "steps"],
+    &["event", "steps", "steps_lock"],
     &["validate"],
     &["expand"],
 ];

@@ -222,6 +222,41 @@ pub use stephttp_macros::EventData;
 pub use stephttp_macros::EventFields;
 #[doc = include_str!("api_fn.md")]
 pub use stephttp_macros::api_fn;
+/// Fails a test when a change would strand runs in flight: compares the endpoints and helpers that
+/// are linked into this program, and their steps, with the file `steps.lock` of the package, or
+/// another one.
+///
+/// As an item it is a test, `runs_in_flight_survive_this_change`:
+///
+/// ```
+/// // tests/steps_lock.rs
+/// # extern crate inngest as my_app;
+/// use my_app as _; // links the endpoints
+///
+/// inngest::assert_steps_lock!();
+/// ```
+///
+/// In a function it is the content of a test:
+///
+/// ```no_run
+/// #[test]
+/// fn the_deployed_runs_go_on() {
+///     inngest::assert_steps_lock!("deploy/steps.lock"); // relative to the package's Cargo.toml
+/// }
+/// ```
+///
+/// Within another macro's input it is always the latter. A crate that knows this one by a facade
+/// only adds `crate = facade::inngest`, as in `#[api_fn]`.
+///
+/// With the environment variable `STEPS_LOCK=accept` it writes the file instead. See
+/// [`steps_lock`] for what is compared, and how to go on when the test fails.
+///
+/// # Panics
+///
+/// Whenever [`steps_lock::check`] is an error, with its text. With
+/// `STEPS_LOCK=accept`, when the file cannot be written, or is there and cannot be understood, or
+/// when there are no endpoints, or two with one id.
+pub use stephttp_macros::assert_steps_lock;
 #[doc = include_str!("step_fn.md")]
 pub use stephttp_macros::step_fn;
 

@@ -50,9 +50,9 @@ use crate::step::Step;
 /// `#[replayable] form: Multipart`.
 ///
 /// An [`Extension`] is what a layer has set. Where every request gets the same, as a pool from
-/// `.layer(Extension(pool))`, the argument says so; for a type of your own, `impl Replayable for
-/// Shop {}` says it of `Extension<Shop>` in all handlers. What a layer makes of a request's headers,
-/// as who is logged in, is [remembered](Remember):
+/// `.layer(Extension(pool))`, the argument says so; for a type of your own,
+/// `impl Replayable for Shop {}` says it of `Extension<Shop>` in all handlers. What a layer makes
+/// of a request's headers, as who is logged in, is [remembered](Remember):
 ///
 /// ```
 /// use axum::extract::{Extension, FromRequestParts};

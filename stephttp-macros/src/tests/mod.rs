@@ -14,7 +14,7 @@ mod tolerance;
 use proc_macro2::TokenStream;
 use syn::parse_quote;
 
-use crate::{Expansion, errors::Errors, event, event::Derived, kind::Kind};
+use crate::{Expansion, errors::Errors, event, event::Derived, kind::Kind, place::Place};
 
 /// What `#[api_fn(args)] item` expands to in a crate that depends on `stephttp` as `inngest`.
 fn expand(args: &str, item: &str) -> Expansion {
@@ -23,7 +23,7 @@ fn expand(args: &str, item: &str) -> Expansion {
 
 fn expand_as(kind: Kind, args: &str, item: &str) -> Expansion {
     let parse = |source: &str| source.parse::<TokenStream>().expect("a test's input has balanced brackets");
-    crate::expand_as(kind, parse(args), parse(item), || Some(parse_quote!(::inngest)))
+    crate::expand_as(kind, parse(args), parse(item), || Some(parse_quote!(::inngest)), Place::Unknown)
 }
 
 /// What a derive makes of an item, in the same crate, with its mistakes.

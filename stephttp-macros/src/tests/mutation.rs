@@ -72,7 +72,12 @@ fn a_function_stays_whatever_is_typed_in_it() {
         for mutation in mutations(&tokens(handler)) {
             let item: TokenStream = mutation.into_iter().collect();
             let source = item.to_string();
-            let expansion = crate::expand(args.clone(), item.clone(), || Some(parse_quote!(::inngest)));
+            let expansion = crate::expand(
+                args.clone(),
+                item.clone(),
+                || Some(parse_quote!(::inngest)),
+                crate::place::Place::Unknown,
+            );
             let expanded = expansion.tokens.to_string();
             if item.is_empty() {
                 continue;
@@ -103,7 +108,13 @@ fn a_helper_stays_whatever_is_typed_in_it() {
         let item: TokenStream = mutation.into_iter().collect();
         let source = item.to_string();
         let find = || Some(parse_quote!(::inngest));
-        let expansion = crate::expand_as(Kind::Helper, TokenStream::new(), item.clone(), find);
+        let expansion = crate::expand_as(
+            Kind::Helper,
+            TokenStream::new(),
+            item.clone(),
+            find,
+            crate::place::Place::Unknown,
+        );
         let expanded = expansion.tokens.to_string();
         assert!(expanded.contains("fn h") || !source.contains("fn h"), "{source}\n{expanded}");
         if Item::parse(item.clone(), Kind::Helper).is_err() {
@@ -120,7 +131,8 @@ fn a_function_stays_whatever_is_typed_in_the_attribute() {
     for mutation in mutations(&tokens(ARGS)) {
         let args: TokenStream = mutation.into_iter().collect();
         let source = args.to_string();
-        let expansion = crate::expand(args, item.clone(), || Some(parse_quote!(::inngest)));
+        let expansion =
+            crate::expand(args, item.clone(), || Some(parse_quote!(::inngest)), crate::place::Place::Unknown);
         let expanded = expansion.tokens.to_string();
         assert!(expanded.contains("async fn h") && expanded.contains("ApiFn for h"), "{source}: {expanded}");
     }
@@ -135,8 +147,12 @@ fn what_is_right_is_expanded_as_code_that_parses() {
                 continue;
             }
             let source = item.to_string();
-            let expansion =
-                crate::expand(quote::quote!(id = "h"), item.clone(), || Some(parse_quote!(::inngest)));
+            let expansion = crate::expand(
+                quote::quote!(id = "h"),
+                item.clone(),
+                || Some(parse_quote!(::inngest)),
+                crate::place::Place::Unknown,
+            );
             let parsed = syn::parse2::<syn::File>(expansion.tokens.clone());
             assert!(parsed.is_ok(), "{source}\n{}", expansion.tokens);
         }

@@ -94,7 +94,12 @@ fn literals_from_macro_rules() {
     let invisible = |tokens| proc_macro2::Group::new(proc_macro2::Delimiter::None, tokens);
     let (step, id) = (invisible(quote!(step)), invisible(quote!("a")));
     let item = quote!(async fn scan(step: Step) { #step.run(#id, x).await; });
-    let expansion = crate::expand(quote!(id = #id), item, || Some(syn::parse_quote!(::inngest)));
+    let expansion = crate::expand(
+        quote!(id = #id),
+        item,
+        || Some(syn::parse_quote!(::inngest)),
+        crate::place::Place::Unknown,
+    );
     assert!(expansion.errors.is_empty());
     assert!(expansion.tokens.to_string().contains("step_meta"));
 }

@@ -24,6 +24,7 @@ use crate::{
     item::{Body, Item},
     kind::Kind,
     krate::{self, FindCrate},
+    place::Place,
     steps::{self, Answer, StepCall, Warned},
     tokens::mentions,
 };
@@ -72,7 +73,13 @@ pub(crate) struct Opts {
 }
 
 /// `None`: only the function itself can be emitted, as it was.
-pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors) -> Option<Endpoint> {
+pub(crate) fn check(
+    args: Args,
+    item: Item,
+    find: FindCrate,
+    place: Place,
+    errors: &mut Errors,
+) -> Option<Endpoint> {
     let Args {
         id,
         retries,
@@ -115,7 +122,7 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
 
     let before = errors.len();
     let borrows_step = signature::borrows_step(&sig);
-    let is_method = signature::signature(&mut sig, &body, errors);
+    let is_method = signature::signature(&mut sig, &body, place, errors);
     let (step, step_cfgs) = step_argument::step_argument(&mut sig, Kind::Handler, errors).unzip();
     let step_cfgs = step_cfgs.unwrap_or_default();
     let arguments = arguments::arguments(&mut sig, errors);

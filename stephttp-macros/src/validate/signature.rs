@@ -3,13 +3,13 @@
 use syn::{FnArg, GenericParam, Safety, Signature, Token, Type};
 
 use super::step_argument::is_step;
-use crate::{cfgs, errors::Errors, item::Body, tokens::mentions};
+use crate::{cfgs, errors::Errors, item::Body, place::Place, tokens::mentions};
 
 /// How many arguments axum takes.
 const MAX_ARGUMENTS: usize = 16;
 
 /// Reports what axum cannot call and mends what can be mended. Returns whether this is a method.
-pub(super) fn signature(sig: &mut Signature, body: &Body, errors: &mut Errors) -> bool {
+pub(super) fn signature(sig: &mut Signature, body: &Body, place: Place, errors: &mut Errors) -> bool {
     if let Some(keyword) = sig.constness.take() {
         errors.on(keyword, "a handler cannot be `const`: it waits for its steps; remove `const`");
     }
@@ -73,15 +73,15 @@ pub(super) fn signature(sig: &mut Signature, body: &Body, errors: &mut Errors) -
              needs as `State(..)`",
         );
     }
-    let says_self = receiver.is_none() && mentions_self(sig, body);
-    if says_self {
+    let is_in_impl = receiver.is_none() && (place == Place::Impl || mentions_self(sig, body));
+    if is_in_impl {
         errors.on(
             &sig.ident,
             "a handler cannot stand in an `impl`: axum calls a free function; move it out, and write the type's name for \
              `Self`. In an `impl`, `#[step_fn]` is for functions that a handler calls",
         );
     }
-    receiver.is_some() || says_self
+    receiver.is_some() || is_in_impl
 }
 
 /// `step: &Step`

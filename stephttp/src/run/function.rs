@@ -285,8 +285,10 @@ impl Run {
 
     /// Notes where the function is, for re-entries that cannot get to their handler.
     pub(crate) fn learn_route(&self) {
-        if let (true, Some(app), Some(head)) = (self.is_entered(), self.app(), self.head()) {
-            app.routes().learn(head, self.opts());
+        if let (true, Some(app), Some(head)) = (self.is_entered(), self.app(), self.head())
+            && let Some(odd) = app.routes().learn(head, self.opts())
+        {
+            tracing::warn!(function = self.opts().id(), "a durable endpoint was reached oddly: {odd}");
         }
     }
 

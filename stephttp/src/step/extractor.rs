@@ -119,8 +119,8 @@ impl Step {
 
     /// Runs a future once, and gives its output in this request and in every later one.
     ///
-    /// The future is `Result<T, E>`, where `E` is any error (see [`IntoFailure`]) and `T` can be stored
-    /// as JSON. It is polled only if no earlier request has stored the step's outcome, so an
+    /// The future is `Result<T, E>`, where `E` is any error (see [`IntoFailure`]) and `T` can be
+    /// stored as JSON. It is polled only if no earlier request has stored the step's outcome, so an
     /// `async` block costs nothing when it is remembered. The value that comes out has always been
     /// through its stored form.
     ///
@@ -168,10 +168,11 @@ impl Step {
     ///
     /// # Errors
     /// The step's [`StepError`](crate::StepError) when it failed for good: without retries left, or
-    /// with a [`Failure::non_retriable`](crate::Failure::non_retriable). Also when its id is empty, too long or reserved, when its
-    /// output cannot be stored (not serializable, over 4 MiB as it is stored, over 32 MiB with the
-    /// run's other outputs), when a stored output is no `T` any more, and when the run has 999
-    /// steps already, [hidden ones included](crate::wire::limits::RUN_STEPS).
+    /// with a [`Failure::non_retriable`](crate::Failure::non_retriable). Also when its id is empty,
+    /// too long or reserved, when its output cannot be stored (not serializable, over 4 MiB as it
+    /// is stored, over 32 MiB with the run's other outputs), when a stored output is no `T` any
+    /// more, and when the run has 999 steps already, [hidden ones
+    /// included](crate::wire::limits::RUN_STEPS).
     ///
     /// # Panics
     /// When the handler has ended or was handed over; see [`Step`].

@@ -11,10 +11,7 @@
 //! // tests/steps_lock.rs
 //! use my_app as _; // links the endpoints
 //!
-//! #[test]
-//! fn runs_in_flight_survive_this_change() {
-//!     inngest::assert_steps_lock!();
-//! }
+//! inngest::assert_steps_lock!();
 //! ```
 //!
 //! The first time, `STEPS_LOCK=accept cargo test` writes `steps.lock` into the package's directory;
@@ -126,33 +123,6 @@ pub use error::StepsLockError;
 use compare::Comparison;
 use file::Lock;
 use program::Program;
-
-/// Fails a test when a change would strand runs in flight: compares the endpoints and helpers that
-/// are linked into this program, and their steps, with the file `steps.lock` of the package, or
-/// another one.
-///
-/// ```no_run
-/// inngest::assert_steps_lock!();
-/// inngest::assert_steps_lock!("deploy/steps.lock"); // relative to the package's Cargo.toml
-/// ```
-///
-/// With the environment variable `STEPS_LOCK=accept` it writes the file instead. See
-/// [`steps_lock`](crate::steps_lock) for what is compared, and how to go on when the test fails.
-///
-/// # Panics
-///
-/// Whenever [`steps_lock::check`](crate::steps_lock::check) is an error, with its text. With
-/// `STEPS_LOCK=accept`, when the file cannot be written, or is there and cannot be understood, or
-/// when there are no endpoints, or two with one id.
-#[macro_export]
-macro_rules! assert_steps_lock {
-    () => {
-        $crate::assert_steps_lock!("steps.lock")
-    };
-    ($path:expr $(,)?) => {
-        $crate::steps_lock::assert_in(::core::env!("CARGO_MANIFEST_DIR"), $path)
-    };
-}
 
 /// Compares the endpoints that are linked into this program with the file, which it never writes.
 ///

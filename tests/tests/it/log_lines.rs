@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use axum::Router;
 use axum::http::StatusCode;
-use axum::routing::post;
+use axum::routing::{get, post};
 use inngest::{Failure, SetupOpts, Step, StepError};
 use stephttp_dev::{Call, InjectedFault};
 use stephttp_tests::{Logs, Stage, World};
@@ -92,4 +93,42 @@ async fn of_an_inngest_that_is_out_of_reach_say_where_it_was_looked_for() {
     for line in logs.lines_with(&["could not be reached"]) {
         assert!(!line.contains("at :"), "{line}");
     }
+}
+
+#[inngest::api_fn(id = "lines-of-two-methods")]
+async fn by_two_methods(step: Step) -> &'static str {
+    step.sleep("pause", Duration::from_secs(60)).await;
+    "rested"
+}
+
+#[tokio::test]
+async fn a_function_under_two_methods_is_told_once() {
+    let logs = Logs::collect();
+    let world = World::of(Stage::new().app(get(by_two_methods).post(by_two_methods))).await;
+    for _ in 0..2 {
+        for begin in [world.get("/"), world.post("/")] {
+            let response = begin.send().await.unwrap();
+            world.follow(response).await;
+        }
+    }
+    let about = ["under two methods, GET and POST", r#"function="lines-of-two-methods""#];
+    assert_eq!(logs.lines_with(&about).len(), 1);
+}
+
+#[inngest::api_fn(id = "lines-of-a-fallback")]
+async fn as_a_fallback(step: Step) -> &'static str {
+    step.sleep("pause", Duration::from_secs(60)).await;
+    "rested"
+}
+
+#[tokio::test]
+async fn a_function_that_is_a_fallback_is_told_once() {
+    let logs = Logs::collect();
+    let world = World::of(Router::new().fallback(as_a_fallback)).await;
+    for path in ["/a", "/b"] {
+        let response = world.post(path).send().await.unwrap();
+        world.follow(response).await;
+    }
+    let about = ["no route has matched", r#"function="lines-of-a-fallback""#];
+    assert_eq!(logs.lines_with(&about).len(), 1);
 }

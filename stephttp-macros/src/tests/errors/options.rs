@@ -109,7 +109,12 @@ fn crate_path() {
 
 #[test]
 fn crate_not_found() {
-    let expansion = crate::expand(quote::quote!(id = "x"), HANDLER.parse().unwrap(), || None);
+    let expansion = crate::expand(
+        quote::quote!(id = "x"),
+        HANDLER.parse().unwrap(),
+        || None,
+        crate::place::Place::Unknown,
+    );
     assert_eq!(expansion.tokens.to_string(), "async fn create_order (step : Step) { }");
     assert_eq!(
         messages(expansion),

@@ -4,8 +4,8 @@ struct Shop;
 
 impl Shop {
     #[inngest::api_fn(id = "handler")]
-    async fn handler(step: Step) -> Result<u32, StepError> {
-        step.run("charge-card", async { Ok(1) }).await
+    async fn handler(step: Step) -> Result<String, StepError> {
+        step.run("charge-card", async { Ok("paid".to_owned()) }).await
     }
 }
 

@@ -3,12 +3,12 @@ use inngest::{Step, StepError};
 struct Shop;
 
 impl Shop {
-    async fn charge() -> Result<u32, StepError> {
-        Ok(1)
+    async fn charge() -> Result<String, StepError> {
+        Ok("paid".to_owned())
     }
 
     #[inngest::api_fn(id = "handler")]
-    async fn handler(step: Step) -> Result<u32, StepError> {
+    async fn handler(step: Step) -> Result<String, StepError> {
         step.run("charge-card", Self::charge()).await
     }
 }

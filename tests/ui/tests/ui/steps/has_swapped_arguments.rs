@@ -1,8 +1,8 @@
 use inngest::{Step, StepError};
 
 #[inngest::api_fn(id = "handler")]
-async fn handler(step: Step) -> Result<u32, StepError> {
-    step.run(async { Ok(1) }, "charge-card").await
+async fn handler(step: Step) -> Result<String, StepError> {
+    step.run(async { Ok("paid".to_owned()) }, "charge-card").await
 }
 
 fn main() {

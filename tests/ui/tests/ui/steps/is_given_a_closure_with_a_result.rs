@@ -1,8 +1,8 @@
 use inngest::{Step, StepError};
 
 #[inngest::api_fn(id = "handler")]
-async fn handler(step: Step) -> Result<u32, StepError> {
-    step.run("charge-card", || Ok(1)).await
+async fn handler(step: Step) -> Result<String, StepError> {
+    step.run("charge-card", || Ok("paid".to_owned())).await
 }
 
 fn main() {
