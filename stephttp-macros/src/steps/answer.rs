@@ -23,11 +23,11 @@ pub(crate) enum Answer {
     NoResult { kind: Kind, ty: String },
 }
 
-/// Types of answers that are no `Result`.
-const ANSWERS: &[&str] = &["Html", "Json", "Redirect", "Response", "StatusCode", "String"];
+/// Types of answers that are no `Result`. `Response` may be the program's own name for one.
+const ANSWERS: &[&str] = &["Html", "Json", "StatusCode", "String"];
 
 /// Types of answers that have no `From<StepError>`.
-const ERRORS: &[&str] = &["Response", "StatusCode", "String"];
+const ERRORS: &[&str] = &["StatusCode", "String"];
 
 impl Answer {
     pub(crate) fn of(output: &ReturnType, kind: Kind) -> Self {

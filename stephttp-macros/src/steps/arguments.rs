@@ -7,7 +7,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::{Expr, ExprLit, Lit, Path, Token, parse::Parser, punctuated::Punctuated, spanned::Spanned};
 
 use super::call::Call;
-use crate::{errors::Errors, krate, tokens::mentions};
+use crate::{errors::Errors, krate};
 
 /// How a step method is called.
 struct Usage {
@@ -130,7 +130,7 @@ fn kind(name: &str, args: &[Expr], krate: &Path, errors: &mut Errors) -> Option<
             let duration = literal_duration(given, "a pause", errors)?;
             Some(quote!(#id, #duration))
         }
-        "sleep_until" if mentions(given, "Instant") => {
+        "sleep_until" if is_instant(given) => {
             errors.on(
                 given,
                 "an `Instant` is a time of this process alone, and Inngest holds the pause: write a `SystemTime`, as \
@@ -161,6 +161,19 @@ pub(super) fn literal_duration(given: &Expr, what: &str, errors: &mut Errors) ->
     };
     errors.on(given, format_args!("{what} is a `std::time::Duration`: write `{write}`"));
     Some(quote_spanned!(given.span()=> ::core::time::Duration::MAX))
+}
+
+/// `Instant::now()`, `Instant::now() + duration`, and not what is made of one by a call.
+fn is_instant(given: &Expr) -> bool {
+    match given {
+        Expr::Binary(sum) => is_instant(&sum.left),
+        Expr::Paren(inner) => is_instant(&inner.expr),
+        Expr::Call(call) => match &*call.func {
+            Expr::Path(function) => function.path.segments.iter().any(|segment| segment.ident == "Instant"),
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 fn is_text(given: &Expr) -> bool {

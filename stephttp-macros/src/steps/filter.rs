@@ -51,16 +51,22 @@ fn condition(expr: &Expr, event: &str, errors: &mut Errors) -> Option<TokenStrea
             [Stmt::Expr(only, None)] => condition(only, event, errors),
             _ => None,
         },
-        Expr::Unary(not) if matches!(not.op, UnOp::Not(_)) && mentions(&not.expr, event) => {
+        // A condition has `!`, and a field has none.
+        Expr::Unary(not) if matches!(not.op, UnOp::Not(_)) && matches!(*not.expr, Expr::Field(_)) => {
+            let (op, field) = (&not.op, &not.expr);
+            if !mentions(field, event) {
+                return None;
+            }
             errors.on(
-                not.op,
-                "Inngest evaluates a filter, which is made of methods: compare the other way, as by `.ne(..)`, or \
-                 `.eq(false)` for a field that is a `bool`",
+                op,
+                format_args!("a filter compares a field with a value: write `{}.eq(false)`", text(field)),
             );
-            Some(match condition(&not.expr, event, &mut Errors::default()) {
-                Some(inner) => inner,
-                None => not.expr.to_token_stream(),
-            })
+            let span = expr.span();
+            Some(quote_spanned!(span=> { let _ = &#field; ::core::unreachable!() }))
+        }
+        Expr::Unary(not) if matches!(not.op, UnOp::Not(_)) => {
+            let op = &not.op;
+            condition(&not.expr, event, errors).map(|inner| quote!(#op (#inner)))
         }
         Expr::Binary(binary) if mentions(expr, event) => {
             let (left, right) = (&*binary.left, &*binary.right);
@@ -166,6 +172,9 @@ fn text(expr: &Expr) -> String {
         Expr::Paren(inner) => return text(&inner.expr),
         Expr::Binary(binary) => {
             return match method(&binary.op) {
+                Some(method) if matches!(*binary.left, Expr::Lit(_)) => {
+                    format!("{}.{}({})", text(&binary.right), flipped(method), text(&binary.left))
+                }
                 Some(method) => format!("{}.{method}({})", text(&binary.left), text(&binary.right)),
                 None => "..".to_owned(),
             };

@@ -81,8 +81,12 @@ impl Place {
     }
 }
 
-/// Whether the block after `before` is that of an `fn` in the body.
+/// Whether the block after `before` is that of an `fn` in the body, or of a closure `|x| -> T { .. }`.
 fn is_item_fn(before: &[TokenTree]) -> bool {
     let ends = |token: &TokenTree| is_punct(token, ';') || as_group(token, Delimiter::Brace).is_some();
-    before.iter().rev().take_while(|token| !ends(token)).any(|token| is_ident(token, "fn"))
+    let start = before.iter().rposition(ends).map_or(0, |end| end + 1);
+    let head = &before[start..];
+    let arrow = head.windows(2).rposition(|pair| is_punct(&pair[0], '-') && is_punct(&pair[1], '>'));
+    head.iter().any(|token| is_ident(token, "fn"))
+        || arrow.is_some_and(|arrow| arrow > 0 && is_punct(&head[arrow - 1], '|'))
 }

@@ -1,7 +1,7 @@
 //! Programs that are right, and near what is refused: the macro must know them apart.
 
 use std::borrow::Cow;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -62,7 +62,7 @@ async fn waits(step: Step) -> Result<Json<u32>, StepError> {
             counted
                 .count
                 .ge(if late && least > 1 { least } else { 1 })
-                .and(counted.open.eq(!late || least > 2))
+                .and(!counted.open.ne(!late || least > 2))
         })
         .timeout(Duration::from_secs(60))
         .await?;
@@ -100,6 +100,29 @@ async fn fails(step: Step) -> Result<Json<u32>, StepError> {
     Ok(Json(tried.await? + checked.unwrap_or_default()))
 }
 
+/// A closure with a type, an alias that is called `Response`, a time that is made of an `Instant`.
+type Response = Result<Json<u32>, StepError>;
+
+#[inngest::api_fn(id = "forgiven-closure", allow(clock))]
+async fn closures(step: Step) -> Response {
+    let check = |bad: bool| -> Result<u32, Failure> {
+        if bad {
+            return Err(Failure::new("bad"));
+        }
+        Ok(1)
+    };
+    let run = async |id: &str| -> Result<u32, StepError> {
+        let one = step.run(id, async { check(is_bad()) }).await?;
+        Ok(one)
+    };
+    step.sleep_until("a-moment", system_time(Instant::now())).await;
+    Ok(Json(run("one").await? + step.run("two", async { Ok(2) }).await?))
+}
+
+fn system_time(instant: Instant) -> SystemTime {
+    SystemTime::now() - instant.elapsed()
+}
+
 fn is_bad() -> bool {
     false
 }
@@ -118,6 +141,7 @@ async fn what_is_near_a_mistake_runs() {
     assert_answers(app, &answers).await;
 
     sends_what_it_borrows(Step::detached()).await.unwrap();
+    assert_eq!(closures(Step::detached()).await.unwrap().0, 3);
     let counted = serde_json::json!({ "count": 3, "open": true });
     let step = Step::detached_with([("count", counted)]);
     assert_eq!(waits(step).await.unwrap().0, 4);

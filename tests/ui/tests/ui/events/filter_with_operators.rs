@@ -14,7 +14,7 @@ async fn handler(step: Step) -> Result<String, StepError> {
     let paid = step.wait_for::<Paid>("a").matching(|paid| paid.order == order).await?;
     let more = step.wait_for::<Paid>("b").matching(|paid| paid.order.eq(&order) && 100 < paid.cents).await?;
     let late = step.wait_for::<Paid>("c").matching(|paid| paid.late).await?;
-    let others = step.wait_for::<Paid>("d").matching(|paid| !paid.order.eq("o-8")).await?;
+    let others = step.wait_for::<Paid>("d").matching(|paid| !paid.late).await?;
     let untyped = step.wait_for::<Paid>("e").matching("data.order", &order).await?;
     let all = [paid, more, late, others, untyped];
     let mut all = all.into_iter().flatten().map(|paid| paid.data);
