@@ -101,8 +101,8 @@ fn function(endpoint: &Endpoint) -> TokenStream {
     quote!(#lint #(#attrs)* #table #vis #sig #body)
 }
 
-/// The body in its braces, at the user's place: but not as the user's, or rustc asks to remove those
-/// of a body in one line.
+/// The body in its braces, at the user's place: but not as the user's, or rustc asks to remove
+/// those of a body in one line.
 fn inner(braces: &Group, tokens: TokenStream) -> TokenTree {
     let mut inner = Group::new(Delimiter::Brace, tokens);
     inner.set_span(Span::call_site().located_at(braces.span()));

@@ -118,8 +118,8 @@ pub(super) fn leaves(tokens: &[TokenTree], at: usize, place: &Place) -> bool {
         && !statement.iter().any(|token| is_punct(token, '|') || is_ident(token, "async"))
 }
 
-/// `return Err(Failure::new(..))` in a function that fails with a `StepError`: the parentheses at `at`.
-/// Without `return` it may be the value of something else.
+/// `return Err(Failure::new(..))` in a function that fails with a `StepError`: the parentheses at
+/// `at`. Without `return` it may be the value of something else.
 pub(super) fn failure(tokens: &[TokenTree], at: usize, place: &Place) -> Option<TokenStream> {
     let returns =
         matches!(&tokens[..at], [.., word, err] if is_ident(word, "return") && is_ident(err, "Err"));

@@ -103,8 +103,8 @@ pub(crate) fn rewrite(
     Body { tokens, calls, escape, warned, typed }
 }
 
-/// Types the bare blocks in a body whose `Step` is not known, `self.step.run("charge", async { .. })`,
-/// so that nothing is said of them beside that.
+/// Types the bare blocks in a body whose `Step` is not known,
+/// `self.step.run("charge", async { .. })`, so that nothing is said of them beside that.
 pub(crate) fn type_blocks(tokens: TokenStream, krate: &Path) -> TokenStream {
     let mut errors = Errors::default();
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
@@ -198,7 +198,8 @@ impl<'a> Scanner<'a> {
         new
     }
 
-    /// Every token of `tokens` becomes exactly one token of the result, but for a `?` that is wrong.
+    /// Every token of `tokens` becomes exactly one token of the result, but for a `?` that is
+    /// wrong.
     fn tokens(&mut self, tokens: &[TokenTree], place: &Place) -> Option<Vec<TokenTree>> {
         let mut out: Vec<TokenTree> = tokens.to_vec();
         let mut changed = false;

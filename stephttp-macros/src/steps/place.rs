@@ -81,7 +81,8 @@ impl Place {
     }
 }
 
-/// Whether the block after `before` is that of an `fn` in the body, or of a closure `|x| -> T { .. }`.
+/// Whether the block after `before` is that of an `fn` in the body, or of a closure
+/// `|x| -> T { .. }`.
 fn is_item_fn(before: &[TokenTree]) -> bool {
     let ends = |token: &TokenTree| is_punct(token, ';') || as_group(token, Delimiter::Brace).is_some();
     let start = before.iter().rposition(ends).map_or(0, |end| end + 1);

@@ -1,5 +1,5 @@
-//! What a step has given, used as what another SDK's would give: `paid.data` of a wait that may have
-//! had no event, `response.json().await` of a fetch.
+//! What a step has given, used as what another SDK's would give: `paid.data` of a wait that may
+//! have had no event, `response.json().await` of a fetch.
 //!
 //! A name is looked at that one `let` binds, and only if it is used in that way alone: whoever
 //! handles the `None`, or binds the name anew, has other uses.

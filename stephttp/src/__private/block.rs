@@ -73,7 +73,8 @@ pub const fn task<F>(future: F) -> Task<F> {
     Task(future)
 }
 
-/// A task whose own result is a `Result`: its `Err` would be an output, and the step would not fail.
+/// A task whose own result is a `Result`: its `Err` would be an output, and the step would not
+/// fail.
 impl<T, E> Task<JoinHandle<Result<T, E>>> {
     #[deprecated(
         note = "the task gives a `Result`, which becomes the step's output: an `Err` in it is stored as a success, and is \

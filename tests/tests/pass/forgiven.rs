@@ -52,7 +52,8 @@ struct Counted {
     open: bool,
 }
 
-/// Rust's operators beside the filter's fields, and a wait's result that is handled in several ways.
+/// Rust's operators beside the filter's fields, and a wait's result that is handled in several
+/// ways.
 #[inngest::api_fn(id = "forgiven-wait")]
 async fn waits(step: Step) -> Result<Json<u32>, StepError> {
     let (least, late) = (2_u32, true);
