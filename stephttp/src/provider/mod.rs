@@ -7,9 +7,9 @@ mod shutdown;
 use std::fmt;
 use std::sync::Arc;
 
-pub use events::Events;
-
 use tower_layer::Layer;
+
+pub use events::Events;
 
 use crate::app::{App, Settings, SetupOpts};
 use crate::client::{ApiClient, Configuration};
