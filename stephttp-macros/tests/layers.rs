@@ -24,15 +24,16 @@ const ARGS: &[&[&str]] = &[&["duration"], &["given"], &["split"]];
 const EVENT: &[&[&str]] = &[&["integers", "name", "options", "serde"], &["container", "fields"], &["expand"]];
 
 const STEPS: &[&[&str]] = &[
-    &["limit"],
+    &["filter", "limit"],
     &["borrowed", "branches", "call", "closure", "future", "spawn"],
-    &["configured"],
+    &["arguments", "configured", "result"],
     &["binding", "guard", "place", "volatile"],
-    &["misuse"],
+    &["answer", "misuse"],
 ];
 
 const VALIDATE: &[&[&str]] = &[
-    &["arguments", "function_id", "hand_over", "limits", "live", "signature", "step_argument", "step_calls"],
+    &["arguments", "function_id", "hand_over", "limits", "live", "step_argument", "step_calls"],
+    &["signature"],
     &["helper"],
 ];
 

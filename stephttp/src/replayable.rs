@@ -148,3 +148,15 @@ impl<T> Replayable for State<T> {}
 impl<T: Replayable> Replayable for Option<T> {}
 #[diagnostic::do_not_recommend]
 impl<T: Replayable, E> Replayable for Result<T, E> {}
+
+/// axum takes several extractors as one argument.
+macro_rules! tuples {
+    ($first:ident $($more:ident)*) => {
+        #[diagnostic::do_not_recommend]
+        impl<$first: Replayable, $($more: Replayable),*> Replayable for ($first, $($more,)*) {}
+        tuples!($($more)*);
+    };
+    () => {};
+}
+
+tuples!(A B C D E F G H I J K L M N O P);

@@ -1,10 +1,11 @@
 //! What a struct is made into: its event, and a struct of its fields.
 
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote};
 use syn::{DeriveInput, Path, ext::IdentExt};
 
 use super::{container::Event, fields::Named};
+use crate::tokens::{is_punct, regroup};
 
 /// `fields` is `None` for a type that can have none; nothing can be filtered by it then.
 pub(super) fn impls(
@@ -40,7 +41,8 @@ pub(super) fn impls(
     // Its name is seen in errors alone.
     let all = format_ident!("{}Fields", ident.unraw());
     let declared = fields.iter().map(|Named { ident, vis, ty, custom, .. }| {
-        let ty = if *custom { quote!(#krate::step::CustomForm) } else { quote!(#ty) };
+        let ty =
+            if *custom { quote!(#krate::step::CustomForm) } else { without_lifetimes(ty.to_token_stream()) };
         quote!(#vis #ident: #krate::step::Field<#ty>)
     });
     let made = fields.iter().map(|Named { ident, name, .. }| match name {
@@ -55,7 +57,7 @@ pub(super) fn impls(
                 #(#declared,)*
             }
             #[automatically_derived]
-            impl #krate::EventFields for #ident {
+            impl #impl_generics #krate::EventFields for #ident #type_generics #where_clause {
                 type Fields = #all;
                 #[inline]
                 fn fields() -> #all {
@@ -65,4 +67,18 @@ pub(super) fn impls(
             #event
         };
     }
+}
+
+/// `&'a str` to `&'static str`: the struct of the fields has no lifetimes.
+fn without_lifetimes(ty: TokenStream) -> TokenStream {
+    let mut after_quote = false;
+    let tokens = ty.into_iter().map(|token| {
+        let is_lifetime = std::mem::replace(&mut after_quote, is_punct(&token, '\''));
+        match token {
+            TokenTree::Ident(name) if is_lifetime => Ident::new("static", name.span()).into(),
+            TokenTree::Group(group) => regroup(&group, without_lifetimes(group.stream())),
+            token => token,
+        }
+    });
+    tokens.collect()
 }

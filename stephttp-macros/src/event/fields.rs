@@ -2,7 +2,8 @@
 
 use quote::ToTokens;
 use syn::{
-    Data, DeriveInput, Field, Fields, Ident, Token, Type, Visibility, ext::IdentExt, punctuated::Punctuated,
+    Data, DeriveInput, Field, Fields, GenericParam, Ident, Token, Type, Visibility, ext::IdentExt,
+    punctuated::Punctuated,
 };
 
 use super::{
@@ -30,17 +31,13 @@ pub(super) fn read<'a>(
 ) -> Option<Vec<Named<'a>>> {
     let fields = shape(input, errors)?;
     let named = fields.iter().filter_map(|field| one(field, rename_all, errors)).collect();
-    if input.generics.params.is_empty() {
+    // What borrows is sent, and what waits for it says that it owns nothing.
+    if input.generics.params.iter().all(|param| matches!(param, GenericParam::Lifetime(_))) {
         return Some(named);
     }
-    let how = if input.generics.lifetimes().next().is_some() {
-        "an event that comes is read into it, so it owns its data: write `String` for `&str`"
-    } else {
-        "an event has one form: write the types out"
-    };
     errors.on(
         &input.generics,
-        format_args!("{how}; or send the value as it is, with `Event::new(name, value)`"),
+        "an event has one form: write the types out; or send the value as it is, with `Event::new(name, value)`",
     );
     None
 }

@@ -18,10 +18,11 @@ use crate::{
 /// `const _: fn() = || { .. };`
 pub(super) fn of(endpoint: &Endpoint) -> TokenStream {
     let Endpoint { krate, cfgs, .. } = endpoint;
+    let send = send(endpoint);
     let arguments = arguments(endpoint);
     let answer = answer(endpoint);
     let warnings = warnings::of(&endpoint.warned, krate, Kind::Handler);
-    if arguments.is_empty() && answer.is_empty() && warnings.is_empty() {
+    if arguments.is_empty() && answer.is_empty() && warnings.is_empty() && send.is_empty() {
         return TokenStream::new();
     }
     let traits = (!arguments.is_empty() || !answer.is_empty())
@@ -33,7 +34,30 @@ pub(super) fn of(endpoint: &Endpoint) -> TokenStream {
             #arguments
             #answer
             #warnings
+            #send
         };
+    }
+}
+
+/// That the future is `Send`. axum asks for it, too, and says only that the function is no handler;
+/// rustc names what is held over which `.await`.
+fn send(endpoint: &Endpoint) -> TokenStream {
+    let Endpoint { krate, sig, sound, .. } = endpoint;
+    let Some(arguments) = endpoint.arguments.as_ref().filter(|_| *sound) else { return TokenStream::new() };
+    let name = &sig.ident;
+    let types = arguments.iter().map(|argument| &argument.ty);
+    let values = (0..arguments.len()).map(|number| Ident::new(&format!("value{number}"), Span::mixed_site()));
+    let given = values.clone();
+    let span = Span::call_site().located_at(name.span());
+    let door = krate::located_at(krate, span);
+    // As if it were the user's: rustc reports it there.
+    let check = Ident::new("handler", name.span());
+    let check = quote_spanned!(span=> #door::__private::probe::#check(#name(#(#given),*)));
+    quote! {
+        #[allow(deprecated, clippy::needless_pass_by_value, clippy::type_complexity, clippy::too_many_arguments)]
+        {
+            let _ = |#(#values: #types),*| #check;
+        }
     }
 }
 

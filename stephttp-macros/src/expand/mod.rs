@@ -9,7 +9,7 @@ mod helper;
 mod opts;
 mod warnings;
 
-use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{ReturnType, Type, ext::IdentExt};
 
@@ -85,7 +85,7 @@ fn function(endpoint: &Endpoint) -> TokenStream {
     // A body that begins with `const ..;` has it after a statement now.
     let lint =
         (!renames && starts_with_item(tokens)).then(|| quote!(#[allow(clippy::items_after_statements)]));
-    let tokens = if renames { regroup(braces, tokens.clone()).into() } else { tokens.clone() };
+    let tokens = if renames { inner(braces, tokens.clone()).into() } else { tokens.clone() };
     let tokens = if step.is_some() && never_ends(&sig.output) {
         quote!(::core::mem::drop(#entered); #tokens)
     } else if step.is_some() {
@@ -99,6 +99,14 @@ fn function(endpoint: &Endpoint) -> TokenStream {
     let body = regroup(braces, quote!(#inner_attrs #methods #enter #tokens));
     let table = doc_table::of(endpoint);
     quote!(#lint #(#attrs)* #table #vis #sig #body)
+}
+
+/// The body in its braces, at the user's place: but not as the user's, or rustc asks to remove
+/// those of a body in one line.
+fn inner(braces: &Group, tokens: TokenStream) -> TokenTree {
+    let mut inner = Group::new(Delimiter::Brace, tokens);
+    inner.set_span(Span::call_site().located_at(braces.span()));
+    inner.into()
 }
 
 /// Never runs: says the type of an async block, as a function's signature does. What the signature

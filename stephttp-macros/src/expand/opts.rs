@@ -95,15 +95,28 @@ fn async_response(response: &AsyncResponse, krate: &Path) -> TokenStream {
             let span = Span::call_site().located_at(path.span());
             let door = krate::located_at(krate, span);
             let output = hidden("stephttp_output");
-            let call = quote_spanned!(span=> #door::__private::redirect_url(#path, #output));
-            quote!(#krate::AsyncResponse::RedirectTo(|#output| #call))
+            // As if it were the user's: rustc reports a bound that fails there.
+            let url = Ident::new("stephttp_url", path.span());
+            let call =
+                quote_spanned!(span=> #door::__private::async_response::Redirect(#path, #output).#url());
+            quote!(#krate::AsyncResponse::RedirectTo(|#output| {
+                #[allow(unused_imports)]
+                use #krate::__private::async_response::methods::*;
+                #call
+            }))
         }
         AsyncResponse::Custom(path) => {
             let span = Span::call_site().located_at(path.span());
             let door = krate::located_at(krate, span);
             let (parts, output) = (hidden("stephttp_parts"), hidden("stephttp_output"));
-            let call = quote_spanned!(span=> #door::__private::custom_response(#path, #parts, #output));
-            quote!(#krate::AsyncResponse::Custom(|#parts, #output| #call))
+            // As if it were the user's: rustc reports a bound that fails there.
+            let answer = Ident::new("stephttp_custom", path.span());
+            let call = quote_spanned!(span=> #door::__private::async_response::Custom(#path).#answer(#parts, #output));
+            quote!(#krate::AsyncResponse::Custom(|#parts, #output| {
+                #[allow(unused_imports)]
+                use #krate::__private::async_response::methods::*;
+                #call
+            }))
         }
     }
 }

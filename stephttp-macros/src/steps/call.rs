@@ -48,6 +48,7 @@ impl Method {
 pub(super) struct Call<'a> {
     pub(super) method: &'static Method,
     pub(super) name: &'a TokenTree,
+    pub(super) name_at: usize,
     pub(super) args: &'a Group,
     pub(super) args_at: usize,
     /// The turbofish says more than the step's value.
@@ -75,7 +76,7 @@ impl<'a> Call<'a> {
         let args = as_group(tokens.get(args_at)?, Delimiter::Parenthesis)?;
         let chain = Chain::read(&tokens[args_at + 1..]);
         let fixes_error = names_more_than_value(&rest[..generics]);
-        Some(Call { method, name, args, args_at, fixes_error, chain })
+        Some(Call { method, name, name_at: at + 1, args, args_at, fixes_error, chain })
     }
 }
 
@@ -125,7 +126,14 @@ pub(super) struct Chain {
     /// Nothing is done with the step up to the statement's end.
     pub(super) dropped: bool,
     pub(super) awaited: bool,
+    /// Where the `?` after `.await` is, counted from the arguments.
+    pub(super) asks: Option<usize>,
+    /// The arguments of its own methods, `timeout` and `matching`, counted likewise.
+    pub(super) methods: Vec<(&'static str, usize)>,
 }
+
+/// Methods of steps that give the step again.
+const OWN: &[&str] = &["timeout", "matching", "filter", "data", "user", "on_conflict"];
 
 /// Methods that drive a future in their own way.
 const DRIVERS: &[&str] = &["now_or_never", "block_on"];
@@ -145,8 +153,10 @@ impl Chain {
         loop {
             rest = match rest {
                 [mark, rest @ ..] if is_punct(mark, '?') => rest,
-                [dot, word, ..] if is_punct(dot, '.') && is_ident(word, "await") => {
+                [dot, word, after @ ..] if is_punct(dot, '.') && is_ident(word, "await") => {
                     chain.awaited = true;
+                    let asks = after.first().is_some_and(|mark| is_punct(mark, '?'));
+                    chain.asks = (is_step && asks).then_some(tokens.len() - after.len());
                     return chain;
                 }
                 [dot, method, rest @ ..] if is_punct(dot, '.') => {
@@ -155,13 +165,16 @@ impl Chain {
                     else {
                         return chain;
                     };
+                    if let Some(own) = OWN.iter().find(|own| is_step && is_ident(method, own)) {
+                        chain.methods.push((own, tokens.len() - rest.len()));
+                    }
                     if is_ident(method, "renamed_from") {
                         chain.renamed_from = args.stream().into_iter().next().as_ref().and_then(as_string);
                     } else if is_step && is_ident(method, "retries") {
                         chain.retries = syn::parse2(args.stream()).ok();
                     } else if is_step && is_ident(method, "timeout") {
                         chain.zero_timeout = Some(args.stream()).filter(limit::is_zero);
-                    } else {
+                    } else if !OWN.iter().any(|own| is_ident(method, own)) {
                         is_step = false;
                     }
                     driven |= DRIVERS.iter().any(|name| is_ident(method, name));

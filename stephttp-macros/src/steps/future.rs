@@ -29,6 +29,17 @@ pub(super) fn is_plain_call(future: &[TokenTree]) -> bool {
     }
 }
 
+/// `tokio::task::spawn_blocking(..)`, whose result may be a `Result` in another.
+pub(super) fn is_task(future: &[TokenTree]) -> bool {
+    match future {
+        [.., name, args] => {
+            as_group(args, Delimiter::Parenthesis).is_some()
+                && (is_ident(name, "spawn") || is_ident(name, "spawn_blocking"))
+        }
+        _ => false,
+    }
+}
+
 /// Puts `async { .. }, "charge-card"` in order.
 pub(super) fn swap(args: &mut [TokenTree]) -> bool {
     let end = args.len() - args.last().map_or(0, |last| usize::from(is_punct(last, ',')));

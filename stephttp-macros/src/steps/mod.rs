@@ -5,28 +5,32 @@
 //! such as `join!`. A call that is missed still works: its id is hashed at run time, it is not in
 //! the list, and its mistakes are found when it runs.
 
+mod answer;
+mod arguments;
 mod binding;
 mod borrowed;
 mod branches;
 mod call;
 mod closure;
 mod configured;
+mod filter;
 mod future;
 mod guard;
 mod limit;
 mod misuse;
 mod place;
+mod result;
 mod spawn;
 mod volatile;
 
 use std::ops::Range;
 
-use proc_macro2::{Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use sha1::{Digest, Sha1};
 use syn::{LitInt, LitStr, Path, spanned::Spanned};
 
-pub(crate) use self::call::unbound;
+pub(crate) use self::{answer::Answer, call::unbound};
 
 use self::{
     binding::Binding,
@@ -40,7 +44,7 @@ use crate::{
     args::Warning,
     errors::Errors,
     krate,
-    tokens::{as_literal, as_string, is_punct, is_text, regroup},
+    tokens::{as_literal, as_string, is_ident, is_punct, is_text, regroup},
 };
 
 /// A step call in the source.
@@ -85,24 +89,40 @@ pub(crate) fn rewrite(
     step: &Ident,
     krate: &Path,
     allowed: &[Warning],
+    answer: Answer,
     errors: &mut Errors,
 ) -> Body {
-    let mut scanner = Scanner {
-        krate,
-        errors,
-        known: vec![step.to_string()],
-        spawners: (!allowed.contains(&Warning::Spawn)).then(Spawners::default),
-        constructs: 0,
-        left: Vec::new(),
-        calls: Vec::new(),
-        escape: None,
-        warned: Vec::new(),
-        typed: false,
-    };
+    let body = result::mend(&body, step, krate, errors).unwrap_or(body);
+    let mut scanner = Scanner::new(krate, errors);
+    scanner.known.push(step.to_string());
+    scanner.answer = answer;
+    scanner.spawners = (!allowed.contains(&Warning::Spawn)).then(Spawners::default);
     let place = Place { is_block: true, ..Place::default() };
     let tokens = scanner.stream(body.clone(), &place).unwrap_or(body);
     let Scanner { calls, escape, warned, typed, .. } = scanner;
     Body { tokens, calls, escape, warned, typed }
+}
+
+/// Types the bare blocks in a body whose `Step` is not known,
+/// `self.step.run("charge", async { .. })`, so that nothing is said of them beside that.
+pub(crate) fn type_blocks(tokens: TokenStream, krate: &Path) -> TokenStream {
+    let mut errors = Errors::default();
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let mut out = TokenStream::new();
+    for (at, token) in tokens.iter().enumerate() {
+        let TokenTree::Group(group) = token else {
+            out.extend([token.clone()]);
+            continue;
+        };
+        let inside = type_blocks(group.stream(), krate);
+        let is_run = matches!(&tokens[..at], [.., dot, run] if is_punct(dot, '.') && is_ident(run, "run"));
+        let mut args: Vec<TokenTree> = inside.into_iter().collect();
+        if is_run && group.delimiter() == Delimiter::Parenthesis {
+            Scanner::new(krate, &mut errors).fix_future(&mut args, false);
+        }
+        out.extend([regroup(group, args.into_iter().collect())]);
+    }
+    out
 }
 
 /// SHA-1 of the id, as Inngest computes it, as `*b"..."`.
@@ -119,6 +139,9 @@ struct Scanner<'a> {
     errors: &'a mut Errors,
     /// The names that hold a `Step` here.
     known: Vec<String>,
+    answer: Answer,
+    /// The name of the method that is meant by the call that was read last.
+    renamed: Option<&'static str>,
     /// Unless steps may be spawned.
     spawners: Option<Spawners>,
     constructs: usize,
@@ -130,7 +153,24 @@ struct Scanner<'a> {
     typed: bool,
 }
 
-impl Scanner<'_> {
+impl<'a> Scanner<'a> {
+    fn new(krate: &'a Path, errors: &'a mut Errors) -> Self {
+        Self {
+            krate,
+            errors,
+            known: Vec::new(),
+            answer: Answer::Open,
+            renamed: None,
+            spawners: None,
+            constructs: 0,
+            left: Vec::new(),
+            calls: Vec::new(),
+            escape: None,
+            warned: Vec::new(),
+            typed: false,
+        }
+    }
+
     /// `None`: nothing to change. The original is kept then, because a rebuilt group loses its
     /// braces' own spans.
     fn stream(&mut self, stream: TokenStream, place: &Place) -> Option<TokenStream> {
@@ -158,10 +198,13 @@ impl Scanner<'_> {
         new
     }
 
-    /// Every token of `tokens` becomes exactly one token of the result.
+    /// Every token of `tokens` becomes exactly one token of the result, but for a `?` that is
+    /// wrong.
     fn tokens(&mut self, tokens: &[TokenTree], place: &Place) -> Option<Vec<TokenTree>> {
         let mut out: Vec<TokenTree> = tokens.to_vec();
         let mut changed = false;
+        // What takes the place of a token in the end.
+        let mut edits: Vec<(usize, TokenStream)> = Vec::new();
         let mut binding = None;
         let level = Level::read(tokens);
         let first_construct = self.constructs;
@@ -196,9 +239,22 @@ impl Scanner<'_> {
             let (group_at, new) = match (&call, &tokens[at]) {
                 (Some(call), _) => {
                     misuse::report_call(call, tokens, at, &place, self.errors);
-                    (call.args_at, self.call(call, &place))
+                    edits.extend(self.chain(call, tokens, &place));
+                    let new = self.call(call, &place);
+                    if let Some(name) = self.renamed.take() {
+                        out[call.name_at] = Ident::new(name, call.name.span()).into();
+                    }
+                    (call.args_at, new)
                 }
                 (None, TokenTree::Group(group)) => {
+                    if matches!(self.answer, Answer::StepError)
+                        && let Some(failure) = answer::failure(tokens, at, &place)
+                    {
+                        self.errors.on(&failure, answer::FAILURE);
+                        let door =
+                            krate::located_at(self.krate, Span::call_site().located_at(failure.span()));
+                        edits.push((at, quote_spanned!(failure.span()=> (#door::__private::any(#failure)))));
+                    }
                     let mut inner = place.within(tokens, at, spawn.as_ref());
                     if let Some((construct, number)) = level.branch(at) {
                         inner.branches = place.branches.within(first_construct + construct, number);
@@ -217,7 +273,41 @@ impl Scanner<'_> {
             }
             at = group_at + 1;
         }
+        changed |= !edits.is_empty();
+        edits.sort_by_key(|(at, _)| *at);
+        for (at, edit) in edits.into_iter().rev() {
+            out.splice(at..=at, edit);
+        }
         changed.then_some(out)
+    }
+
+    /// What is wrong after the arguments of `call`, each with what takes the place of the token.
+    fn chain(&mut self, call: &Call<'_>, tokens: &[TokenTree], place: &Place) -> Vec<(usize, TokenStream)> {
+        let mut edits = Vec::new();
+        let first = call.args_at + 1;
+        for (method, at) in &call.chain.methods {
+            let at = first + at;
+            let Some(TokenTree::Group(args)) = tokens.get(at) else { continue };
+            let mended = match *method {
+                "timeout" => syn::parse2(args.stream())
+                    .ok()
+                    .and_then(|time| arguments::literal_duration(&time, "a time limit", self.errors)),
+                "matching" if call.method.name == "wait_for" => filter::mend(&args.stream(), self.errors),
+                _ => None,
+            };
+            edits.extend(mended.map(|mended| (at, regroup(args, mended).into())));
+        }
+        let Some(asks) = call.chain.asks.map(|at| first + at) else { return edits };
+        if matches!(call.method.name, "sleep" | "sleep_until") {
+            self.errors.on(&tokens[asks], "a pause cannot fail, and gives `()`: remove the `?`");
+            edits.push((asks, TokenStream::new()));
+        } else if answer::leaves(tokens, asks, place)
+            && let Some(refusal) = self.answer.refusal()
+        {
+            self.errors.on(&tokens[asks], refusal);
+            edits.push((asks, quote_spanned!(tokens[asks].span()=> .unwrap())));
+        }
+        edits
     }
 
     fn apply(&mut self, binding: Option<Binding>) {
@@ -255,7 +345,11 @@ impl Scanner<'_> {
     ///         (krate::__private::step_id("sum", *b".."), krate::__private::block::block(async { .. }).stephttp_typed())
     /// ```
     fn call(&mut self, call: &Call<'_>, place: &Place) -> Option<TokenTree> {
-        let mut tokens: Vec<TokenTree> = call.args.stream().into_iter().collect();
+        let mended = arguments::mend(call, self.krate, self.errors);
+        self.renamed = mended.as_ref().and_then(|mended| mended.name);
+        let is_mended = mended.is_some();
+        let args = mended.map_or_else(|| call.args.stream(), |mended| mended.args);
+        let mut tokens: Vec<TokenTree> = args.into_iter().collect();
         let swapped = call.method.takes_future && future::swap(&mut tokens);
         if swapped {
             misuse::report_swapped(call.name, self.errors);
@@ -290,7 +384,7 @@ impl Scanner<'_> {
         self.known = outside;
         // What is no text is reported here alone: rustc sees a good one.
         let written = id.or_else(|| bad.map(|literal| LitStr::new("step", literal.span())));
-        let mut changed = swapped || written.is_some() || scanned.is_some();
+        let mut changed = is_mended || swapped || written.is_some() || scanned.is_some();
         let mut args = scanned.unwrap_or(tokens);
 
         if call.method.takes_future {
@@ -326,16 +420,18 @@ impl Scanner<'_> {
             args.splice(start.., body);
         }
         mended |= borrowed::mend(&mut args[start..end], self.krate, self.errors);
-        if fixes_error || future::is_plain_call(&args[start..end]) {
+        let is_task = future::is_task(&args[start..end]);
+        if !is_task && (fixes_error || future::is_plain_call(&args[start..end])) {
             return mended;
         }
         let future = &args[start..end];
         let place = TokenStream::from_iter(future.to_vec()).span();
         let span = Span::call_site().located_at(place);
         // As if it were the user's: rustc reports a bound that fails there.
-        let typed = Ident::new("stephttp_typed", place);
+        let (function, typed) = if is_task { ("task", "stephttp_task") } else { ("block", "stephttp_typed") };
+        let (function, typed) = (Ident::new(function, span), Ident::new(typed, place));
         let krate = krate::located_at(self.krate, span);
-        let typed = quote_spanned!(span=> #krate::__private::block::block(#(#future)*).#typed());
+        let typed = quote_spanned!(span=> #krate::__private::block::#function(#(#future)*).#typed());
         args.splice(start..end, typed);
         self.typed = true;
         true

@@ -46,7 +46,7 @@ impl Place {
         let before = &tokens[..at];
         let braces = as_group(&tokens[at], Delimiter::Brace).is_some();
         inner.is_block = braces && !before.last().is_some_and(|token| is_punct(token, '!'));
-        inner.in_own_function |= braces && is_own_function(tokens, at);
+        inner.in_own_function |= braces && (is_own_function(tokens, at) || is_item_fn(before));
         let is_async = match before {
             [.., first, second] if is_ident(second, "move") => is_ident(first, "async"),
             [.., last] => is_ident(last, "async"),
@@ -79,4 +79,15 @@ impl Place {
         }
         inner
     }
+}
+
+/// Whether the block after `before` is that of an `fn` in the body, or of a closure
+/// `|x| -> T { .. }`.
+fn is_item_fn(before: &[TokenTree]) -> bool {
+    let ends = |token: &TokenTree| is_punct(token, ';') || as_group(token, Delimiter::Brace).is_some();
+    let start = before.iter().rposition(ends).map_or(0, |end| end + 1);
+    let head = &before[start..];
+    let arrow = head.windows(2).rposition(|pair| is_punct(&pair[0], '-') && is_punct(&pair[1], '>'));
+    head.iter().any(|token| is_ident(token, "fn"))
+        || arrow.is_some_and(|arrow| arrow > 0 && is_punct(&head[arrow - 1], '|'))
 }

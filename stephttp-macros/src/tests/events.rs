@@ -131,11 +131,11 @@ fn shapes() {
         r#"#[event(name = "a")] union Paid { a: u8 }"#,
         &["union: a union cannot be written as JSON: make it a struct"],
     );
+    event(r#"#[event(name = "a")] struct Paid<'a> { a: &'a str }"#, &[]);
     event(
-        r#"#[event(name = "a")] struct Paid<'a> { a: &'a str }"#,
+        r#"#[event(name = "a")] struct Paid<'a, T> { a: &'a T }"#,
         &[
-            "<'a>: an event that comes is read into it, so it owns its data: write `String` for `&str`; or send the value as it is, \
-           with `Event::new(name, value)`",
+            "<'a, T>: an event has one form: write the types out; or send the value as it is, with `Event::new(name, value)`",
         ],
     );
     event(

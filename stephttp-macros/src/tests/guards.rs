@@ -4,7 +4,7 @@ use super::expand;
 
 /// Which warnings there are, with these options.
 fn warnings_with(args: &str, body: &str) -> Vec<&'static str> {
-    let code = format!("async fn f(step: Step) {{ {body} }}");
+    let code = format!("async fn f(step: Step) -> Result<(), E> {{ {body} }}");
     let expansion = expand(&format!(r#"id = "x"{args}"#), &code);
     assert!(expansion.errors.is_empty(), "{body}");
     let tokens = expansion.tokens.to_string().replace([' ', '\n'], "");

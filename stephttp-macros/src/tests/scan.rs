@@ -6,7 +6,8 @@ use super::expand;
 
 /// The literal ids found in `body`, and the rewritten function without spaces.
 fn scan(body: &str) -> (Vec<String>, String) {
-    let expansion = expand(r#"id = "scan""#, &format!("async fn scan(step: Step) {{ {body} }}"));
+    let expansion =
+        expand(r#"id = "scan""#, &format!("async fn scan(step: Step) -> Result<(), E> {{ {body} }}"));
     assert!(expansion.errors.is_empty());
     let function = expansion.tokens.to_string().replace([' ', '\n'], "");
     let (function, rest) = function.split_once("#[allow(non_camel_case_types)]").unwrap();

@@ -10,7 +10,7 @@ use crate::{
     item::{Body, Item},
     kind::Kind,
     krate::{self, FindCrate},
-    steps::{self, StepCall, Warned},
+    steps::{self, Answer, StepCall, Warned},
 };
 
 /// A helper that can be expanded; the good case of it, as an `Endpoint` is.
@@ -44,6 +44,7 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
     let krate = krate::resolve(krate, find, errors)?;
 
     let before = errors.len();
+    let mut unseen = false;
     let step = step_argument::step_argument(&mut sig, Kind::Helper, errors);
     let step = step.map(|(step, _)| step);
     let step = step.or_else(|| step_argument::missing_step(&mut sig, &body, &krate, Kind::Helper, errors));
@@ -53,12 +54,16 @@ pub(crate) fn check(args: Args, item: Item, find: FindCrate, errors: &mut Errors
             "a helper takes the `Step` of the handler that calls it: add `step: &Step` to its arguments. Steps of a \
              `Step` that comes by another way, in a struct say, are not seen by `#[step_fn]`",
         );
+        body.tokens = steps::type_blocks(std::mem::take(&mut body.tokens), &krate);
+        unseen = true;
     }
 
     let allowed: Vec<Warning> = allow.good().unwrap_or_default();
-    let scanned =
-        step.map(|step| steps::rewrite(std::mem::take(&mut body.tokens), &step, &krate, &allowed, errors));
-    let (mut calls, mut warned, mut typed) = Default::default();
+    let answer = Answer::of(&sig.output, Kind::Helper);
+    let scanned = step.map(|step| {
+        steps::rewrite(std::mem::take(&mut body.tokens), &step, &krate, &allowed, answer, errors)
+    });
+    let (mut calls, mut warned, mut typed) = (Vec::new(), Vec::new(), unseen);
     if let Some(scanned) = scanned {
         body.tokens = scanned.tokens;
         (calls, warned, typed) = (scanned.calls, scanned.warned, scanned.typed);

@@ -12,6 +12,7 @@ mod step_calls;
 
 use std::time::Duration;
 
+use quote::quote;
 use syn::{Attribute, Ident, Path, Signature, Visibility};
 
 pub(crate) use self::{
@@ -25,7 +26,7 @@ use crate::{
     kind::Kind,
     krate::{self, FindCrate},
     place::Place,
-    steps::{self, StepCall, Warned},
+    steps::{self, Answer, StepCall, Warned},
     tokens::mentions,
 };
 
@@ -124,6 +125,7 @@ pub(crate) fn check(
     opts.retries = retries.good();
 
     let before = errors.len();
+    let borrows_step = signature::borrows_step(&sig);
     let is_method = signature::signature(&mut sig, &body, place, errors);
     let (step, step_cfgs) = step_argument::step_argument(&mut sig, Kind::Handler, errors).unzip();
     let step_cfgs = step_cfgs.unwrap_or_default();
@@ -135,12 +137,18 @@ pub(crate) fn check(
     let step = step.or_else(|| step_argument::missing_step(&mut sig, &body, &krate, Kind::Handler, errors));
 
     let allowed: Vec<Warning> = allow.good().unwrap_or_default();
+    let answer = Answer::of(&sig.output, Kind::Handler);
     let scanned = step.as_ref().map(|step| {
-        let mut scanned = steps::rewrite(body.tokens.clone(), step, &krate, &allowed, errors);
+        let mut scanned = steps::rewrite(body.tokens.clone(), step, &krate, &allowed, answer, errors);
         body.tokens = std::mem::take(&mut scanned.tokens);
         scanned
     });
     opts.streams = live::live(&sig, &opts, scanned.as_ref(), &places, errors);
+    // It is owned now, and used as it was written.
+    if let Some(step) = step.as_ref().filter(|_| borrows_step) {
+        let tokens = &body.tokens;
+        body.tokens = quote!(let #step = &#step; #tokens);
+    }
     hand_over::idle_options(&opts, scanned.as_ref(), &places, errors);
     limits::idle_timeout(&opts, scanned.as_ref(), &places, errors);
     let reentered = scanned.as_ref().is_some_and(|body| hand_over::can_be_reentered(&opts, body));

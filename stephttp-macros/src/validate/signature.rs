@@ -2,6 +2,7 @@
 
 use syn::{FnArg, GenericParam, Safety, Signature, Token, Type};
 
+use super::step_argument::is_step;
 use crate::{cfgs, errors::Errors, item::Body, place::Place, tokens::mentions};
 
 /// How many arguments axum takes.
@@ -45,9 +46,9 @@ pub(super) fn signature(sig: &mut Signature, body: &Body, place: Place, errors: 
         );
     }
     let mut number = 0;
-    for arg in &sig.inputs {
+    for arg in &mut sig.inputs {
         if let FnArg::Typed(arg) = arg {
-            argument(&arg.ty, errors);
+            argument(&mut arg.ty, errors);
             // Which of those under a condition exist is not known.
             if !cfgs::of(&arg.attrs).is_empty() {
                 continue;
@@ -83,20 +84,34 @@ pub(super) fn signature(sig: &mut Signature, body: &Body, place: Place, errors: 
     receiver.is_some() || is_in_impl
 }
 
+/// `step: &Step`
+pub(super) fn borrows_step(sig: &Signature) -> bool {
+    sig.inputs.iter().any(|arg| match arg {
+        FnArg::Typed(arg) => matches!(&*arg.ty, Type::Reference(ty) if is_step(&ty.elem)),
+        FnArg::Receiver(_) => false,
+    })
+}
+
 /// Whether it says `Self`, as only what is in an `impl` can.
 fn mentions_self(sig: &Signature, body: &Body) -> bool {
     let has_own = || mentions(&body.tokens, "impl") || mentions(&body.tokens, "trait");
     mentions(sig, "Self") || (mentions(&body.tokens, "Self") && !has_own())
 }
 
-fn argument(ty: &Type, errors: &mut Errors) {
+fn argument(ty: &mut Type, errors: &mut Errors) {
     match ty {
-        Type::Reference(ty) => errors.on(
-            ty,
-            "a handler cannot borrow: what it takes is made for it and owned by it; remove the `&`",
-        ),
-        ty if mentions(ty, "impl") => errors.on(
-            ty,
+        Type::Reference(reference) => {
+            errors.on(
+                &*reference,
+                "a handler cannot borrow: what it takes is made for it and owned by it; remove the `&`",
+            );
+            // So that axum does not complain of it, too, where it is routed.
+            if is_step(&reference.elem) {
+                *ty = (*reference.elem).clone();
+            }
+        }
+        ty if mentions(&*ty, "impl") => errors.on(
+            &*ty,
             "a handler's argument cannot be `impl ..`: axum needs one concrete function; write the type itself",
         ),
         _ => {}

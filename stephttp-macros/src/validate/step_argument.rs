@@ -68,7 +68,7 @@ fn typed_argument(arg: &mut FnArg) -> Option<&mut PatType> {
 }
 
 /// `Step`, `inngest::Step`, `&Step`. The last is a mistake of its own in a handler.
-fn is_step(ty: &Type) -> bool {
+pub(super) fn is_step(ty: &Type) -> bool {
     match ungrouped(ty) {
         Type::Path(ty) => ty.path.segments.last().is_some_and(|segment| segment.ident == "Step"),
         Type::Reference(ty) => is_step(&ty.elem),

@@ -6,6 +6,8 @@
 
 use std::future::Pending;
 
+use tokio::task::JoinHandle;
+
 use crate::error::Failure;
 
 /// What is given to a step.
@@ -18,7 +20,7 @@ pub const fn block<F>(future: F) -> Block<F> {
 
 /// The traits without their names, which would stand before the user's.
 pub mod methods {
-    pub use super::{Failing as _, GoodError as _, NoResult as _};
+    pub use super::{AnyTask as _, Failing as _, GoodError as _, NoResult as _};
 }
 
 /// An inherent method is tried before a trait's.
@@ -60,6 +62,36 @@ pub trait NoResult<F> {
 impl<F> NoResult<F> for &mut Block<F> {
     fn stephttp_typed<T>(self) -> Pending<Result<T, Failure>> {
         std::future::pending()
+    }
+}
+
+/// What a step is given that starts a task.
+#[derive(Debug)]
+pub struct Task<F>(F);
+
+pub const fn task<F>(future: F) -> Task<F> {
+    Task(future)
+}
+
+/// A task whose own result is a `Result`: its `Err` would be an output, and the step would not
+/// fail.
+impl<T, E> Task<JoinHandle<Result<T, E>>> {
+    #[deprecated(
+        note = "the task gives a `Result`, which becomes the step's output: an `Err` in it is stored as a success, and is \
+                not retried. Await the task in the step, as `async { Ok(spawn_blocking(..).await??) }`"
+    )]
+    pub fn stephttp_task(self) -> JoinHandle<Result<T, E>> {
+        self.0
+    }
+}
+
+pub trait AnyTask<F> {
+    fn stephttp_task(self) -> F;
+}
+
+impl<F> AnyTask<F> for Task<F> {
+    fn stephttp_task(self) -> F {
+        self.0
     }
 }
 

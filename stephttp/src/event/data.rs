@@ -75,8 +75,9 @@
 /// # What it is for
 ///
 /// Structs with named fields: their data is a JSON object with the same fields each time. Refused
-/// are enums, tuple structs, structs without fields (write `struct Closed {}`), generic ones, and
-/// `#[serde(transparent)]`, `from`, `try_from` and `into`. Other values are sent untyped, with
+/// are enums, tuple structs, structs without fields (write `struct Closed {}`), those generic over
+/// types, and `#[serde(transparent)]`, `from`, `try_from` and `into`. A struct that borrows,
+/// `Paid<'a>`, can be sent, and not be waited for. Other values are sent untyped, with
 /// [`Event::new`](crate::Event::new). Names in JSON are those that serde reads: `rename`,
 /// `rename_all`, `skip` and `flatten` count.
 #[diagnostic::on_unimplemented(

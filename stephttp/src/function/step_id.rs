@@ -73,27 +73,48 @@ impl StepId {
     }
 }
 
-impl From<&str> for StepId {
-    fn from(id: &str) -> Self {
-        Self { text: Cow::Owned(id.to_owned()), hash: None }
+/// Of every text, so that what is none is explained.
+impl<T> From<T> for StepId
+where
+    Self: OfText<T>,
+{
+    fn from(id: T) -> Self {
+        Self { text: Self::text(id), hash: None }
     }
 }
 
-impl From<&String> for StepId {
-    fn from(id: &String) -> Self {
-        Self::from(id.as_str())
+/// That a `T` is a text, which may be a step's id. Asked of [`StepId`], because rustc would name
+/// `Into<StepId>` if it were asked of the `T`.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a step's id is a text, and `{T}` is none",
+    label = "write one that says what the step does, as `\"charge-card\"`, or make one, as `format!(\"ship-{{order}}\")`"
+)]
+pub trait OfText<T> {
+    fn text(id: T) -> Cow<'static, str>;
+}
+
+impl OfText<&str> for StepId {
+    fn text(id: &str) -> Cow<'static, str> {
+        Cow::Owned(id.to_owned())
     }
 }
 
-impl From<String> for StepId {
-    fn from(id: String) -> Self {
-        Self { text: Cow::Owned(id), hash: None }
+impl OfText<&String> for StepId {
+    fn text(id: &String) -> Cow<'static, str> {
+        Cow::Owned(id.clone())
     }
 }
 
-impl From<Cow<'static, str>> for StepId {
-    fn from(text: Cow<'static, str>) -> Self {
-        Self { text, hash: None }
+impl OfText<String> for StepId {
+    fn text(id: String) -> Cow<'static, str> {
+        Cow::Owned(id)
+    }
+}
+
+impl OfText<Cow<'static, str>> for StepId {
+    fn text(id: Cow<'static, str>) -> Cow<'static, str> {
+        id
     }
 }
 

@@ -112,6 +112,11 @@ use crate::wire::RunId;
 /// it, and has no `after_step`. A client that goes away cuts off no
 /// [`after_execution`](Self::after_execution). A process that dies calls nothing.
 #[doc(alias = "BaseMiddleware")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a middleware",
+    label = "if it is the `Result` or the builder of one, as `Encryption::new(key)` gives it, open it with `?`",
+    note = "a type of your own implements `inngest::middleware::Middleware`, whose methods are `async fn`s"
+)]
 pub trait Middleware: Send + Sync + 'static {
     /// An execution begins.
     ///

@@ -7,6 +7,8 @@ mod shutdown;
 use std::fmt;
 use std::sync::Arc;
 
+use tower_layer::Layer;
+
 pub use events::Events;
 
 use crate::app::{App, Settings, SetupOpts};
@@ -88,6 +90,23 @@ impl Provider {
         self.app.client()
     }
 }
+
+/// Of no service: `.layer(inngest)`, where `.layer(inngest.layer())` is meant, is explained so.
+#[doc(hidden)]
+impl<S: UnderAProvider> Layer<S> for Provider {
+    type Service = S;
+
+    fn layer(&self, inner: S) -> S {
+        inner
+    }
+}
+
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a `Provider` is not a layer itself",
+    label = "write `.layer(inngest.layer())`, and around that, where other layers answer in its place, `inngest.verify()`"
+)]
+pub trait UnderAProvider {}
 
 impl fmt::Debug for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

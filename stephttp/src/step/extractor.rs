@@ -9,7 +9,7 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 
 use super::outcome::Outcomes;
-use super::{RunStep, SleepStep, StepRejection, Storable};
+use super::{RunStep, SleepStep, StepFuture, StepRejection, Storable};
 use crate::error::IntoFailure;
 use crate::function::{FnOpts, StepId, StepKind};
 use crate::run::{CurrentRun, Run};
@@ -184,7 +184,7 @@ impl Step {
     where
         T: Storable,
         E: IntoFailure,
-        F: Future<Output = Result<T, E>>,
+        F: StepFuture<T, E>,
     {
         RunStep::new(self.run.clone(), id.into(), StepKind::Run, |_| future, Location::caller())
     }

@@ -25,7 +25,8 @@ use serde::de::DeserializeOwned;
     message = "`{Self}` cannot be stored as a step's output: it must implement both `Serialize` and `Deserialize`, and own \
                its data",
     label = "write `#[derive(serde::Serialize, serde::Deserialize)]` on it, or let the step give what of it can be stored",
-    note = "a finished step is not run again: Inngest keeps its output as JSON, and later requests read it from there"
+    note = "a finished step is not run again: Inngest keeps its output as JSON, and later requests read it from there",
+    note = "of another crate's type, give what it holds: a `SystemTime` for an `Instant`, the text of a response"
 )]
 pub trait Storable: Serialize + DeserializeOwned {}
 

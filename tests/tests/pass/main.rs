@@ -19,6 +19,7 @@ mod answers;
 mod arguments;
 mod attributes;
 mod by_example;
+mod forgiven;
 mod functions;
 mod guards;
 mod helpers;

@@ -20,7 +20,7 @@ fn item(item: &str, expected: &[&str]) {
 
 #[track_caller]
 fn body(body: &str, expected: &[&str]) {
-    item(&format!("async fn f(step: Step) {{ {body} }}"), expected);
+    item(&format!("async fn f(step: Step) -> Result<(), E> {{ {body} }}"), expected);
 }
 
 /// No mistake hides another.

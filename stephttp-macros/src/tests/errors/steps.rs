@@ -123,7 +123,8 @@ fn step_ids_that_are_no_text() {
 fn one_id_for_two_steps() {
     const SAID: &str = r#"two steps have the id "pay": Inngest tells steps apart by their ids, and which of the two a result belongs to would depend on their order; give this one another, as "pay-2""#;
     let twice = |code: &str| {
-        let said = messages(expand(r#"id = "x""#, &format!("async fn f(step: Step) {{ {code} }}")));
+        let said =
+            messages(expand(r#"id = "x""#, &format!("async fn f(step: Step) -> Result<(), E> {{ {code} }}")));
         assert_eq!(said.iter().filter(|said| said.ends_with(SAID)).count(), said.len(), "{code}: {said:?}");
         said.len()
     };
@@ -318,7 +319,7 @@ fn steps_without_a_step() {
 
 #[test]
 fn waits_of_a_handler_that_never_hands_over() {
-    let code = r#"async fn f(step: Step) { step.run("a", x).await?; step.sleep("b", y).await; step.invoke("c", "d").await? }"#;
+    let code = r#"async fn f(step: Step) -> Result<(), E> { step.run("a", x).await?; step.sleep("b", y).await; step.invoke("c", "d").await? }"#;
     assert_eq!(
         messages(expand(r#"id = "x", sync_only"#, code)),
         [

@@ -42,3 +42,6 @@ impl<T> Probe<T> {
 /// A state of which nothing is known.
 #[derive(Debug)]
 pub struct UnknownState;
+
+/// What a handler's future must be for axum.
+pub fn handler<F: Future + Send>(_: F) {}
