@@ -39,11 +39,34 @@ pub(super) fn of(endpoint: &Endpoint) -> TokenStream {
     }
 }
 
+/// Words of bodies that may hold what is not `Send`.
+const HINTS: &[&str] = &[
+    "Rc",
+    "RefCell",
+    "Cell",
+    "borrow",
+    "borrow_mut",
+    "lock",
+    "read",
+    "write",
+    "MutexGuard",
+    "rng",
+    "thread_rng",
+    "mut_ptr",
+    "as_ptr",
+    "NonNull",
+    "LocalSet",
+];
+
 /// That the future is `Send`. axum asks for it, too, and says only that the function is no handler;
 /// rustc names what is held over which `.await`.
 fn send(endpoint: &Endpoint) -> TokenStream {
     let Endpoint { krate, sig, sound, .. } = endpoint;
     let Some(arguments) = endpoint.arguments.as_ref().filter(|_| *sound) else { return TokenStream::new() };
+    // It takes rustc long, for every handler.
+    if !HINTS.iter().any(|hint| mentions(&endpoint.body.tokens, hint)) {
+        return TokenStream::new();
+    }
     let name = &sig.ident;
     let types = arguments.iter().map(|argument| &argument.ty);
     let values = (0..arguments.len()).map(|number| Ident::new(&format!("value{number}"), Span::mixed_site()));

@@ -53,15 +53,6 @@ const _: fn() = || {
     use ::inngest::__private::probe::methods::*;
     (&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_kind().last::<Step>();
     (&&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_extracts();
-    #[allow(
-        deprecated,
-        clippy::needless_pass_by_value,
-        clippy::type_complexity,
-        clippy::too_many_arguments
-    )]
-    {
-        let _ = |value0: Step| ::inngest::__private::probe::handler(gated(value0));
-    }
 };
 #[cfg(feature = "orders")]
 ::inngest::__private::inventory::submit! {

@@ -71,17 +71,6 @@ const _: fn() = || {
         .stephttp_kind()
         .last::<Step>();
     (&&&&&platform::durable::__private::Probe::<Step>::NEW).stephttp_replays();
-    #[allow(
-        deprecated,
-        clippy::needless_pass_by_value,
-        clippy::type_complexity,
-        clippy::too_many_arguments
-    )]
-    {
-        let _ = |value0: Step| platform::durable::__private::probe::handler(
-            facade(value0),
-        );
-    }
 };
 platform::durable::__private::inventory::submit! {
     platform::durable::__private::registration:: < facade >

@@ -141,17 +141,6 @@ const _: fn() = || {
         (Result<Json<Receipt>, StepError>, StepError),
     >::NEW)
         .stephttp_half_answer();
-    #[allow(
-        deprecated,
-        clippy::needless_pass_by_value,
-        clippy::type_complexity,
-        clippy::too_many_arguments
-    )]
-    {
-        let _ = |value0: State<Shop>, value1: Step, value2: Json<Cart>| ::inngest::__private::probe::handler(
-            create_order(value0, value1, value2),
-        );
-    }
 };
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < create_order >

@@ -25,15 +25,6 @@ const _: fn() = || {
     #[allow(unused_imports)]
     use ::inngest::__private::probe::methods::*;
     (&&&::inngest::__private::Probe::<&'static str>::NEW).stephttp_answer();
-    #[allow(
-        deprecated,
-        clippy::needless_pass_by_value,
-        clippy::type_complexity,
-        clippy::too_many_arguments
-    )]
-    {
-        let _ = || ::inngest::__private::probe::handler(health());
-    }
 };
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < health >

@@ -60,15 +60,6 @@ const _: fn() = || {
         .stephttp_half_answer();
     (&&&&::inngest::__private::Probe::<(Result<(), Error>, Error)>::NEW)
         .stephttp_half_answer();
-    #[allow(
-        deprecated,
-        clippy::needless_pass_by_value,
-        clippy::type_complexity,
-        clippy::too_many_arguments
-    )]
-    {
-        let _ = |value0: Step| ::inngest::__private::probe::handler(first(value0));
-    }
 };
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < first >

@@ -50,17 +50,6 @@ const _: fn() = || {
         .stephttp_kind()
         .last::<inngest::Step>();
     (&&&&&::inngest::__private::Probe::<inngest::Step>::NEW).stephttp_extracts();
-    #[allow(
-        deprecated,
-        clippy::needless_pass_by_value,
-        clippy::type_complexity,
-        clippy::too_many_arguments
-    )]
-    {
-        let _ = |value0: inngest::Step| ::inngest::__private::probe::handler(
-            unnamed(value0),
-        );
-    }
 };
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < unnamed >
