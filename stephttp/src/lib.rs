@@ -76,6 +76,9 @@
 //! A step "at Inngest" costs this process nothing while it lasts; in the first request it redirects
 //! the client to the run's result.
 //!
+//! A handler that takes a [`Live`] streams to its client what its steps make, while they make it:
+//! see [`streaming`](guide::streaming).
+//!
 //! # Combining steps
 //!
 //! Steps are futures, so they combine as futures do: [`tokio::join!`] and `try_join!`, `join_all`,
