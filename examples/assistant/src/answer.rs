@@ -24,7 +24,6 @@ pub(crate) enum Progress {
     Review {
         url: String,
     },
-    Reviewed,
     Writing,
 }
 
@@ -92,8 +91,8 @@ pub(crate) async fn answer(
         return Ok(Json(Answer::Discarded { why: remark }));
     }
 
-    // Of no step, so that no rollback takes it back.
-    live.push(&Progress::Reviewed);
+    // Of no step: it is final at once.
+    live.push(&format!("Approved: {remark}"));
     let writing = async {
         live.push(&Progress::Writing);
         live.pipe(model.tokens(Prompt::answer(&question, &draft, &remark))).await

@@ -28,7 +28,10 @@ pub(crate) struct Reading {
 /// What has happened, for whoever looks on.
 #[derive(Debug)]
 pub(crate) enum Happening {
+    /// Provisional.
     Text(String),
+    /// A text of no step, which is final.
+    Told(String),
     Progress(Progress),
     Committed,
     RolledBack,
@@ -69,6 +72,7 @@ impl Reading {
         let step = event.step().map(|step| step.to_string()).unwrap_or_default();
         Ok(match event {
             Event::Stream(stream) => match serde_json::from_str::<String>(stream.data.get()) {
+                Ok(text) if step.is_empty() => Some(Happening::Told(text)),
                 Ok(text) => {
                     self.provisional.entry(step).or_default().push_str(&text);
                     Some(Happening::Text(text))

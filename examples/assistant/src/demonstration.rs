@@ -18,6 +18,7 @@ pub(crate) async fn read_an_answer(here: &str) -> Result<(), BoxError> {
                 print!("{text}");
                 stdout().flush()?;
             }
+            Happening::Told(text) => println!("\n  client   is told, for good: {text}"),
             Happening::Committed => println!("\n  client   keeps this text: its step has ended well"),
             Happening::RolledBack => println!("\n  client   takes this text away: its step has failed"),
             Happening::Progress(progress) => {

@@ -13,8 +13,8 @@
 //!
 //! The model is a fake, whose first text breaks off in the middle, so that there is a rollback to be
 //! seen; `ASSISTANT_FAILURES` says how many texts do. `ASSISTANT_MODEL_URL`, `ASSISTANT_MODEL` and
-//! `ASSISTANT_MODEL_KEY` name one behind an API of OpenAI's form, such as
-//! `http://localhost:11434/v1` and `llama3.2`.
+//! `ASSISTANT_MODEL_KEY` name one behind an API of chat completions, such
+//! as `http://localhost:11434/v1` and `llama3.2`.
 //!
 //! `answer.rs` is what matters here, and `page.html` shows how a browser reads it.
 

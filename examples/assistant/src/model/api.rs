@@ -1,4 +1,4 @@
-//! A model behind an API of OpenAI's form: chat completions, streamed.
+//! A model behind an API of chat completions, as many offer it, streamed.
 
 use futures_util::{Stream, TryStreamExt, stream};
 use inngest::Failure;

@@ -40,6 +40,7 @@ impl Browser {
 /// One answer, whose first draft breaks off.
 async fn read_an_answer(world: &World, mut browser: Browser) {
     const DRAFT: &str = "Thank you for your question, “Can you send the teapot again?”. The short answer is yes, and it takes a day. Write to us again if it takes longer.";
+    const TOLD: &str = "Approved: the lid is new, too.";
     const TEXT: &str = "Thank you for your question. Yes, we will see to it within a day, and tell you when it is done. A colleague would like to add: the lid is new, too.";
 
     browser.click("#ask button").await;
@@ -73,10 +74,11 @@ async fn read_an_answer(world: &World, mut browser: Browser) {
     browser.click("#review button[value=yes]").await;
     world.write(5);
     browser.shows(PROVISIONAL, &["Thank you for your question. "]).await;
+    browser.shows(FINAL, &[DRAFT, TOLD]).await;
     assert_eq!(browser.eval("document.getElementById('review').hidden").await, true);
     world.write_all();
     browser.is_in("done").await;
-    browser.shows(FINAL, &[DRAFT, TEXT]).await;
+    browser.shows(FINAL, &[DRAFT, TOLD, TEXT]).await;
     assert_eq!(browser.eval("document.querySelector('#answer p').textContent").await, TEXT);
     world.engine.assert_no_violations();
 }
