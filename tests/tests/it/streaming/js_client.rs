@@ -116,7 +116,7 @@ async fn told(relays: Option<usize>, path: &str) -> Option<Told> {
         let run = world.inngest.wait_for_run().await;
         world.inngest.wait_for_subscribers(&run.id, 1).await;
         stage.door.open();
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     let output = tokio::select! {
         output = node.kill_on_drop(true).output() => output.expect("node is installed"),
