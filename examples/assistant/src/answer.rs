@@ -101,8 +101,8 @@ pub(crate) async fn answer(
     Ok(Json(Answer::Answered { text }))
 }
 
-/// Takes a person's review, and lets the answer go on that waits for it. So does the same event from
-/// anywhere else.
+/// Takes a person's review, and lets the answer go on that waits for it. So does the same event
+/// from anywhere else.
 #[inngest::api_fn(id = "review", retries = 3)]
 pub(crate) async fn review(
     Path(answer): Path<String>,

@@ -11,10 +11,10 @@
 //! Inngest is used instead; set `ASSISTANT_ORIGIN` to where it can reach this program, if that is
 //! not this machine.
 //!
-//! The model is a fake, whose first text breaks off in the middle, so that there is a rollback to be
-//! seen; `ASSISTANT_FAILURES` says how many texts do. `ASSISTANT_MODEL_URL`, `ASSISTANT_MODEL` and
-//! `ASSISTANT_MODEL_KEY` name one behind an API of chat completions, such
-//! as `http://localhost:11434/v1` and `llama3.2`.
+//! The model is a fake, whose first text breaks off in the middle, so that there is a rollback to
+//! be seen; `ASSISTANT_FAILURES` says how many texts do. `ASSISTANT_MODEL_URL`, `ASSISTANT_MODEL`
+//! and `ASSISTANT_MODEL_KEY` name one behind an API of chat completions, such as
+//! `http://localhost:11434/v1` and `llama3.2`.
 //!
 //! `answer.rs` is what matters here, and `page.html` shows how a browser reads it.
 
@@ -78,7 +78,7 @@ fn app(model: Model, inngest: &Provider) -> Router {
         .route("/answers/{answer}/review", post(answer::review))
         .layer(axum::middleware::from_fn(narrator::tell_of_request))
         .route("/", get(|| async { Html(include_str!("page.html")) }))
-        // Where clients that read no events have their answers, so that none needs to reach Inngest.
+        // Clients that read no events have their answers there, so none needs to reach Inngest.
         .merge(inngest.output_route())
         .layer(inngest.layer())
         .with_state(model)

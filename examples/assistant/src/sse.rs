@@ -20,8 +20,8 @@ impl Events {
         Self { response, bytes: Vec::new() }
     }
 
-    /// The next event; `None` at the response's end. What is not needed is not read: ids, retry times
-    /// and comments.
+    /// The next event; `None` at the response's end. What is not needed is not read: ids, retry
+    /// times and comments.
     pub(crate) async fn next(&mut self) -> Result<Option<Event>, reqwest::Error> {
         let (mut name, mut data) = (String::new(), Vec::new());
         while let Some(line) = self.line().await? {

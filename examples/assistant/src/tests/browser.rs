@@ -81,6 +81,7 @@ async fn read_an_answer(world: &World, mut browser: Browser) {
     browser.shows(FINAL, &[DRAFT, TOLD, TEXT]).await;
     assert_eq!(browser.eval("document.querySelector('#answer p').textContent").await, TEXT);
     world.engine.assert_no_violations();
+    browser.close().await;
 }
 
 #[tokio::test]
@@ -110,4 +111,5 @@ async fn the_page_says_what_has_gone_wrong() {
     browser.is_in("failed").await;
     browser.shows(PROVISIONAL, &[]).await;
     browser.until("document.getElementById('status').textContent.includes('500')").await;
+    browser.close().await;
 }

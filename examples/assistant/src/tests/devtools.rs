@@ -25,8 +25,8 @@ pub(super) struct Browser {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     session: Option<String>,
     commands: u64,
-    _process: Child,
-    _profile: TempDir,
+    process: Child,
+    profile: TempDir,
 }
 
 /// Where Chromium is. `None`, with the reason printed: it is not installed, and need not be.
@@ -53,6 +53,8 @@ impl Browser {
             .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
             .args(["--no-first-run", "--no-proxy-server", "--remote-debugging-port=0"])
             .arg(format!("--user-data-dir={}", profile.path().display()))
+            // Whatever it leaves behind goes with the profile.
+            .env("TMPDIR", profile.path())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -70,7 +72,7 @@ impl Browser {
         // It does not wait until somebody has read what it says.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let (socket, _) = connect_async(address).await.unwrap();
-        let mut browser = Self { socket, session: None, commands: 0, _process: process, _profile: profile };
+        let mut browser = Self { socket, session: None, commands: 0, process, profile };
         let target = browser.call("Target.createTarget", json!({ "url": "about:blank" })).await;
         let session = json!({ "targetId": target["targetId"], "flatten": true });
         let session = browser.call("Target.attachToTarget", session).await;
@@ -78,6 +80,14 @@ impl Browser {
         browser.call("Page.navigate", json!({ "url": url })).await;
         browser.until("document.readyState === 'complete'").await;
         browser
+    }
+
+    /// Ends the browser, with all of its processes, and then removes its files.
+    pub(super) async fn close(mut self) {
+        self.call("Browser.close", json!({})).await;
+        let end = tokio::time::timeout(PATIENCE, self.process.wait()).await;
+        end.expect("the browser ends").unwrap();
+        self.profile.close().unwrap();
     }
 
     /// Makes a call, and gives its result.
