@@ -50,7 +50,7 @@ pub(crate) use ending::{Ending, Facts, Outcome, Saved, Standing, Why, failure};
 pub(crate) use erring::Erring;
 use gate::Gate;
 pub(crate) use handover::{Handover, HandoverFacts, start};
-use hidden::{END, FORKED, PLANS, SHARED, START, order_step, retry_step, told_step};
+use hidden::{END, FORKED, PLANS, SHARED, START, STREAMED, order_step, retry_step, told_step};
 pub(crate) use hidden::{is_streamed, streamed_step};
 use ids::UsedIds;
 use known::Known;
@@ -336,7 +336,7 @@ impl Journal {
 
     /// Finished steps that the handler has not come to.
     pub(crate) fn unclaimed(&self) -> Vec<StepHash> {
-        let own = [SHARED, PLANS, START, END, FORKED].map(|id| StepKey::hidden(id).hash);
+        let own = [SHARED, PLANS, START, END, FORKED, STREAMED].map(|id| StepKey::hidden(id).hash);
         let orders = (0..self.log.steps()).map(|n| order_step(n).hash);
         let told = self.ids.hashes().map(|step| told_step(step).hash);
         let failed = self.log.failed();

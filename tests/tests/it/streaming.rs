@@ -2,6 +2,8 @@
 
 mod first;
 mod handed_over;
+mod js_client;
+mod outside_steps;
 
 use futures_util::stream;
 use reqwest::RequestBuilder;
