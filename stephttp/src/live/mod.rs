@@ -14,7 +14,7 @@ pub use pipe::Pipe;
 
 use crate::run::{CurrentRun, Run};
 use crate::step::{Step, StepRejection};
-use crate::streaming::{PUSH_BYTES, Pushed};
+use crate::streaming::PUSH_BYTES;
 use crate::sync::lock;
 use crate::untrusted::{Complaint, shown};
 use crate::wire::StepHash;
@@ -177,12 +177,11 @@ fn send(run: &Run, step: Option<StepHash>, json: &RawValue) {
     if step.is_none() && !run.tells_news() {
         return;
     }
-    if stream.push(step, json) == Pushed::Full
+    if !stream.push(step, json)
         && let Some(left_out) = run.admits_line(Complaint::Stream)
     {
-        let dropped = stream.take_dropped();
         tracing::warn!(
-            run_id = %run.id(), function = run.log_name(), dropped, left_out,
+            run_id = %run.id(), function = run.log_name(), left_out,
             "pushes are dropped, since the client reads more slowly than they come; `pipe` waits instead"
         );
     }

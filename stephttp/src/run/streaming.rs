@@ -11,6 +11,7 @@ use super::on_thread::step_on_this_thread;
 use crate::app::App;
 use crate::journal::{StepKey, streamed_step};
 use crate::streaming::{RunStream, Writer};
+use crate::untrusted::shown;
 use crate::wire::StepHash;
 use crate::wire::realtime::EVENT_STREAM;
 
@@ -58,6 +59,11 @@ impl Run {
     pub(super) fn stream_step_end(&self, key: &StepKey, well: bool) {
         if let Some(stream) = self.stream.get() {
             stream.step_ended(key.hash, well);
+            let dropped = stream.take_dropped();
+            if dropped > 0 {
+                let step = shown(&key.id);
+                tracing::info!(run_id = %self.id(), function = self.log_name(), %step, dropped, "pushes were dropped");
+            }
         }
     }
 

@@ -55,6 +55,8 @@ pub(crate) struct RunStream {
     /// How often what was sent may not have arrived.
     torn: AtomicU32,
     dropped: AtomicU64,
+    /// The run's end, once it is told.
+    response: Mutex<Option<Bytes>>,
 }
 
 /// The steps that have streamed something in this request.
@@ -76,6 +78,7 @@ impl RunStream {
             steps: Mutex::default(),
             torn: AtomicU32::new(0),
             dropped: AtomicU64::new(0),
+            response: Mutex::default(),
         };
         if writer == Writer::First {
             stream.write(&stream.metadata());
@@ -94,11 +97,13 @@ impl RunStream {
     }
 
     /// Something for the client, of a step or of none. It does not wait.
-    pub(crate) fn push(&self, step: Option<StepHash>, data: &RawValue) -> Pushed {
+    ///
+    /// `false`: it is the first since the last step's end that finds no room.
+    pub(crate) fn push(&self, step: Option<StepHash>, data: &RawValue) -> bool {
         let event = self.begin(step, data);
         let pushed = self.queue.push(&event);
         self.note(pushed);
-        pushed
+        pushed != Pushed::Full || self.dropped.fetch_add(1, Ordering::Relaxed) > 0
     }
 
     /// The same, which waits for room. What nobody reads needs none.
@@ -137,10 +142,8 @@ impl RunStream {
     }
 
     fn note(&self, pushed: Pushed) {
-        match pushed {
-            Pushed::Taken => self.has_begun.store(true, Ordering::Release),
-            Pushed::Full => drop(self.dropped.fetch_add(1, Ordering::Relaxed)),
-            Pushed::Unread => {}
+        if pushed == Pushed::Taken {
+            self.has_begun.store(true, Ordering::Release);
         }
     }
 
@@ -179,8 +182,15 @@ impl RunStream {
 
     /// The run's end. Nothing follows it.
     pub(crate) fn respond(&self, response: &Response<'_>) {
-        self.write(response);
+        let event = Bytes::from(written(response));
+        *lock(&self.response) = Some(event.clone());
+        let _ = self.queue.push_always(&event);
         self.queue.close();
+    }
+
+    /// The event of the run's end, if it was told. A client that reads it twice reads it once.
+    pub(crate) fn response(&self) -> Option<Bytes> {
+        lock(&self.response).clone()
     }
 
     /// The end of this request's part.
@@ -324,11 +334,12 @@ mod tests {
     fn what_finds_no_room_is_counted() {
         let stream = stream(Writer::Reentry { repeats: false });
         let large = json(&format!("\"{}\"", "x".repeat(ROOM)));
-        assert_eq!(stream.push(None, &large), Pushed::Taken);
-        assert_eq!(stream.push(None, &json("1")), Pushed::Full);
+        assert!(stream.push(None, &large));
+        assert!(!stream.push(None, &json("1")));
+        assert!(stream.push(None, &json("1")), "it has been said");
         let mut cx = Context::from_waker(Waker::noop());
         assert!(stream.poll_push(None, &json("1"), &mut cx).is_pending());
-        assert_eq!((stream.take_dropped(), stream.take_dropped()), (1, 0));
+        assert_eq!((stream.take_dropped(), stream.take_dropped()), (2, 0));
         assert_eq!(names(&stream), ["stream"]);
         assert_eq!(stream.poll_push(None, &json("1"), &mut cx), Poll::Ready(Pushed::Taken));
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame};
+use http_body_util::Full;
 use tokio::task::JoinHandle;
 
 use super::direct::tell_result;
@@ -30,6 +31,12 @@ const FULL: usize = PART_BYTES - RESPONSE_BYTES - 64 * 1024;
 /// How long a re-entry's answer waits until Inngest has what was published: the next request of the
 /// run may publish more as soon as it is given.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// After a part that was not taken.
+const WAIT_AFTER_FAILURE: Duration = Duration::from_millis(250);
+
+/// How often the run's end is published again. What passes the stream on asks for it else.
+const RESPONSE_ATTEMPTS: usize = 3;
 
 /// A re-entry's part of the stream, which is under way.
 pub(in crate::layer) struct Part {
@@ -89,18 +96,35 @@ async fn publish_all(run: &Arc<Run>, stream: &Arc<RunStream>) {
         let Some(app) = run.app() else { return };
         let part = PartBody { stream: stream.clone(), head: Some(stream.part_head()), sent: 0 };
         let Err(error) = app.client().publish_part(run.id(), part).await else { continue };
+        let may_pass = error.is_transient();
         if let Some(left_out) = run.admits_line(Complaint::Stream) {
             tracing::warn!(
                 run_id = %run.id(), function = run.log_name(), error = error.report(), left_out,
                 "what the run's client is to read could not be published"
             );
         }
+        if let Some(response) = stream.response() {
+            return if may_pass {
+                publish_response(run, stream, response).await
+            };
+        }
         stream.tear();
-        if !error.is_transient() {
+        if !may_pass {
             return stream.hang_up();
         }
-        // Whoever reads may be back.
-        tokio::time::sleep(Duration::from_millis(250)).await;
+        tokio::time::sleep(WAIT_AFTER_FAILURE).await;
+    }
+}
+
+/// The run's end, which may not have arrived: a client stops at the first that it reads.
+async fn publish_response(run: &Run, stream: &RunStream, response: Bytes) {
+    let Some(app) = run.app() else { return };
+    for _ in 0..RESPONSE_ATTEMPTS {
+        tokio::time::sleep(WAIT_AFTER_FAILURE).await;
+        let events = [stream.part_head(), response.clone()].concat();
+        if app.client().publish_part(run.id(), Full::from(events)).await.is_ok() {
+            return;
+        }
     }
 }
 

@@ -34,7 +34,7 @@ const RENEWAL: Duration = Duration::from_secs(SUBSCRIPTION_LIFE.as_secs() - 60);
 
 /// After so long without an event it is asked whether the run has ended in another way: by
 /// Inngest's own decision, or in a request whose part was lost.
-const QUIET: Duration = Duration::from_secs(20);
+const QUIET: Duration = Duration::from_secs(10);
 
 /// How long the run's last event may take once its end is known.
 const LAST_EVENT: Duration = Duration::from_secs(2);
@@ -70,7 +70,7 @@ impl Relay {
     /// the client is told where it can read the rest itself, if that is known.
     pub(super) async fn begin(run: &Arc<Run>, stream: &RunStream) -> Option<Self> {
         let app = run.app()?;
-        let token = match checkpoint::create(run).await {
+        let mut token = match checkpoint::create(run).await {
             Some(token) if run.elapsed() < TOKEN_AGE => token,
             // What is wrong with the API is said when the run is handed over.
             _ => app.client().stream_token(run.id()).await.ok()?,
@@ -79,7 +79,16 @@ impl Relay {
             stream.redirect(app.client().subscription_url(&token).as_str());
             return None;
         };
-        match app.client().subscribe(&token).await {
+        let mut subscribed = app.client().subscribe(&token).await;
+        if let Err(error) = &subscribed {
+            complain(run, error);
+            // Its time may be over by Inngest's clock.
+            if let Ok(fresh) = app.client().stream_token(run.id()).await {
+                subscribed = app.client().subscribe(&fresh).await;
+                token = fresh;
+            }
+        }
+        match subscribed {
             Ok(subscription) => Some(Self { subscription, since: Instant::now(), _permit: permit }),
             Err(error) => {
                 complain(run, &error);

@@ -3,10 +3,11 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
+use inngest::wire::realtime::Event;
 use inngest::{Failure, Live, Step, StepError};
-use stephttp_dev::Call;
+use stephttp_dev::{Call, InjectedFault};
 use stephttp_tests::events::EventReader;
-use stephttp_tests::{Stage, World};
+use stephttp_tests::{Logs, Stage, World};
 
 use super::{reads, texts};
 
@@ -147,4 +148,80 @@ async fn a_panic_after_the_first_push_is_a_failed_response() {
     assert_eq!(events.len(), 4, "{events:?}");
     assert!(events[3].starts_with("response 500 ") && events[3].contains("panicked"), "{events:?}");
     assert_eq!(world.ended().await.response.unwrap().status, 500);
+}
+
+#[tokio::test]
+async fn an_inngest_that_cannot_be_reached_changes_nothing_for_the_client() {
+    let world = World::of(Stage::new().app(post(answers))).await;
+    world.inngest.inject(InjectedFault::on(Call::NewRun).every().refuse());
+    let events = EventReader::of(reads(world.post("/")).send().await.unwrap()).rest().await;
+    assert_eq!(events.last().unwrap(), "response 200 one two");
+}
+
+#[inngest::api_fn(id = "streaming-much")]
+async fn pushes_much(State(stage): State<Stage>, step: Step, live: Live) -> Result<String, StepError> {
+    step.run("a", async {
+        live.push("begins");
+        stage.door.pass().await;
+        let much = "x".repeat(10_000);
+        for _ in 0..1_000 {
+            live.push(&much);
+        }
+        live.push(&"x".repeat(20_000));
+        Ok(())
+    })
+    .await?;
+    Ok("done".to_owned())
+}
+
+#[tokio::test]
+async fn what_a_client_does_not_read_is_bounded_and_logged() {
+    let logs = Logs::collect();
+    let stage = Stage::new();
+    let world = World::of(stage.app(post(pushes_much))).await;
+    let mut events = EventReader::of(reads(world.post("/")).send().await.unwrap());
+    assert_eq!(events.next().await.unwrap().name(), "inngest.metadata");
+    stage.door.open();
+    let run = world.ended().await;
+    let whose = [&*format!("run_id={}", run.id), r#"function="streaming-much""#];
+    logs.assert_line_with(&[&whose[..], &["pushes are dropped"]].concat());
+    logs.assert_line_with(&[&whose[..], &["a push is not sent", "20002 bytes"]].concat());
+    let rest = events.rest().await;
+    assert!(rest.len() < 1_000, "{}", rest.len());
+    assert_eq!(rest[rest.len() - 2..], ["commit 86", "response 200 done"]);
+}
+
+#[inngest::api_fn(id = "streaming-pipes-on")]
+async fn pipes_on(State(stage): State<Stage>, step: Step, live: Live) -> Result<String, StepError> {
+    let source = futures_util::stream::unfold(0, |n| {
+        let stage = stage.clone();
+        async move {
+            if n == 1 {
+                stage.door.pass().await;
+            }
+            (n < 500).then(|| (Ok::<_, std::io::Error>("0123456789".repeat(1_000)), n + 1))
+        }
+    });
+    let text = step.run("a", async { Ok(live.pipe(source).await?.len()) }).await?;
+    Ok(text.to_string())
+}
+
+/// JS's `pipe` stops there, and stores what it had.
+#[tokio::test]
+async fn a_pipe_is_whole_whoever_listens() {
+    let stage = Stage::new();
+    let world = World::of(stage.app(post(pipes_on))).await;
+    let mut events = EventReader::of(reads(world.post("/")).send().await.unwrap());
+    events.next().await.unwrap();
+    drop(events);
+    stage.door.open();
+    assert_eq!(world.ended().await.response.unwrap().body, "5000000");
+    let mut text = 0;
+    let mut events = EventReader::of(reads(world.post("/")).send().await.unwrap());
+    while let Some(event) = events.next().await {
+        if let Event::Stream(stream) = event {
+            text += serde_json::from_str::<String>(stream.data.get()).unwrap().len();
+        }
+    }
+    assert_eq!(text, 5_000_000, "a client that reads has all of it");
 }

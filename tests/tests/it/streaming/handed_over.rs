@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::routing::post;
+use inngest::wire::realtime::Event;
 use inngest::{Failure, Live, Step, StepError};
-use stephttp_dev::Call;
+use stephttp_dev::{Call, Clock, InjectedFault};
 use stephttp_tests::events::EventReader;
 use stephttp_tests::{Stage, World};
 
@@ -83,4 +84,76 @@ async fn failed_attempts_are_rolled_back() {
         ]
     );
     world.assert_clean();
+}
+
+#[inngest::api_fn(id = "streaming-for-long")]
+async fn for_long(State(stage): State<Stage>, step: Step, live: Live) -> Result<String, StepError> {
+    step.run("a", async { Ok(()) }).await?;
+    step.run("b", async {
+        live.push("begins");
+        stage.door.pass().await;
+        Ok(())
+    })
+    .await?;
+    step.sleep("pause", Duration::from_secs(60)).await;
+    live.push("goes on");
+    Ok("done".to_owned())
+}
+
+/// The token that comes with the run's creation is valid for 16 minutes.
+#[tokio::test]
+async fn a_first_request_may_outlast_its_token() {
+    let stage = Stage::new();
+    let world =
+        World::builder().inngest(|engine| engine.clock(Clock::Manual)).start(stage.app(post(for_long))).await;
+    let mut events = EventReader::of(reads(world.post("/")).send().await.unwrap());
+    events.next().await.unwrap();
+    // It is created while the step goes on.
+    let run = world.inngest.wait_for_run().await;
+    world.inngest.advance(Duration::from_secs(20 * 60)).await;
+    stage.door.open();
+    world.inngest.wait_for_waiting(&run.id, "pause").await;
+    world.inngest.advance(Duration::from_secs(60)).await;
+    let rest = events.rest().await;
+    assert_eq!(rest.last().unwrap(), "response 200 done");
+    assert!(rest.contains(&"stream \"goes on\"".to_owned()), "{rest:?}");
+    assert!(world.inngest.calls_of(Call::RealtimeToken).len() == 1);
+}
+
+/// The run's end is told again.
+#[tokio::test]
+async fn a_part_that_is_not_taken_costs_what_it_held_alone() {
+    let world = World::of(Stage::new().app(post(waits))).await;
+    world.inngest.inject(InjectedFault::on(Call::Tee).refuse());
+    let events = EventReader::of(reads(world.post("/")).send().await.unwrap()).rest().await;
+    assert_eq!(events[..4], ["metadata", "stream \"begins\"", "stream 86 \"before\"", "commit 86"]);
+    assert_eq!(events.last().unwrap(), "response 200 after all");
+}
+
+#[tokio::test]
+async fn a_process_that_drains_says_where_the_stream_goes_on() {
+    let stage = Stage::new();
+    stage.door.open();
+    let world = World::builder().inngest(|engine| engine.clock(Clock::Manual));
+    let world = world.start(stage.app(post(for_long))).await;
+    let mut events = EventReader::of(reads(world.post("/")).send().await.unwrap());
+    let run = world.inngest.wait_for_run().await;
+    world.inngest.wait_for_waiting(&run.id, "pause").await;
+    world.provider.drain();
+    let mut rest = Vec::new();
+    while let Some(event) = events.next().await {
+        rest.push(event);
+    }
+    let Some(Event::RedirectInfo(info)) = rest.last() else { panic!("{rest:?}") };
+    let response = reqwest::get(&*info.url).await.unwrap();
+    world.inngest.advance(Duration::from_secs(60)).await;
+    let mut events = EventReader::of(response);
+    let mut last = String::new();
+    while let Some(event) = events.next().await {
+        last = stephttp_tests::events::line(&event);
+        if last.starts_with("response") {
+            break;
+        }
+    }
+    assert_eq!(last, "response 200 done");
 }
