@@ -190,7 +190,12 @@ fn send(run: &Run, step: Option<StepHash>, json: &RawValue) {
 fn refused(run: Option<&Arc<Run>>, why: &str) {
     let (id, function) = (run.map(|run| run.id().to_string()), run.and_then(|run| run.log_name()));
     if let Some(left_out) = run.map_or(Some(0), |run| run.admits_line(Complaint::Stream)) {
-        tracing::error!(run_id = id, function, left_out, "a push is not sent: {why}");
+        tracing::error!(
+            run_id = id.map(tracing::field::display),
+            function,
+            left_out,
+            "a push is not sent: {why}"
+        );
     }
 }
 

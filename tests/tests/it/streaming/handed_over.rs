@@ -109,10 +109,10 @@ async fn a_first_request_may_outlast_its_token() {
     let mut events = EventReader::of(reads(world.post("/")).send().await.unwrap());
     events.next().await.unwrap();
     // It is created while the step goes on.
-    let run = world.inngest.wait_for_run().await;
+    world.inngest.wait_for_run().await;
     world.inngest.advance(Duration::from_secs(20 * 60)).await;
     stage.door.open();
-    world.inngest.wait_for_waiting(&run.id, "pause").await;
+    world.inngest.wait_for_call(Call::Steps, 2).await;
     world.inngest.advance(Duration::from_secs(60)).await;
     let rest = events.rest().await;
     assert_eq!(rest.last().unwrap(), "response 200 done");
@@ -137,8 +137,7 @@ async fn a_process_that_drains_says_where_the_stream_goes_on() {
     let world = World::builder().inngest(|engine| engine.clock(Clock::Manual));
     let world = world.start(stage.app(post(for_long))).await;
     let mut events = EventReader::of(reads(world.post("/")).send().await.unwrap());
-    let run = world.inngest.wait_for_run().await;
-    world.inngest.wait_for_waiting(&run.id, "pause").await;
+    world.inngest.wait_for_call(Call::Steps, 1).await;
     world.provider.drain();
     let mut rest = Vec::new();
     while let Some(event) = events.next().await {
