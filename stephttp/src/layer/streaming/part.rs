@@ -104,9 +104,10 @@ async fn publish_all(run: &Arc<Run>, stream: &Arc<RunStream>) {
             );
         }
         if let Some(response) = stream.response() {
-            return if may_pass {
-                publish_response(run, stream, response).await
-            };
+            if may_pass {
+                publish_response(run, stream, response).await;
+            }
+            return;
         }
         stream.tear();
         if !may_pass {
