@@ -129,7 +129,7 @@ async fn compare(port: u16) -> Outcome<()> {
     let mut idle = Vec::new();
     for _ in 0..2_000 {
         let mut connection = begin(port, "/idle").await?;
-        connection.read(&mut [0; 256]).await?;
+        connection.read_exact(&mut [0; 256]).await?;
         idle.push(connection);
     }
     println!(
