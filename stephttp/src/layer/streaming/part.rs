@@ -31,6 +31,9 @@ const FULL: usize = PART_BYTES - RESPONSE_BYTES - 64 * 1024;
 /// run may publish more as soon as it is given.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How often it is tried to publish the run's response.
+const RESPONSES: u32 = 4;
+
 /// A re-entry's part of the stream, which is under way.
 pub(in crate::layer) struct Part {
     stream: Arc<RunStream>,
@@ -85,10 +88,24 @@ fn publishable(result: &ApiResult<'static>) -> ApiResult<'static> {
 }
 
 async fn publish_all(run: &Arc<Run>, stream: &Arc<RunStream>) {
-    while poll_fn(|cx| stream.poll_readable(cx)).await {
+    let mut attempts = 0;
+    loop {
+        let again = if poll_fn(|cx| stream.poll_readable(cx)).await {
+            None
+        } else {
+            // Readers stop at the first of several responses, so it may come twice.
+            let Some(response) = stream.response().filter(|_| (1..RESPONSES).contains(&attempts)) else {
+                return;
+            };
+            Some(response)
+        };
         let Some(app) = run.app() else { return };
-        let part = PartBody { stream: stream.clone(), head: Some(stream.part_head()), sent: 0 };
-        let Err(error) = app.client().publish_part(run.id(), part).await else { continue };
+        let part = PartBody { stream: stream.clone(), head: Some(stream.part_head()), again, sent: 0 };
+        let Err(error) = app.client().publish_part(run.id(), part).await else {
+            attempts = 0;
+            continue;
+        };
+        attempts += 1;
         if let Some(left_out) = run.admits_line(Complaint::Stream) {
             tracing::warn!(
                 run_id = %run.id(), function = run.log_name(), error = error.report(), left_out,
@@ -108,6 +125,8 @@ async fn publish_all(run: &Arc<Run>, stream: &Arc<RunStream>) {
 struct PartBody {
     stream: Arc<RunStream>,
     head: Option<Bytes>,
+    /// The run's response, once more.
+    again: Option<Bytes>,
     sent: usize,
 }
 
@@ -122,6 +141,10 @@ impl HttpBody for PartBody {
         if let Some(head) = self.head.take() {
             self.sent += head.len();
             return Poll::Ready(Some(Ok(Frame::data(head))));
+        }
+        if let Some(response) = self.again.take() {
+            self.sent = FULL;
+            return Poll::Ready(Some(Ok(Frame::data(response))));
         }
         if self.sent >= FULL {
             return Poll::Ready(None);
