@@ -17,6 +17,10 @@ const LAST: &str = "last-event-id";
 
 #[inngest::api_fn(id = "streaming-resumed")]
 async fn story(State(stage): State<Stage>, step: Step, live: Live) -> Result<String, StepError> {
+    story_of(&stage, &step, &live).await
+}
+
+async fn story_of(stage: &Stage, step: &Step, live: &Live) -> Result<String, StepError> {
     step.run("a", live.pipe(texts(&["one"]))).await?;
     step.sleep("pause", Duration::from_secs(3_600)).await;
     live.push("goes on");
@@ -107,19 +111,30 @@ fn published_before_the_door() -> usize {
     bytes.len()
 }
 
-/// What may have been missed is rolled back, and told as a whole.
+#[inngest::api_fn(id = "streaming-resumed-longer")]
+async fn longer(State(stage): State<Stage>, step: Step, live: Live) -> Result<&'static str, StepError> {
+    story_of(&stage, &step, &live).await?;
+    step.sleep("and", Duration::from_secs(3_600)).await;
+    Ok("done")
+}
+
+/// What may have been missed is rolled back, and told as a whole when it has ended.
 #[tokio::test]
 async fn a_subscription_that_breaks_leaves_no_text_in_halves() {
     let stage = Stage::new();
-    let world = own_world(&stage, post(story)).await;
+    let world = own_world(&stage, post(longer)).await;
     world.inngest.inject(InjectedFault::on(Call::Subscribe).break_off(published_before_the_door()));
     let (mut events, _) = within_b(&world, &stage).await;
-    assert_eq!(events.some(2).await, ["stream e9 \"three \"", "rollback e9"]);
+    // What was under way when it broke may have come.
+    if events.some(1).await == ["stream e9 \"three \""] {
+        assert_eq!(events.some(1).await, ["rollback e9"]);
+    }
+    // When the run has ended, so has its state.
+    world.inngest.hold_time();
     stage.door.open();
-    assert_eq!(
-        events.rest().await,
-        ["stream e9 \"two three four\"", "commit e9", "response 200 two three four"]
-    );
+    assert_eq!(events.some(2).await, ["stream e9 \"two three four\"", "commit e9"]);
+    world.inngest.release_time();
+    assert_eq!(events.rest().await, ["response 200 done"]);
     world.assert_clean();
 }
 
