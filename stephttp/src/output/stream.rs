@@ -5,7 +5,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::BoxError;
-use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use http::header::REFERRER_POLICY;
@@ -44,7 +43,7 @@ pub(super) async fn stream(app: &Arc<App>, asked: &Asked, method: &Method, last:
     if let Some((log, had)) = last.and_then(|event| app.streams().find(asked.run_id, &asked.token, event))
         && let Some(reader) = log.read(had)
     {
-        return respond(reader, method);
+        return if method == Method::HEAD { event_response(Nothing) } else { event_response(Events(reader)) };
     }
     let whose = Whose { run_id: asked.run_id, function: None };
     let (found, prepared) = tokio::join!(wait::for_so_long(app, asked, GRACE), prepare(app, &whose));
@@ -74,11 +73,14 @@ pub(super) async fn stream(app: &Arc<App>, asked: &Asked, method: &Method, last:
 }
 
 fn begin(source: Source, method: &Method, go_on: impl FnOnce(Session)) -> Response {
+    if method == Method::HEAD {
+        return event_response(Nothing);
+    }
     let session = Session::begins(source);
     // Before anything follows that could be let go of.
     let reader = session.log().read(0);
     go_on(session);
-    reader.map_or_else(|| respond::unavailable(None), |reader| respond(reader, method))
+    reader.map_or_else(|| respond::unavailable(None), |reader| event_response(Events(reader)))
 }
 
 /// A subscription, and after that the run's state: what is not in the one is in the other.
@@ -120,11 +122,11 @@ async fn result(app: &Arc<App>, whose: &Whose, output: Output) -> Option<ApiResu
     Some(result)
 }
 
-fn respond(reader: Reader, method: &Method) -> Response {
-    let mut response = event_stream(Events(reader));
+fn event_response(events: impl Readable) -> Response {
+    let mut response = event_stream(events);
     // The request's URL holds the token.
     response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    if method == Method::HEAD { response.map(|_| Body::empty()) } else { response }
+    response
 }
 
 struct Events(Reader);
@@ -132,5 +134,14 @@ struct Events(Reader);
 impl Readable for Events {
     fn poll_events(&self, most: usize, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
         self.0.poll_next(most, cx).map(|events| events.map(|events| events.map_err(Into::into)))
+    }
+}
+
+/// To `HEAD`.
+struct Nothing;
+
+impl Readable for Nothing {
+    fn poll_events(&self, _: usize, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
+        Poll::Ready(None)
     }
 }

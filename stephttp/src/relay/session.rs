@@ -44,9 +44,6 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// run's end.
 const LINGERING: Duration = Duration::from_secs(30);
 
-/// Bytes of a stream that stays after the run's end.
-const KEPT_BYTES: usize = 256 * 1024;
-
 /// When the state is asked for a step that has just ended.
 const STORING: [Duration; 4] =
     [Duration::ZERO, Duration::from_millis(100), Duration::from_millis(300), Duration::from_secs(1)];
@@ -142,17 +139,17 @@ impl Session {
         });
     }
 
-    /// The run has ended: its response is all that is left.
+    /// The run has ended: its response is all that is left. Who comes back is told it again.
     pub(crate) fn end(self, result: ApiResult<'_>) {
         self.respond(result);
-        tokio::spawn(async move { self.linger().await });
+        self.log.end();
     }
 
     /// Keeps what clients were told, for those whose connections break at the end.
     async fn linger(self) {
         self.log.end();
         let Self { source, log, .. } = self;
-        if log.bytes() <= KEPT_BYTES {
+        if log.may_stay() {
             tokio::select! {
                 () = tokio::time::sleep(LINGERING) => {}
                 () = source.app.drained() => {}
@@ -168,6 +165,8 @@ impl Session {
         let source = self.source.again();
         let mut end = std::pin::pin!(output::response(&source));
         let mut ended = None;
+        // To who comes late, the run may have ended just now.
+        let quiet = if self.shown.comes_late() { Duration::ZERO } else { QUIET };
         let log = self.log.clone();
         let mut left = std::pin::pin!(left(&log));
         loop {
@@ -181,7 +180,7 @@ impl Session {
                 () = app.drained() => Happening::Drained,
                 () = tokio::time::sleep_until(subscription.since + RENEWAL) => Happening::Lost,
                 output = async {
-                    tokio::time::sleep_until(last + QUIET).await;
+                    tokio::time::sleep_until(last + quiet).await;
                     end.as_mut().await
                 }, if ended.is_none() => Happening::Ended(output),
                 () = tokio::time::sleep_until(last + LAST_EVENT), if ended.is_some() => {

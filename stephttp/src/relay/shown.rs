@@ -46,6 +46,11 @@ impl Shown {
         Self { has_missed: true, ..Self::default() }
     }
 
+    /// Whether the client may not have had all of the run.
+    pub(super) fn comes_late(&self) -> bool {
+        self.has_missed
+    }
+
     /// Whether a step is over for the client.
     pub(super) fn is_over(&self, step: StepHash) -> bool {
         self.steps.get(&step) == Some(&Progress::Over)
@@ -114,5 +119,71 @@ impl Shown {
             }
             _ => Verdict::Passes,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::realtime::SseEvent;
+
+    fn a() -> StepHash {
+        StepHash::of("a")
+    }
+
+    fn of(event: &impl SseEvent) -> Event {
+        let mut bytes = Vec::new();
+        event.write(&mut bytes).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let (name, data) = text.strip_prefix("event: ").unwrap().split_once("\ndata: ").unwrap();
+        Event::read(name, data.trim_end()).unwrap()
+    }
+
+    fn stream() -> Event {
+        of(&crate::wire::realtime::Stream::new("text").of_step(a()))
+    }
+
+    fn commit() -> Event {
+        of(&crate::wire::realtime::Commit::new(a()))
+    }
+
+    fn rollback() -> Event {
+        of(&crate::wire::realtime::Rollback::new(a()))
+    }
+
+    #[test]
+    fn a_step_is_told_of_once() {
+        let mut shown = Shown::from_the_beginning(vec![StepHash::of("b")]);
+        let passes = [stream(), rollback(), stream(), commit()];
+        assert!(passes.iter().all(|event| shown.see(event) == Verdict::Passes));
+        assert!(passes.iter().all(|event| shown.see(event) == Verdict::Dropped));
+        assert!(shown.is_over(StepHash::of("b")));
+        assert!(shown.miss().is_empty());
+    }
+
+    #[test]
+    fn no_rest_of_a_text_is_shown() {
+        let mut late = Shown::later();
+        assert_eq!(late.see(&stream()), Verdict::Dropped);
+        assert_eq!(late.see(&commit()), Verdict::Missed(a()));
+        // It begins anew, or says that it begins.
+        assert_eq!(late.see(&rollback()), Verdict::Passes);
+        assert_eq!(late.see(&stream()), Verdict::Passes);
+        assert_eq!(late.miss(), [a()]);
+        assert_eq!(late.see(&stream()), Verdict::Dropped);
+        assert!(!late.begin(a()));
+        assert_eq!(late.see(&stream()), Verdict::Passes);
+        assert!(late.begin(a()), "what it has is void");
+        assert_eq!(late.see(&commit()), Verdict::Passes);
+    }
+
+    #[test]
+    fn what_the_state_has_is_over() {
+        let memo: Memo = format!("{{\"{}\":{{\"data\":\"text\"}}}}", a()).parse().unwrap();
+        let piped = PipedText { step: a(), text: "text".to_owned() };
+        let mut late = Shown::later();
+        assert_eq!(late.learn(&memo, vec![piped.clone()]), std::slice::from_ref(&piped));
+        assert_eq!(late.learn(&memo, vec![piped]), []);
+        assert_eq!((late.see(&stream()), late.see(&commit())), (Verdict::Dropped, Verdict::Dropped));
     }
 }

@@ -126,9 +126,9 @@ impl Log {
         wake(state, false);
     }
 
-    /// Bytes that it holds.
-    pub(crate) fn bytes(&self) -> usize {
-        self.lock().bytes
+    /// Whether there is room for it when nothing is added any more.
+    pub(crate) fn may_stay(&self) -> bool {
+        self.count.0.load(Ordering::Relaxed) <= ALL / LEAST && self.lock().bytes <= self.most()
     }
 
     /// A reader of what comes after so many events. `None`: some of that is gone, or it never was.
@@ -281,7 +281,7 @@ mod tests {
         assert!(append(&log, &large).is_pending());
         assert!(next(&reader).is_ready());
         assert!(append(&log, &large).is_ready());
-        assert!(log.bytes() <= MOST);
+        assert!(log.lock().bytes <= MOST && log.may_stay());
         assert!(log.read(0).is_none(), "it is gone");
         // Nobody reads: what is new counts.
         drop(reader);
@@ -306,6 +306,10 @@ mod tests {
         let count = Count::default();
         let logs: Vec<_> = (0..ALL / LEAST).map(|_| Log::new(String::new(), count.clone())).collect();
         assert_eq!(logs[0].most(), LEAST);
+        assert!(logs[0].may_stay());
+        let one_more = Log::new(String::new(), count.clone());
+        assert!(!one_more.may_stay());
+        drop(one_more);
         drop(logs);
         assert_eq!(Log::new(String::new(), count).most(), MOST);
     }

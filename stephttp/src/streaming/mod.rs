@@ -74,6 +74,8 @@ pub(crate) struct RunStream {
     /// How often what was sent may not have arrived.
     torn: AtomicU32,
     dropped: AtomicU64,
+    /// Bytes that were read.
+    taken: AtomicU64,
     /// The run's last event, once it is written.
     response: OnceLock<Bytes>,
 }
@@ -101,6 +103,7 @@ impl RunStream {
             steps: Mutex::default(),
             torn: AtomicU32::new(0),
             dropped: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
             response: OnceLock::new(),
         };
         if writer == Writer::First {
@@ -267,7 +270,15 @@ impl RunStream {
 
     /// Whole events, of so many bytes at most; `None` at the part's end.
     pub(crate) fn poll_take(&self, most: usize, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        self.queue.poll_take(most, cx)
+        let events = std::task::ready!(self.queue.poll_take(most, cx));
+        let length = events.as_ref().map_or(0, Bytes::len);
+        self.taken.fetch_add(length as u64, Ordering::Relaxed);
+        Poll::Ready(events)
+    }
+
+    /// Bytes that were read so far.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
     }
 
     /// Waits until there is something to read. `false`: there will be nothing.

@@ -120,16 +120,16 @@ pub(crate) async fn read(
         };
         last_id = current.last_id.clone().or(last_id);
         match event {
-            Some(Event::Metadata(metadata)) => {
-                handed_over.send_replace(Some(metadata.run_id.into_owned()));
-                screen.begin_anew();
-            }
+            Some(Event::Metadata(_)) => screen.begin_anew(),
             Some(Event::RedirectInfo(redirect)) => {
+                handed_over.send_replace(Some(redirect.run_id.into_owned()));
                 // At once, as JS's client does.
                 let url = redirect.url.into_owned();
                 elsewhere = Some(tokio::spawn(HTTP.get(url).header("accept", "text/event-stream").send()));
             }
             Some(Event::Resume(there)) => {
+                // Until it knows that, a client whose connection breaks makes its request again.
+                handed_over.send_replace(Some(there.run_id.into_owned()));
                 let url = current.response.url().join(&there.url).map_err(|error| error.to_string())?;
                 resume = Some(url);
             }

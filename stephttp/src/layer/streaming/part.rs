@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::direct::tell_result;
 use crate::journal::Ending;
@@ -27,9 +28,12 @@ const RESPONSE_BYTES: usize = 256 * 1024;
 /// After so many bytes no other event goes into a part: the largest still fits.
 const FULL: usize = PART_BYTES - RESPONSE_BYTES - 64 * 1024;
 
-/// How long a re-entry's answer waits until Inngest has what was published: the next request of the
-/// run may publish more as soon as it is given.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a re-entry's answer waits, while nothing comes forward, until Inngest has what was
+/// published: the next request of the run may publish more as soon as it is given.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long it waits at most.
+const MOST_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How often it is tried to publish the run's response.
 const RESPONSES: u32 = 4;
@@ -56,14 +60,23 @@ impl Part {
             tell_result(&self.stream, publishable(result));
         }
         self.stream.close();
-        let Some(publishing) = self.publishing.take() else { return };
-        if tokio::time::timeout(PATIENCE, publishing).await.is_err()
-            && let Some(left_out) = run.admits_line(Complaint::Stream)
-        {
-            tracing::warn!(
-                run_id = %run.id(), function = run.log_name(), left_out,
-                "Inngest is slow to take what the run's client is to read: it may read it out of order"
-            );
+        let Some(mut publishing) = self.publishing.take() else { return };
+        let began = Instant::now();
+        let mut taken = self.stream.taken();
+        while tokio::time::timeout(PATIENCE, &mut publishing).await.is_err() {
+            let before = std::mem::replace(&mut taken, self.stream.taken());
+            if taken > before && began.elapsed() < MOST_PATIENCE {
+                continue;
+            }
+            // What comes after the answer could come after another request's.
+            publishing.abort();
+            if let Some(left_out) = run.admits_line(Complaint::Stream) {
+                tracing::warn!(
+                    run_id = %run.id(), function = run.log_name(), left_out,
+                    "Inngest is too slow to take what the run's client is to read, which lacks the rest of it"
+                );
+            }
+            return;
         }
     }
 }
