@@ -380,8 +380,9 @@ impl SetupOpts {
     }
 
     /// Allows functions that take a [`Live`](crate::Live) beside a middleware that
-    /// [seals](crate::middleware::Middleware::seals) what runs hold, such as `Encryption`: what they send
-    /// passes through Inngest in clear once a run is handed over. Without this, setting up fails.
+    /// [seals](crate::middleware::Middleware::seals) what runs hold, such as `Encryption`: what
+    /// they send passes through Inngest in clear once a run is handed over. Without this, setting
+    /// up fails.
     #[must_use]
     pub fn stream_in_clear(mut self, allow: bool) -> Self {
         self.stream_in_clear = allow;

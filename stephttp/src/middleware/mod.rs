@@ -318,9 +318,9 @@ pub trait Middleware: Send + Sync + 'static {
         true
     }
 
-    /// Whether it keeps from Inngest what runs hold, as [`Encryption`](super::Encryption) does. What
-    /// a [`Live`](crate::Live) sends passes through Inngest as it is, so such a middleware beside a
-    /// function that streams is an [error of the setup](crate::SetupError::StreamInClear).
+    /// Whether it keeps from Inngest what runs hold, as [`Encryption`](super::Encryption) does.
+    /// What a [`Live`](crate::Live) sends passes through Inngest as it is, so such a middleware
+    /// beside a function that streams is an [error of the setup](crate::SetupError::StreamInClear).
     fn seals(&self) -> bool {
         false
     }

@@ -96,11 +96,12 @@ impl Provider {
     /// Beside it is the route for what runs [stream](crate::Live#coming-back):
     /// `GET /runs/{run_id}/stream`, or `…/stream` below another
     /// [`path`](crate::output::OutputOpts::path), with the same query. Whoever may read a run's
-    /// output may read its stream: tokens, signatures, CORS and `HEAD` are the same, and so is what is
-    /// answered to a token that is refused, and of a run that has ended without a response. A client
-    /// gets 200 and events, or 503 with `Retry-After` when the process [reads as many
-    /// streams](crate::SetupOpts::stream_relays) as it may, drains, or cannot reach Inngest. Without
-    /// a signing key, in dev mode, Inngest does not say whose token it is while that run goes on.
+    /// output may read its stream: tokens, signatures, CORS and `HEAD` are the same, and so is what
+    /// is answered to a token that is refused, and of a run that has ended without a response. A
+    /// client gets 200 and events, or 503 with `Retry-After` when the process [reads as many
+    /// streams](crate::SetupOpts::stream_relays) as it may, drains, or cannot reach Inngest.
+    /// Without a signing key, in dev mode, Inngest does not say whose token it is while that run
+    /// goes on.
     ///
     /// [`drain`](Self::drain) ends these responses: their clients come back to the same URL, at
     /// another process.

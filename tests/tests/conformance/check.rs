@@ -107,9 +107,9 @@ fn strictly(streamed: &Streamed, shown: &[Shown]) -> Result<(), String> {
     if shown == wanted { Ok(()) } else { Err(wrong()) }
 }
 
-/// What holds whatever goes wrong: each step's text is shown once at most, and whole. A push outside
-/// of steps may come again with its request. Nothing is missing unless a part of the stream was
-/// lost, or the process that passed it on.
+/// What holds whatever goes wrong: each step's text is shown once at most, and whole. A push
+/// outside of steps may come again with its request. Nothing is missing unless a part of the stream
+/// was lost, or the process that passed it on.
 fn loosely(streamed: &Streamed, shown: &[Shown], loses_text: bool) -> Result<(), String> {
     let wrong = |what: &str| {
         let (wanted, shown) = (listed(&streamed.shown), listed(&texts(shown)));
