@@ -207,6 +207,7 @@ pub mod live;
 pub mod middleware;
 pub mod output;
 mod provider;
+mod relay;
 mod remember;
 mod replayable;
 mod run;

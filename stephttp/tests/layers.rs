@@ -31,6 +31,8 @@ const ORDER: &[&[&str]] = &[
     // One request's share of a run.
     &["run"],
     &["checkpoint"],
+    // What runs tell clients of other requests.
+    &["relay"],
     // The tools, and the front door.
     &["step"],
     &["live", "remember"],

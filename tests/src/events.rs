@@ -10,6 +10,7 @@ use reqwest::Response;
 pub struct EventReader {
     response: Response,
     bytes: Vec<u8>,
+    last_id: Option<String>,
 }
 
 impl EventReader {
@@ -20,7 +21,7 @@ impl EventReader {
         let content_type =
             response.headers().get("content-type").map(|value| value.to_str().unwrap_or_default().to_owned());
         assert_eq!((response.status().as_u16(), content_type.as_deref()), (200, Some("text/event-stream")));
-        Self { response, bytes: Vec::new() }
+        Self { response, bytes: Vec::new(), last_id: None }
     }
 
     /// The next event; `None` at the end.
@@ -35,9 +36,15 @@ impl EventReader {
                 if event.starts_with(':') {
                     continue;
                 }
-                let rest = event.strip_prefix("event: ").and_then(|event| event.split_once("\ndata: "));
-                let (name, data) = rest.unwrap_or_else(|| panic!("{event:?} is no event"));
-                return Some(Event::read(name, data.trim_end()).expect("an event of a run's stream"));
+                let value = |field: &str| event.lines().find_map(|line| line.strip_prefix(field));
+                let (Some(name), Some(data)) = (value("event: "), value("data: ")) else {
+                    panic!("{event:?} is no event")
+                };
+                let read = Event::read(name, data).expect("an event of a run's stream");
+                if let Some(id) = value("id: ") {
+                    self.last_id = Some(id.to_owned());
+                }
+                return Some(read);
             }
             match self.response.chunk().await.expect("the response comes to its end") {
                 Some(chunk) => self.bytes.extend_from_slice(&chunk),
@@ -51,6 +58,24 @@ impl EventReader {
                 }
             }
         }
+    }
+
+    /// The id of the last event that had one.
+    #[must_use]
+    pub fn last_id(&self) -> Option<&str> {
+        self.last_id.as_deref()
+    }
+
+    /// So many events, each as [`line`].
+    ///
+    /// # Panics
+    /// As [`next`](Self::next), and when the response ends before.
+    pub async fn some(&mut self, count: usize) -> Vec<String> {
+        let mut lines = Vec::new();
+        for _ in 0..count {
+            lines.push(line(&self.next().await.expect("one more event")));
+        }
+        lines
     }
 
     /// All that is left, each as [`line`].

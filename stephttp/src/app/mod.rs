@@ -6,6 +6,7 @@ mod output;
 mod output_route;
 mod recent_runs;
 mod settings;
+mod streams;
 mod wants;
 
 use std::borrow::Cow;
@@ -21,6 +22,7 @@ pub(crate) use output::{FRAME, Full, OutputRoom, SIGNATURE, SMALL, TOKEN, Taken,
 use output_route::OutputRoute;
 use recent_runs::RecentRuns;
 pub(crate) use settings::Settings;
+use streams::Streams;
 use wants::Wants;
 
 use crate::client::ApiClient;
@@ -49,6 +51,7 @@ pub(crate) struct App {
     output_room: OutputRoom,
     /// For streams that are passed on to clients.
     relays: Arc<Semaphore>,
+    streams: Streams,
     /// It has been said that two layers are stacked; the same of `verify`, and that one is inside
     /// of the layer.
     said_stacked: AtomicBool,
@@ -78,6 +81,7 @@ impl App {
             output_route: OutputRoute::default(),
             output_room: OutputRoom::default(),
             relays,
+            streams: Streams::default(),
             said_stacked: AtomicBool::new(false),
             said_second_verify: AtomicBool::new(false),
             said_verify_inside: AtomicBool::new(false),
@@ -110,6 +114,11 @@ impl App {
     /// Room for streams that are passed on to clients.
     pub(crate) fn relays(&self) -> Arc<Semaphore> {
         self.relays.clone()
+    }
+
+    /// Those streams.
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.streams
     }
 
     pub(crate) fn routes(&self) -> &Routes {

@@ -39,6 +39,11 @@ pub(crate) const AGAIN: &str = "stephttp:again";
 /// The hidden step that says: the run's client reads its stream.
 pub(super) const STREAMED: &str = "stephttp:streamed";
 
+/// The hidden step that says of a step that its output is what its client was streamed.
+pub(super) fn piped_step(step: StepHash) -> StepKey {
+    StepKey::hidden(format!("stephttp:piped:{step}"))
+}
+
 /// Notes that the run's client reads its stream.
 pub(crate) fn streamed_step() -> Recorded {
     hidden(StepKey::hidden(STREAMED), &true)

@@ -34,6 +34,7 @@ mod memo;
 mod mode;
 mod order;
 mod outstanding;
+mod piped;
 mod record;
 mod remembered;
 mod replay;
@@ -60,6 +61,7 @@ pub(crate) use mode::Mode;
 use order::Order;
 pub(crate) use order::Slot;
 pub(crate) use outstanding::Outstanding;
+pub(crate) use piped::{Piped, PipedText, piped_text, piped_texts};
 pub(crate) use record::{Recorded, StepKey};
 pub(crate) use remembered::{RememberedValues, TEXT, remembered_step, remembered_texts};
 pub(crate) use steps::{Begin, Ended, Failing, Place, Wait};
@@ -342,8 +344,13 @@ impl Journal {
         let failed = self.log.failed();
         let retries =
             failed.flat_map(|(step, attempts)| (1..=attempts).map(move |n| retry_step(step, n).hash));
-        let hidden: std::collections::HashSet<_> =
-            orders.chain(own).chain(told).chain(retries).chain([remembered_step().hash]).collect();
+        let hidden: std::collections::HashSet<_> = orders
+            .chain(own)
+            .chain(told)
+            .chain(retries)
+            .chain(piped::notes(self.known.memo()))
+            .chain([remembered_step().hash])
+            .collect();
         let hashes = self.known.memo().hashes();
         hashes.filter(|hash| !self.ids.contains(*hash) && !hidden.contains(hash)).collect()
     }

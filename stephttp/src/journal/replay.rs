@@ -12,6 +12,7 @@ use super::decision::Decision;
 use super::hidden::{
     AGAIN, END, FORKED, PLANS, SHARED, START, STREAMED, hidden, order_step, retry_step, told_step,
 };
+use super::piped::notes;
 use super::{Journal, Mode, Recorded, StepKey, remembered_step};
 use crate::wire::limits::RUN_STEPS;
 use crate::wire::{StepHash, StepMap};
@@ -104,7 +105,12 @@ impl Journal {
         let failed = self.log.failed();
         let retries =
             failed.flat_map(|(step, attempts)| (1..=attempts).map(move |n| retry_step(step, n).hash));
-        let hidden = own.into_iter().chain(log).chain(retries).chain([remembered_step().hash]);
+        let hidden = own
+            .into_iter()
+            .chain(log)
+            .chain(retries)
+            .chain(notes(self.known.memo()))
+            .chain([remembered_step().hash]);
         for step in hidden {
             reached.remove(&step);
         }

@@ -60,6 +60,7 @@ use crate::wire::StepHash;
 /// | `inngest.commit` | `{"hashedStepId": "86f7…"}` | the step has ended well: what it has streamed is final |
 /// | `inngest.rollback` | `{"hashedStepId": "86f7…"}` | its code has failed, or begins again: what it has streamed and not committed is void |
 /// | `inngest.redirect_info` | `{"runId": "01M8…", "url": "https://…"}` | where the stream goes on if this response ends without the run's |
+/// | `stephttp.resume` | `{"runId": "01M8…", "url": "/runs/01M8…/stream?token=…"}` | where a client whose connection breaks [gets the stream again](#coming-back); JS's client skips it |
 /// | `inngest.response` | `{"status": "succeeded", "response": {"body": "…", "statusCode": 200, "headers": {…}}}` | the last: what the client would have had without a stream. `failed` from status 500 on |
 ///
 /// The response's own status is always 200, once it has begun. It begins at the first push; a
@@ -83,6 +84,62 @@ use crate::wire::StepHash;
 /// never waits: 256 KiB wait for a slow client at most, and what is pushed beyond that is dropped,
 /// which is logged. [`pipe`](Self::pipe) waits instead. Neither ever fails a step: a client that
 /// leaves, or an Inngest that cannot be reached, changes nothing of the run.
+///
+/// # After the first request
+///
+/// A handler that waits, or whose step is to be tried again, is handed over: later requests of the
+/// run go on, in whichever process Inngest reaches. The client's response stays open all the same.
+/// The process that it came to subscribes to the run's stream at Inngest, before Inngest is told of
+/// the wait, so that nothing is missed, and passes on what later requests publish there, up to the
+/// run's response. The client needs no second request, no CORS and no token: `curl -N` will do.
+///
+/// Each such client holds two connections, its own and one to Inngest, of which a process has
+/// [`SetupOpts::stream_relays`](crate::SetupOpts::stream_relays) at most. A client beyond them is
+/// given an `inngest.redirect_info` before its response ends: a URL of Inngest's own, where the
+/// rest can be read, with a token for that. So is one whose process ends
+/// ([`Provider::drain`](crate::Provider::drain)), or finds no way to Inngest's stream. JS's client
+/// goes there by itself.
+///
+/// **Anyone who has such a URL of a self-hosted Inngest can read the streams of other runs**, as
+/// far as they know the runs' ids: that server takes any realtime token in place of the key when it
+/// is asked for more of them. Where clients are strangers, keep its address out of their reach; the
+/// relay needs no more than the app's own connection.
+///
+/// ## Coming back
+///
+/// An app with an [output route](crate::Provider::output_route) also has
+/// `GET /runs/{run_id}/stream?token=…` beside it, and its clients are told their URL of it by
+/// `stephttp.resume` once the run is handed over. It is relative to the URL of the response. There
+/// a client whose connection broke, or that comes later, gets
+///
+/// 1. `inngest.metadata`, which says: the stream begins anew, what is not committed is void;
+/// 2. each text that a step has piped and ended with, in pieces, with its `inngest.commit`;
+/// 3. what is published from then on, up to the response.
+///
+/// A client keeps what it has of committed steps and skips what comes of those once more. What was
+/// pushed before is not sent again: it is stored nowhere. No step's output is sent but the text
+/// that its one [`pipe`](Self::pipe) has sent before, and the run keeps: not what a
+/// [`Middleware`](crate::middleware::Middleware) has changed before it was stored. To know those,
+/// the run keeps a hidden step for each of its first piped steps, up to its 250th step.
+///
+/// Of a step that is under way when the client comes, nothing is shown before its end, so that no
+/// text is cut: then it comes whole. When that step is the run's last, its text is in the response
+/// alone, if the handler puts it there. Of a run that has ended there is the response.
+///
+/// After the hand-over events have an `id`. A client that sends the last one as `Last-Event-ID`, as
+/// `EventSource` does by itself, goes on with the next event, without an `inngest.metadata`, as
+/// long as it comes to the same process, within 30 seconds, and 256 KiB have not come since. A
+/// process that holds many streams keeps less of each, 32 MiB in all.
+///
+/// ## What a client can rely on
+///
+/// | | |
+/// |---|---|
+/// | the response | comes, in the stream, or where the client comes back to |
+/// | a step's text | is shown whole, and once: of the attempt that ended first, should a process have died before that was saved |
+/// | what was rolled back | is not shown |
+/// | what is published while Inngest, or the process that passes it on, fails | may be missing, until the client comes back and the run goes on |
+/// | a push outside of steps | may come again, when a request of the run is repeated |
 ///
 /// In unit tests, [`Live::detached`] is one that keeps what is pushed.
 #[derive(Clone)]

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::{Line, Live};
 use crate::run::Run;
-use crate::streaming::{PIECE_BYTES, Pushed, RunStream};
+use crate::streaming::{Pushed, RunStream, piece};
 use crate::sync::lock;
 
 impl Live {
@@ -85,7 +85,12 @@ where
             match ready!(this.source.as_mut().poll_next(cx)) {
                 Some(Ok(item)) => this.text.push_str(item.as_ref()),
                 Some(Err(error)) => return Poll::Ready(Err(error)),
-                None => return Poll::Ready(Ok(std::mem::take(this.text))),
+                None => {
+                    if let Line::Run(run) = &this.live.line {
+                        run.note_piped(this.text);
+                    }
+                    return Poll::Ready(Ok(std::mem::take(this.text)));
+                }
             }
         }
     }
@@ -128,15 +133,6 @@ fn begin_anew_if_torn(stream: &RunStream, sent: &mut usize, torn: &mut Option<u3
     }
 }
 
-/// As much of the beginning as fits into one event.
-fn piece(text: &str) -> &str {
-    let mut length = text.len().min(PIECE_BYTES);
-    while !text.is_char_boundary(length) {
-        length -= 1;
-    }
-    &text[..length]
-}
-
 /// Text can always be written.
 fn json(text: &str) -> Box<RawValue> {
     serde_json::value::to_raw_value(text).unwrap_or_default()
@@ -145,19 +141,5 @@ fn json(text: &str) -> Box<RawValue> {
 impl<S> fmt::Debug for Pipe<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pipe").field("live", &self.live).field("sent", &self.sent).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pieces_end_between_characters() {
-        assert_eq!(piece("short"), "short");
-        let long = "ü".repeat(PIECE_BYTES);
-        assert_eq!(piece(&long).len(), PIECE_BYTES);
-        let odd = format!("x{long}");
-        assert_eq!(piece(&odd).len(), PIECE_BYTES - 1);
     }
 }

@@ -121,7 +121,7 @@ use crate::app::App;
 use crate::delivery::{Ledger, Owner};
 use crate::exchange::{Dispatch, Keeps, KeptParts, RecordedMethod, RequestBody, RequestHead};
 use crate::function::Whose;
-use crate::journal::{Job, Journal, Memo, Mode, is_streamed};
+use crate::journal::{Job, Journal, Memo, Mode, Piped, is_streamed};
 use crate::streaming::RunStream;
 use crate::sync::lock;
 use crate::untrusted::Complaint;
@@ -168,6 +168,8 @@ pub(crate) struct Run {
     route: OnceLock<MatchedPath>,
     /// What the client reads before its response, if it has asked for that.
     stream: OnceLock<Arc<RunStream>>,
+    /// What a first request has to note of its steps if the run is handed over.
+    piped: Mutex<Vec<Piped>>,
 }
 
 /// How long operations gather, at least, before they are sent again.
@@ -270,6 +272,7 @@ impl Run {
             proven: AtomicU64::new(0),
             route: OnceLock::new(),
             stream: OnceLock::new(),
+            piped: Mutex::default(),
         }
     }
 

@@ -212,6 +212,7 @@ impl Run {
     ) -> Ended {
         let Some(slot) = place.inner.slot() else { return Ended::Now };
         let timing = executing.timing();
+        let piped = self.piped_output(key, &output);
         let mut state = self.open(&key.id);
         if let Some(error) = state.journal.refuses_output(&output) {
             return Ended::Refused(error);
@@ -223,7 +224,11 @@ impl Run {
             state.journal.ended_unkept(key, slot, output);
             return self.noticed(Ended::InTurn);
         }
-        match state.journal.ended_ok(key, slot, output, timing, executing::was_long(timing)) {
+        let ended = state.journal.ended_ok(key, slot, output, timing, executing::was_long(timing));
+        if let Some(piped) = piped.and_then(|text| state.journal.piped(key.hash, text)) {
+            self.note_piped_step(&mut state, piped);
+        }
+        match ended {
             journal::Ended::InTurn(size) => {
                 if let Some(app) = self.app().filter(|_| self.is_first()) {
                     self.ledger.charge(app.backlog(), size);

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use http::header::ACCEPT;
 use http::request::Parts;
 use http::{HeaderMap, Method};
+use serde_json::value::RawValue;
 
-use super::Run;
 use super::on_thread::step_on_this_thread;
+use super::{Run, State};
 use crate::app::App;
-use crate::journal::{StepKey, streamed_step};
+use crate::journal::{Piped, StepKey, streamed_step};
 use crate::streaming::{RunStream, Writer};
+use crate::sync::lock;
 use crate::untrusted::shown;
 use crate::wire::StepHash;
 use crate::wire::realtime::EVENT_STREAM;
@@ -39,9 +41,22 @@ impl Run {
         self.stream.get_or_init(|| Arc::new(RunStream::new(self.id(), Writer::Reentry { repeats })));
     }
 
-    /// Notes for later requests of the run that its client reads the stream.
+    /// Notes for later requests of the run that its client reads the stream, and for clients that
+    /// come later what was piped.
     pub(crate) fn remember_stream(&self) {
         self.record(streamed_step());
+        let piped = std::mem::take(&mut *lock(&self.piped));
+        piped.into_iter().for_each(|piped| self.record(piped.note()));
+    }
+
+    /// A step has ended, whose output is the text of one pipe. In a first request that is of use
+    /// only if the run is handed over.
+    pub(super) fn note_piped_step(&self, state: &mut State, piped: Piped) {
+        if self.is_first() {
+            lock(&self.piped).push(piped);
+        } else {
+            state.journal.record(piped.note());
+        }
     }
 
     /// The step that this thread polls, if it is one of this run.
@@ -53,6 +68,21 @@ impl Run {
     /// request of the run has not surely told it.
     pub(crate) fn tells_news(&self) -> bool {
         !self.is_reentry() || !self.is_replaying()
+    }
+
+    /// A pipe has come to its end here, whoever reads it.
+    pub(crate) fn note_piped(&self, text: &str) {
+        if let (Some(stream), Some(step)) = (self.stream.get(), self.step_here()) {
+            stream.note_piped(step, text);
+        }
+    }
+
+    /// The hash of a step's output, if that is what the step has piped.
+    pub(super) fn piped_output(&self, key: &StepKey, output: &RawValue) -> Option<StepHash> {
+        let piped = self.stream.get()?.piped(key.hash)?;
+        // As it is stored: what a middleware has changed is told to nobody.
+        let text = serde_json::from_str::<String>(output.get()).ok()?;
+        (StepHash::of(&text) == piped).then_some(piped)
     }
 
     /// A step's code has ended in this request.

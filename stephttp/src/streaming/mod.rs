@@ -2,23 +2,30 @@
 //! response. No HTTP here.
 //!
 //! - [`RunStream`]: the events of a request, in order, and which steps are provisional;
-//! - [`Queue`]: where they wait to be read.
+//! - [`Queue`]: where they wait to be read;
+//! - [`Log`]: what a client is given after the hand-over, so that it can come back for more.
+//!
+//! Before the first event of a step, a re-entry writes a comment, which clients skip:
+//! `:begin <hash>`. Whoever begins to read while a step streams can tell by it what is a whole text
+//! and what is a rest of one.
 //!
 //! The wire is [`wire::realtime`](crate::wire::realtime).
 
+mod log;
 mod queue;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
+pub(crate) use self::log::{Count, Log, Reader};
 pub(crate) use self::queue::Pushed;
 use self::queue::Queue;
 use crate::sync::lock;
-use crate::wire::realtime::{Commit, Metadata, RedirectInfo, Response, Rollback, SseEvent, Stream};
+use crate::wire::realtime::{Commit, Metadata, RedirectInfo, Response, Resume, Rollback, SseEvent, Stream};
 use crate::wire::{RunId, StepHash};
 
 /// Bytes that wait to be read, at most: what is pushed then is dropped.
@@ -31,7 +38,19 @@ pub(crate) const PUSH_BYTES: usize = 15 * 1024;
 
 /// Bytes of text in one event of a pipe, at most: escaped, they still fit into
 /// [`EVENT_BYTES`](crate::wire::realtime::EVENT_BYTES).
-pub(crate) const PIECE_BYTES: usize = 2 * 1024;
+const PIECE_BYTES: usize = 2 * 1024;
+
+/// What stands before a step's hash in the comment that says that it begins.
+pub(crate) const BEGIN: &str = ":begin ";
+
+/// As much of a text's beginning as fits into one event.
+pub(crate) fn piece(text: &str) -> &str {
+    let mut length = text.len().min(PIECE_BYTES);
+    while !text.is_char_boundary(length) {
+        length -= 1;
+    }
+    &text[..length]
+}
 
 /// Which request of the run writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,8 +74,10 @@ pub(crate) struct RunStream {
     /// How often what was sent may not have arrived.
     torn: AtomicU32,
     dropped: AtomicU64,
-    /// The run's end, once it is told.
-    response: Mutex<Option<Bytes>>,
+    /// Bytes that were read.
+    taken: AtomicU64,
+    /// The run's last event, once it is written.
+    response: OnceLock<Bytes>,
 }
 
 /// The steps that have streamed something in this request.
@@ -64,8 +85,12 @@ pub(crate) struct RunStream {
 struct Steps {
     /// What they have streamed is provisional.
     open: Vec<StepHash>,
-    /// They have been rolled back at their beginning, or need not be.
+    /// A first request has told that they ended well.
+    committed: Vec<StepHash>,
+    /// It has been said that they begin.
     begun: Vec<StepHash>,
+    /// What they have piped, by its hash; `None` of several texts.
+    piped: Vec<(StepHash, Option<StepHash>)>,
 }
 
 impl RunStream {
@@ -78,7 +103,8 @@ impl RunStream {
             steps: Mutex::default(),
             torn: AtomicU32::new(0),
             dropped: AtomicU64::new(0),
-            response: Mutex::default(),
+            taken: AtomicU64::new(0),
+            response: OnceLock::new(),
         };
         if writer == Writer::First {
             stream.write(&stream.metadata());
@@ -131,11 +157,15 @@ impl RunStream {
             if !steps.open.contains(&step) {
                 steps.open.push(step);
             }
-            let repeats = self.writer == (Writer::Reentry { repeats: true });
-            if repeats && !steps.begun.contains(&step) {
+            if let Writer::Reentry { repeats } = self.writer
+                && !steps.begun.contains(&step)
+            {
                 steps.begun.push(step);
-                // A rollback of nothing does no harm.
-                self.write(&Rollback::new(step));
+                if repeats {
+                    // A rollback of nothing does no harm.
+                    self.write(&Rollback::new(step));
+                }
+                let _ = self.queue.push_always(format!("{BEGIN}{step}\n\n").as_bytes());
             }
         }
         written(&Stream::new(data).of_step(step))
@@ -158,9 +188,13 @@ impl RunStream {
         let mut steps = self.lock();
         let count = steps.open.len();
         steps.open.retain(|open| *open != step);
+        steps.piped.retain(|(piped, _)| *piped != step);
         let has_streamed = steps.open.len() < count;
         if self.writer == Writer::First || has_streamed {
             if well {
+                if self.writer == Writer::First {
+                    steps.committed.push(step);
+                }
                 self.write(&Commit::new(step));
             } else {
                 self.write(&Rollback::new(step));
@@ -168,8 +202,29 @@ impl RunStream {
         }
     }
 
+    /// The steps of which a first request has told that they ended well.
+    pub(crate) fn committed(&self) -> Vec<StepHash> {
+        self.lock().committed.clone()
+    }
+
+    /// A step has piped a whole text, whoever reads.
+    pub(crate) fn note_piped(&self, step: StepHash, text: &str) {
+        let hash = StepHash::of(text);
+        let piped = &mut self.lock().piped;
+        match piped.iter_mut().find(|(piped, _)| *piped == step) {
+            Some((_, text)) => *text = None,
+            None => piped.push((step, Some(hash))),
+        }
+    }
+
+    /// The hash of the one text that a step has piped.
+    pub(crate) fn piped(&self, step: StepHash) -> Option<StepHash> {
+        self.lock().piped.iter().find(|(piped, _)| *piped == step).and_then(|(_, text)| *text)
+    }
+
     /// A step's code is dropped before its end. Nobody is told of one that has streamed nothing.
     pub(crate) fn step_dropped(&self, step: StepHash) {
+        self.lock().piped.retain(|(piped, _)| *piped != step);
         if self.lock().open.contains(&step) {
             self.step_ended(step, false);
         }
@@ -180,17 +235,22 @@ impl RunStream {
         self.write(&RedirectInfo::new(self.run_id.to_string(), url));
     }
 
+    /// Where a client may come back whose connection breaks.
+    pub(crate) fn resume(&self, url: &str) {
+        self.write(&Resume::new(self.run_id.to_string(), url));
+    }
+
     /// The run's end. Nothing follows it.
     pub(crate) fn respond(&self, response: &Response<'_>) {
-        let event = Bytes::from(written(response));
-        *lock(&self.response) = Some(event.clone());
-        let _ = self.queue.push_always(&event);
+        let written: Bytes = written(response).into();
+        let _ = self.queue.push_always(&written);
+        let _ = self.response.set(written);
         self.queue.close();
     }
 
-    /// The event of the run's end, if it was told. A client that reads it twice reads it once.
+    /// The run's end, if it has been written.
     pub(crate) fn response(&self) -> Option<Bytes> {
-        lock(&self.response).clone()
+        self.response.get().cloned()
     }
 
     /// The end of this request's part.
@@ -210,7 +270,15 @@ impl RunStream {
 
     /// Whole events, of so many bytes at most; `None` at the part's end.
     pub(crate) fn poll_take(&self, most: usize, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        self.queue.poll_take(most, cx)
+        let events = std::task::ready!(self.queue.poll_take(most, cx));
+        let length = events.as_ref().map_or(0, Bytes::len);
+        self.taken.fetch_add(length as u64, Ordering::Relaxed);
+        Poll::Ready(events)
+    }
+
+    /// Bytes that were read so far.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
     }
 
     /// Waits until there is something to read. `false`: there will be nothing.
@@ -290,7 +358,7 @@ mod tests {
             let step = event.split("\"hashedStepId\":\"").nth(1).map(|step| step[..1].to_owned());
             format!("{name} {}", step.unwrap_or_default()).trim().to_owned()
         };
-        text.split_terminator("\n\n").map(name).collect()
+        text.split_terminator("\n\n").filter(|block| !block.starts_with(':')).map(name).collect()
     }
 
     fn json(text: &str) -> Box<RawValue> {
@@ -328,6 +396,46 @@ mod tests {
             names(&stream),
             ["rollback 8", "stream 8", "rollback e", "stream e", "stream 8", "rollback e", "commit 8"]
         );
+    }
+
+    #[test]
+    fn a_re_entry_says_where_steps_begin() {
+        let (a, b) = (StepHash::of("a"), StepHash::of("b"));
+        for repeats in [false, true] {
+            let stream = stream(Writer::Reentry { repeats });
+            for step in [Some(a), Some(b), Some(a), None] {
+                stream.push(step, &json("1"));
+            }
+            let taken = stream.poll_take(usize::MAX, &mut Context::from_waker(Waker::noop()));
+            let Poll::Ready(Some(bytes)) = taken else { panic!("there is something") };
+            let text = String::from_utf8(bytes.into()).unwrap();
+            let begins: Vec<_> = text.split("\n\n").filter_map(|block| block.strip_prefix(BEGIN)).collect();
+            assert_eq!(begins, [a.to_string(), b.to_string()]);
+            let first = text.find("inngest.stream").unwrap();
+            assert!(text.find(BEGIN).unwrap() < first);
+        }
+    }
+
+    #[test]
+    fn a_step_of_one_pipe_is_known_by_its_text() {
+        let (a, b) = (StepHash::of("a"), StepHash::of("b"));
+        let stream = stream(Writer::First);
+        stream.note_piped(a, "one");
+        assert_eq!((stream.piped(a), stream.piped(b)), (Some(StepHash::of("one")), None));
+        stream.note_piped(a, "two");
+        assert_eq!(stream.piped(a), None);
+        stream.note_piped(b, "one");
+        stream.step_dropped(b);
+        assert_eq!(stream.piped(b), None);
+    }
+
+    #[test]
+    fn pieces_end_between_characters() {
+        assert_eq!(piece("short"), "short");
+        let long = "ü".repeat(PIECE_BYTES);
+        assert_eq!(piece(&long).len(), PIECE_BYTES);
+        let odd = format!("x{long}");
+        assert_eq!(piece(&odd).len(), PIECE_BYTES - 1);
     }
 
     #[test]

@@ -16,6 +16,7 @@
 //! | [`Rollback`] | `{"hashedStepId":"<40 hex>"}` |
 //! | [`RedirectInfo`] | `{"runId":"<ulid>","url":"<a URL>"}` |
 //! | [`Response`] | `{"status":"succeeded","response":{"body":"..","statusCode":200,"headers":{..}}}`, or `failed` |
+//! | [`Resume`], which is this SDK's own | `{"runId":"<ulid>","url":"<a URL>"}` |
 //!
 //! ```
 //! use inngest::wire::StepHash;
@@ -192,6 +193,29 @@ impl<'a> RedirectInfo<'a> {
     }
 }
 
+/// `stephttp.resume`: where a client whose connection breaks gets the stream again, from the app
+/// itself. Inngest's JS client skips it, as all names that it does not know.
+///
+/// A client sends the last `id` that it has read as `Last-Event-ID`. A process that knows it goes on
+/// after that event; any other begins anew, with [`Metadata`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Resume<'a> {
+    /// The run's ULID.
+    pub run_id: Cow<'a, str>,
+    /// Relative to the URL of the response that this stands in, unless the app's output route has
+    /// an origin of its own.
+    pub url: Cow<'a, str>,
+}
+
+impl<'a> Resume<'a> {
+    /// A run's stream at a URL.
+    pub fn new(run_id: impl Into<Cow<'a, str>>, url: impl Into<Cow<'a, str>>) -> Self {
+        Self { run_id: run_id.into(), url: url.into() }
+    }
+}
+
 /// `inngest.response`: the run's end, and the response that its client would have had without a
 /// stream. Nothing follows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -234,6 +258,12 @@ impl<'a> Response<'a> {
         let ApiResult { status: status_code, headers, body, .. } = result;
         Self { status, response: RunResponse { body, status_code, headers } }
     }
+
+    /// The same, of a result that tells by itself how the run ended.
+    pub(crate) fn of(result: ApiResult<'a>) -> Self {
+        let outcome = if result.status >= 500 { Outcome::Failed } else { Outcome::Succeeded };
+        Self::new(outcome, result)
+    }
 }
 
 impl SseEvent for Metadata<'_> {
@@ -260,6 +290,10 @@ impl SseEvent for Response<'_> {
     const NAME: &'static str = "inngest.response";
 }
 
+impl SseEvent for Resume<'_> {
+    const NAME: &'static str = "stephttp.resume";
+}
+
 /// An event of a run's stream, as it is read.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -274,6 +308,8 @@ pub enum Event {
     Rollback(Rollback),
     /// `inngest.redirect_info`
     RedirectInfo(RedirectInfo<'static>),
+    /// `stephttp.resume`
+    Resume(Resume<'static>),
     /// `inngest.response`
     Response(Response<'static>),
 }
@@ -312,6 +348,7 @@ impl Event {
             Rollback::NAME => data_of(data).map(Self::Rollback),
             RedirectInfo::NAME => data_of(data).map(Self::RedirectInfo),
             Response::NAME => data_of(data).map(Self::Response),
+            Resume::NAME => data_of(data).map(Self::Resume),
             other => Err(UnreadableEvent::Unknown(other.chars().take(100).collect())),
         }
     }
@@ -325,6 +362,7 @@ impl Event {
             Self::Commit(_) => Commit::NAME,
             Self::Rollback(_) => Rollback::NAME,
             Self::RedirectInfo(_) => RedirectInfo::NAME,
+            Self::Resume(_) => Resume::NAME,
             Self::Response(_) => Response::NAME,
         }
     }
@@ -336,7 +374,7 @@ impl Event {
             Self::Stream(stream) => stream.hashed_step_id,
             Self::Commit(commit) => commit.hashed_step_id,
             Self::Rollback(rollback) => rollback.hashed_step_id,
-            Self::Metadata(_) | Self::RedirectInfo(_) | Self::Response(_) => None,
+            Self::Metadata(_) | Self::RedirectInfo(_) | Self::Resume(_) | Self::Response(_) => None,
         }
     }
 }
@@ -449,6 +487,8 @@ mod tests {
             panic!("a commit")
         };
         assert_eq!(commit.hashed_step_id, None);
+        let resume = Event::read("stephttp.resume", r#"{"runId":"01M8","url":"/stream"}"#).unwrap();
+        assert_eq!(resume.name(), "stephttp.resume");
         assert!(matches!(Event::read("inngest.other", "{}"), Err(UnreadableEvent::Unknown(_))));
         for (name, data) in [
             ("inngest.metadata", "{}"),

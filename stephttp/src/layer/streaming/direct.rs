@@ -1,33 +1,31 @@
 //! The client's response, when it is a stream of events.
 
-use std::convert::Infallible;
-use std::pin::Pin;
+use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-use axum::body::Body;
+use axum::BoxError;
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue};
-use http_body::{Body as HttpBody, Frame};
-use tokio::time::{Instant, Sleep};
 
-use super::relay::Relay;
+use crate::checkpoint;
 use crate::exchange::result::{self, Audience};
 use crate::journal::{Outstanding, failure};
 use crate::layer::answer;
 use crate::layer::handing_over;
+use crate::relay::{Readable, Session, Source, Subscription, event_stream};
 use crate::run::Run;
-use crate::streaming::RunStream;
+use crate::streaming::{Pushed, RunStream};
 use crate::wire::ApiResult;
 use crate::wire::limits::REENTRY_ANSWER_BYTES;
-use crate::wire::realtime::{
-    EVENT_STREAM, KEEP_ALIVE, KEEP_ALIVE_INTERVAL, Outcome, Response as RunResponse,
-};
+use crate::wire::realtime::Response as RunResponse;
 
-/// Bytes that are given to the connection at once, at most.
+/// Bytes that are passed on at once, at most.
 const FRAME_BYTES: usize = 64 * 1024;
+
+/// A token that comes with the run's creation is used for so long: it is valid for 16 minutes.
+const TOKEN_AGE: Duration = Duration::from_secs(10 * 60);
 
 /// What is left of a request when its handler's time is over.
 pub(in crate::layer) enum Rest {
@@ -56,13 +54,7 @@ pub(in crate::layer) fn respond(
     if task.is_none() {
         return answer::unavailable("the server is shutting down");
     }
-    let mut response = Response::new(Body::new(EventBody::new(stream)));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
-    // For nginx, which would hold the events back.
-    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-    response
+    event_stream(Queued(stream))
 }
 
 async fn end(run: &Arc<Run>, stream: &RunStream, rest: Rest) {
@@ -76,15 +68,56 @@ async fn end(run: &Arc<Run>, stream: &RunStream, rest: Rest) {
 /// The client is told where the run goes on, or told here what becomes of it.
 async fn hand_over(run: &Arc<Run>, stream: &RunStream, outstanding: Vec<Outstanding>) {
     run.remember_stream();
-    let relay = Relay::begin(run, stream).await;
+    let subscription = subscribe(run, stream).await;
     match handing_over::to_its_end(run.clone(), outstanding).await {
-        Ok(_) => {
-            if let Some(relay) = relay {
-                relay.pass_on(run, stream).await;
-            }
-        }
+        Ok(_) => relay(run, stream, subscription).await,
         // It says why, and when to try again.
         Err(refusal) => tell(stream, run, refusal).await,
+    }
+}
+
+/// Subscribes to the stream, so that nothing is missed that is published once the run is handed
+/// over. `None`: the client is told where it can read the rest itself, if that is known.
+async fn subscribe(run: &Arc<Run>, stream: &RunStream) -> Option<Subscription> {
+    let app = run.app().filter(|_| stream.is_read())?;
+    let token = match checkpoint::create(run).await {
+        Some(token) if run.elapsed() < TOKEN_AGE => token,
+        // What is wrong with the API is said when the run is handed over.
+        _ => app.client().stream_token(run.id()).await.ok()?,
+    };
+    let subscription = Subscription::begin(app, &run.whose(), Some(&token)).await;
+    if subscription.is_err() {
+        stream.redirect(app.client().subscription_url(&token).as_str());
+    }
+    subscription.ok()
+}
+
+/// Passes on what is published, to the client's response. It is told where it may come back.
+async fn relay(run: &Arc<Run>, stream: &RunStream, subscription: Option<Subscription>) {
+    let Some(app) = run.app() else { return };
+    let created = run.ledger.created().await;
+    let Some(token) = created.as_ref().and_then(|created| created.token.clone()) else { return };
+    let resume = app.own_stream_url(run.id(), &token);
+    let Some(subscription) = subscription else {
+        if let Some(url) = resume {
+            stream.resume(&url);
+        }
+        return;
+    };
+    let source = Source { app: app.clone(), run_id: run.id(), token, whose: run.whose(), redirects: true };
+    let session = Session::goes_on(source, stream.committed(), resume.as_deref());
+    let Some(reader) = session.log().read(0) else { return };
+    session.spawn(subscription, None);
+    loop {
+        let events = tokio::select! {
+            biased;
+            events = poll_fn(|cx| reader.poll_next(FRAME_BYTES, cx)) => events,
+            () = poll_fn(|cx| stream.poll_unread(cx)) => return,
+        };
+        let Some(Ok(events)) = events else { return };
+        if poll_fn(|cx| stream.poll_forward(&events, cx)).await == Pushed::Unread {
+            return;
+        }
     }
 }
 
@@ -109,60 +142,21 @@ async fn tell(stream: &RunStream, run: &Run, response: Response) {
 }
 
 pub(super) fn tell_result(stream: &RunStream, result: ApiResult<'_>) {
-    let outcome = if result.status >= 500 { Outcome::Failed } else { Outcome::Succeeded };
-    stream.respond(&RunResponse::new(outcome, result));
+    stream.respond(&RunResponse::of(result));
 }
 
-/// Events as they come, with a comment in each quiet time, so that nothing on the way takes the
-/// connection for dead.
-struct EventBody {
-    stream: Arc<RunStream>,
-    /// Made when there is something to wait for.
-    quiet: Option<Pin<Box<Sleep>>>,
-    has_written: bool,
-}
+/// The queue of a first request, read by its client.
+struct Queued(Arc<RunStream>);
 
-impl EventBody {
-    fn new(stream: Arc<RunStream>) -> Self {
-        Self { stream, quiet: None, has_written: false }
-    }
-
-    fn poll_quiet(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let quiet = self.quiet.get_or_insert_with(|| Box::pin(tokio::time::sleep(KEEP_ALIVE_INTERVAL)));
-        loop {
-            ready!(quiet.as_mut().poll(cx));
-            quiet.as_mut().reset(Instant::now() + KEEP_ALIVE_INTERVAL);
-            if !std::mem::take(&mut self.has_written) {
-                return Poll::Ready(());
-            }
-        }
-    }
-}
-
-impl HttpBody for EventBody {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        match self.stream.poll_take(FRAME_BYTES, cx) {
-            Poll::Ready(events) => {
-                self.has_written = true;
-                Poll::Ready(events.map(|events| Ok(Frame::data(events))))
-            }
-            Poll::Pending => {
-                ready!(self.poll_quiet(cx));
-                Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(KEEP_ALIVE.as_bytes())))))
-            }
-        }
+impl Readable for Queued {
+    fn poll_events(&self, most: usize, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
+        self.0.poll_take(most, cx).map(|events| events.map(Ok))
     }
 }
 
 /// The client has left, or has had all of it.
-impl Drop for EventBody {
+impl Drop for Queued {
     fn drop(&mut self) {
-        self.stream.hang_up();
+        self.0.hang_up();
     }
 }

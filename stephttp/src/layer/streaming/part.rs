@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame};
-use http_body_util::Full;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::direct::tell_result;
 use crate::journal::Ending;
@@ -28,15 +28,15 @@ const RESPONSE_BYTES: usize = 256 * 1024;
 /// After so many bytes no other event goes into a part: the largest still fits.
 const FULL: usize = PART_BYTES - RESPONSE_BYTES - 64 * 1024;
 
-/// How long a re-entry's answer waits until Inngest has what was published: the next request of the
-/// run may publish more as soon as it is given.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a re-entry's answer waits, while nothing comes forward, until Inngest has what was
+/// published: the next request of the run may publish more as soon as it is given.
+const PATIENCE: Duration = Duration::from_secs(5);
 
-/// After a part that was not taken.
-const WAIT_AFTER_FAILURE: Duration = Duration::from_millis(250);
+/// How long it waits at most.
+const MOST_PATIENCE: Duration = Duration::from_secs(30);
 
-/// How often the run's end is published again. What passes the stream on asks for it else.
-const RESPONSE_ATTEMPTS: usize = 3;
+/// How often it is tried to publish the run's response.
+const RESPONSES: u32 = 4;
 
 /// A re-entry's part of the stream, which is under way.
 pub(in crate::layer) struct Part {
@@ -60,14 +60,23 @@ impl Part {
             tell_result(&self.stream, publishable(result));
         }
         self.stream.close();
-        let Some(publishing) = self.publishing.take() else { return };
-        if tokio::time::timeout(PATIENCE, publishing).await.is_err()
-            && let Some(left_out) = run.admits_line(Complaint::Stream)
-        {
-            tracing::warn!(
-                run_id = %run.id(), function = run.log_name(), left_out,
-                "Inngest is slow to take what the run's client is to read: it may read it out of order"
-            );
+        let Some(mut publishing) = self.publishing.take() else { return };
+        let began = Instant::now();
+        let mut taken = self.stream.taken();
+        while tokio::time::timeout(PATIENCE, &mut publishing).await.is_err() {
+            let before = std::mem::replace(&mut taken, self.stream.taken());
+            if taken > before && began.elapsed() < MOST_PATIENCE {
+                continue;
+            }
+            // What comes after the answer could come after another request's.
+            publishing.abort();
+            if let Some(left_out) = run.admits_line(Complaint::Stream) {
+                tracing::warn!(
+                    run_id = %run.id(), function = run.log_name(), left_out,
+                    "Inngest is too slow to take what the run's client is to read, which lacks the rest of it"
+                );
+            }
+            return;
         }
     }
 }
@@ -92,40 +101,36 @@ fn publishable(result: &ApiResult<'static>) -> ApiResult<'static> {
 }
 
 async fn publish_all(run: &Arc<Run>, stream: &Arc<RunStream>) {
-    while poll_fn(|cx| stream.poll_readable(cx)).await {
+    let mut attempts = 0;
+    loop {
+        let again = if poll_fn(|cx| stream.poll_readable(cx)).await {
+            None
+        } else {
+            // Readers stop at the first of several responses, so it may come twice.
+            let Some(response) = stream.response().filter(|_| (1..RESPONSES).contains(&attempts)) else {
+                return;
+            };
+            Some(response)
+        };
         let Some(app) = run.app() else { return };
-        let part = PartBody { stream: stream.clone(), head: Some(stream.part_head()), sent: 0 };
-        let Err(error) = app.client().publish_part(run.id(), part).await else { continue };
-        let may_pass = error.is_transient();
+        let part = PartBody { stream: stream.clone(), head: Some(stream.part_head()), again, sent: 0 };
+        let Err(error) = app.client().publish_part(run.id(), part).await else {
+            attempts = 0;
+            continue;
+        };
+        attempts += 1;
         if let Some(left_out) = run.admits_line(Complaint::Stream) {
             tracing::warn!(
                 run_id = %run.id(), function = run.log_name(), error = error.report(), left_out,
                 "what the run's client is to read could not be published"
             );
         }
-        if let Some(response) = stream.response() {
-            if may_pass {
-                publish_response(run, stream, response).await;
-            }
-            return;
-        }
         stream.tear();
-        if !may_pass {
+        if !error.is_transient() {
             return stream.hang_up();
         }
-        tokio::time::sleep(WAIT_AFTER_FAILURE).await;
-    }
-}
-
-/// The run's end, which may not have arrived: a client stops at the first that it reads.
-async fn publish_response(run: &Run, stream: &RunStream, response: Bytes) {
-    let Some(app) = run.app() else { return };
-    for _ in 0..RESPONSE_ATTEMPTS {
-        tokio::time::sleep(WAIT_AFTER_FAILURE).await;
-        let events = [stream.part_head(), response.clone()].concat();
-        if app.client().publish_part(run.id(), Full::from(events)).await.is_ok() {
-            return;
-        }
+        // Whoever reads may be back.
+        tokio::time::sleep(Duration::from_millis(250)).await;
     }
 }
 
@@ -133,6 +138,8 @@ async fn publish_response(run: &Run, stream: &RunStream, response: Bytes) {
 struct PartBody {
     stream: Arc<RunStream>,
     head: Option<Bytes>,
+    /// The run's response, once more.
+    again: Option<Bytes>,
     sent: usize,
 }
 
@@ -147,6 +154,10 @@ impl HttpBody for PartBody {
         if let Some(head) = self.head.take() {
             self.sent += head.len();
             return Poll::Ready(Some(Ok(Frame::data(head))));
+        }
+        if let Some(response) = self.again.take() {
+            self.sent = FULL;
+            return Poll::Ready(Some(Ok(Frame::data(response))));
         }
         if self.sent >= FULL {
             return Poll::Ready(None);

@@ -156,3 +156,26 @@ async fn a_process_that_drains_says_where_the_stream_goes_on() {
     }
     assert_eq!(last, "response 200 done");
 }
+
+#[inngest::api_fn(id = "streaming-outside")]
+async fn outside(step: Step, live: Live) -> Result<&'static str, StepError> {
+    for n in 0..4 {
+        live.push(&n);
+        step.run(format!("step-{n}"), live.pipe(texts(&["text"]))).await?;
+        step.sleep(format!("pause-{n}"), Duration::from_secs(3_600)).await;
+    }
+    Ok("done")
+}
+
+#[tokio::test]
+async fn what_is_pushed_outside_of_steps_comes_once() {
+    let world = World::of(Stage::new().app(post(outside))).await;
+    let events = EventReader::of(reads(world.post("/")).send().await.unwrap()).rest().await;
+    let pushes: Vec<_> = events
+        .iter()
+        .filter(|line| line.starts_with("stream ") && !line.ends_with("\"text\""))
+        .map(String::as_str)
+        .collect();
+    assert_eq!(pushes, ["stream 0", "stream 1", "stream 2", "stream 3"]);
+    world.assert_clean();
+}
