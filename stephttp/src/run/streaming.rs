@@ -8,7 +8,6 @@ use http::{HeaderMap, Method};
 
 use super::Run;
 use super::on_thread::step_on_this_thread;
-use crate::app::App;
 use crate::journal::{StepKey, streamed_step};
 use crate::streaming::{RunStream, Writer};
 use crate::wire::StepHash;
@@ -31,8 +30,7 @@ impl Run {
     /// The run's client had asked for a stream.
     pub(super) fn resume_stream(&self, repeats: bool) {
         // Setting up has refused this where it was known.
-        let seals = |app: &Arc<App>| app.middleware().seals() && !app.settings().stream_in_clear;
-        if self.app().is_some_and(seals) {
+        if self.app().is_some_and(|app| !app.sends_in_clear()) {
             return;
         }
         self.stream.get_or_init(|| Arc::new(RunStream::new(self.id(), Writer::Reentry { repeats })));
