@@ -40,7 +40,7 @@ impl Provider {
     pub fn setup(opts: SetupOpts) -> Result<Self, SetupError> {
         let settings = Settings::resolve(opts, |name| std::env::var(name).ok())?;
         check_functions(function::registered().map(|function| (function.opts.id(), function)))?;
-        check_streams(&settings, function::registered())?;
+        check_streams(&settings)?;
         let api = bare(settings.connection.base_url.as_str());
         if settings.is_dev() && settings.has_key() {
             tracing::warn!(
@@ -145,23 +145,25 @@ fn warn_of_missing_event_key(settings: &Settings) {
 }
 
 /// What a run streams and publishes is not sealed.
-fn check_streams<'a>(
-    settings: &Settings,
-    functions: impl Iterator<Item = &'a function::Registration>,
-) -> Result<(), SetupError> {
+fn check_streams(settings: &Settings) -> Result<(), SetupError> {
     if settings.stream_in_clear || !settings.middleware.seals() {
         return Ok(());
     }
-    for function in functions {
-        let name = || format!("{} ({})", function.function(), function.location());
-        if function.opts().is_streaming() && !function.opts().is_sync_only() {
-            return Err(SetupError::StreamInClear { function: name() });
-        }
-        if function.steps().iter().any(|step| step.kind() == function::StepKind::Publish) {
-            return Err(SetupError::PublishInClear { function: name() });
-        }
+    let name =
+        |function: &function::Registration| format!("{} ({})", function.function(), function.location());
+    let streams = |function: &&function::Registration| {
+        function.opts().is_streaming() && !function.opts().is_sync_only()
+    };
+    let publishes = |function: &&function::Registration| {
+        function.steps().iter().any(|step| step.kind() == function::StepKind::Publish)
+    };
+    if let Some(function) = function::registered().find(streams) {
+        return Err(SetupError::StreamInClear { function: name(function) });
     }
-    Ok(())
+    match function::registered().find(publishes) {
+        Some(function) => Err(SetupError::PublishInClear { function: name(function) }),
+        None => Ok(()),
+    }
 }
 
 /// Inngest would mix the runs of two functions with one id.

@@ -105,8 +105,8 @@ impl Realtime {
     /// **On a self-hosted server, who has any such token can get all others.** Inngest's own server
     /// takes a token in the signing key's place when it is asked for tokens of other topics: who has
     /// one can listen to every channel, and to every run's [stream](crate::Live), whose name or id
-    /// they know. There, give tokens only to clients that may hear everything, or publish to
-    /// channels whose names nobody can guess, and read other runs' streams by the app's own relay.
+    /// they know. There, give tokens only to clients that may hear everything, and pass on to
+    /// others yourself what they may hear.
     ///
     /// </div>
     ///
@@ -141,5 +141,52 @@ impl Realtime {
 impl fmt::Debug for Realtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Realtime").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::body::Body;
+    use axum::routing::post;
+    use http::Request;
+    use http_body_util::BodyExt;
+    use tower_service::Service;
+
+    use crate::client::ApiErrorKind;
+    use crate::middleware::Middleware;
+    use crate::{Provider, SetupOpts, Step};
+
+    struct Seals;
+
+    impl Middleware for Seals {
+        fn seals(&self) -> bool {
+            true
+        }
+    }
+
+    // Without the attribute, so that setting up does not know that it publishes.
+    async fn publishes(step: Step) -> String {
+        let error = step.publish("tell", "channel", "topic", "secret").await.unwrap_err();
+        format!("{}: {}", error.name(), error.message())
+    }
+
+    #[tokio::test]
+    async fn beside_a_middleware_that_seals_nothing_is_published_in_clear() {
+        let provider =
+            Provider::setup(SetupOpts::default().dev_server("http://127.0.0.1:1").middleware(Seals));
+        let provider = provider.unwrap();
+        let error = provider.realtime().publish("channel", "topic", "secret").await.unwrap_err();
+        assert_eq!((error.kind(), error.attempts()), (ApiErrorKind::Request, 0));
+        assert!(error.message().contains("SetupOpts::stream_in_clear"), "{error}");
+
+        let mut app = Router::new().route("/", post(publishes)).layer(provider.layer());
+        let response = app.call(Request::post("/").body(Body::empty()).unwrap()).await.unwrap();
+        let said = response.into_body().collect().await.unwrap().to_bytes();
+        let said = String::from_utf8_lossy(&said);
+        assert!(
+            said.starts_with("PublishInClear: ") && said.contains("SetupOpts::stream_in_clear"),
+            "{said}"
+        );
     }
 }

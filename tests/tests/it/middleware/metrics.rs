@@ -225,6 +225,17 @@ async fn without_a_recorder_nothing_is_recorded_and_nothing_breaks() {
 }
 
 #[tokio::test]
+async fn messages_that_are_published_outside_of_steps_are_counted() {
+    let (world, page) = world(Router::new(), |metrics| metrics).await;
+    page.assert(r#"inngest_publishes_total{outcome="ok"}"#, 0.0);
+    let realtime = world.provider.realtime();
+    realtime.publish("shop", "news", "open").await.unwrap();
+    realtime.publish("", "news", "open").await.unwrap_err();
+    page.assert(r#"inngest_publishes_total{outcome="ok"}"#, 1.0);
+    page.assert(r#"inngest_publishes_total{outcome="failed"}"#, 1.0);
+}
+
+#[tokio::test]
 async fn events_that_are_sent_outside_of_steps_are_counted() {
     let (world, page) = world(Router::new(), |metrics| metrics).await;
     let events = world.provider.events();
