@@ -70,6 +70,7 @@
 //! | [`invoke`](Step::invoke) | calls another Inngest function for its result | at Inngest |
 //! | [`wait_for_signal`](Step::wait_for_signal) | waits until another run, or a person, says go | at Inngest |
 //! | [`send_signal`](Step::send_signal) | says so | in this process |
+//! | [`publish`](Step::publish) | tells those who listen to a topic, such as an open page | in this process |
 //! | [`fetch`](Step::fetch) | makes an HTTP request | at Inngest |
 //! | [`ai_infer`](Step::ai_infer) | calls a model | at Inngest |
 //!
@@ -275,6 +276,6 @@ pub use exchange::Reentry;
 pub use function::async_response::AsyncResponse;
 pub use function::opts::FnOpts;
 pub use live::Live;
-pub use provider::{Events, Provider};
+pub use provider::{Events, Provider, Realtime};
 pub use remember::Remember;
 pub use step::extractor::Step;

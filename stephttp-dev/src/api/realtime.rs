@@ -226,6 +226,9 @@ async fn publish(
             }
             state.realtime.publish(&end);
         } else {
+            if body.len() > MESSAGE_BYTES {
+                state.note_cut_message(run_id, body.len());
+            }
             let body = body.get(..MESSAGE_BYTES).unwrap_or(&body);
             let message = message(state, "data", data(body));
             state.realtime.publish(&message);

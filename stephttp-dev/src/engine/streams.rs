@@ -96,6 +96,13 @@ impl State {
         self.realtime.subscribers.tell_all(&closing.into());
     }
 
+    /// A message has more than the server takes, which sends what comes before the limit on, as a
+    /// text.
+    pub(crate) fn note_cut_message(&mut self, run_id: Option<&str>, bytes: usize) {
+        let message = format!("a message of {bytes} bytes exceeds 512 KiB: the server cuts off the rest");
+        self.log.violation(ViolationKind::TooLarge, run_id, message);
+    }
+
     fn begin_part(&mut self, channel: &str, call: usize) -> PartKey {
         let watched = self.runs.contains_key(channel);
         if !watched && ulid::Ulid::from_string(channel).is_ok() {

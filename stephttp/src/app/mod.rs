@@ -111,6 +111,11 @@ impl App {
         &self.settings.middleware
     }
 
+    /// Whether what runs stream and publish, which nothing seals, may pass through Inngest.
+    pub(crate) fn sends_in_clear(&self) -> bool {
+        self.settings.stream_in_clear || !self.middleware().seals()
+    }
+
     /// Room for streams that are passed on to clients.
     pub(crate) fn relays(&self) -> Arc<Semaphore> {
         self.relays.clone()

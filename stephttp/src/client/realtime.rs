@@ -1,5 +1,5 @@
-//! Inngest's realtime API: parts of a run's stream, and subscriptions to it (docs/protocol.md,
-//! "Realtime").
+//! Inngest's realtime API: parts of a run's stream, subscriptions to it, and tokens
+//! (docs/protocol.md, "Realtime").
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use reqwest::Request;
 
 use super::call::{Call, SDK};
 use super::error::Credential;
-use super::{ApiClient, ApiError, OutputBody, Patience, at};
+use super::{ApiClient, ApiError, OutputBody, Patience, SubscriptionToken, at};
 use crate::wire::RunId;
 use crate::wire::headers;
 use crate::wire::realtime::{EVENT_STREAM, RealtimeToken, Topic};
@@ -84,10 +84,23 @@ impl ApiClient {
 
     /// A token for subscribing to a run's stream, which is valid for a minute.
     pub(crate) async fn stream_token(&self, run_id: RunId) -> Result<String, ApiError> {
+        self.token_of(&[Topic::stream_of(run_id.to_string())], Patience::Waited).await
+    }
+
+    /// A token for a client of the app, which is valid for a minute.
+    pub(crate) async fn subscription_token(
+        &self,
+        topics: &[Topic<'_>],
+    ) -> Result<SubscriptionToken, ApiError> {
+        let token = self.token_of(topics, Patience::AsSetUp).await?;
+        let url = self.subscription_url(&token).into();
+        Ok(SubscriptionToken::new(token, url))
+    }
+
+    async fn token_of(&self, topics: &[Topic<'_>], patience: Patience) -> Result<String, ApiError> {
         let url = at(&self.inner.base, "v1/realtime/token");
-        let topics = serde_json::to_vec(&[Topic::stream_of(run_id.to_string())]);
-        let body = topics.map_err(|error| ApiError::request(error.to_string()))?;
-        let token: RealtimeToken = self.read(Call::post(&url, body.into()), Patience::Waited).await?;
+        let body = serde_json::to_vec(topics).map_err(|error| ApiError::request(error.to_string()))?;
+        let token: RealtimeToken = self.read(Call::post(&url, body.into()), patience).await?;
         Ok(token.jwt)
     }
 }

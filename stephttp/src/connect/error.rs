@@ -58,6 +58,15 @@ pub enum SetupError {
         /// The function and its place.
         function: String,
     },
+    /// A function publishes messages, and a middleware keeps from Inngest what runs hold.
+    #[error(
+        "the function {function} publishes messages, which pass through Inngest in clear, while a middleware seals what runs \
+         hold: remove one of the two, or say by SetupOpts::stream_in_clear that this may be"
+    )]
+    PublishInClear {
+        /// The function and its place.
+        function: String,
+    },
     /// Two functions have one id.
     #[error(
         "two functions have the id {id:?}, and Inngest would mix their runs: {first} and {second}; rename one"

@@ -11,8 +11,8 @@ use serde_json::value::RawValue;
 use super::contained::{MiddlewareFault, contained, told};
 use super::erased::{Erased, JsonChange};
 use super::{
-    CheckpointContext, DeliveryContext, Execution, LostRun, Middleware, Outcome, SendContext, StepContext,
-    StoredResponse,
+    CheckpointContext, DeliveryContext, Execution, LostRun, Middleware, Outcome, PublishContext, SendContext,
+    StepContext, StoredResponse,
 };
 use crate::client::ApiError;
 use crate::error::{Failure, StepError};
@@ -263,6 +263,18 @@ impl Chain {
             };
             if let Err(fault) = contained(hook).await {
                 tracing::error!("after sending events: {fault}");
+            }
+        }
+    }
+
+    pub(crate) async fn after_publish(&self, published: &PublishContext, outcome: Result<(), &ApiError>) {
+        for middleware in self.outwards() {
+            let hook = async {
+                middleware.after_publish(published, outcome).await;
+                Ok(())
+            };
+            if let Err(fault) = contained(hook).await {
+                tracing::error!("after publishing a message: {fault}");
             }
         }
     }

@@ -9,7 +9,6 @@ use serde_json::value::RawValue;
 
 use super::on_thread::step_on_this_thread;
 use super::{Run, State};
-use crate::app::App;
 use crate::journal::{Piped, StepKey, streamed_step};
 use crate::streaming::{RunStream, Writer};
 use crate::sync::lock;
@@ -34,8 +33,7 @@ impl Run {
     /// The run's client had asked for a stream.
     pub(super) fn resume_stream(&self, repeats: bool) {
         // Setting up has refused this where it was known.
-        let seals = |app: &Arc<App>| app.middleware().seals() && !app.settings().stream_in_clear;
-        if self.app().is_some_and(seals) {
+        if self.app().is_some_and(|app| !app.sends_in_clear()) {
             return;
         }
         self.stream.get_or_init(|| Arc::new(RunStream::new(self.id(), Writer::Reentry { repeats })));

@@ -15,6 +15,7 @@ mod check;
 mod client;
 mod expect;
 mod inngest;
+mod listening;
 mod loss;
 mod meter;
 mod play;

@@ -31,6 +31,7 @@ mod options;
 mod output;
 mod property;
 mod provider;
+mod publishing;
 mod races;
 mod remember;
 mod replayed_lines;

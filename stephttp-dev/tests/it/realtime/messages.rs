@@ -2,7 +2,7 @@
 
 use http::Method;
 use serde_json::{Value, json};
-use stephttp_dev::Call;
+use stephttp_dev::{Call, ViolationKind};
 
 use super::*;
 
@@ -70,13 +70,15 @@ async fn a_message_comes_to_its_topic_in_the_servers_words() {
 
 #[tokio::test]
 async fn a_message_is_cut_off_at_512_kib() {
-    let Scene { server: _server, client, .. } = scene().await;
+    let Scene { server, client, .. } = scene().await;
     let mut listener = listener(&client, json!([{"kind": "run", "channel": "c", "name": "t"}])).await;
     let body = "x".repeat(512 * 1024 + 1);
     assert_eq!(client.post("/v1/realtime/publish?channel=c&topic=t", body).await.status, 200);
     listener.hears("\n\ndata: ").await;
     listener.hears("\"topic\":\"t\"}\n\n").await;
     assert_eq!(listener.text.matches('x').count(), 512 * 1024);
+    let noted: Vec<_> = server.violations().into_iter().map(|violation| violation.kind).collect();
+    assert_eq!(noted, [ViolationKind::TooLarge]);
 }
 
 #[tokio::test]

@@ -133,6 +133,7 @@ mod tests {
             (Some(StepKind::Run), true),
             (Some(StepKind::SendEvent), true),
             (Some(StepKind::SendSignal), true),
+            (Some(StepKind::Publish), true),
             (Some(StepKind::Invoke), true),
             (Some(StepKind::WaitForSignal), false),
             (Some(StepKind::Fetch), false),

@@ -18,6 +18,7 @@ mod limits;
 pub(crate) mod lost_answers;
 mod misuse;
 mod payloads;
+mod publishing;
 mod racing;
 mod replay;
 mod signals;
@@ -54,6 +55,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         handover::all(),
         delivering::all(),
         streaming::all(),
+        publishing::all(),
         concurrency::all(),
         fan_outs::all(),
         branches::all(),
