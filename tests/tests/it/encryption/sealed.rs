@@ -149,7 +149,9 @@ async fn an_endpoint_of_the_apps_own_opens_the_response_for_its_client() {
         format!("/output?run_id={}&token={}", output.run_id(), output.token())
     });
     let world = World::builder()
-        .opts(move |opts, url| opts.dev_server(url).middleware(encryption()).async_response(own))
+        .opts(move |opts, url| {
+            opts.dev_server(url).middleware(encryption()).stream_in_clear(true).async_response(own)
+        })
         .start(app)
         .await;
     api.set(world.provider.client().clone()).unwrap();
@@ -235,8 +237,12 @@ async fn the_output_route_of_an_app_with_another_key_says_that_it_cannot_open() 
     let run = world.ended().await;
 
     let other = Encryption::new("another key").unwrap();
-    let provider =
-        Provider::setup(SetupOpts::new("http://127.0.0.1").dev_server(world.inngest.url()).middleware(other));
+    let provider = Provider::setup(
+        SetupOpts::new("http://127.0.0.1")
+            .dev_server(world.inngest.url())
+            .middleware(other)
+            .stream_in_clear(true),
+    );
     let provider = provider.unwrap();
     let (origin, _server) = serve(provider.output_route()).await;
     let output = reqwest::get(format!("{origin}{place}")).await.unwrap();
