@@ -2,7 +2,7 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use crate::streaming::BEGIN;
+use crate::streaming::{BEGIN, BY, TORN};
 use crate::wire::StepHash;
 use crate::wire::realtime::Event;
 
@@ -24,6 +24,10 @@ pub(super) enum Item {
     Event(Event, Bytes),
     /// A step begins to stream: all that comes of it from here on is a whole.
     Begin(StepHash),
+    /// What follows is of the re-entry with this name.
+    By(String),
+    /// Something of that may be missing.
+    Torn,
 }
 
 /// An event is longer than any can be.
@@ -63,6 +67,12 @@ fn read(bytes: &Bytes) -> Option<Item> {
     if let Some(step) = text.strip_prefix(BEGIN) {
         return StepHash::from_hex(step).map(Item::Begin);
     }
+    if let Some(name) = text.strip_prefix(BY) {
+        return Some(Item::By(name.to_owned()));
+    }
+    if text == TORN {
+        return Some(Item::Torn);
+    }
     let (name, data) = text.strip_prefix("event: ")?.split_once("\ndata: ")?;
     // Of two events that have run into one another nothing is left.
     let is_one_line = !data.contains('\n');
@@ -79,7 +89,7 @@ mod tests {
         let commit = format!("event: inngest.commit\ndata: {{\"hashedStepId\":\"{step}\"}}\n\n");
         let push = "event: inngest.stream\ndata: {\"data\":1}\n\n";
         let text = format!(
-            ":\n\n{push}data: {{\"kind\":\"closing\"}}\n\n\n:begin {step}\n\n{commit}event: inngest.commit\n"
+            ":\n\n{push}data: {{\"kind\":\"closing\"}}\n\n\n:by me\n\n:begin {step}\n\n:torn\n\n{commit}event: inngest.commit\n"
         );
         for size in 1..text.len() {
             let mut events = Events::default();
@@ -90,10 +100,13 @@ mod tests {
                     seen.push(match item {
                         Item::Event(_, bytes) => String::from_utf8(bytes.into()).unwrap(),
                         Item::Begin(step) => step.to_string(),
+                        Item::By(name) => name,
+                        Item::Torn => "torn".to_owned(),
                     });
                 }
             }
-            assert_eq!(seen, [push.to_owned(), step.to_string(), commit.clone()], "{size}");
+            let expected = [push, "me", &step.to_string(), "torn", &commit];
+            assert_eq!(seen, expected, "{size}");
         }
     }
 

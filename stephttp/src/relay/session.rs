@@ -236,6 +236,11 @@ impl Session {
                 }
                 true
             }
+            Item::By(name) => {
+                self.shown.set_writer(name);
+                true
+            }
+            Item::Torn => self.catch_up().await,
             Item::Event(event, bytes) => match self.shown.see(&event) {
                 Verdict::Passes => self.append(&bytes).await,
                 Verdict::Dropped => true,
@@ -281,7 +286,9 @@ impl Session {
             tokio::time::sleep(wait).await;
             let Ok(memo) = self.source.app.client().look_at(self.source.run_id, 0).await else { continue };
             if memo.contains(step) {
-                self.shown.note_over(step);
+                if self.shown.note_over(step) {
+                    self.tell(&Rollback::new(step));
+                }
                 return match piped_text(&memo, step) {
                     Some(piped) => self.tell_text(&piped).await,
                     None => true,

@@ -19,52 +19,63 @@ pub(super) enum Verdict {
 #[derive(Debug, Default)]
 pub(super) struct Shown {
     steps: StepMap<Progress>,
-    /// Something may have been missed: what comes of a step that has not said that it begins may be
-    /// a rest.
-    has_missed: bool,
+    /// Whose events come: the name of a re-entry.
+    writer: String,
+    comes_late: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Progress {
-    /// All of it, so far.
-    Whole { has_something: bool },
+    /// All of it so far, as this re-entry streams it.
+    Whole { by: String, has_something: bool },
     /// It is over: what comes of it still is of a request whose outcome does not count, or comes
     /// once more.
     Over,
 }
 
+impl Progress {
+    fn has_something(&self) -> bool {
+        matches!(self, Self::Whole { has_something: true, .. })
+    }
+}
+
 impl Shown {
-    /// To a client that reads from the run's beginning on.
-    /// These are over.
+    /// To a client that reads from the run's beginning on. These are over.
     pub(super) fn from_the_beginning(over: Vec<StepHash>) -> Self {
         let steps = over.into_iter().map(|step| (step, Progress::Over)).collect();
-        Self { steps, has_missed: false }
+        Self { steps, ..Self::default() }
     }
 
     /// To a client that comes later.
     pub(super) fn later() -> Self {
-        Self { has_missed: true, ..Self::default() }
+        Self { comes_late: true, ..Self::default() }
     }
 
     /// Whether the client may not have had all of the run.
     pub(super) fn comes_late(&self) -> bool {
-        self.has_missed
+        self.comes_late
     }
 
-    /// Whether a step is over for the client.
-    pub(super) fn is_over(&self, step: StepHash) -> bool {
+    /// Whose events come from here on.
+    pub(super) fn set_writer(&mut self, name: String) {
+        self.writer = name;
+    }
+
+    fn is_over(&self, step: StepHash) -> bool {
         self.steps.get(&step) == Some(&Progress::Over)
     }
 
-    /// A step is over for the client.
-    pub(super) fn note_over(&mut self, step: StepHash) {
-        self.steps.insert(step, Progress::Over);
+    /// A step is over for the client. Whether it has something of it that is void.
+    pub(super) fn note_over(&mut self, step: StepHash) -> bool {
+        self.steps.insert(step, Progress::Over).is_some_and(|before| before.has_something())
     }
 
     /// Of what the state holds: the texts that are news. All of its steps are over.
     pub(super) fn learn(&mut self, memo: &Memo, texts: Vec<PipedText>) -> Vec<PipedText> {
         let news = texts.into_iter().filter(|piped| !self.is_over(piped.step)).collect();
-        memo.hashes().for_each(|step| self.note_over(step));
+        for step in memo.hashes() {
+            self.note_over(step);
+        }
         news
     }
 
@@ -73,18 +84,15 @@ impl Shown {
         if self.is_over(step) {
             return false;
         }
-        let before = self.steps.insert(step, Progress::Whole { has_something: false });
-        before == Some(Progress::Whole { has_something: true })
+        let whole = Progress::Whole { by: self.writer.clone(), has_something: false };
+        self.steps.insert(step, whole).is_some_and(|before| before.has_something())
     }
 
     /// Something was missed. Answers with the steps of which the client has a part, which is void.
     pub(super) fn miss(&mut self) -> Vec<StepHash> {
-        self.has_missed = true;
-        let open = self.steps.extract_if(|_, progress| matches!(progress, Progress::Whole { .. }));
-        let mut parts: Vec<_> = open
-            .filter(|(_, progress)| *progress == Progress::Whole { has_something: true })
-            .map(|(step, _)| step)
-            .collect();
+        let open = self.steps.extract_if(|_, progress| *progress != Progress::Over);
+        let mut parts: Vec<_> =
+            open.filter(|(_, progress)| progress.has_something()).map(|(step, _)| step).collect();
         parts.sort_unstable();
         parts
     }
@@ -97,27 +105,30 @@ impl Shown {
             _ => {}
         }
         let Some(step) = event.step() else { return Verdict::Passes };
-        let progress = self.steps.get(&step).copied();
-        if progress == Some(Progress::Over) {
-            return Verdict::Dropped;
-        }
-        match event {
-            Event::Stream(_) if progress.is_none() && self.has_missed => Verdict::Dropped,
-            Event::Stream(_) => {
-                self.steps.insert(step, Progress::Whole { has_something: true });
+        match (event, self.steps.get_mut(&step)) {
+            (_, Some(Progress::Over)) => Verdict::Dropped,
+            (Event::Stream(_), Some(Progress::Whole { by, has_something })) if *by == self.writer => {
+                *has_something = true;
                 Verdict::Passes
             }
-            Event::Rollback(_) => {
+            (Event::Rollback(_), Some(Progress::Whole { by, has_something })) if *by == self.writer => {
                 // What comes now is from its beginning.
-                self.steps.insert(step, Progress::Whole { has_something: false });
+                *has_something = false;
                 Verdict::Passes
             }
-            Event::Commit(_) if progress.is_none() && self.has_missed => Verdict::Missed(step),
-            Event::Commit(_) => {
+            // Of nothing: it does no harm.
+            (Event::Rollback(_), Some(Progress::Whole { has_something: false, .. })) => Verdict::Passes,
+            (Event::Rollback(_), None) => {
+                self.begin(step);
+                Verdict::Passes
+            }
+            (Event::Commit(_), Some(Progress::Whole { by, .. })) if *by == self.writer => {
                 self.note_over(step);
                 Verdict::Passes
             }
-            _ => Verdict::Passes,
+            (Event::Commit(_), _) => Verdict::Missed(step),
+            // A rest, or another request's.
+            _ => Verdict::Dropped,
         }
     }
 }
@@ -154,6 +165,7 @@ mod tests {
     #[test]
     fn a_step_is_told_of_once() {
         let mut shown = Shown::from_the_beginning(vec![StepHash::of("b")]);
+        assert!(!shown.begin(a()));
         let passes = [stream(), rollback(), stream(), commit()];
         assert!(passes.iter().all(|event| shown.see(event) == Verdict::Passes));
         assert!(passes.iter().all(|event| shown.see(event) == Verdict::Dropped));
@@ -175,6 +187,24 @@ mod tests {
         assert_eq!(late.see(&stream()), Verdict::Passes);
         assert!(late.begin(a()), "what it has is void");
         assert_eq!(late.see(&commit()), Verdict::Passes);
+    }
+
+    #[test]
+    fn two_requests_that_run_a_step_at_once_are_kept_apart() {
+        let mut shown = Shown::from_the_beginning(Vec::new());
+        let by = |shown: &mut Shown, name: &str| shown.set_writer(name.to_owned());
+        by(&mut shown, "dead");
+        shown.begin(a());
+        assert_eq!(shown.see(&stream()), Verdict::Passes);
+        by(&mut shown, "next");
+        assert_eq!(shown.see(&rollback()), Verdict::Dropped, "its beginning says so by itself");
+        assert!(shown.begin(a()));
+        assert_eq!(shown.see(&stream()), Verdict::Passes);
+        by(&mut shown, "dead");
+        assert_eq!(shown.see(&stream()), Verdict::Dropped);
+        assert_eq!(shown.see(&commit()), Verdict::Missed(a()), "the state says whose counts");
+        by(&mut shown, "next");
+        assert_eq!(shown.see(&commit()), Verdict::Passes);
     }
 
     #[test]

@@ -5,9 +5,13 @@
 //! - [`Queue`]: where they wait to be read;
 //! - [`Log`]: what a client is given after the hand-over, so that it can come back for more.
 //!
-//! Before the first event of a step, a re-entry writes a comment, which clients skip:
-//! `:begin <hash>`. Whoever begins to read while a step streams can tell by it what is a whole text
-//! and what is a rest of one.
+//! What a re-entry publishes holds comments, which clients skip, and whoever passes it on does not:
+//!
+//! | Comment | Says |
+//! |---|---|
+//! | `:begin <hash>` | a step begins: what comes of it from here on is a whole, not a rest |
+//! | `:by <name>` | what follows is of the re-entry with this name: of two that are under way at once, as when a process has died whose last bytes are still on their way, each has its own text |
+//! | `:torn` | what came before in this name may lack something |
 //!
 //! The wire is [`wire::realtime`](crate::wire::realtime).
 
@@ -17,6 +21,7 @@ mod queue;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::task::{Context, Poll};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -43,6 +48,12 @@ const PIECE_BYTES: usize = 2 * 1024;
 /// What stands before a step's hash in the comment that says that it begins.
 pub(crate) const BEGIN: &str = ":begin ";
 
+/// What stands before a re-entry's name in the comment that says whose events follow.
+pub(crate) const BY: &str = ":by ";
+
+/// The comment that says that something may be missing.
+pub(crate) const TORN: &str = ":torn";
+
 /// As much of a text's beginning as fits into one event.
 pub(crate) fn piece(text: &str) -> &str {
     let mut length = text.len().min(PIECE_BYTES);
@@ -67,6 +78,8 @@ pub(crate) enum Writer {
 pub(crate) struct RunStream {
     run_id: RunId,
     writer: Writer,
+    /// Tells this request from others of its run.
+    name: RunId,
     queue: Queue,
     /// The handler has something for the client, so that the response begins.
     has_begun: AtomicBool,
@@ -98,6 +111,8 @@ impl RunStream {
         let stream = Self {
             run_id,
             writer,
+            // The time and 80 random bits.
+            name: RunId::new(SystemTime::now()),
             queue: Queue::new(ROOM),
             has_begun: AtomicBool::new(false),
             steps: Mutex::default(),
@@ -117,9 +132,18 @@ impl RunStream {
         Metadata::new(self.run_id.to_string())
     }
 
-    /// The same, written.
-    pub(crate) fn part_head(&self) -> Bytes {
-        written(&self.metadata()).into()
+    /// The same, written. `is_torn`: the part before it may not have arrived.
+    pub(crate) fn part_head(&self, is_torn: bool) -> Bytes {
+        let mut head = written(&self.metadata());
+        if is_torn {
+            head.extend_from_slice(format!("{}{TORN}\n\n", self.by()).as_bytes());
+        }
+        head.into()
+    }
+
+    /// Says whose events follow.
+    pub(crate) fn by(&self) -> String {
+        format!("{BY}{}\n\n", self.name)
     }
 
     /// Something for the client, of a step or of none. It does not wait.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::{Body as HttpBody, Frame};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -113,7 +113,8 @@ async fn publish_all(run: &Arc<Run>, stream: &Arc<RunStream>) {
             Some(response)
         };
         let Some(app) = run.app() else { return };
-        let part = PartBody { stream: stream.clone(), head: Some(stream.part_head()), again, sent: 0 };
+        let part =
+            PartBody { stream: stream.clone(), head: Some(stream.part_head(attempts > 0)), again, sent: 0 };
         let Err(error) = app.client().publish_part(run.id(), part).await else {
             attempts = 0;
             continue;
@@ -163,7 +164,11 @@ impl HttpBody for PartBody {
             return Poll::Ready(None);
         }
         let events = ready!(self.stream.poll_take(EVENT_BYTES, cx));
-        self.sent += events.as_ref().map_or(0, Bytes::len);
-        Poll::Ready(events.map(|events| Ok(Frame::data(events))))
+        let Some(events) = events else { return Poll::Ready(None) };
+        // In one piece, so that nobody's events come between.
+        let mut chunk = BytesMut::from(self.stream.by().as_bytes());
+        chunk.extend_from_slice(&events);
+        self.sent += chunk.len();
+        Poll::Ready(Some(Ok(Frame::data(chunk.freeze()))))
     }
 }
