@@ -379,10 +379,10 @@ impl SetupOpts {
         self
     }
 
-    /// Allows functions that take a [`Live`](crate::Live), or [publish](crate::Step::publish), beside a
-    /// middleware that [seals](crate::middleware::Middleware::seals) what runs hold, such as
-    /// `Encryption`: what they stream passes through Inngest in clear once a run is handed over, and
-    /// what is published always does. Without this, setting up fails, and so does
+    /// Allows functions that take a [`Live`](crate::Live), or [publish](crate::Step::publish),
+    /// beside a middleware that [seals](crate::middleware::Middleware::seals) what runs hold, such
+    /// as `Encryption`: what they stream passes through Inngest in clear once a run is handed over,
+    /// and what is published always does. Without this, setting up fails, and so does
     /// [`Realtime::publish`](crate::Realtime::publish).
     #[must_use]
     pub fn stream_in_clear(mut self, allow: bool) -> Self {

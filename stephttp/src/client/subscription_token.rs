@@ -23,8 +23,8 @@ impl SubscriptionToken {
         &self.token
     }
 
-    /// Where to listen, with the token in it: for an `EventSource`, say. It is below the base URL by
-    /// which this app calls Inngest, so clients must reach that.
+    /// Where to listen, with the token in it: for an `EventSource`, say. It is below the base URL
+    /// by which this app calls Inngest, so clients must reach that.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url

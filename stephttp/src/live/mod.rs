@@ -139,7 +139,8 @@ impl Live {
         lock(pushed).iter().map(|json| read(json)).collect()
     }
 
-    /// Sends a value to the client, as JSON; see [what is sent again](Self#what-is-sent-once-and-what-may-be-sent-again).
+    /// Sends a value to the client, as JSON; see [what is sent
+    /// again](Self#what-is-sent-once-and-what-may-be-sent-again).
     ///
     /// It never waits and never fails. A value that cannot be written as JSON, or has over 15 KiB
     /// then, is not sent, and neither is one for which a slow client leaves no room; the log says

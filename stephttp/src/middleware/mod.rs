@@ -337,12 +337,12 @@ pub trait Middleware: Send + Sync + 'static {
         true
     }
 
-    /// Whether it keeps from Inngest what runs hold, as [`Encryption`](super::Encryption) does. What
-    /// a [`Live`](crate::Live) sends passes through Inngest as it is, and so does what is
+    /// Whether it keeps from Inngest what runs hold, as [`Encryption`](super::Encryption) does.
+    /// What a [`Live`](crate::Live) sends passes through Inngest as it is, and so does what is
     /// [published](crate::Step::publish). So such a middleware beside a function that streams or
     /// publishes is an error of the setup ([`StreamInClear`](crate::SetupError::StreamInClear),
-    /// [`PublishInClear`](crate::SetupError::PublishInClear)), and so is each attempt to publish, unless
-    /// [`SetupOpts::stream_in_clear`](crate::SetupOpts::stream_in_clear) allows it.
+    /// [`PublishInClear`](crate::SetupError::PublishInClear)), and so is each attempt to publish,
+    /// unless [`SetupOpts::stream_in_clear`](crate::SetupOpts::stream_in_clear) allows it.
     fn seals(&self) -> bool {
         false
     }

@@ -34,8 +34,8 @@ impl Provider {
     ///
     /// # Errors
     /// When an option or variable makes no sense (the error names it), when there is neither a
-    /// signing key nor dev mode, when two functions of this program have one id, and when one of them
-    /// streams or publishes although a middleware seals what runs hold.
+    /// signing key nor dev mode, when two functions of this program have one id, and when one of
+    /// them streams or publishes although a middleware seals what runs hold.
     #[doc(alias = "Setup")]
     pub fn setup(opts: SetupOpts) -> Result<Self, SetupError> {
         let settings = Settings::resolve(opts, |name| std::env::var(name).ok())?;

@@ -35,8 +35,8 @@ use crate::wire::realtime::Topic;
 /// ```
 ///
 /// In a handler with steps, publish with [`Step::publish`](crate::Step::publish): what is published
-/// here is published anew in each re-entry. Within a step's code it is right: each attempt tells how
-/// far it is.
+/// here is published anew in each re-entry. Within a step's code it is right: each attempt tells
+/// how far it is.
 ///
 /// Calls are made with the signing key, and tried again as [those of the
 /// client](crate::client::ApiClient#retries). A middleware sees each that publishes, as
@@ -63,8 +63,8 @@ impl Realtime {
     /// when the message makes no sense (an empty name, a topic that begins with `$`, data that
     /// cannot be written as JSON or has over 512 KiB so), and when a middleware
     /// [seals](crate::middleware::Middleware::seals) what runs hold and the app does not
-    /// [say](crate::SetupOpts::stream_in_clear) that a message may be in clear. Of another kind when
-    /// the API refuses it, or cannot be reached in any attempt; after an [unclear
+    /// [say](crate::SetupOpts::stream_in_clear) that a message may be in clear. Of another kind
+    /// when the API refuses it, or cannot be reached in any attempt; after an [unclear
     /// outcome](ApiError::is_outcome_unclear) it may have been published.
     ///
     /// # Cancellation
@@ -96,24 +96,24 @@ impl Realtime {
     /// Inngest, by server-sent events.
     ///
     /// It is valid for a minute, for as many connections as are made then. A connection lasts up to
-    /// 15 minutes, also when the token is not valid any more: a client that goes on asks the app for
-    /// another. It hears what is published while it is connected, and not what was before. It cannot
-    /// publish.
+    /// 15 minutes, also when the token is not valid any more: a client that goes on asks the app
+    /// for another. It hears what is published while it is connected, and not what was before. It
+    /// cannot publish.
     ///
     /// <div class="warning">
     ///
     /// **On a self-hosted server, who has any such token can get all others.** Inngest's own server
-    /// takes a token in the signing key's place when it is asked for tokens of other topics: who has
-    /// one can listen to every channel, and to every run's [stream](crate::Live), whose name or id
-    /// they know. There, give tokens only to clients that may hear everything, and pass on to
+    /// takes a token in the signing key's place when it is asked for tokens of other topics: who
+    /// has one can listen to every channel, and to every run's [stream](crate::Live), whose name or
+    /// id they know. There, give tokens only to clients that may hear everything, and pass on to
     /// others yourself what they may hear.
     ///
     /// </div>
     ///
     /// # Errors
     /// An [`ApiError`] of the kind [`Request`](crate::client::ApiErrorKind::Request), and no call,
-    /// when the channel's or a topic's name is empty, or there is no topic. Of another kind when the
-    /// API refuses, or cannot be reached in any attempt.
+    /// when the channel's or a topic's name is empty, or there is no topic. Of another kind when
+    /// the API refuses, or cannot be reached in any attempt.
     ///
     /// # Cancellation
     /// The call has no effect, so it can be dropped at any time.

@@ -62,12 +62,13 @@ impl Step {
     /// A message passes through Inngest in clear, whatever middlewares make of the rest of the run.
     ///
     /// # Errors
-    /// A [`StepError`] at once, without a retry, when the channel's or the topic's name is empty, or
-    /// the topic's begins with `$`, as Inngest's own do; when the data cannot be written as JSON, or
-    /// has over 512 KiB so; when a middleware [seals](crate::middleware::Middleware::seals) what runs
-    /// hold, and the app does not [say](crate::SetupOpts::stream_in_clear) that this may be; and when
-    /// the API refuses it. When the API cannot be reached, or is overloaded, the step is retried.
-    /// Also as [`run`](Self::run).
+    /// A [`StepError`] at once, without a retry, when the channel's or the topic's name is empty,
+    /// or the topic's begins with `$`, as Inngest's own do; when the data cannot be written as
+    /// JSON, or has over 512 KiB so; when a middleware
+    /// [seals](crate::middleware::Middleware::seals) what runs hold, and the app does not
+    /// [say](crate::SetupOpts::stream_in_clear) that this may be; and when the API refuses it. When
+    /// the API cannot be reached, or is overloaded, the step is retried. Also as
+    /// [`run`](Self::run).
     ///
     /// # Panics
     /// When the handler has ended or was handed over; see [`Step`].
