@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, Uri};
 use tokio::sync::watch;
 
 /// The calls of the server's API.
@@ -27,6 +27,14 @@ pub enum Call {
     Events,
     /// `POST /v1/signals`
     Signals,
+    /// `POST /v1/realtime/publish/tee?channel={run}`
+    Tee,
+    /// `GET /v1/realtime/sse`
+    Subscribe,
+    /// `POST /v1/realtime/token`
+    RealtimeToken,
+    /// `POST /v1/realtime/publish`
+    Publish,
     /// Any other.
     Other,
 }
@@ -45,13 +53,21 @@ impl Call {
             ("GET", ["v1", "runs", _]) => Self::Run,
             ("POST", ["e", _]) => Self::Events,
             ("POST", ["v1", "signals"]) => Self::Signals,
+            ("POST", ["v1", "realtime", "publish", "tee"]) => Self::Tee,
+            ("GET", ["v1", "realtime", "sse"]) => Self::Subscribe,
+            ("POST", ["v1", "realtime", "token"]) => Self::RealtimeToken,
+            ("POST", ["v1", "realtime", "publish"]) => Self::Publish,
             _ => Self::Other,
         }
     }
 
-    /// The run that a path names.
-    pub(crate) fn run_of(path: &str) -> Option<String> {
-        path.split('/').find_map(|part| ulid::Ulid::from_string(part).ok()).map(|id| id.to_string())
+    /// The run that a URL names.
+    pub(crate) fn run_of(uri: &Uri) -> Option<String> {
+        let channel = |query: &'_ str| {
+            query.split('&').find_map(|pair| pair.strip_prefix("channel=").map(str::to_owned))
+        };
+        let parts = uri.path().split('/').map(str::to_owned).chain(uri.query().and_then(channel));
+        parts.into_iter().find_map(|part| ulid::Ulid::from_string(&part).ok()).map(|id| id.to_string())
     }
 }
 
@@ -80,6 +96,7 @@ pub struct InjectedFault {
     delay: Option<Duration>,
     gate: Option<Gate>,
     act: Act,
+    break_off: Option<usize>,
 }
 
 /// What becomes of the call.
@@ -100,7 +117,17 @@ pub(crate) enum Act {
 impl InjectedFault {
     /// A fault on calls of this kind.
     pub fn on(call: Call) -> Self {
-        Self { call, from: 1, until: 1, seen: 0, over: false, delay: None, gate: None, act: Act::Process }
+        Self {
+            call,
+            from: 1,
+            until: 1,
+            seen: 0,
+            over: false,
+            delay: None,
+            gate: None,
+            act: Act::Process,
+            break_off: None,
+        }
     }
 
     /// It happens to the n-th call only; 1 is the next.
@@ -174,6 +201,13 @@ impl InjectedFault {
         Self { act: Act::Hang, ..self }
     }
 
+    /// The connection breaks off in the middle of a body, after so many of its bytes: of a [part of
+    /// a stream](Call::Tee) in that of the request, which is not answered then, and of any other
+    /// call in that of the response.
+    pub fn break_off(self, bytes: usize) -> Self {
+        Self { break_off: Some(bytes), ..self }
+    }
+
     /// Before anything else the call waits for so long, in real time.
     pub fn delay(self, delay: Duration) -> Self {
         Self { delay: Some(delay), ..self }
@@ -195,6 +229,7 @@ impl InjectedFault {
             delay: self.delay,
             gate: self.gate.clone(),
             act: self.act.clone(),
+            break_off: self.break_off,
         })
     }
 }
@@ -205,6 +240,7 @@ pub(crate) struct Strike {
     pub(crate) delay: Option<Duration>,
     pub(crate) gate: Option<Gate>,
     pub(crate) act: Act,
+    pub(crate) break_off: Option<usize>,
 }
 
 /// A gate at which calls wait until a test opens it. Clones are the same gate.

@@ -106,12 +106,16 @@
 //! - [`DevServerBuilder::function`]: functions that steps invoke
 //! - [`InjectedFault`] and [`Gate`]: what goes wrong on purpose
 //! - [`Violation`]: what went wrong by an SDK's mistake
+//! - [`DevServer::published`], [`DevServer::subscribers`] and [`DevServer::stream_url`]: what runs
+//!   tell their clients while they go on, and who listens
 //! - [`Notice`]: what happens, for people
 //!
 //! # What it leaves out
 //!
-//! - Streaming, deferred functions (`DeferAdd`, `DeferAbort`) and the old `Step` operation.
+//! - Deferred functions (`DeferAdd`, `DeferAbort`) and the old `Step` operation.
 //!   Operations of these kinds are refused, and noted as [`ViolationKind::UnsupportedOp`].
+//! - Listening by WebSocket, and topics of the kind `event`: nothing is published to them. A stream
+//!   of messages (`text/stream`) is taken as a whole.
 //! - Functions that events trigger. Functions that steps invoke are stood in for by
 //!   [`DevServerBuilder::function`]; an endpoint that the server has seen can be invoked as well,
 //!   unlike at the real server, and that is noted as [`ViolationKind::InvokedEndpoint`].
@@ -141,6 +145,10 @@
 //!   otherwise.
 //! - `/async` is refused with 409 in the name of a dispatch that another has taken the place of.
 //!   The real server looks at that only where it is told to.
+//! - A skipping clock ends no subscription: at the real server one lasts for 15 minutes, which an
+//!   app can see coming and this clock jumps over. [`DevServer::end_subscriptions`] ends them.
+//!   Tokens do expire.
+//! - Of a part of a stream whole events are forwarded where it can be, whatever a read gives.
 //! - Steps' values keep the order of their fields. Their numbers become floats as they do there.
 //! - Statuses and steps are shown at once and completely.
 //! - `DELETE /v1/runs/{run}` cancels, which it does not at a self-hosted server.
@@ -160,6 +168,7 @@
 // | `clock`, `fault`, `function`, `json`, `violation` | what do tests set, and what do all the others need? |
 // | `inspect` | what is seen of runs, calls and dispatches? |
 // | `notice` | what has happened? |
+// | `realtime` | what is published, and who listens? |
 // | `engine` | what becomes of runs? |
 // | `api` | what is answered over HTTP? |
 // | `server` | how do tests start it, look at it and steer it? |
@@ -172,6 +181,7 @@ mod function;
 mod inspect;
 mod json;
 mod notice;
+mod realtime;
 mod server;
 mod violation;
 
@@ -181,5 +191,6 @@ pub use self::inspect::{
     ApiCall, Dispatch, EventView, ResponseView, RunStatus, RunView, StepStatus, StepView,
 };
 pub use self::notice::{Notice, Notices};
+pub use self::realtime::{PartState, PartView};
 pub use self::server::{DevServer, DevServerBuilder};
 pub use self::violation::{Violation, ViolationKind};

@@ -130,4 +130,22 @@ pub enum ViolationKind {
     /// A layer or an extractor answered a re-entry in the handler's place, as the SDK says by
     /// `x-stephttp-rejected`. The real server does not look at that.
     Rejected,
+    /// A part of a run's stream was still being sent when its re-entry had been answered: the next
+    /// re-entry's part can overtake it.
+    UnfinishedPart,
+    /// A part of a run's stream that does not begin with `inngest.metadata`.
+    MissingMetadata,
+    /// An event of a run's stream that JS's client cannot read, or skips.
+    UnreadableEvent,
+    /// An event of over 16 KiB in a part of a run's stream: what another part publishes can come to
+    /// be within it.
+    LongEvent,
+    /// An event of a run's stream came in pieces while another part of the run was being sent:
+    /// what that publishes can come to be within it.
+    TornEvent,
+    /// An event in a part of a run's stream where none of its kind belongs: something after the
+    /// run's `inngest.response`, or `inngest.redirect_info`.
+    MisplacedEvent,
+    /// A run's stream told the end of a step that the run, which has completed, does not have.
+    UnknownStep,
 }

@@ -12,6 +12,7 @@ const CRATE: &[&[&str]] = &[
     &["clock", "fault", "function", "json", "violation"],
     &["inspect"],
     &["notice"],
+    &["realtime"],
     &["engine"],
     &["api"],
     &["server"],
@@ -32,12 +33,15 @@ const ENGINE: &[&[&str]] = &[
     &["call", "late", "waits"],
     &["invoke"],
     // What comes from outside, and what tests are told.
-    &["events", "new_run", "standing"],
+    &["events", "new_run", "standing", "streams"],
 ];
 
-const API: &[&[&str]] = &[&["respond"], &["auth", "checkpoint", "events", "output", "runs"]];
+const API: &[&[&str]] =
+    &[&["cut", "respond"], &["auth", "listening"], &["checkpoint", "events", "output", "realtime", "runs"]];
 
-const SERVER: &[&[&str]] = &[&["builder"]];
+const REALTIME: &[&[&str]] = &[&["compact", "feed", "token"], &["message", "part", "subscribers"]];
+
+const SERVER: &[&[&str]] = &[&["look"], &["builder", "faults", "realtime"]];
 
 #[test]
 fn the_crates_modules_name_only_those_above_them() {
@@ -46,7 +50,7 @@ fn the_crates_modules_name_only_those_above_them() {
 
 #[test]
 fn the_files_of_each_folder_name_only_those_above_them() {
-    for (folder, order) in [("engine", ENGINE), ("api", API), ("server", SERVER)] {
+    for (folder, order) in [("engine", ENGINE), ("api", API), ("realtime", REALTIME), ("server", SERVER)] {
         assert_folder_order(&src(), folder, order);
     }
 }

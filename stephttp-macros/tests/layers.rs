@@ -32,7 +32,7 @@ const STEPS: &[&[&str]] = &[
 ];
 
 const VALIDATE: &[&[&str]] = &[
-    &["arguments", "function_id", "hand_over", "limits", "step_argument", "step_calls"],
+    &["arguments", "function_id", "hand_over", "limits", "live", "step_argument", "step_calls"],
     &["signature"],
     &["helper"],
 ];

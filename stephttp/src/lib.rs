@@ -70,11 +70,15 @@
 //! | [`invoke`](Step::invoke) | calls another Inngest function for its result | at Inngest |
 //! | [`wait_for_signal`](Step::wait_for_signal) | waits until another run, or a person, says go | at Inngest |
 //! | [`send_signal`](Step::send_signal) | says so | in this process |
+//! | [`publish`](Step::publish) | tells those who listen to a topic, such as an open page | in this process |
 //! | [`fetch`](Step::fetch) | makes an HTTP request | at Inngest |
 //! | [`ai_infer`](Step::ai_infer) | calls a model | at Inngest |
 //!
 //! A step "at Inngest" costs this process nothing while it lasts; in the first request it redirects
 //! the client to the run's result.
+//!
+//! A handler that takes a [`Live`] streams to its client what its steps make, while they make it:
+//! see [`streaming`](guide::streaming).
 //!
 //! # Combining steps
 //!
@@ -200,15 +204,18 @@ pub mod function;
 pub mod guide;
 mod journal;
 pub mod layer;
+pub mod live;
 pub mod middleware;
 pub mod output;
 mod provider;
+mod relay;
 mod remember;
 mod replayable;
 mod run;
 pub mod signature;
 pub mod step;
 pub mod steps_lock;
+mod streaming;
 mod sync;
 #[cfg(feature = "replay-filter")]
 pub mod trace;
@@ -268,6 +275,7 @@ pub use event::{Event, EventData, EventFields};
 pub use exchange::Reentry;
 pub use function::async_response::AsyncResponse;
 pub use function::opts::FnOpts;
-pub use provider::{Events, Provider};
+pub use live::Live;
+pub use provider::{Events, Provider, Realtime};
 pub use remember::Remember;
 pub use step::extractor::Step;

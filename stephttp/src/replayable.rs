@@ -8,6 +8,7 @@ use axum::extract::{
 };
 use http::{Method, Uri};
 
+use crate::live::Live;
 use crate::remember::Remember;
 use crate::step::Step;
 
@@ -122,6 +123,7 @@ replayable!(
     RawForm,
     RawPathParams,
     RawQuery,
+    Live,
     Step,
     String,
     Uri,

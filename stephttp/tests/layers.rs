@@ -24,14 +24,18 @@ const ORDER: &[&[&str]] = &[
     &["journal"],
     // What the process still owes Inngest.
     &["delivery"],
+    // What a run tells its client before its response.
+    &["streaming"],
     // What all requests of a provider share.
     &["app"],
     // One request's share of a run.
     &["run"],
     &["checkpoint"],
+    // What runs tell clients of other requests.
+    &["relay"],
     // The tools, and the front door.
     &["step"],
-    &["remember"],
+    &["live", "remember"],
     &["replayable"],
     &["extract"],
     &["trace"],

@@ -11,9 +11,10 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, routing::post};
 use http::StatusCode;
+use inngest::middleware::Middleware;
 use inngest::step::FetchRequest;
 use inngest::wire::StepHash;
-use inngest::{Event, Provider, SetupOpts, Step, StepError};
+use inngest::{Event, Provider, SetupError, SetupOpts, Step, StepError};
 use reqwest::Client;
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
@@ -243,4 +244,42 @@ async fn without_a_server_waits_are_over_in_the_order_in_which_they_would_be() {
             "sleep"
         );
     }
+}
+
+#[inngest::api_fn(id = "publishes")]
+async fn publishes(step: Step) -> Result<(), StepError> {
+    step.publish("tell", "a channel&", "topic", json!({"n": u64::MAX})).await
+}
+
+#[tokio::test]
+async fn publishing_is_done_here_and_stored() {
+    let inngest = Inngest::default();
+    let (url, provider) = app(&inngest, post(publishes)).await;
+    assert_eq!(call(&url, false).await.0, StatusCode::OK);
+    provider.wait(Duration::from_secs(5)).await.unwrap();
+    // As it is: nobody reads it back who would know another form of the number.
+    assert_eq!(inngest.bodies("/v1/realtime/publish"), [json!({"n": u64::MAX})]);
+    let step = inngest.bodies("/v1/checkpoint")[0]["steps"][0].clone();
+    assert_eq!((&step["op"], &step["data"]), (&json!("StepRun"), &Value::Null));
+    assert_eq!(step["opts"], json!({"type": "step.realtime.publish"}));
+}
+
+struct Seals;
+
+impl Middleware for Seals {
+    fn seals(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_function_that_publishes_is_refused_beside_a_middleware_that_seals() {
+    let opts = || SetupOpts::default().dev_server("http://127.0.0.1:1").middleware(Seals);
+    let error = Provider::setup(opts()).unwrap_err();
+    assert!(matches!(error, SetupError::PublishInClear { .. }), "{error}");
+    assert!(
+        error.to_string().contains("publishes (") && error.to_string().contains("stream_in_clear"),
+        "{error}"
+    );
+    assert!(Provider::setup(opts().stream_in_clear(true)).is_ok());
 }

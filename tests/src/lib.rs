@@ -1,5 +1,6 @@
 //! What the tests share: an app, the dev engine and a client, each on a socket of its own.
 
+pub mod events;
 mod log;
 #[cfg(doctest)]
 mod pages;

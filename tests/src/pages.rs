@@ -20,6 +20,8 @@ struct Production;
 struct Serverless;
 #[doc = include_str!("../../stephttp/src/guide/setup.md")]
 struct Setup;
+#[doc = include_str!("../../stephttp/src/guide/streaming.md")]
+struct Streaming;
 #[doc = include_str!("../../stephttp/src/guide/testing.md")]
 struct Testing;
 #[doc = include_str!("../../stephttp/src/guide/versions.md")]

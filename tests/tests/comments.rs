@@ -124,7 +124,7 @@ fn what_is_cited_is_in_the_repository() {
                 let name = &rest[..rest.find(|c| !is_name(c)).unwrap_or(rest.len())];
                 let name = name.trim_end_matches('.');
                 let is_file = name.ends_with(".json") || name.ends_with(".md");
-                let places = ["", "tests/tests/it/"];
+                let places = ["", "tests/tests/it/", "stephttp-dev/tests/it/"];
                 if is_file && !places.iter().any(|place| root().join(place).join(name).exists()) {
                     missing.push(format!("{file}: {name}"));
                 }

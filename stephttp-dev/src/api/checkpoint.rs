@@ -8,10 +8,12 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::routing::post;
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use inngest::wire::realtime::RUN_TOKEN_LIFE;
 use serde_json::{Value, json};
 
 use super::respond;
 use crate::engine::{AsyncRefusal, Engine, NewRunRefusal, StepsRefusal};
+use crate::realtime::Topic;
 
 pub(super) fn routes() -> Router<Arc<Engine>> {
     let mut router = Router::new();
@@ -33,9 +35,8 @@ async fn new_run(State(engine): State<Arc<Engine>>, body: Bytes) -> Response<Bod
             if let Some(token) = created.token {
                 data["token"] = token.into();
             }
-            // The real server always sends one. It is for streaming, which this server does not
-            // have.
-            data["realtime_token"] = ulid::Ulid::generate().to_string().into();
+            let topics = vec![Topic::stream_of(&created.run_id)];
+            data["realtime_token"] = engine.read(|state| state.realtime_token(topics, RUN_TOKEN_LIFE)).into();
             let fetched_at = respond::rfc3339(engine.read(crate::engine::State::now));
             let answer = json!({"data": data, "metadata": {"fetched_at": fetched_at}});
             respond::json(StatusCode::OK, answer.to_string())

@@ -3,8 +3,11 @@
 
 mod auth;
 mod checkpoint;
+mod cut;
 mod events;
+mod listening;
 mod output;
+mod realtime;
 mod respond;
 mod runs;
 
@@ -13,13 +16,15 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use http::header::{HeaderValue, ORIGIN, RETRY_AFTER};
+use bytes::Bytes;
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue, ORIGIN, RETRY_AFTER};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use inngest::wire::headers;
 use tower_service::Service;
 
+use self::cut::Cut;
 use crate::engine::Engine;
 use crate::fault::{Act, Call, Strike};
 use crate::inspect::ApiCall;
@@ -53,8 +58,10 @@ impl Api {
             .merge(runs::routes())
             .merge(events::signal_routes())
             .layer(axum::middleware::from_fn_with_state(Arc::clone(&engine), auth::require))
-            // The output is protected by its token alone, and events by their key.
+            // The output is protected by its token alone, and events by their key. Realtime tells
+            // tokens from keys by itself.
             .merge(output::routes())
+            .merge(realtime::routes())
             .merge(events::routes())
             .with_state(Arc::clone(&engine));
         Self { engine, router }
@@ -63,10 +70,16 @@ impl Api {
     /// Takes one request: notes it, lets go wrong what a test wants to go wrong, and answers.
     pub(crate) async fn serve(self, request: Request<Incoming>) -> Result<Response<Body>, Closed> {
         let (mut parts, body) = request.into_parts();
-        let body = Limited::new(body, BODY_BYTES).collect().await.map_err(|_| Closed)?.to_bytes();
         parts.uri = without_trailing_slash(parts.uri);
         let kind = Call::of(&parts.method, parts.uri.path());
-        let run_id = Call::run_of(parts.uri.path());
+        let run_id = Call::run_of(&parts.uri);
+        // A stream is taken while it comes; its call has its body when that has ended.
+        let (known, body) = if kind == Call::Tee {
+            (Bytes::new(), Body::new(body))
+        } else {
+            let body = Limited::new(body, BODY_BYTES).collect().await.map_err(|_| Closed)?.to_bytes();
+            (body.clone(), Body::from(body))
+        };
         let (place, strike, down) = self.engine.change(|state| {
             let path = parts.uri.path_and_query().map_or_else(String::new, ToString::to_string);
             let call = ApiCall {
@@ -74,7 +87,7 @@ impl Api {
                 method: parts.method.clone(),
                 path,
                 headers: parts.headers.clone(),
-                body: body.clone(),
+                body: known,
                 at: state.now(),
                 status: None,
             };
@@ -90,7 +103,8 @@ impl Api {
         }
         let origin = parts.headers.get(ORIGIN).cloned();
         let preflight = parts.method == Method::OPTIONS;
-        let request = Request::from_parts(parts, Body::from(body));
+        parts.extensions.insert(realtime::Place(place));
+        let request = Request::from_parts(parts, body);
         let mut response = self.act(kind, strike, request).await?;
         self.engine.change(|state| state.log.calls[place].status = Some(response.status()));
         let server_kind = if self.engine.settings.signing_key.is_some() { "cloud" } else { "dev" };
@@ -113,7 +127,7 @@ impl Api {
             gate.pass().await;
         }
         match strike.act {
-            Act::Process => Ok(self.process(request).await),
+            Act::Process => self.broken_off(kind, strike.break_off, request).await,
             Act::DropResponse => {
                 self.process(request).await;
                 Err(Closed)
@@ -129,6 +143,21 @@ impl Api {
                 Ok(response)
             }
         }
+    }
+
+    /// Processes a request whose connection breaks off after so many bytes, if that is wanted.
+    async fn broken_off(
+        &self,
+        kind: Call,
+        bytes: Option<usize>,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, Closed> {
+        let Some(bytes) = bytes else { return Ok(self.process(request).await) };
+        if kind != Call::Tee {
+            return Ok(self.process(request).await.map(|body| Body::new(Cut::after(bytes, body))));
+        }
+        self.process(request.map(|body| Body::new(Cut::after(bytes, body)))).await;
+        Err(Closed)
     }
 
     async fn process(&self, request: Request<Body>) -> Response<Body> {
@@ -149,8 +178,9 @@ fn without_trailing_slash(uri: Uri) -> Uri {
 
 /// Reflects any origin, as the real server does.
 fn allow_origin(map: &mut HeaderMap, origin: Option<HeaderValue>, preflight: bool) {
-    let Some(origin) = origin else { return };
-    map.insert(http::header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    // A stream allows all of them by itself.
+    let Some(origin) = origin.filter(|_| !map.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN)) else { return };
+    map.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     if preflight {
         map.insert(http::header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET"));
         map.insert(http::header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("3600"));

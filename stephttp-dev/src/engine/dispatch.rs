@@ -253,6 +253,9 @@ impl State {
             }
         }
         let run_id = outgoing.run_id.as_str();
+        if answer.is_ok() {
+            self.check_open_parts(run_id);
+        }
         let current =
             self.work.job(outgoing.job).filter(|job| job.live.as_ref() == Some(&outgoing.request_id));
         let Some(job) = current.cloned() else {

@@ -1,5 +1,6 @@
 //! What has happened, for tests and people to look at.
 
+use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::run::Origin;
@@ -53,6 +54,14 @@ impl Log {
             self.calls[old].body.clear();
         }
         self.calls.len() - 1
+    }
+
+    /// Gives a call the body that it did not have when it came.
+    pub(crate) fn late_body(&mut self, place: usize, body: Bytes) {
+        let keeps = self.kept.is_none_or(|kept| place + kept >= self.calls.len());
+        if let Some(call) = self.calls.get_mut(place).filter(|_| keeps) {
+            call.body = body;
+        }
     }
 
     /// The requests of all dispatches of one job, by one of them.

@@ -32,6 +32,7 @@ mod run;
 mod source;
 mod standing;
 mod steps;
+mod streams;
 mod wait;
 mod waits;
 mod work;
@@ -54,6 +55,7 @@ pub(crate) use self::late::Mischief;
 use self::log::Log;
 pub(crate) use self::new_run::NewRunRefusal;
 pub(crate) use self::run::{Ending, Reply, Run};
+pub(crate) use self::streams::Taken;
 use self::wait::Waits;
 use self::work::{Next, Work};
 
@@ -62,6 +64,7 @@ use crate::fault::InjectedFault;
 use crate::function::Function;
 use crate::inspect::{RunStatus, RunView};
 use crate::notice::Notice;
+use crate::realtime::Realtime;
 
 /// What a server was started with.
 #[derive(Debug, Clone)]
@@ -128,6 +131,7 @@ pub(crate) struct State {
     backoff: Backoff,
     registers: Vec<String>,
     pub(crate) mischief: Mischief,
+    pub(crate) realtime: Realtime,
 }
 
 impl Engine {
@@ -151,6 +155,7 @@ impl Engine {
             backoff: settings.backoff,
             registers: settings.registers.clone(),
             mischief: Mischief::default(),
+            realtime: Realtime::keeping(settings.kept),
         };
         let engine = Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
@@ -194,6 +199,7 @@ impl Engine {
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
         let result = change(&mut state);
+        state.tick_realtime();
         let errands = std::mem::take(&mut state.outbox);
         drop(state);
         self.changed.send_replace(());
@@ -270,6 +276,9 @@ impl State {
         run.ending = Some(ending);
         self.work.leave_run(run_id);
         self.waits.drop_run(run_id);
+        if status == RunStatus::Completed {
+            self.check_ended_steps(run_id);
+        }
         self.come_late(run_id);
         self.log.notice(&Notice::RunEnded { run_id: run_id.to_owned(), status });
         if let Some((invoker, ending)) = invoked {

@@ -46,6 +46,8 @@ pub(crate) struct Run {
     scheduled: HashSet<String>,
     /// Of a group that was planned in a re-entry: what is not done yet.
     pub(crate) pending: HashSet<String>,
+    /// Whether its stream has had its response; by whom, of those that were under way then.
+    pub(crate) responded: Option<Vec<String>>,
     /// The step that was saved last.
     pub(crate) last_saved: Option<String>,
     /// The run and the step that invoked this one.
@@ -176,6 +178,7 @@ impl Run {
             memo_bytes: 0,
             scheduled: HashSet::new(),
             pending: HashSet::new(),
+            responded: None,
             last_saved: None,
             invoker: None,
             told: HashMap::new(),

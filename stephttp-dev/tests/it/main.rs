@@ -21,6 +21,7 @@ mod numbers;
 mod parallel;
 mod patience;
 mod race;
+mod realtime;
 mod retries;
 mod signals;
 mod stale;

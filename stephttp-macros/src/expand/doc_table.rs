@@ -49,6 +49,9 @@ fn table(endpoint: &Endpoint) -> String {
     if *reentered {
         row("answer when handed over", answer(opts));
     }
+    if opts.streams {
+        row("streams", "to clients that send `Accept: text/event-stream`");
+    }
     if let Some(time) = opts.max_request_time {
         row("handed over", &format!("before the first step after {time:?}"));
     }

@@ -26,6 +26,7 @@ pub(super) fn of(opts: &Opts, krate: &Path) -> TokenStream {
         deliver,
         step_timeout,
         on_error,
+        streams,
     } = opts;
     let mut tokens = quote!(#krate::FnOpts::new(#id));
     if let Some(retries) = retries {
@@ -69,6 +70,9 @@ pub(super) fn of(opts: &Opts, krate: &Path) -> TokenStream {
             OnError::Fail => quote!(Fail),
         };
         tokens.extend(quote!(.on_error(#krate::function::OnError::#on_error)));
+    }
+    if *streams {
+        tokens.extend(quote!(.streams(true)));
     }
     tokens
 }

@@ -60,6 +60,12 @@ const USAGES: &[Usage] = &[
         "an id, the signal's name and data",
         "step.send_signal(\"decide\", \"expense-7\", data)",
     ),
+    usage(
+        "publish",
+        4,
+        "an id, a channel, a topic of it and data",
+        "step.publish(\"tell\", \"order-7\", \"progress\", data)",
+    ),
     usage("fetch", 2, "an id and a request", "step.fetch(\"rates\", FetchRequest::get(url))"),
     usage(
         "ai_infer",

@@ -29,6 +29,7 @@ const METHODS: &[Method] = &[
     Method::at_inngest("invoke", "Invoke"),
     Method::at_inngest("wait_for_signal", "WaitForSignal"),
     Method::here("send_signal", "SendSignal"),
+    Method::here("publish", "Publish"),
     Method::at_inngest("fetch", "Fetch"),
     Method::at_inngest("ai_infer", "AiInfer"),
 ];

@@ -114,6 +114,7 @@ fn handler_with_every_tool() {
             let score = step.invoke::<Score>("score", "risk-score").data(&customer).await?;
             let by = step.wait_for_signal::<String>("approval", format!("approval/{id}")).await?;
             step.send_signal("resume", "other", ()).await?;
+            step.publish("progress", "order-7", "status", &by).await?;
             let page = step.fetch("page", FetchRequest::get(url)).await?;
             let answer = step.ai_infer::<Answer>("ask", Inference::openai_chat(key, body)).await?;
             Ok(())

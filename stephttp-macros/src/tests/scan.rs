@@ -61,6 +61,7 @@ fn every_tool() {
     finds(r#"step.send_event("a", Event::new("b", data)).await; step.send_events("c", vec![])"#, &["a", "c"]);
     finds(r#"step.invoke::<T>("a", "b").data(step.run("c", x).await?)"#, &["a", "c"]);
     finds(r#"step.wait_for_signal("a", "b").await; step.send_signal("c", "d", 1)"#, &["a", "c"]);
+    finds(r#"step.publish("a", "b", "c", 1)"#, &["a"]);
     finds(r#"step.fetch("a", FetchRequest::get("b")).await; step.ai_infer::<Vec<T>>("c", x)"#, &["a", "c"]);
     leaves_alone(r#"step.wait_for_event::<T>(format!("a-{n}"), "b")"#);
 }

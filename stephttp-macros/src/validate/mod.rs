@@ -5,6 +5,7 @@ mod function_id;
 mod hand_over;
 mod helper;
 mod limits;
+mod live;
 mod signature;
 mod step_argument;
 mod step_calls;
@@ -70,6 +71,8 @@ pub(crate) struct Opts {
     pub(crate) deliver: Option<Deliver>,
     pub(crate) step_timeout: Option<Duration>,
     pub(crate) on_error: Option<OnError>,
+    /// It takes a `Live`.
+    pub(crate) streams: bool,
 }
 
 /// `None`: only the function itself can be emitted, as it was.
@@ -115,6 +118,7 @@ pub(crate) fn check(
         deliver: deliver.good(),
         step_timeout: step_timeout.good(),
         on_error: on_error.good(),
+        streams: false,
     };
     hand_over::conflicts(&opts, &retries, &places, errors);
     let has_retries = !matches!(retries, Value::Absent);
@@ -139,6 +143,7 @@ pub(crate) fn check(
         body.tokens = std::mem::take(&mut scanned.tokens);
         scanned
     });
+    opts.streams = live::live(&sig, &opts, scanned.as_ref(), &places, errors);
     // It is owned now, and used as it was written.
     if let Some(step) = step.as_ref().filter(|_| borrows_step) {
         let tokens = &body.tokens;

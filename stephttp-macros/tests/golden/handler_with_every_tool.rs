@@ -4,7 +4,7 @@
 | Durable endpoint | |
 |-|-|
 | id | `tools` |
-| steps | `settlement` (wait_for_event), `tell` (send_event), `tell-all` (send_events), `score` (invoke), `approval` (wait_for_signal), `resume` (send_signal), `page` (fetch), `ask` (ai_infer) |
+| steps | `settlement` (wait_for_event), `tell` (send_event), `tell-all` (send_events), `score` (invoke), `approval` (wait_for_signal), `resume` (send_signal), `progress` (publish), `page` (fetch), `ask` (ai_infer) |
 | retries | the default |
 | stored at Inngest | request body, results of steps, response body; for requests that run a step |
 | answer when handed over | the provider's default |
@@ -91,6 +91,16 @@ async fn tools(step: Step) -> Result<(), StepError> {
                             (),
                         )
                         .await?;
+                    step.publish(
+                            ::inngest::__private::step_id(
+                                "progress",
+                                *b"Z\xAF\x89\x05\xF3*C\xE8\xDD\x1A.\xA0\xCB\xAC\xB6\x89B\x8C\xCE\xCD",
+                            ),
+                            "order-7",
+                            "status",
+                            &by,
+                        )
+                        .await?;
                     let page = step
                         .fetch(
                             ::inngest::__private::step_id(
@@ -164,6 +174,13 @@ impl ::inngest::function::ApiFn for tools {
             "resume",
             *b"\xA2\xB4\x1B\xBA\xA7\r^`\x85>\x10\x11\xE3\x1Ad\x88\xE8\xEA\xC1\xAC",
             ::inngest::function::StepKind::SendSignal,
+            ::core::file!(),
+            ::core::line!(),
+        ),
+        ::inngest::__private::step_meta(
+            "progress",
+            *b"Z\xAF\x89\x05\xF3*C\xE8\xDD\x1A.\xA0\xCB\xAC\xB6\x89B\x8C\xCE\xCD",
+            ::inngest::function::StepKind::Publish,
             ::core::file!(),
             ::core::line!(),
         ),

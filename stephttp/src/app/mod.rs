@@ -6,6 +6,7 @@ mod output;
 mod output_route;
 mod recent_runs;
 mod settings;
+mod streams;
 mod wants;
 
 use std::borrow::Cow;
@@ -13,7 +14,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 pub use opts::SetupOpts;
 pub use output::OutputOpts;
@@ -21,6 +22,7 @@ pub(crate) use output::{FRAME, Full, OutputRoom, SIGNATURE, SMALL, TOKEN, Taken,
 use output_route::OutputRoute;
 use recent_runs::RecentRuns;
 pub(crate) use settings::Settings;
+use streams::Streams;
 use wants::Wants;
 
 use crate::client::ApiClient;
@@ -47,6 +49,9 @@ pub(crate) struct App {
     output_route: OutputRoute,
     /// For outputs.
     output_room: OutputRoom,
+    /// For streams that are passed on to clients.
+    relays: Arc<Semaphore>,
+    streams: Streams,
     /// It has been said that two layers are stacked; the same of `verify`, and that one is inside
     /// of the layer.
     said_stacked: AtomicBool,
@@ -61,6 +66,7 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(settings: Settings, client: ApiClient) -> Self {
+        let relays = Arc::new(Semaphore::new(settings.stream_relays));
         Self {
             backlog: Backlog::new(settings.backlog_bytes, settings.middleware.clone()),
             deliveries: Arc::new(Deliveries::new(settings.middleware.clone())),
@@ -74,6 +80,8 @@ impl App {
             drained: Notify::new(),
             output_route: OutputRoute::default(),
             output_room: OutputRoom::default(),
+            relays,
+            streams: Streams::default(),
             said_stacked: AtomicBool::new(false),
             said_second_verify: AtomicBool::new(false),
             said_verify_inside: AtomicBool::new(false),
@@ -101,6 +109,21 @@ impl App {
 
     pub(crate) fn middleware(&self) -> &Chain {
         &self.settings.middleware
+    }
+
+    /// Whether what runs stream and publish, which nothing seals, may pass through Inngest.
+    pub(crate) fn sends_in_clear(&self) -> bool {
+        self.settings.stream_in_clear || !self.middleware().seals()
+    }
+
+    /// Room for streams that are passed on to clients.
+    pub(crate) fn relays(&self) -> Arc<Semaphore> {
+        self.relays.clone()
+    }
+
+    /// Those streams.
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.streams
     }
 
     pub(crate) fn routes(&self) -> &Routes {

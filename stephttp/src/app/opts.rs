@@ -54,6 +54,8 @@ pub struct SetupOpts {
     pub(crate) linger: Option<Duration>,
     pub(crate) backlog_bytes: Option<usize>,
     pub(crate) backlog_wait: Option<Duration>,
+    pub(crate) stream_relays: Option<usize>,
+    pub(crate) stream_in_clear: bool,
     pub(crate) replay_patience: Option<Duration>,
     pub(crate) async_response: Option<AsyncResponse>,
     pub(crate) on_error: OnError,
@@ -366,6 +368,28 @@ impl SetupOpts {
         self
     }
 
+    /// How many clients at once this process passes streams on to, which go on after their runs'
+    /// first requests: 1,024 unless set. See [`Live`](crate::Live#after-the-first-request).
+    ///
+    /// Each holds a connection of its client and one to Inngest. A client beyond them, or each with
+    /// 0, is told where it can read the rest from Inngest itself.
+    #[must_use]
+    pub fn stream_relays(mut self, most: usize) -> Self {
+        self.stream_relays = Some(most);
+        self
+    }
+
+    /// Allows functions that take a [`Live`](crate::Live), or [publish](crate::Step::publish),
+    /// beside a middleware that [seals](crate::middleware::Middleware::seals) what runs hold, such
+    /// as `Encryption`: what they stream passes through Inngest in clear once a run is handed over,
+    /// and what is published always does. Without this, setting up fails, and so does
+    /// [`Realtime::publish`](crate::Realtime::publish).
+    #[must_use]
+    pub fn stream_in_clear(mut self, allow: bool) -> Self {
+        self.stream_in_clear = allow;
+        self
+    }
+
     /// How long a later request of a run waits for its handler to come to a step that it came to
     /// before, when something that is no step lies in between (a query, say): 5 seconds unless set.
     /// Then the order of steps that is stored with the run is no longer followed there.
@@ -394,6 +418,8 @@ impl fmt::Debug for SetupOpts {
             .field("linger", &self.linger)
             .field("backlog_bytes", &self.backlog_bytes)
             .field("backlog_wait", &self.backlog_wait)
+            .field("stream_relays", &self.stream_relays)
+            .field("stream_in_clear", &self.stream_in_clear)
             .field("replay_patience", &self.replay_patience)
             .field("async_response", &self.async_response)
             .field("on_error", &self.on_error)

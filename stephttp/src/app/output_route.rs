@@ -36,9 +36,20 @@ impl App {
 
     /// Where the app gives a run's output itself, if it does.
     pub(crate) fn own_output_url(&self, run_id: RunId, token: &str) -> Option<String> {
-        let key = self.settings.connection.signing_key.as_ref();
-        let signature = || key.map(|key| key.output_signature(run_id, token));
+        let signature = || self.sign_output(run_id, token);
         self.has_own_output().then(|| self.settings.output.location(run_id, token, signature().as_deref()))
+    }
+
+    /// Where the app gives a run's stream itself, if it does.
+    pub(crate) fn own_stream_url(&self, run_id: RunId, token: &str) -> Option<String> {
+        let gives = self.has_own_output() && self.settings.stream_relays > 0;
+        let signature = || self.sign_output(run_id, token);
+        gives.then(|| self.settings.output.stream_location(run_id, token, signature().as_deref()))
+    }
+
+    fn sign_output(&self, run_id: RunId, token: &str) -> Option<String> {
+        let key = self.settings.connection.signing_key.as_ref();
+        key.map(|key| key.output_signature(run_id, token))
     }
 
     /// Whether the app has made the output route's URL for this run and token. Without a key

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use super::{SetupOpts, events, output};
 use crate::client::EventApi;
 use crate::connect::{Connection, Given, SetupError, Source, bare, env, local_host, parse_origin, set};
@@ -14,6 +16,7 @@ use crate::signature::SigningKey;
 const LINGER: Duration = Duration::from_millis(500);
 const BACKLOG_BYTES: usize = 4 * 1024 * 1024;
 const BACKLOG_WAIT: Duration = Duration::from_secs(10);
+const STREAM_RELAYS: usize = 1_024;
 const REPLAY_PATIENCE: Duration = Duration::from_secs(5);
 /// Less than AWS Lambda gives a whole request unless told otherwise: three seconds.
 const DELIVERY_WAIT: Duration = Duration::from_secs(2);
@@ -26,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) linger: Duration,
     pub(crate) backlog_bytes: usize,
     pub(crate) backlog_wait: Duration,
+    pub(crate) stream_relays: usize,
+    pub(crate) stream_in_clear: bool,
     pub(crate) replay_patience: Duration,
     pub(crate) async_response: Option<AsyncResponse>,
     pub(crate) on_error: OnError,
@@ -98,6 +103,8 @@ impl Settings {
             linger: opts.linger.unwrap_or(LINGER),
             backlog_bytes: opts.backlog_bytes.unwrap_or(BACKLOG_BYTES).max(1),
             backlog_wait: opts.backlog_wait.unwrap_or(BACKLOG_WAIT),
+            stream_relays: opts.stream_relays.unwrap_or(STREAM_RELAYS).min(Semaphore::MAX_PERMITS),
+            stream_in_clear: opts.stream_in_clear,
             replay_patience: opts.replay_patience.unwrap_or(REPLAY_PATIENCE),
             async_response: opts.async_response,
             on_error: opts.on_error,

@@ -177,6 +177,13 @@ pub(crate) async fn hand_over(
     Ok(RunOutput::new(run.id(), token.to_owned(), url, own_url))
 }
 
+/// Creates the run at Inngest, with what has ended, before it is handed over. The token allows
+/// reading the run's stream; `None`: that has failed, and is tried again with the hand-over.
+pub(crate) async fn create(run: &Run) -> Option<String> {
+    send(run, Batch::Finished, Patience::Waited, &mut Waiting::default()).await.ok()?;
+    run.ledger.created().await.as_ref()?.realtime_token.clone()
+}
+
 /// Sends a batch: in the first request by creating the run or adding to it, in a re-entry by saving
 /// steps.
 async fn send(

@@ -11,9 +11,12 @@ mod events;
 mod extras;
 mod keys;
 mod output;
+mod publish;
+mod realtime;
 mod retry;
 mod signals;
 mod standing;
+mod subscription_token;
 
 use std::fmt;
 use std::sync::Arc;
@@ -31,8 +34,10 @@ pub use error::{ApiError, ApiErrorKind};
 pub(crate) use events::{EventApi, SendEventsError};
 pub(crate) use extras::Extras;
 pub(crate) use output::OutputBody;
+pub(crate) use publish::{Message, PublishInClear};
 pub(crate) use retry::{Patience, is_worth_retrying, parse_retry_after, read_retry_after};
 pub(crate) use standing::{NoState, STATUS_LAG, Shown};
+pub use subscription_token::SubscriptionToken;
 
 use self::keys::Keys;
 use self::retry::Limits;

@@ -48,6 +48,25 @@ pub enum SetupError {
     /// TLS could not be set up. The source says why: the platform has no root certificates, say.
     #[error("TLS could not be set up")]
     Tls(#[source] Box<dyn Error + Send + Sync>),
+    /// A function streams, and a middleware keeps from Inngest what runs hold.
+    #[error(
+        "the function {function} streams to its clients by `Live`, which passes through Inngest in clear once a run is handed \
+         over, while a middleware seals what runs hold: remove one of the two, give the function `sync_only`, or say by \
+         SetupOpts::stream_in_clear that this may be"
+    )]
+    StreamInClear {
+        /// The function and its place.
+        function: String,
+    },
+    /// A function publishes messages, and a middleware keeps from Inngest what runs hold.
+    #[error(
+        "the function {function} publishes messages, which pass through Inngest in clear, while a middleware seals what runs \
+         hold: remove one of the two, or say by SetupOpts::stream_in_clear that this may be"
+    )]
+    PublishInClear {
+        /// The function and its place.
+        function: String,
+    },
     /// Two functions have one id.
     #[error(
         "two functions have the id {id:?}, and Inngest would mix their runs: {first} and {second}; rename one"

@@ -15,6 +15,7 @@ pub struct FnOpts {
     async_response: Option<AsyncResponse>,
     track: Track,
     sync_only: bool,
+    streams: bool,
     max_request_time: Option<Duration>,
     deliver: Option<Deliver>,
     step_timeout: Option<Duration>,
@@ -132,6 +133,7 @@ impl FnOpts {
             async_response: None,
             track: Track::WithSteps,
             sync_only: false,
+            streams: false,
             max_request_time: None,
             deliver: None,
             step_timeout: None,
@@ -203,6 +205,13 @@ impl FnOpts {
     #[must_use]
     pub const fn sync_only(mut self, sync_only: bool) -> Self {
         self.sync_only = sync_only;
+        self
+    }
+
+    /// Says that the endpoint takes a [`Live`](crate::Live), as `#[api_fn]` does of one that does.
+    #[must_use]
+    pub const fn streams(mut self, streams: bool) -> Self {
+        self.streams = streams;
         self
     }
 
@@ -296,6 +305,12 @@ impl FnOpts {
     #[must_use]
     pub const fn is_sync_only(&self) -> bool {
         self.sync_only
+    }
+
+    /// Whether the endpoint takes a [`Live`](crate::Live), as far as was said.
+    #[must_use]
+    pub const fn is_streaming(&self) -> bool {
+        self.streams
     }
 
     /// After how much time a first request hands its run over before it begins another step;

@@ -83,6 +83,8 @@ pub enum StepKind {
     WaitForSignal,
     /// [`Step::send_signal`](crate::Step::send_signal).
     SendSignal,
+    /// [`Step::publish`](crate::Step::publish).
+    Publish,
     /// [`Step::fetch`](crate::Step::fetch).
     Fetch,
     /// [`Step::ai_infer`](crate::Step::ai_infer).
@@ -92,6 +94,6 @@ pub enum StepKind {
 impl StepKind {
     /// Whether such a step always hands its run over to Inngest.
     pub(crate) const fn waits(self) -> bool {
-        !matches!(self, Self::Run | Self::SendEvent | Self::SendSignal)
+        !matches!(self, Self::Run | Self::SendEvent | Self::SendSignal | Self::Publish)
     }
 }

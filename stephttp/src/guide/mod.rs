@@ -5,6 +5,7 @@
 //! | [`lifecycle`] | what happens on a request, and what must a handler heed? |
 //! | [`combining`] | how do steps combine, and what does it cost? |
 //! | [`layers`] | where do logins, limits and other layers go? |
+//! | [`streaming`] | how does a client read what a handler tells it before the response? |
 //! | [`errors`] | what does an error do, to the run and to its client? |
 //! | [`setup`] | which keys, which TLS, which proxy, which address? |
 //! | [`production`] | how is a durable app deployed and sized, and what does Inngest keep? |
@@ -38,6 +39,8 @@ pub mod production {}
 pub mod serverless {}
 #[doc = include_str!("setup.md")]
 pub mod setup {}
+#[doc = include_str!("streaming.md")]
+pub mod streaming {}
 #[doc = include_str!("testing.md")]
 pub mod testing {}
 #[doc = include_str!("versions.md")]

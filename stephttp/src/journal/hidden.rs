@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::memo::Memo;
 use super::record::{Recorded, StepKey};
 use crate::wire::limits::WAIT;
 use crate::wire::{OpCode, OpOpts, StepHash, duration};
@@ -34,6 +35,24 @@ pub(crate) const FORKED: &str = "stephttp:forked";
 /// The hidden step that stands for what a job could not save, or for a handler that has failed and
 /// says when it is to be tried again, so that Inngest dispatches the job again.
 pub(crate) const AGAIN: &str = "stephttp:again";
+
+/// The hidden step that says: the run's client reads its stream.
+pub(super) const STREAMED: &str = "stephttp:streamed";
+
+/// The hidden step that says of a step that its output is what its client was streamed.
+pub(super) fn piped_step(step: StepHash) -> StepKey {
+    StepKey::hidden(format!("stephttp:piped:{step}"))
+}
+
+/// Notes that the run's client reads its stream.
+pub(crate) fn streamed_step() -> Recorded {
+    hidden(StepKey::hidden(STREAMED), &true)
+}
+
+/// Whether the run's client reads its stream.
+pub(crate) fn is_streamed(memo: &Memo) -> bool {
+    memo.get(StepKey::hidden(STREAMED).hash).is_some()
+}
 
 /// A step that the SDK adds for itself.
 pub(crate) fn hidden(key: StepKey, value: &impl Serialize) -> Recorded {

@@ -34,6 +34,7 @@ mod memo;
 mod mode;
 mod order;
 mod outstanding;
+mod piped;
 mod record;
 mod remembered;
 mod replay;
@@ -50,7 +51,8 @@ pub(crate) use ending::{Ending, Facts, Outcome, Saved, Standing, Why, failure};
 pub(crate) use erring::Erring;
 use gate::Gate;
 pub(crate) use handover::{Handover, HandoverFacts, start};
-use hidden::{END, FORKED, PLANS, SHARED, START, order_step, retry_step, told_step};
+use hidden::{END, FORKED, PLANS, SHARED, START, STREAMED, order_step, retry_step, told_step};
+pub(crate) use hidden::{is_streamed, streamed_step};
 use ids::UsedIds;
 use known::Known;
 use log::Log;
@@ -59,6 +61,7 @@ pub(crate) use mode::Mode;
 use order::Order;
 pub(crate) use order::Slot;
 pub(crate) use outstanding::Outstanding;
+pub(crate) use piped::{Piped, PipedText, piped_text, piped_texts};
 pub(crate) use record::{Recorded, StepKey};
 pub(crate) use remembered::{RememberedValues, TEXT, remembered_step, remembered_texts};
 pub(crate) use steps::{Begin, Ended, Failing, Place, Wait};
@@ -335,14 +338,19 @@ impl Journal {
 
     /// Finished steps that the handler has not come to.
     pub(crate) fn unclaimed(&self) -> Vec<StepHash> {
-        let own = [SHARED, PLANS, START, END, FORKED].map(|id| StepKey::hidden(id).hash);
+        let own = [SHARED, PLANS, START, END, FORKED, STREAMED].map(|id| StepKey::hidden(id).hash);
         let orders = (0..self.log.steps()).map(|n| order_step(n).hash);
         let told = self.ids.hashes().map(|step| told_step(step).hash);
         let failed = self.log.failed();
         let retries =
             failed.flat_map(|(step, attempts)| (1..=attempts).map(move |n| retry_step(step, n).hash));
-        let hidden: std::collections::HashSet<_> =
-            orders.chain(own).chain(told).chain(retries).chain([remembered_step().hash]).collect();
+        let hidden: std::collections::HashSet<_> = orders
+            .chain(own)
+            .chain(told)
+            .chain(retries)
+            .chain(piped::notes(self.known.memo()))
+            .chain([remembered_step().hash])
+            .collect();
         let hashes = self.known.memo().hashes();
         hashes.filter(|hash| !self.ids.contains(*hash) && !hidden.contains(hash)).collect()
     }

@@ -116,6 +116,7 @@ impl Recorded {
         let step_type = match self.key.kind {
             Some(StepKind::SendEvent) => Some("step.sendEvent"),
             Some(StepKind::SendSignal) => Some("step.sendSignal"),
+            Some(StepKind::Publish) => Some("step.realtime.publish"),
             _ => None,
         };
         if let Some(step_type) = step_type {

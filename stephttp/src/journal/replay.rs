@@ -9,7 +9,10 @@
 //! their two orders one is stored, and the steps that both have come to.
 
 use super::decision::Decision;
-use super::hidden::{AGAIN, END, FORKED, PLANS, SHARED, START, hidden, order_step, retry_step, told_step};
+use super::hidden::{
+    AGAIN, END, FORKED, PLANS, SHARED, START, STREAMED, hidden, order_step, retry_step, told_step,
+};
+use super::piped::notes;
 use super::{Journal, Mode, Recorded, StepKey, remembered_step};
 use crate::wire::limits::RUN_STEPS;
 use crate::wire::{StepHash, StepMap};
@@ -97,12 +100,17 @@ impl Journal {
             .chain(decided)
             .map(|step| (step, ()))
             .collect();
-        let own = [SHARED, PLANS, START, END, AGAIN].map(|id| StepKey::hidden(id).hash);
+        let own = [SHARED, PLANS, START, END, AGAIN, STREAMED].map(|id| StepKey::hidden(id).hash);
         let log = (0..self.log.steps()).map(|n| order_step(n).hash);
         let failed = self.log.failed();
         let retries =
             failed.flat_map(|(step, attempts)| (1..=attempts).map(move |n| retry_step(step, n).hash));
-        let hidden = own.into_iter().chain(log).chain(retries).chain([remembered_step().hash]);
+        let hidden = own
+            .into_iter()
+            .chain(log)
+            .chain(retries)
+            .chain(notes(self.known.memo()))
+            .chain([remembered_step().hash]);
         for step in hidden {
             reached.remove(&step);
         }

@@ -13,6 +13,7 @@ use http::StatusCode;
 
 use super::linger::Linger;
 use super::response_body::ReportingBody;
+use super::streaming::{self, Rest};
 use super::{answer, handing_over, rejection};
 use crate::checkpoint::{self, Taken};
 use crate::error::panic_text;
@@ -106,6 +107,59 @@ impl<E> Handling<E> {
     }
 }
 
+impl<E> Handling<E> {
+    /// Whether the handler has something for the client before it ends.
+    fn streams(&self) -> bool {
+        self.run.stream().is_some_and(|stream| stream.has_begun())
+    }
+}
+
+/// The client's response begins before its handler ends.
+fn stream<E: Send + 'static>(mut handling: Handling<E>) -> Response {
+    let run = handling.run.clone();
+    let Some(stream) = run.stream() else { unreachable!("the handler has written to it") };
+    let of_run = run.clone();
+    let rest = async move {
+        let end = std::future::poll_fn(|cx| handling.poll(cx)).await;
+        // Its destructors run before anything else is told of it.
+        drop(handling);
+        rest(of_run, end).await
+    };
+    streaming::respond(&run, stream.clone(), rest)
+}
+
+/// Whether a client that has been sent nothing yet is answered by a stream: not by an error, which
+/// it can tell from a response without reading events.
+fn is_for_stream<E>(run: &Run, end: &End<E>) -> bool {
+    match end {
+        End::Driven(Driven::Answered(Ok(response))) => {
+            run.is_entered() && !run.is_cut_off() && !response.status().is_server_error()
+        }
+        End::Driven(Driven::Done(Done::Suspended(_))) => true,
+        End::Driven(_) | End::Panicked(_) => false,
+    }
+}
+
+/// Ends the handler's time, and says what its client is to be told.
+async fn rest<E: Send>(run: Arc<Run>, end: End<E>) -> Rest {
+    if let End::Driven(Driven::Done(Done::Suspended(outstanding))) = end {
+        return Rest::Waits(outstanding);
+    }
+    if run.has_execution() {
+        let (outcome, panic) = outcome(&run, &end);
+        run.end_execution(outcome, panic).await;
+    }
+    let (conclusion, taken) = conclude(&run, end);
+    if let Some(taken) = taken {
+        taken.await;
+    }
+    match conclusion {
+        Conclusion::Given(Ok(response)) => Rest::Answered(response),
+        Conclusion::Given(Err(_)) => Rest::Failed("the service gave an error in place of a response"),
+        Conclusion::Panicked(_) => Rest::Failed("the handler panicked"),
+    }
+}
+
 impl<E: Send + 'static> ResponseFuture<E> {
     pub(super) fn first(handler: BoxFuture<Result<Response, E>>, run: Arc<Run>) -> Self {
         Self { stage: Stage::Handling(Handling { handler, run, linger: Linger::default() }) }
@@ -126,7 +180,17 @@ impl<E: Send + 'static> Future for ResponseFuture<E> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             let end = match &mut self.stage {
-                Stage::Handling(handling) => std::task::ready!(handling.poll(cx)),
+                Stage::Handling(handling) => match handling.poll(cx) {
+                    Poll::Ready(end) => end,
+                    Poll::Pending if !handling.streams() => return Poll::Pending,
+                    Poll::Pending => {
+                        let Stage::Handling(handling) = std::mem::replace(&mut self.stage, Stage::Done)
+                        else {
+                            unreachable!("the stage was looked at above")
+                        };
+                        return Poll::Ready(Ok(stream(handling)));
+                    }
+                },
                 Stage::Ending(ending) => {
                     std::task::ready!(ending.telling.as_mut().poll(cx));
                     let Stage::Ending(ending) = std::mem::replace(&mut self.stage, Stage::Done) else {
@@ -159,6 +223,12 @@ impl<E: Send + 'static> Future for ResponseFuture<E> {
             };
             // Its destructors run before anything else is told of it.
             drop(handler);
+            if let Some(stream) =
+                run.stream().filter(|stream| stream.has_begun() || is_for_stream(&run, &end))
+            {
+                let rest = rest(run.clone(), end);
+                return Poll::Ready(Ok(streaming::respond(&run, stream.clone(), rest)));
+            }
             if let End::Driven(Driven::Done(Done::Suspended(outstanding))) = end {
                 self.stage = Stage::Answering(Box::pin(handing_over::from_first(run, outstanding)));
             } else if run.has_execution() {

@@ -20,23 +20,29 @@ use crate::wire::ApiResult;
 /// Hands a run over, and gives the client's answer, which says where the run's output will be.
 pub(super) async fn from_first(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Response {
     // In a task of its own: a client that goes away now must not cut it in half.
-    let task = run.clone().in_background(async move {
-        let response = hand_over(run.clone(), outstanding).await;
-        run.end_execution(
-            match &response {
-                Ok(_) => Outcome::HandedOver,
-                Err(_) => Outcome::Failed("the run could not be handed over".to_owned()),
-            },
-            None,
-        )
-        .await;
-        run.request_over();
-        response.unwrap_or_else(|refusal| refusal)
-    });
+    let task = run
+        .clone()
+        .in_background(async move { to_its_end(run, outstanding).await.unwrap_or_else(|refusal| refusal) });
     match task {
         Some(task) => task.await.unwrap_or_else(|_| answer::unavailable("the server is shutting down")),
         None => answer::unavailable("the server is shutting down"),
     }
+}
+
+/// The same, in a task that ends by itself. The error is the answer to give when the run was given
+/// up.
+pub(super) async fn to_its_end(run: Arc<Run>, outstanding: Vec<Outstanding>) -> Result<Response, Response> {
+    let response = hand_over(run.clone(), outstanding).await;
+    run.end_execution(
+        match &response {
+            Ok(_) => Outcome::HandedOver,
+            Err(_) => Outcome::Failed("the run could not be handed over".to_owned()),
+        },
+        None,
+    )
+    .await;
+    run.request_over();
+    response
 }
 
 /// The error is the answer to give when the run was given up.

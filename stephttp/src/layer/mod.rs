@@ -14,6 +14,8 @@
 //   still goes on;
 // - `rejection` is the answer when no handler was entered, `once` keeps two dispatches of one job
 //   apart;
+// - `streaming` is what a client that reads a stream gets in the place of a response, and what
+//   re-entries publish for it;
 // - `response_body` keeps what passes through; where a run is reported first, `held_end` is what of
 //   it waits.
 
@@ -33,6 +35,7 @@ mod response_body;
 mod result_of;
 mod service;
 mod standing;
+mod streaming;
 mod verified;
 pub(crate) mod verify;
 

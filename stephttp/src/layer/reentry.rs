@@ -16,6 +16,7 @@ use super::admission::{Admitted, admit};
 use super::driving::drive;
 use super::first::BoxFuture;
 use super::once::once;
+use super::streaming;
 use super::verified::{ShownState, Verified};
 use super::{answer, ending, rejection, standing};
 use crate::app::App;
@@ -108,6 +109,7 @@ type Ended = (Ending, Option<StatusCode>);
 /// ends here.
 async fn handle<E>(run: Arc<Run>, call: Call<E>, request: Request<Body>) -> Response {
     let _over = Over(run.clone());
+    let part = streaming::publish(&run);
     let mut attempt = std::pin::pin!(attempt(&run, call, request));
     let outcome = std::future::poll_fn(|cx| {
         catch_unwind(AssertUnwindSafe(|| attempt.as_mut().poll(cx)))
@@ -125,6 +127,9 @@ async fn handle<E>(run: Arc<Run>, call: Call<E>, request: Request<Body>) -> Resp
             (ending::without_response(&run, "the handler panicked".to_owned()).await, None)
         }
     };
+    if let Some(part) = part {
+        part.end(&run, &ending).await;
+    }
     let response = answer::ending(run.id(), ending);
     match rejection {
         Some(status) => answer::with_rejection(response, status),

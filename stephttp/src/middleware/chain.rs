@@ -11,8 +11,8 @@ use serde_json::value::RawValue;
 use super::contained::{MiddlewareFault, contained, told};
 use super::erased::{Erased, JsonChange};
 use super::{
-    CheckpointContext, DeliveryContext, Execution, LostRun, Middleware, Outcome, SendContext, StepContext,
-    StoredResponse,
+    CheckpointContext, DeliveryContext, Execution, LostRun, Middleware, Outcome, PublishContext, SendContext,
+    StepContext, StoredResponse,
 };
 use crate::client::ApiError;
 use crate::error::{Failure, StepError};
@@ -170,6 +170,11 @@ impl Chain {
         Ok(body)
     }
 
+    /// Whether one of them keeps from Inngest what runs hold.
+    pub(crate) fn seals(&self) -> bool {
+        self.inwards().any(Erased::seals)
+    }
+
     /// Whether the bodies of responses may be stored otherwise than handlers have made them.
     pub(crate) fn restores_responses(&self) -> bool {
         self.inwards().any(Erased::restores_responses)
@@ -258,6 +263,18 @@ impl Chain {
             };
             if let Err(fault) = contained(hook).await {
                 tracing::error!("after sending events: {fault}");
+            }
+        }
+    }
+
+    pub(crate) async fn after_publish(&self, published: &PublishContext, outcome: Result<(), &ApiError>) {
+        for middleware in self.outwards() {
+            let hook = async {
+                middleware.after_publish(published, outcome).await;
+                Ok(())
+            };
+            if let Err(fault) = contained(hook).await {
+                tracing::error!("after publishing a message: {fault}");
             }
         }
     }

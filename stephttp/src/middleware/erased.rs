@@ -7,8 +7,8 @@ use http::HeaderMap;
 use serde_json::value::RawValue;
 
 use super::{
-    CheckpointContext, DeliveryContext, Execution, LostRun, Middleware, Outcome, SendContext, StepContext,
-    StoredResponse,
+    CheckpointContext, DeliveryContext, Execution, LostRun, Middleware, Outcome, PublishContext, SendContext,
+    StepContext, StoredResponse,
 };
 use crate::client::ApiError;
 use crate::error::{Failure, StepError};
@@ -39,6 +39,7 @@ pub(super) trait Erased: Send + Sync {
         body: Bytes,
     ) -> Transform<'a, Bytes>;
     fn restores_responses(&self) -> bool;
+    fn seals(&self) -> bool;
     fn restore_response_body(&self, run_id: RunId, body: Bytes) -> Transform<'_, Bytes>;
     fn execution_span(&self, execution: &Execution) -> Option<tracing::Span>;
     fn step_span(&self, step: &StepContext) -> Option<tracing::Span>;
@@ -55,6 +56,11 @@ pub(super) trait Erased: Send + Sync {
     ) -> Hook<'a>;
     fn transform_sent_event(&self, data: Box<RawValue>) -> Transform<'_, Box<RawValue>>;
     fn after_send<'a>(&'a self, sent: &'a SendContext, outcome: Result<(), &'a ApiError>) -> Hook<'a>;
+    fn after_publish<'a>(
+        &'a self,
+        published: &'a PublishContext,
+        outcome: Result<(), &'a ApiError>,
+    ) -> Hook<'a>;
     fn on_lost(&self, run: &LostRun<'_>);
     fn on_backlog(&self, bytes: usize);
     fn api_headers(&self, execution: &Execution, headers: &mut HeaderMap);
@@ -125,6 +131,10 @@ impl<M: Middleware> Erased for M {
         Middleware::restores_responses(self)
     }
 
+    fn seals(&self) -> bool {
+        Middleware::seals(self)
+    }
+
     fn restore_response_body(&self, run_id: RunId, body: Bytes) -> Transform<'_, Bytes> {
         Box::pin(Middleware::restore_response_body(self, run_id, body))
     }
@@ -163,6 +173,14 @@ impl<M: Middleware> Erased for M {
 
     fn after_send<'a>(&'a self, sent: &'a SendContext, outcome: Result<(), &'a ApiError>) -> Hook<'a> {
         Box::pin(Middleware::after_send(self, sent, outcome))
+    }
+
+    fn after_publish<'a>(
+        &'a self,
+        published: &'a PublishContext,
+        outcome: Result<(), &'a ApiError>,
+    ) -> Hook<'a> {
+        Box::pin(Middleware::after_publish(self, published, outcome))
     }
 
     fn on_lost(&self, run: &LostRun<'_>) {

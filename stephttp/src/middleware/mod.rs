@@ -15,6 +15,7 @@ mod lost_run;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod outcome;
+mod publish_context;
 mod send_context;
 mod step_context;
 mod traces;
@@ -34,6 +35,7 @@ pub use lost_run::LostRun;
 #[cfg(feature = "metrics")]
 pub use metrics::Metrics;
 pub use outcome::{Outcome, StoredResponse};
+pub use publish_context::PublishContext;
 pub use send_context::SendContext;
 pub use step_context::StepContext;
 pub use traces::{TraceContext, Tracing};
@@ -237,6 +239,18 @@ pub trait Middleware: Send + Sync + 'static {
         async {}
     }
 
+    /// A call of [`Realtime::publish`](crate::Realtime::publish) is over, with all its attempts;
+    /// also one that was not made, since the message made no sense. What steps publish has
+    /// [`after_step`](Self::after_step).
+    fn after_publish(
+        &self,
+        published: &PublishContext,
+        outcome: Result<(), &ApiError>,
+    ) -> impl Future<Output = ()> + Send {
+        let _ = (published, outcome);
+        async {}
+    }
+
     /// Changes back the `data` of an event that [`wait_for_event`](crate::Step::wait_for_event) has
     /// waited for.
     ///
@@ -323,6 +337,16 @@ pub trait Middleware: Send + Sync + 'static {
         true
     }
 
+    /// Whether it keeps from Inngest what runs hold, as `Encryption` does. What a
+    /// [`Live`](crate::Live) sends passes through Inngest as it is, and so does what is
+    /// [published](crate::Step::publish). So such a middleware beside a function that streams or
+    /// publishes is an error of the setup ([`StreamInClear`](crate::SetupError::StreamInClear),
+    /// [`PublishInClear`](crate::SetupError::PublishInClear)), and so is each attempt to publish,
+    /// unless [`SetupOpts::stream_in_clear`](crate::SetupOpts::stream_in_clear) allows it.
+    fn seals(&self) -> bool {
+        false
+    }
+
     /// The span in which the handler is polled, from here on. Of several middlewares the first that
     /// gives one counts.
     ///
@@ -394,9 +418,9 @@ pub trait Middleware: Send + Sync + 'static {
     }
 
     /// Adds headers to a call to Inngest: to checkpoints, and to what
-    /// [`send_event`](crate::Step::send_event), `send_events` and
-    /// [`send_signal`](crate::Step::send_signal) send. Called once a call, not for each attempt,
-    /// within the span of the checkpoint or the step.
+    /// [`send_event`](crate::Step::send_event), `send_events`,
+    /// [`send_signal`](crate::Step::send_signal) and [`publish`](crate::Step::publish) send. Called
+    /// once a call, not for each attempt, within the span of the checkpoint or the step.
     ///
     /// The SDK's own headers (`authorization`, `content-type`, `user-agent`, `x-inngest-…`) replace
     /// those of the same name, and headers that frame the message (`content-length`, `host`, …) are

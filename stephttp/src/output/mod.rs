@@ -4,12 +4,14 @@
 // - `wait`: asks Inngest until the run has ended, and `read` says what its answers mean;
 // - `body`: how their bodies come;
 // - `respond`: what the client gets;
+// - `stream`: the same for a run's stream;
 // - `flight`: requests as they are counted.
 
 mod body;
 mod flight;
 mod read;
 mod respond;
+mod stream;
 mod wait;
 
 use std::sync::Arc;
@@ -46,7 +48,12 @@ pub(crate) fn route<S: Clone + Send + Sync + 'static>(app: &Arc<App>) -> Router<
     let (getting, asking) = (app.clone(), app.clone());
     let get_output = async move |request: Request| output(&getting, request.into_parts().0).await;
     let options = async move |request: Request| options(&asking, &request.into_parts().0);
-    Router::new().route(app.settings().output.path(), get(get_output).options(options))
+    let streaming = app.clone();
+    let get_stream = async move |request: Request| stream_of(&streaming, request.into_parts().0).await;
+    let settings = &app.settings().output;
+    Router::new()
+        .route(settings.path(), get(get_output).options(options.clone()))
+        .route(&settings.stream_path(), get(get_stream).options(options))
 }
 
 /// What a request asks for.
@@ -67,6 +74,24 @@ async fn output(app: &Arc<App>, mut parts: Parts) -> Response {
     let flight = Flight::begin(app, &parts.extensions);
     let mut response = match ask(&mut parts).await {
         Ok(asked) if asked.is_signed(app) => answer(app, &asked).await,
+        Ok(_) => respond::forbidden(),
+        Err(problem) => respond::bad_request(&problem),
+    };
+    if let Some(cors) = &app.settings().output.cors {
+        cors.mark(&parts.headers, &mut response);
+    }
+    response.map(|body| flight.with(body))
+}
+
+/// `GET` and `HEAD` of a run's stream.
+async fn stream_of(app: &Arc<App>, mut parts: Parts) -> Response {
+    let flight = Flight::begin(app, &parts.extensions);
+    let last = parts.headers.get(stream::LAST_EVENT_ID).and_then(|event| event.to_str().ok());
+    let last = last.map(str::to_owned);
+    let mut response = match ask(&mut parts).await {
+        Ok(asked) if asked.is_signed(app) => {
+            stream::stream(app, &asked, &parts.method, last.as_deref()).await
+        }
         Ok(_) => respond::forbidden(),
         Err(problem) => respond::bad_request(&problem),
     };

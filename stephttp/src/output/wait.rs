@@ -59,6 +59,11 @@ pub(super) async fn wait(app: &App, asked: &Asked) -> Found {
     }
 }
 
+/// The same, for no longer than this.
+pub(super) async fn for_so_long(app: &App, asked: &Asked, most: Duration) -> Found {
+    Waiting::new(most).wait(app, asked).await
+}
+
 /// Logs that there was no room for an output.
 pub(super) fn say_full(app: &App, run_id: RunId) {
     if let Some(left_out) = app.admits_line(Complaint::Output) {

@@ -2,6 +2,7 @@
 
 mod events;
 mod output_route;
+mod realtime;
 mod shutdown;
 
 use std::fmt;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use tower_layer::Layer;
 
 pub use events::Events;
+pub use realtime::Realtime;
 
 use crate::app::{App, Settings, SetupOpts};
 use crate::client::{ApiClient, Configuration};
@@ -32,11 +34,13 @@ impl Provider {
     ///
     /// # Errors
     /// When an option or variable makes no sense (the error names it), when there is neither a
-    /// signing key nor dev mode, and when two functions of this program have one id.
+    /// signing key nor dev mode, when two functions of this program have one id, and when one of
+    /// them streams or publishes although a middleware seals what runs hold.
     #[doc(alias = "Setup")]
     pub fn setup(opts: SetupOpts) -> Result<Self, SetupError> {
         let settings = Settings::resolve(opts, |name| std::env::var(name).ok())?;
         check_functions(function::registered().map(|function| (function.opts.id(), function)))?;
+        check_streams(&settings)?;
         let api = bare(settings.connection.base_url.as_str());
         if settings.is_dev() && settings.has_key() {
             tracing::warn!(
@@ -80,6 +84,12 @@ impl Provider {
     #[must_use]
     pub fn events(&self) -> Events {
         Events::new(self.app.clone())
+    }
+
+    /// Publishes messages outside of steps, and gives tokens to those who may listen to them.
+    #[must_use]
+    pub fn realtime(&self) -> Realtime {
+        Realtime::new(self.app.clone())
     }
 
     /// The client of Inngest's API that the layer uses.
@@ -131,6 +141,28 @@ fn warn_of_missing_event_key(settings: &Settings) {
             function = function.function(),
             "it sends events, which fails without an event key: set INNGEST_EVENT_KEY, or SetupOpts::event_key"
         );
+    }
+}
+
+/// What a run streams and publishes is not sealed.
+fn check_streams(settings: &Settings) -> Result<(), SetupError> {
+    if settings.stream_in_clear || !settings.middleware.seals() {
+        return Ok(());
+    }
+    let name =
+        |function: &function::Registration| format!("{} ({})", function.function(), function.location());
+    let streams = |function: &&function::Registration| {
+        function.opts().is_streaming() && !function.opts().is_sync_only()
+    };
+    let publishes = |function: &&function::Registration| {
+        function.steps().iter().any(|step| step.kind() == function::StepKind::Publish)
+    };
+    if let Some(function) = function::registered().find(streams) {
+        return Err(SetupError::StreamInClear { function: name(function) });
+    }
+    match function::registered().find(publishes) {
+        Some(function) => Err(SetupError::PublishInClear { function: name(function) }),
+        None => Ok(()),
     }
 }
 

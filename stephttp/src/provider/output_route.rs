@@ -91,6 +91,21 @@ impl Provider {
     ///
     /// A request counts [in flight](Self::in_flight) until its client has had all of the output.
     ///
+    /// # Streams
+    ///
+    /// Beside it is the route for what runs [stream](crate::Live#coming-back):
+    /// `GET /runs/{run_id}/stream`, or `…/stream` below another
+    /// [`path`](crate::output::OutputOpts::path), with the same query. Whoever may read a run's
+    /// output may read its stream: tokens, signatures, CORS and `HEAD` are the same, and so is what
+    /// is answered to a token that is refused, and of a run that has ended without a response. A
+    /// client gets 200 and events, or 503 with `Retry-After` when the process [reads as many
+    /// streams](crate::SetupOpts::stream_relays) as it may, drains, or cannot reach Inngest.
+    /// Without a signing key, in dev mode, Inngest does not say whose token it is while that run
+    /// goes on.
+    ///
+    /// [`drain`](Self::drain) ends these responses: their clients come back to the same URL, at
+    /// another process.
+    ///
     /// # Headers
     ///
     /// Whoever can change what Inngest stores can change the headers of responses. So these pass,
@@ -143,7 +158,7 @@ impl Provider {
     /// named](crate::output::OutputOpts::allow_origins).
     ///
     /// # Panics
-    /// Adding it to a router that has a route at its path panics, as axum does.
+    /// Adding it to a router that has a route at one of its paths panics, as axum does.
     ///
     /// # Cancellation
     /// A client that goes away ends its waiting, here and at Inngest. The run goes on.

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::on_thread::PollingStep;
 use super::{Run, State};
-use crate::wire::Timing;
+use crate::wire::{StepHash, Timing};
 
 /// After a step that took so long, a re-entry saves what has ended before it begins another step:
 /// that is how it learns of a cancellation.
@@ -17,6 +17,7 @@ const LONG: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Executing {
     run: Arc<Run>,
+    step: StepHash,
     started: Instant,
     /// Whether the run counts on it.
     counted: Option<Counted>,
@@ -39,14 +40,14 @@ impl Counted {
 
 impl Executing {
     /// Without Inngest there is nothing to count.
-    pub(super) fn detached(run: Arc<Run>) -> Self {
-        Self { run, started: Instant::now(), counted: None }
+    pub(super) fn detached(run: Arc<Run>, step: StepHash) -> Self {
+        Self { run, step, started: Instant::now(), counted: None }
     }
 
     /// It begins, in the handler's own task or in another.
-    pub(super) fn begin(run: Arc<Run>, state: &mut State) -> Self {
+    pub(super) fn begin(run: Arc<Run>, step: StepHash, state: &mut State) -> Self {
         let counted = Some(Counted::begin(&run, state));
-        Self { run, started: Instant::now(), counted }
+        Self { run, step, started: Instant::now(), counted }
     }
 
     /// Its future may have been moved to another task.
@@ -78,7 +79,7 @@ pub(super) fn was_long(timing: Timing) -> bool {
 impl Executing {
     /// Begins to poll the step's future.
     pub(crate) fn enter(&self) -> PollingStep {
-        PollingStep::begin(&self.run)
+        PollingStep::begin(&self.run, self.step)
     }
 }
 
@@ -91,6 +92,7 @@ impl Drop for Executing {
         let mut state = run.lock();
         let may_suspend = self.end(&mut state);
         drop(state);
+        run.stream_step_drop(self.step);
         if may_suspend {
             run.wakeup.notice();
         }

@@ -11,6 +11,7 @@
 //! | which function is it, and what do its options say? | `function`, `refused_opts` |
 //! | what do middlewares make of it? | `hooks` |
 //! | what does it remember of its client's request? | `remembered` |
+//! | what does it tell its client before the response? | `streaming` |
 //! | how does time pass without Inngest? what does a handler not come to any more? | `virtual_time`, `unclaimed` |
 //!
 //! # The life of a request
@@ -87,6 +88,7 @@ mod on_thread;
 mod refused_opts;
 mod remembered;
 mod steps;
+mod streaming;
 mod unclaimed;
 mod virtual_time;
 mod wakers;
@@ -119,7 +121,8 @@ use crate::app::App;
 use crate::delivery::{Ledger, Owner};
 use crate::exchange::{Dispatch, Keeps, KeptParts, RecordedMethod, RequestBody, RequestHead};
 use crate::function::Whose;
-use crate::journal::{Job, Journal, Memo, Mode};
+use crate::journal::{Job, Journal, Memo, Mode, Piped, is_streamed};
+use crate::streaming::RunStream;
 use crate::sync::lock;
 use crate::untrusted::Complaint;
 use crate::wire::RunId;
@@ -163,6 +166,10 @@ pub(crate) struct Run {
     proven: AtomicU64,
     /// The route that Inngest has called back by GET.
     route: OnceLock<MatchedPath>,
+    /// What the client reads before its response, if it has asked for that.
+    stream: OnceLock<Arc<RunStream>>,
+    /// What a first request has to note of its steps if the run is handed over.
+    piped: Mutex<Vec<Piped>>,
 }
 
 /// How long operations gather, at least, before they are sent again.
@@ -218,7 +225,11 @@ impl Run {
         let mut run = Self::new(Origin::Reentry(Box::new(Reentry { app, dispatch, sure_retries, mode })));
         run.id.get_or_init(|| run_id);
         run.hooks = run.hooks_for(Some(generation), headers);
-        if watches_replays() && !run.had_unclaimed_steps() {
+        let is_streamed = is_streamed(&memo);
+        if is_streamed {
+            run.resume_stream(generation > 1 || run.mode() == Mode::Shared);
+        }
+        if (is_streamed || watches_replays()) && !run.had_unclaimed_steps() {
             run.lock().journal.watch_replay();
         }
         run.learn(memo);
@@ -260,6 +271,8 @@ impl Run {
             over: AtomicBool::new(false),
             proven: AtomicU64::new(0),
             route: OnceLock::new(),
+            stream: OnceLock::new(),
+            piped: Mutex::default(),
         }
     }
 

@@ -13,6 +13,7 @@ use tracing::span::EnteredSpan;
 use super::Run;
 use crate::function::{FnOpts, Track};
 use crate::sync::lock;
+use crate::wire::StepHash;
 
 thread_local! {
     /// The run whose handler this thread polls.
@@ -23,8 +24,8 @@ thread_local! {
     static REPLAYED: Cell<Option<Arc<Run>>> = const { Cell::new(None) };
     /// The span of the execution whose handler this thread polls; it may begin within the poll.
     static SPAN: RefCell<Option<EnteredSpan>> = const { RefCell::new(None) };
-    /// The run whose step this thread polls.
-    static STEP: Cell<usize> = const { Cell::new(0) };
+    /// The run whose step this thread polls, and which step.
+    static STEP: Cell<(usize, Option<StepHash>)> = const { Cell::new((0, None)) };
 }
 
 /// Functions that were called without a layer, which has been said. They have no provider then that
@@ -124,12 +125,12 @@ impl Drop for InMiddleware {
 
 /// While a step's future is polled.
 pub(crate) struct PollingStep {
-    outer: usize,
+    outer: (usize, Option<StepHash>),
 }
 
 impl PollingStep {
-    pub(super) fn begin(run: &Run) -> Self {
-        Self { outer: STEP.replace(address(run)) }
+    pub(super) fn begin(run: &Run, step: StepHash) -> Self {
+        Self { outer: STEP.replace((address(run), Some(step))) }
     }
 }
 
@@ -137,6 +138,12 @@ impl Drop for PollingStep {
     fn drop(&mut self) {
         STEP.set(self.outer);
     }
+}
+
+/// The step that this thread polls, if it is one of this run.
+pub(super) fn step_on_this_thread(run: &Run) -> Option<StepHash> {
+    let (of, step) = STEP.get();
+    step.filter(|_| of == address(run))
 }
 
 impl Run {
@@ -147,7 +154,7 @@ impl Run {
 
     /// Whether the handler does what it has surely done in an earlier request. What comes before
     /// the extraction of its `Step` may not be the handler's.
-    fn is_replaying(&self) -> bool {
+    pub(super) fn is_replaying(&self) -> bool {
         // Lines are written under the lock, too, by the journal.
         let state = match self.state.try_lock() {
             Ok(state) => state,
@@ -159,7 +166,7 @@ impl Run {
 
     /// Whether this thread polls one of the run's steps.
     pub(super) fn is_executing_here(&self) -> bool {
-        STEP.get() == address(self)
+        STEP.get().0 == address(self)
     }
 }
 

@@ -62,7 +62,7 @@ impl Run {
     pub(crate) fn begin_step(self: &Arc<Self>, key: &StepKey, place: &mut Place, waker: &Waker) -> Begin {
         place.reached = true;
         if self.is_detached() {
-            return Begin::Execute(Executing::detached(self.clone()));
+            return Begin::Execute(Executing::detached(self.clone(), key.hash));
         }
         if place.inner.slot().is_none() && self.must_wait_for_start(waker) {
             return Begin::Pending;
@@ -86,7 +86,7 @@ impl Run {
                 self.noticed(Begin::Pending)
             }
             journal::Begin::May(_) if self.is_first() && self.has_no_room() => Begin::Backpressure,
-            journal::Begin::May(_) => Begin::Execute(Executing::begin(self.clone(), &mut state)),
+            journal::Begin::May(_) => Begin::Execute(Executing::begin(self.clone(), key.hash, &mut state)),
         }
     }
 
@@ -212,17 +212,23 @@ impl Run {
     ) -> Ended {
         let Some(slot) = place.inner.slot() else { return Ended::Now };
         let timing = executing.timing();
+        let piped = self.piped_output(key, &output);
         let mut state = self.open(&key.id);
         if let Some(error) = state.journal.refuses_output(&output) {
             return Ended::Refused(error);
         }
         executing.end(&mut state);
+        self.stream_step_end(key, true);
         if self.is_first() && self.ledger.is_dropped() {
             // Not kept, but its run's loss is reported.
             state.journal.ended_unkept(key, slot, output);
             return self.noticed(Ended::InTurn);
         }
-        match state.journal.ended_ok(key, slot, output, timing, executing::was_long(timing)) {
+        let ended = state.journal.ended_ok(key, slot, output, timing, executing::was_long(timing));
+        if let Some(piped) = piped.and_then(|text| state.journal.piped(key.hash, text)) {
+            self.note_piped_step(&mut state, piped);
+        }
+        match ended {
             journal::Ended::InTurn(size) => {
                 if let Some(app) = self.app().filter(|_| self.is_first()) {
                     self.ledger.charge(app.backlog(), size);
@@ -255,6 +261,7 @@ impl Run {
         let (for_good, message) = (state.journal.is_for_good(key, &failing), &failing.error.message);
         tracing::debug!(run_id = %self.id(), function = self.log_name(), step = %shown(&key.id), message = %shown(message), for_good, "step failed");
         executing.end(&mut state);
+        self.stream_step_end(key, false);
         match state.journal.ended_err(key, slot, failing, timing) {
             journal::Ended::InTurn(_) => self.noticed(Ended::InTurn),
             journal::Ended::Outstanding => self.noticed(Ended::Outstanding),

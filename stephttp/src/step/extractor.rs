@@ -89,10 +89,10 @@ impl Step {
     /// stored; sleeps are over at once, in the order in which they would be; a failed step is not
     /// retried, so the handler gets its error.
     ///
-    /// Nothing that is waited for comes: `wait_for_event` and `wait_for_signal` give `None`. Events
-    /// and signals are not sent; `send_event` gives a made-up id, `send_signal` gives `None`.
-    /// `invoke`, `fetch` and `ai_infer` fail: give them, and the waits, their outcomes with
-    /// [`detached_with`](Self::detached_with).
+    /// Nothing that is waited for comes: `wait_for_event` and `wait_for_signal` give `None`.
+    /// Events, signals and messages are not sent; `send_event` gives a made-up id, `send_signal`
+    /// gives `None`. `invoke`, `fetch` and `ai_infer` fail: give them, and the waits, their
+    /// outcomes with [`detached_with`](Self::detached_with).
     ///
     /// ```
     /// use inngest::{Step, StepError};

@@ -136,6 +136,7 @@ pub(super) fn kind_name(step: &StepMeta) -> &'static str {
         StepKind::Invoke => "invoke",
         StepKind::WaitForSignal => "wait_for_signal",
         StepKind::SendSignal => "send_signal",
+        StepKind::Publish => "publish",
         StepKind::Fetch => "fetch",
         StepKind::AiInfer => "ai_infer",
     }

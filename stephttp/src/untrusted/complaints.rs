@@ -33,11 +33,13 @@ pub(crate) enum Complaint {
     HandOver,
     /// A response ends before Inngest has the report of its run, which it was to wait for.
     Delivery,
+    /// Something of a run's stream does not come to its client.
+    Stream,
 }
 
 /// Limits how often a process says what strangers make it say.
 #[derive(Debug, Default)]
-pub(crate) struct Complaints([Limit; 9]);
+pub(crate) struct Complaints([Limit; 10]);
 
 #[derive(Debug, Default)]
 struct Limit(Mutex<Period>);

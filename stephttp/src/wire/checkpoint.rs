@@ -98,7 +98,7 @@ impl<'a> CheckpointNewRunRequest<'a> {
 
 /// What `POST /v1/checkpoint` answers, inside of an [`Envelope`].
 ///
-/// `Debug` does not show the token: who has it can read the run's output.
+/// `Debug` does not show the tokens: who has them can read the run's output and its stream.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CheckpointRun {
@@ -114,12 +114,17 @@ pub struct CheckpointRun {
     /// none.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "answers::token")]
     pub token: Option<String>,
+    /// Allows reading the run's [stream](super::realtime) from Inngest; also in the answer to a
+    /// call without operations. Valid for [16 minutes](super::realtime::RUN_TOKEN_LIFE). One of
+    /// over [`TOKEN_BYTES`](super::limits::TOKEN_BYTES) in an answer is taken for none.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "answers::token")]
+    pub realtime_token: Option<String>,
 }
 
 impl CheckpointRun {
-    /// A run that was created before, by another process say, without its token.
+    /// A run that was created before, by another process say, without its tokens.
     pub fn new(run_id: impl Into<String>, fn_id: Uuid, app_id: Uuid) -> Self {
-        Self { fn_id, app_id, run_id: run_id.into(), token: None }
+        Self { fn_id, app_id, run_id: run_id.into(), token: None, realtime_token: None }
     }
 }
 
@@ -130,6 +135,7 @@ impl fmt::Debug for CheckpointRun {
             .field("app_id", &self.app_id)
             .field("run_id", &self.run_id)
             .field("token", &self.token.as_ref().map(|_| ".."))
+            .field("realtime_token", &self.realtime_token.as_ref().map(|_| ".."))
             .finish()
     }
 }

@@ -15,6 +15,7 @@
 //! | [`ApiResult`] | an endpoint's response as a run's result |
 //! | [`MemoizedSteps`] | what a run has stored of its steps |
 //! | [`RunId`], [`StepHash`] | the ids of runs and steps |
+//! | [`realtime`] | a run's stream: its events, and how it is published and read |
 //! | [`headers`] | header names |
 //! | [`limits`] | what the server accepts; it drops silently what exceeds them |
 //! | [`duration`] | how durations and instants are written |
@@ -33,6 +34,7 @@ mod op;
 mod op_error;
 mod op_new;
 mod op_opts;
+pub mod realtime;
 mod result;
 mod run_id;
 #[cfg(feature = "encryption")]

@@ -5,7 +5,8 @@ use std::ops::RangeInclusive;
 use serde_json::Value;
 
 use crate::client::Received;
-use crate::scenario::{Answer, Lenient, RunEnd, Said};
+use crate::reader::Shown;
+use crate::scenario::{Answer, Lenient, RunEnd, Said, Streamed};
 use crate::trace::Step;
 
 /// What a server shows of a run that has ended.
@@ -54,7 +55,17 @@ pub(crate) struct Lag {
 /// How many characters of a value are shown when it is wrong.
 const SHOWN: usize = 400;
 
-pub(crate) fn answer(expected: &Answer, received: &Received) -> Result<(), String> {
+/// What has gone wrong on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Faults {
+    None,
+    /// One thing. `loses_text`: a client's stream may lack what was under way.
+    Some {
+        loses_text: bool,
+    },
+}
+
+pub(crate) fn answer(expected: &Answer, received: &Received, faults: Faults) -> Result<(), String> {
     let body = String::from_utf8_lossy(&received.body);
     let whole = format!("{} {}", received.status, short(&body));
     let right = expected.allows(received.status.as_u16())
@@ -76,7 +87,55 @@ pub(crate) fn answer(expected: &Answer, received: &Received) -> Result<(), Strin
     if let Some(name) = expected.without_headers.iter().find(|name| received.headers.contains_key(**name)) {
         return Err(format!("the answer must have no `{name}`, but has {:?}", received.headers[*name]));
     }
-    expected.body.check(&body)
+    expected.body.check(&body)?;
+    let Some(streamed) = &expected.streams else { return Ok(()) };
+    let shown = received.shown.as_ref().ok_or("the client must read a stream, but got a response")?;
+    match faults {
+        Faults::None => strictly(streamed, shown),
+        Faults::Some { loses_text } => loosely(streamed, shown, loses_text),
+    }
+}
+
+/// Nothing has gone wrong: all of it is shown, in its order.
+fn strictly(streamed: &Streamed, shown: &[Shown]) -> Result<(), String> {
+    let (mut shown, mut wanted) = (texts(shown), streamed.shown.clone());
+    if streamed.in_any_order {
+        shown.sort();
+        wanted.sort();
+    }
+    let wrong = || format!("the stream must show {}, but shows {}", listed(&wanted), listed(&shown));
+    if shown == wanted { Ok(()) } else { Err(wrong()) }
+}
+
+/// What holds whatever goes wrong: each step's text is shown once at most, and whole. A push
+/// outside of steps may come again with its request. Nothing is missing unless a part of the stream
+/// was lost, or the process that passed it on.
+fn loosely(streamed: &Streamed, shown: &[Shown], loses_text: bool) -> Result<(), String> {
+    let wrong = |what: &str| {
+        let (wanted, shown) = (listed(&streamed.shown), listed(&texts(shown)));
+        Err(format!("{what}: the stream must show {wanted}, but shows {shown}"))
+    };
+    let mut missing = streamed.shown.clone();
+    for one in shown {
+        match missing.iter().position(|text| *text == one.text) {
+            Some(place) => drop(missing.swap_remove(place)),
+            None if !one.of_step && streamed.shown.contains(&one.text) => {}
+            None => return wrong("a text is shown twice, or none that a step ended with"),
+        }
+    }
+    if missing.is_empty() || loses_text { Ok(()) } else { wrong("something is missing") }
+}
+
+fn texts(shown: &[Shown]) -> Vec<String> {
+    shown.iter().map(|one| one.text.clone()).collect()
+}
+
+fn listed(texts: &[String]) -> String {
+    texts
+        .iter()
+        .map(|text| format!("{:?} ({} bytes)", short(text), text.len()))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 impl Answer {

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
+use inngest::wire::realtime::EVENT_STREAM;
 use reqwest::redirect::Policy;
 use reqwest::{Method, Response, Url};
 use tokio::sync::watch;
 
+use crate::reader::{self, Read, Shown};
 use crate::scenario::Visit;
 use crate::stage::VISIT;
 
@@ -21,7 +23,7 @@ pub(crate) static HTTP: LazyLock<reqwest::Client> = LazyLock::new(|| {
 });
 
 /// How soon a client asks again.
-const PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 
 /// What a client finally received.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub(crate) struct Received {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// What a client that reads a stream shows of it.
+    pub(crate) shown: Option<Vec<Shown>>,
 }
 
 /// Makes a visit; says in `handed_over` which run goes on without it.
@@ -89,8 +93,13 @@ async fn once(
             if is_own { own_output(location, visit, repeats).await } else { output(location, visit).await }?;
     }
     let (status, headers) = (response.status(), response.headers().clone());
+    if headers.get("content-type").is_some_and(|kind| kind == EVENT_STREAM) && visit.answer.streams.is_some()
+    {
+        let Read { status, headers, body, shown } = reader::read(response, handed_over, repeats).await?;
+        return Ok(Received { visit: name, at_once, status, headers, body, shown: Some(shown) });
+    }
     let body = response.bytes().await.map_err(|error| explain(&error))?;
-    Ok(Received { visit: name, at_once, status, headers, body })
+    Ok(Received { visit: name, at_once, status, headers, body, shown: None })
 }
 
 /// The output of a run that was handed over, from the app's output route. It is waited for until

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::Value;
 
-use crate::scenario::{Lenient, Said, Scenario, Visit};
+use crate::scenario::{Lenient, Said, Scenario, Streamed, Visit};
 
 /// What has to come of a visit; a scenario's is that of its first.
 pub(crate) trait Expect: Sized {
@@ -20,6 +20,26 @@ pub(crate) trait Expect: Sized {
     fn at_once_or_not(mut self) -> Self {
         self.expected().answer.at_once = None;
         self
+    }
+
+    /// The client reads a stream, which shows this in the end: each push outside of steps, and all
+    /// that a step has streamed.
+    fn streams<T: Into<String>>(mut self, shown: impl IntoIterator<Item = T>) -> Self {
+        let shown = shown.into_iter().map(Into::into).collect();
+        let visit = self.expected();
+        visit.headers.push(("accept", "text/event-stream"));
+        visit.answer.at_once = Some(true);
+        visit.answer.streams = Some(Streamed { shown, in_any_order: false });
+        self
+    }
+
+    /// The same, where it is not said what comes first.
+    fn streams_in_any_order<T: Into<String>>(self, shown: impl IntoIterator<Item = T>) -> Self {
+        let mut this = self.streams(shown);
+        if let Some(streamed) = &mut this.expected().answer.streams {
+            streamed.in_any_order = true;
+        }
+        this
     }
 
     /// The answer's body.

@@ -81,10 +81,17 @@ impl Inner {
 /// An error closes the connection.
 async fn carry(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Response<Body>, String> {
     let (parts, body) = request.into_parts();
-    let body = body.collect().await.map_err(|error| explain(&error))?.to_bytes();
+    // A stream goes through as it comes, either way; whatever else is whole before it goes on.
+    let streams = parts.uri.path().contains("/realtime/");
+    let (body, sent) = if streams {
+        (Bytes::new(), reqwest::Body::wrap(body))
+    } else {
+        let body = body.collect().await.map_err(|error| explain(&error))?.to_bytes();
+        (body.clone(), body.into())
+    };
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
     inner.meter.note_call(&path, &body);
-    let mut call = inner.http.request(parts.method, format!("{}{path}", inner.inngest)).body(body.clone());
+    let mut call = inner.http.request(parts.method, format!("{}{path}", inner.inngest)).body(sent);
     for (name, value) in parts.headers.iter().filter(|(name, _)| *name != "host" && *name != "content-length")
     {
         call = call.header(name, value);
@@ -94,9 +101,13 @@ async fn carry(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Response
     for (name, value) in answer.headers().iter().filter(|(name, _)| *name != "transfer-encoding") {
         response = response.header(name, value);
     }
-    let answer = answer.bytes().await.map_err(|error| explain(&error))?;
+    let answer = if streams {
+        Body::new(reqwest::Body::from(answer))
+    } else {
+        answer.bytes().await.map_err(|error| explain(&error))?.into()
+    };
     if inner.loses(&path, &body) {
         return Err("the answer is lost".to_owned());
     }
-    response.body(Body::from(answer)).map_err(|error| error.to_string())
+    response.body(answer).map_err(|error| error.to_string())
 }

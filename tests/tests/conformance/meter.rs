@@ -26,8 +26,13 @@ impl Meter {
         if path.contains("/output") {
             return;
         }
-        // `/v0/runs/{run}/actions`, `/v1/checkpoint/{run}/async`
-        let in_path = path.split('/').nth(3).map(str::to_owned);
+        // `/v0/runs/{run}/actions`, `/v1/checkpoint/{run}/async`,
+        // `/v1/realtime/publish/tee?channel={run}`
+        let in_path = match path.split_once("/realtime/") {
+            Some((_, call)) => call.split_once("channel=").map(|(_, run)| run),
+            None => path.split('/').nth(3),
+        };
+        let in_path = in_path.map(str::to_owned);
         let in_body = || {
             serde_json::from_slice::<Value>(body)
                 .ok()

@@ -9,13 +9,14 @@ use stephttp_dev::{DevServer, ViolationKind};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::check::{self, Faults};
+use crate::client;
 use crate::inngest::Inngest;
 use crate::loss::LossyWire;
 use crate::meter::Meter;
 use crate::scenario::{Need, Scenario, Visit};
 use crate::script::Actor;
 use crate::stage::Stage;
-use crate::{check, client};
 
 /// How long a scenario may take.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -138,7 +139,7 @@ pub(crate) async fn visit(
     handed_over: &watch::Sender<Option<String>>,
 ) -> Result<(), String> {
     let received = client::make(visit, origin, handed_over, 0).await?;
-    check::answer(&visit.answer, &received)?;
+    check::answer(&visit.answer, &received, Faults::None)?;
     let run = stage.run_of(&received.visit);
     let Some(expected) = &visit.run else { return Ok(()) };
     let run = run.ok_or("the handler has not noted its run: it needs `Effects`")?;

@@ -137,6 +137,15 @@ pub(crate) struct Answer {
     /// The redirect leads to the server's own output URL, not to the app's output route.
     pub(crate) at_inngest: bool,
     pub(crate) body: Said,
+    /// The client reads a stream, which shows this in the end.
+    pub(crate) streams: Option<Streamed>,
+}
+
+/// What a client shows of its run's stream.
+#[derive(Debug, Clone)]
+pub(crate) struct Streamed {
+    pub(crate) shown: Vec<String>,
+    pub(crate) in_any_order: bool,
 }
 
 /// A body.
@@ -374,6 +383,7 @@ pub(crate) fn visit(method: Method, path: impl Into<String>) -> Visit {
             without_headers: Vec::new(),
             at_inngest: false,
             body: Said::Text(String::new()),
+            streams: None,
         },
         run: Some(RunEnd {
             status: Some("COMPLETED"),

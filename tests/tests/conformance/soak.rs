@@ -152,7 +152,7 @@ async fn one(scenario: &Scenario, app: &App) -> Outcome {
     let took = begin.elapsed();
     match received.unwrap_or_else(|_| Err(format!("no answer after {} s", LIMIT.as_secs()))) {
         Ok(received) => {
-            let answer = check::answer(&visit.answer, &received).err();
+            let answer = check::answer(&visit.answer, &received, check::Faults::None).err();
             Outcome { run: app.stage.run_of(&received.visit), answer, took }
         }
         Err(error) => Outcome { run: run.borrow().clone(), answer: Some(error), took },

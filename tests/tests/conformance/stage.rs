@@ -11,6 +11,7 @@ use inngest::extract::Replayable;
 use inngest::step::StepRejection;
 use inngest::{Failure, Step};
 use serde_json::Value;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::inngest::Inngest;
@@ -29,6 +30,8 @@ struct Inner {
     passed: Mutex<Vec<Happened>>,
     /// Runs by the visit that began them.
     runs: Mutex<HashMap<String, String>>,
+    /// What was published and heard, by its run.
+    heard: watch::Sender<Vec<(String, Value)>>,
     third_party: OnceLock<String>,
     witness: OnceLock<Arc<dyn Witness>>,
     inngest: OnceLock<Inngest>,
@@ -181,6 +184,23 @@ impl Effects {
         let inngest = self.stage.0.inngest.get().expect("an Inngest");
         let _ = inngest.send_signal(name, &data).await;
         Ok(())
+    }
+
+    /// Somebody hears something of this run.
+    pub(crate) fn hear(&self, data: Value) {
+        self.stage.0.heard.send_modify(|heard| heard.push((self.run.clone(), data)));
+    }
+
+    /// Waits until something is heard of this run; answers what was heard before it.
+    pub(crate) async fn hears(&self, end: impl Fn(&Value) -> bool) -> Vec<Value> {
+        let mut heard = self.stage.0.heard.subscribe();
+        let mine = |all: &[(String, Value)]| -> Vec<Value> {
+            let mine = all.iter().filter(|(run, _)| *run == self.run);
+            mine.map(|(_, data)| data.clone()).collect()
+        };
+        let heard = heard.wait_for(|all| mine(all).iter().any(&end)).await;
+        let heard = mine(&heard.expect("the stage lives as long as its effects"));
+        heard.into_iter().take_while(|data| !end(data)).collect()
     }
 
     /// Where the third party listens.

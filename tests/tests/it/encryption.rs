@@ -24,7 +24,8 @@ fn encryption() -> Encryption {
 
 /// A world whose app encrypts.
 fn world(encryption: Encryption) -> WorldBuilder {
-    World::builder().opts(|opts, url| opts.dev_server(url).middleware(encryption))
+    // Functions that stream are in this binary, too: none of them is in this app.
+    World::builder().opts(|opts, url| opts.dev_server(url).middleware(encryption).stream_in_clear(true))
 }
 
 /// All that Inngest has got, with what is base64 decoded.

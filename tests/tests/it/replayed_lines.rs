@@ -234,7 +234,9 @@ async fn of_branches_that_wait_are_not_lost_and_come_less_often() {
 #[tokio::test]
 async fn are_known_beside_encryption() {
     let key = Encryption::new("a key for a test").unwrap();
-    let [filtered, _] = written_by(|stage| stage.app(post(in_a_line)), |opts| opts.middleware(key)).await;
+    let [filtered, _] =
+        written_by(|stage| stage.app(post(in_a_line)), |opts| opts.middleware(key).stream_in_clear(true))
+            .await;
     let of_handler = ["begun", "after one", "after two", "after the pause", "after another pause", "ends"];
     assert_eq!(of_handler.map(|line| filtered.count(line)), [1; 6]);
 }

@@ -30,10 +30,21 @@ fn recording(name: &str) -> Value {
 
 /// Replaces what differs from run to run by its type, and drops what only other SDKs send.
 fn normal(value: &Value) -> Value {
-    const VARIES: [&str; 10] =
-        ["run_id", "fn_id", "app_id", "domain", "ts", "a", "b", "duration", "token", "fetched_at"];
-    // Stacks are the JS SDK's; `realtime_token` is for streams.
-    const LEFT_OUT: [&str; 2] = ["stack", "realtime_token"];
+    const VARIES: [&str; 11] = [
+        "run_id",
+        "fn_id",
+        "app_id",
+        "domain",
+        "ts",
+        "a",
+        "b",
+        "duration",
+        "token",
+        "realtime_token",
+        "fetched_at",
+    ];
+    // Stacks are the JS SDK's.
+    const LEFT_OUT: [&str; 1] = ["stack"];
     match value {
         Value::Object(fields) => fields
             .iter()

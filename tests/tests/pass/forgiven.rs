@@ -1,7 +1,7 @@
 //! Programs that are right, and near what is refused: the macro must know them apart.
 
 use std::borrow::Cow;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -9,6 +9,7 @@ use axum::http::Method;
 use axum::routing::post;
 use inngest::{EventData, Failure, Step, StepError};
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use crate::assert_answers;
 

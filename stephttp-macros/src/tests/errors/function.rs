@@ -1,6 +1,6 @@
 //! The function, its arguments and what is said of them.
 
-use super::item;
+use super::{expand, item, messages};
 
 #[test]
 fn not_a_function() {
@@ -103,4 +103,34 @@ fn the_step_argument() {
         "async fn f(Step { .. }: Step) {}",
         &["Step { .. }: the `Step` needs a name here: write `step: Step`"],
     );
+}
+
+#[test]
+fn what_cannot_stream() {
+    item("async fn f(step: Step, live: Live) {}", &[]);
+    item(
+        "async fn f(live: inngest::Live) {}",
+        &[
+            "inngest::Live: `Live` streams what a run's steps have for its client: take `step: Step` beside it. A handler \
+             without steps answers with axum's `Sse`",
+        ],
+    );
+    item(
+        "async fn f(step: Step, live: Live, other: Live) -> Sse<Events> {}",
+        &[
+            "Live: one `Live` is all that a handler needs: remove this one, and clone the other where two are used",
+            "Sse<Events>: a handler with `Live` cannot answer with a stream of its own: its response is the last event of \
+             the run's stream. Answer with what the stream comes to, or remove `Live`",
+        ],
+    );
+    let omits = expand(r#"id = "x", omit_response_body"#, "async fn f(step: Step, live: Live) {}");
+    assert_eq!(
+        messages(omits),
+        [
+            "omit_response_body: `omit_response_body` keeps the response from Inngest, and what a `Live` sends passes through \
+             Inngest once the run is handed over: remove one of the two, or add `sync_only`",
+        ]
+    );
+    // Another's type.
+    item("async fn f(step: Step, a: Live<u8>, b: Live<u8>) {}", &[]);
 }

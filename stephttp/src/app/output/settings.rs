@@ -12,6 +12,8 @@ use crate::exchange::passed_headers;
 use crate::wire::RunId;
 
 const PATH: &str = "/runs/{run_id}/output";
+/// The last segment of the stream's path.
+const STREAM: &str = "/stream";
 const PARAMETER: &str = "{run_id}";
 /// Common limits of load balancers are 30 and 60 seconds.
 const MAX_WAIT: Duration = Duration::from_secs(25);
@@ -64,9 +66,15 @@ impl Settings {
         &self.path
     }
 
-    /// Whether a matched path is the route's; it may be in a nested router.
+    /// The path of the route for streams: `…/stream` in place of `…/output`, or below any other.
+    pub(crate) fn stream_path(&self) -> String {
+        let path = self.path.trim_end_matches('/');
+        format!("{}{STREAM}", path.strip_suffix("/output").unwrap_or(path))
+    }
+
+    /// Whether a matched path is one of the routes'; it may be in a nested router.
     pub(crate) fn is_path_of(&self, matched: &str) -> bool {
-        matched.ends_with(&self.path)
+        matched.ends_with(&self.path) || matched.ends_with(&self.stream_path())
     }
 
     /// Whether clients are sent to another origin, whose route is perhaps no business of this
@@ -78,7 +86,16 @@ impl Settings {
     /// Where a client is redirected to: relative to the origin that it used, unless another is
     /// given.
     pub(crate) fn location(&self, run_id: RunId, token: &str, signature: Option<&str>) -> String {
-        let path = self.path.replace(PARAMETER, &run_id.to_string());
+        self.location_at(&self.path, run_id, token, signature)
+    }
+
+    /// Where a client reads its run's stream, in the same way.
+    pub(crate) fn stream_location(&self, run_id: RunId, token: &str, signature: Option<&str>) -> String {
+        self.location_at(&self.stream_path(), run_id, token, signature)
+    }
+
+    fn location_at(&self, path: &str, run_id: RunId, token: &str, signature: Option<&str>) -> String {
+        let path = path.replace(PARAMETER, &run_id.to_string());
         format!("{}{path}?{}", self.prefix, query(token, signature))
     }
 }
@@ -249,6 +266,22 @@ mod tests {
         }
         let error = resolve(OutputOpts::new().max_wait(Duration::ZERO)).unwrap_err();
         assert!(error.contains("OutputOpts::max_wait"), "{error}");
+    }
+
+    #[test]
+    fn streams_are_beside_outputs() {
+        for (path, stream) in [
+            ("/runs/{run_id}/output", "/runs/{run_id}/stream"),
+            ("/results/{run_id}", "/results/{run_id}/stream"),
+            ("/{run_id}/", "/{run_id}/stream"),
+            ("/x/{run_id}/y", "/x/{run_id}/y/stream"),
+        ] {
+            assert_eq!(resolve(OutputOpts::new().path(path)).unwrap().stream_path(), stream);
+        }
+        let settings = resolve(OutputOpts::new().prefix("/api")).unwrap();
+        let location = settings.stream_location(RUN_ID.parse().unwrap(), "t", Some("0a1b"));
+        assert_eq!(location, format!("/api/runs/{RUN_ID}/stream?token=t&signature=0a1b"));
+        assert!(settings.is_path_of("/api/runs/{run_id}/stream"));
     }
 
     #[test]

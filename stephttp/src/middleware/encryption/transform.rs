@@ -12,6 +12,10 @@ use crate::middleware::{Execution, Middleware, StepContext, StoredResponse};
 use crate::wire::RunId;
 
 impl Middleware for Encryption {
+    fn seals(&self) -> bool {
+        true
+    }
+
     async fn transform_step_output(
         &self,
         _: &StepContext,
@@ -129,6 +133,7 @@ mod tests {
             (Some(StepKind::Run), true),
             (Some(StepKind::SendEvent), true),
             (Some(StepKind::SendSignal), true),
+            (Some(StepKind::Publish), true),
             (Some(StepKind::Invoke), true),
             (Some(StepKind::WaitForSignal), false),
             (Some(StepKind::Fetch), false),

@@ -37,7 +37,7 @@ pub(super) fn ok(is_ok: bool) -> &'static str {
 }
 
 /// How many kinds of steps run in this process.
-pub(super) const KINDS: usize = 4;
+pub(super) const KINDS: usize = 5;
 
 /// What a step does that runs in this process.
 pub(super) fn kind(kind: Option<StepKind>) -> (usize, &'static str) {
@@ -45,7 +45,8 @@ pub(super) fn kind(kind: Option<StepKind>) -> (usize, &'static str) {
         Some(StepKind::Run) => (0, "run"),
         Some(StepKind::SendEvent) => (1, "send_event"),
         Some(StepKind::SendSignal) => (2, "send_signal"),
-        _ => (3, OTHER),
+        Some(StepKind::Publish) => (3, "publish"),
+        _ => (4, OTHER),
     }
 }
 

@@ -14,7 +14,8 @@ use ::metrics::Recorder;
 use tokio::time::Instant;
 
 use super::{
-    CheckpointContext, DeliveryContext, Execution, LostRun, Middleware, Outcome, SendContext, StepContext,
+    CheckpointContext, DeliveryContext, Execution, LostRun, Middleware, Outcome, PublishContext, SendContext,
+    StepContext,
 };
 use crate::client::ApiError;
 use crate::error::StepError;
@@ -65,6 +66,7 @@ use series::Series;
 /// | `inngest_checkpoint_retries_total` | requests that were tried again in these calls | `call` |
 /// | `inngest_deliveries_total` | runs that have ended in their clients' requests, and whose end was delivered to Inngest, or given up | `outcome` |
 /// | `inngest_sends_total` | calls of [`Provider::events`](crate::Provider::events), which send events outside of steps; those of steps are in `inngest_steps_total` | `outcome` |
+/// | `inngest_publishes_total` | calls of [`Realtime::publish`](crate::Realtime::publish), which publishes messages outside of steps | `outcome` |
 /// | `inngest_lost_runs_total` | runs of which Inngest will not have everything | |
 /// | `inngest_backlog_bytes` | a gauge: bytes that wait for Inngest | |
 ///
@@ -77,15 +79,15 @@ use series::Series;
 /// | `outcome` of an execution | `responded`, `handed_over`, `panicked`, `failed`, `abandoned`, `cancelled`: as [`Outcome`] has them |
 /// | `status` | of one that has responded: `1xx` to `5xx`; else `none` |
 /// | `step` | the step's id, if it is written out in the source of a function with the attribute, or [given](Self::step_ids); else `other` |
-/// | `kind` | `run`, `send_event`, `send_signal` |
-/// | `outcome` of a step, a checkpoint or a send | `ok`, `failed` |
+/// | `kind` | `run`, `send_event`, `send_signal`, `publish` |
+/// | `outcome` of a step, a checkpoint, a send or a publish | `ok`, `failed` |
 /// | `call` | `new_run`, `steps`, `async` |
 /// | `outcome` of a delivery | `delivered`; `retried`: delivered, but a request had to be tried again; `given_up` |
 ///
 /// Requests cannot create new label values: a value is never a request's path, or a step id that is
 /// made at run time. An exporter keeps a series for each function, step and outcome that has
-/// occurred. The series of calls, deliveries, sends, lost runs and the backlog exist from the
-/// beginning, with 0.
+/// occurred. The series of calls, deliveries, sends, publishes, lost runs and the backlog exist
+/// from the beginning, with 0.
 ///
 /// A failing step counts once for each attempt. A step that is dropped, such as the loser of a
 /// `select!`, does not count, and neither do requests that are not recorded as runs.
@@ -214,6 +216,10 @@ impl Middleware for Metrics {
 
     async fn after_send(&self, _: &SendContext, outcome: Result<(), &ApiError>) {
         self.series().sends(outcome.is_ok()).increment(1);
+    }
+
+    async fn after_publish(&self, _: &PublishContext, outcome: Result<(), &ApiError>) {
+        self.series().publishes(outcome.is_ok()).increment(1);
     }
 
     fn on_lost(&self, _: &LostRun<'_>) {

@@ -16,6 +16,7 @@ pub(super) enum Name {
     CheckpointRetries,
     Deliveries,
     Sends,
+    Publishes,
     LostRuns,
     Backlog,
 }
@@ -27,7 +28,7 @@ enum Kind {
 }
 
 impl Name {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Executions,
         Self::ExecutionDuration,
         Self::HandOvers,
@@ -39,6 +40,7 @@ impl Name {
         Self::CheckpointRetries,
         Self::Deliveries,
         Self::Sends,
+        Self::Publishes,
         Self::LostRuns,
         Self::Backlog,
     ];
@@ -56,6 +58,7 @@ impl Name {
             Self::CheckpointRetries => "inngest_checkpoint_retries_total",
             Self::Deliveries => "inngest_deliveries_total",
             Self::Sends => "inngest_sends_total",
+            Self::Publishes => "inngest_publishes_total",
             Self::LostRuns => "inngest_lost_runs_total",
             Self::Backlog => "inngest_backlog_bytes",
         }
@@ -76,6 +79,7 @@ impl Name {
                 "Runs that have ended in their clients' requests, and whose end was delivered or given up."
             }
             Self::Sends => "Calls that sent events outside of steps.",
+            Self::Publishes => "Calls that published messages outside of steps.",
             Self::LostRuns => "Runs of which Inngest will not have everything.",
             Self::Backlog => "Bytes that wait to be delivered to Inngest.",
         }

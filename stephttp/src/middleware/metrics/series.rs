@@ -18,6 +18,7 @@ pub(super) struct Series {
     checkpoints: [Checkpoints; CALLS.len()],
     deliveries: [Counter; DeliveryEnd::ALL.len()],
     sends: [Counter; 2],
+    publishes: [Counter; 2],
     pub(super) lost_runs: Counter,
     pub(super) backlog: Gauge,
 }
@@ -83,9 +84,13 @@ impl Series {
             .map(|end| target.counter(Name::Deliveries, vec![label("outcome", end.as_str())]));
         // With 0, so that the first loss is seen as one.
         deliveries.iter().for_each(|deliveries| deliveries.increment(0));
-        let sends =
-            [false, true].map(|is_ok| target.counter(Name::Sends, vec![label("outcome", labels::ok(is_ok))]));
-        sends.iter().for_each(|sends| sends.increment(0));
+        let [sends, publishes] = [Name::Sends, Name::Publishes].map(|name| {
+            [false, true].map(|is_ok| {
+                let calls = target.counter(name, vec![label("outcome", labels::ok(is_ok))]);
+                calls.increment(0);
+                calls
+            })
+        });
         let lost_runs = target.counter(Name::LostRuns, Vec::new());
         lost_runs.increment(0);
         let backlog = target.gauge(Name::Backlog);
@@ -95,6 +100,7 @@ impl Series {
             checkpoints: CALLS.map(|call| Checkpoints::new(target, call)),
             deliveries,
             sends,
+            publishes,
             lost_runs,
             backlog,
         }
@@ -114,6 +120,10 @@ impl Series {
 
     pub(super) fn sends(&self, is_ok: bool) -> &Counter {
         &self.sends[usize::from(is_ok)]
+    }
+
+    pub(super) fn publishes(&self, is_ok: bool) -> &Counter {
+        &self.publishes[usize::from(is_ok)]
     }
 
     pub(super) fn deliveries(&self, end: DeliveryEnd) -> &Counter {

@@ -247,7 +247,8 @@ impl Middleware for Tracing {
         // A step in a task of its own has no span around it.
         let alone = Span::current().is_none();
         let around = execution.get().filter(|_| alone).map(|ExecutionSpan(span)| span.entered());
-        let is_call = matches!(step.kind(), Some(StepKind::SendEvent | StepKind::SendSignal));
+        let is_call =
+            matches!(step.kind(), Some(StepKind::SendEvent | StepKind::SendSignal | StepKind::Publish));
         let span = info_span!(
             "step",
             otel.name = step.id(),

@@ -18,10 +18,12 @@ mod limits;
 pub(crate) mod lost_answers;
 mod misuse;
 mod payloads;
+mod publishing;
 mod racing;
 mod replay;
 mod signals;
 mod strangers;
+mod streaming;
 mod timing;
 mod tools;
 mod typed_events;
@@ -52,6 +54,8 @@ pub(crate) fn all() -> Vec<Scenario> {
         payloads::all(),
         handover::all(),
         delivering::all(),
+        streaming::all(),
+        publishing::all(),
         concurrency::all(),
         fan_outs::all(),
         branches::all(),

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::machine::Machine;
 use super::wire::{Fate, Fates, Wire};
 use super::{Mishap, Plan};
-use crate::check;
+use crate::check::{self, Faults};
 use crate::client;
 use crate::inngest::Inngest;
 use crate::play::{app_of, stage_of, story_of};
@@ -75,7 +75,7 @@ async fn story(
         client::make(visit, origin, &handed_over, repeats),
         actor.follow(&scenario.deeds, run)
     )?;
-    check::answer(&visit.answer, &received)?;
+    check::answer(&visit.answer, &received, Faults::Some { loses_text: trouble.may_lose_text() })?;
     delivered(trouble, machine).await?;
     answered(engine).await;
     let run = stage.run_of(&received.visit);
@@ -158,6 +158,8 @@ struct Trouble {
     /// Calls that are under way.
     calls: watch::Sender<usize>,
     struck: AtomicBool,
+    /// What went wrong did so with the run's stream.
+    struck_stream: AtomicBool,
     /// The process is dying, and nothing of what it does counts any more.
     dying: watch::Sender<bool>,
     /// Steps that ran although their result had been saved.
@@ -174,6 +176,7 @@ impl Trouble {
             effects: AtomicUsize::new(0),
             calls: watch::Sender::new(0),
             struck: AtomicBool::new(false),
+            struck_stream: AtomicBool::new(false),
             dying: watch::Sender::new(false),
             again: Mutex::default(),
         }
@@ -204,6 +207,11 @@ impl Trouble {
             Mishap::DispatchRepeated => self.engine.dispatches().len() > nth,
             _ => false,
         }
+    }
+
+    /// Whether a client's stream may lack something.
+    fn may_lose_text(&self) -> bool {
+        self.has_struck() && (self.plan.mishap.is_death() || self.struck_stream.load(Ordering::SeqCst))
     }
 
     fn has_struck(&self) -> bool {
@@ -286,7 +294,7 @@ impl Witness for Ear {
 }
 
 impl Fates for Trouble {
-    fn of_call(&self, nth: usize) -> Fate {
+    fn of_call(&self, nth: usize, path: &str) -> Fate {
         self.calls.send_modify(|calls| *calls += 1);
         if *self.dying.borrow() {
             return Fate::CutBefore;
@@ -306,6 +314,10 @@ impl Fates for Trouble {
             Mishap::CallCutBefore => Fate::CutBefore,
             Mishap::CallCutAfter => Fate::CutAfter,
         };
+        // What is lost of a stream is not told again.
+        if path.contains("/realtime/") {
+            self.struck_stream.store(true, Ordering::SeqCst);
+        }
         self.strike();
         fate
     }

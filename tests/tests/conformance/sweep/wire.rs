@@ -33,8 +33,8 @@ pub(super) enum Fate {
 
 /// Who decides about the calls.
 pub(super) trait Fates: Send + Sync + 'static {
-    /// The fate of the n-th call, from 1.
-    fn of_call(&self, nth: usize) -> Fate;
+    /// The fate of the n-th call, from 1, by its path.
+    fn of_call(&self, nth: usize, path: &str) -> Fate;
 
     /// The call has come to its end.
     fn ended(&self);
@@ -100,13 +100,21 @@ async fn carry(
     fates: Arc<impl Fates>,
     calls: Arc<AtomicUsize>,
 ) -> Result<Response<Body>, Cut> {
-    // The client's waiting for its output is no call of the app's.
-    if request.uri().path().ends_with("/output") {
+    // The client's waiting for its output is no call of the app's, nor is its reading of a stream.
+    if request.uri().path().ends_with("/output") || !request.headers().contains_key("x-inngest-sdk") {
         return forward(request, &inngest).await;
     }
-    let fate = fates.of_call(calls.fetch_add(1, Ordering::SeqCst) + 1);
+    let path = request.uri().path().to_owned();
+    let fate = fates.of_call(calls.fetch_add(1, Ordering::SeqCst) + 1, &path);
+    // A part of a stream is under way as long as its re-entry: nobody waits for its end.
+    let is_part = path.ends_with("/tee");
+    if is_part {
+        fates.ended();
+    }
     let outcome = meet(fate, request, &inngest, &fates).await;
-    fates.ended();
+    if !is_part {
+        fates.ended();
+    }
     outcome
 }
 
@@ -144,7 +152,13 @@ async fn meet(
 
 async fn forward(request: Request<Incoming>, inngest: &str) -> Result<Response<Body>, Cut> {
     let (parts, body) = request.into_parts();
-    let body = body.collect().await.map_err(|error| Cut(explain(&error)))?.to_bytes();
+    // A stream goes through as it comes, either way; whatever else is whole before it goes on.
+    let streams = parts.uri.path().contains("/realtime/");
+    let body = if streams {
+        reqwest::Body::wrap(body)
+    } else {
+        body.collect().await.map_err(|error| Cut(explain(&error)))?.to_bytes().into()
+    };
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let mut call = HTTP.request(parts.method, format!("{inngest}{path}")).body(body);
     for (name, value) in parts.headers.iter().filter(|(name, _)| *name != "host" && *name != "content-length")
@@ -156,6 +170,10 @@ async fn forward(request: Request<Incoming>, inngest: &str) -> Result<Response<B
     for (name, value) in answer.headers().iter().filter(|(name, _)| *name != "transfer-encoding") {
         response = response.header(name, value);
     }
-    let body = answer.bytes().await.map_err(|error| Cut(explain(&error)))?;
-    response.body(Body::from(body)).map_err(|error| Cut(error.to_string()))
+    let body = if streams {
+        Body::new(reqwest::Body::from(answer))
+    } else {
+        answer.bytes().await.map_err(|error| Cut(explain(&error)))?.into()
+    };
+    response.body(body).map_err(|error| Cut(error.to_string()))
 }

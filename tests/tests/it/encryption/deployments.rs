@@ -36,7 +36,7 @@ impl Deployments {
         self.delivered().await;
         let opts = SetupOpts::new(&self.origin).dev_server(self.inngest.url());
         let opts = match encryption {
-            Some(encryption) => opts.middleware(encryption),
+            Some(encryption) => opts.middleware(encryption).stream_in_clear(true),
             None => opts,
         };
         let provider = Provider::setup(opts).unwrap();

@@ -11,7 +11,7 @@ use axum::http::request::Parts;
 use axum::routing::{get, post};
 use inngest::client::ApiClient;
 use inngest::middleware::Encryption;
-use inngest::{AsyncResponse, Provider, Remember, SetupOpts, Step, StepError};
+use inngest::{AsyncResponse, Provider, Remember, SetupError, SetupOpts, Step, StepError};
 use serde::{Deserialize, Serialize};
 use stephttp_dev::RunStatus;
 use stephttp_tests::{Logs, Stage, World, serve};
@@ -149,7 +149,9 @@ async fn an_endpoint_of_the_apps_own_opens_the_response_for_its_client() {
         format!("/output?run_id={}&token={}", output.run_id(), output.token())
     });
     let world = World::builder()
-        .opts(move |opts, url| opts.dev_server(url).middleware(encryption()).async_response(own))
+        .opts(move |opts, url| {
+            opts.dev_server(url).middleware(encryption()).stream_in_clear(true).async_response(own)
+        })
         .start(app)
         .await;
     api.set(world.provider.client().clone()).unwrap();
@@ -235,12 +237,27 @@ async fn the_output_route_of_an_app_with_another_key_says_that_it_cannot_open() 
     let run = world.ended().await;
 
     let other = Encryption::new("another key").unwrap();
-    let provider =
-        Provider::setup(SetupOpts::new("http://127.0.0.1").dev_server(world.inngest.url()).middleware(other));
+    let provider = Provider::setup(
+        SetupOpts::new("http://127.0.0.1")
+            .dev_server(world.inngest.url())
+            .middleware(other)
+            .stream_in_clear(true),
+    );
     let provider = provider.unwrap();
     let (origin, _server) = serve(provider.output_route()).await;
     let output = reqwest::get(format!("{origin}{place}")).await.unwrap();
     assert_eq!(output.status(), 500);
     assert!(output.text().await.unwrap().contains("could not be restored"));
     logs.assert_line_with(&["ERROR", &run.id, "what is stored of a response cannot be restored"]);
+}
+
+/// What a `Live` sends passes through Inngest as it is.
+#[test]
+fn a_function_that_streams_is_refused_beside_encryption() {
+    let opts =
+        || SetupOpts::new("http://127.0.0.1").dev_server("http://127.0.0.1:1").middleware(encryption());
+    let error = Provider::setup(opts()).unwrap_err();
+    assert!(matches!(error, SetupError::StreamInClear { .. }), "{error}");
+    assert!(error.to_string().contains("it::streaming::"), "{error}");
+    assert!(Provider::setup(opts().stream_in_clear(true)).is_ok());
 }

@@ -104,7 +104,7 @@ async fn each_metric_has_a_type_and_a_description() {
     world.ended().await;
     let page = page.0.render();
     let names: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
-    assert_eq!(names.len(), 13, "{page}");
+    assert_eq!(names.len(), 14, "{page}");
     for name in names {
         let (name, kind) = name.split_once(' ').unwrap();
         let expected = match name {
@@ -222,6 +222,17 @@ async fn without_a_recorder_nothing_is_recorded_and_nothing_breaks() {
     assert_eq!(world.post("/").send().await.unwrap().status(), StatusCode::OK);
     world.ended().await;
     world.assert_clean();
+}
+
+#[tokio::test]
+async fn messages_that_are_published_outside_of_steps_are_counted() {
+    let (world, page) = world(Router::new(), |metrics| metrics).await;
+    let realtime = world.provider.realtime();
+    realtime.publish("shop", "news", "open").await.unwrap();
+    page.assert(r#"inngest_publishes_total{outcome="failed"}"#, 0.0);
+    realtime.publish("", "news", "open").await.unwrap_err();
+    page.assert(r#"inngest_publishes_total{outcome="ok"}"#, 1.0);
+    page.assert(r#"inngest_publishes_total{outcome="failed"}"#, 1.0);
 }
 
 #[tokio::test]
