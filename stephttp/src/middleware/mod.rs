@@ -337,7 +337,7 @@ pub trait Middleware: Send + Sync + 'static {
         true
     }
 
-    /// Whether it keeps from Inngest what runs hold, as [`Encryption`](super::Encryption) does.
+    /// Whether it keeps from Inngest what runs hold, as `Encryption` does.
     /// What a [`Live`](crate::Live) sends passes through Inngest as it is, and so does what is
     /// [published](crate::Step::publish). So such a middleware beside a function that streams or
     /// publishes is an error of the setup ([`StreamInClear`](crate::SetupError::StreamInClear),
