@@ -29,8 +29,10 @@ const RESPONSE_BYTES: usize = 256 * 1024;
 const FULL: usize = PART_BYTES - RESPONSE_BYTES - 64 * 1024;
 
 /// How long a re-entry's answer waits, while nothing comes forward, until Inngest has what was
-/// published: the next request of the run may publish more as soon as it is given.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// published: the next request of the run may publish more as soon as it is given. In looks, so that
+/// a process that had no time itself does not take that for Inngest's fault.
+const LOOKS: u32 = 20;
+const LOOK: Duration = Duration::from_millis(250);
 
 /// How long it waits at most.
 const MOST_PATIENCE: Duration = Duration::from_secs(30);
@@ -62,10 +64,11 @@ impl Part {
         self.stream.close();
         let Some(mut publishing) = self.publishing.take() else { return };
         let began = Instant::now();
-        let mut taken = self.stream.taken();
-        while tokio::time::timeout(PATIENCE, &mut publishing).await.is_err() {
+        let (mut taken, mut in_vain) = (self.stream.taken(), 0);
+        while tokio::time::timeout(LOOK, &mut publishing).await.is_err() {
             let before = std::mem::replace(&mut taken, self.stream.taken());
-            if taken > before && began.elapsed() < MOST_PATIENCE {
+            in_vain = if taken > before { 0 } else { in_vain + 1 };
+            if in_vain < LOOKS && began.elapsed() < MOST_PATIENCE {
                 continue;
             }
             // What comes after the answer could come after another request's.

@@ -155,7 +155,7 @@ async fn large(step: Step, live: Live, effects: Effects) -> Result<String, StepE
 }
 
 /// Of two parts.
-const PART_LINES: usize = 800 * 1024 / 16;
+const PART_LINES: usize = 704 * 1024 / 16;
 
 /// More than one part holds, in long pieces, and the run goes on after it.
 #[inngest::api_fn(id = "streaming-parts", retries = 5)]
