@@ -196,8 +196,8 @@ impl<'a> RedirectInfo<'a> {
 /// `stephttp.resume`: where a client whose connection breaks gets the stream again, from the app
 /// itself. Inngest's JS client skips it, as all names that it does not know.
 ///
-/// A client sends the last `id` that it has read as `Last-Event-ID`. A process that knows it goes on
-/// after that event; any other begins anew, with [`Metadata`].
+/// A client sends the last `id` that it has read as `Last-Event-ID`. A process that knows it goes
+/// on after that event; any other begins anew, with [`Metadata`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]

@@ -61,7 +61,8 @@ pub(super) fn all() -> Vec<Scenario> {
             .streams([LINE.repeat(PART_LINES), "end".to_owned()])
             .says("done")
             .did(["write", "end"])
-            .shows(["nap", "write", "pause", "end"]),
+            .shows(["nap", "write", "pause", "end"])
+            .not_swept("a machine that sweeps may take its parts more slowly than a re-entry waits"),
         scenario::<asks>(post(asks))
             .when("answer", event("conformance/stream-answer", json!({"say": "yes"})))
             .streams(["may I?", "yes, I may"])
