@@ -29,8 +29,10 @@ const RESPONSE_BYTES: usize = 256 * 1024;
 const FULL: usize = PART_BYTES - RESPONSE_BYTES - 64 * 1024;
 
 /// How long a re-entry's answer waits, while nothing comes forward, until Inngest has what was
-/// published: the next request of the run may publish more as soon as it is given.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// published: the next request of the run may publish more as soon as it is given. In looks, so
+/// that a process that had no time itself does not take that for Inngest's fault.
+const LOOKS: u32 = 20;
+const LOOK: Duration = Duration::from_millis(250);
 
 /// How long it waits at most.
 const MOST_PATIENCE: Duration = Duration::from_secs(30);
@@ -62,14 +64,15 @@ impl Part {
         self.stream.close();
         let Some(mut publishing) = self.publishing.take() else { return };
         let began = Instant::now();
-        let mut taken = self.stream.taken();
-        while tokio::time::timeout(PATIENCE, &mut publishing).await.is_err() {
+        let (mut taken, mut in_vain) = (self.stream.taken(), 0);
+        while tokio::time::timeout(LOOK, &mut publishing).await.is_err() {
             let before = std::mem::replace(&mut taken, self.stream.taken());
-            if taken > before && began.elapsed() < MOST_PATIENCE {
+            in_vain = if taken > before { 0 } else { in_vain + 1 };
+            if in_vain < LOOKS && began.elapsed() < MOST_PATIENCE {
                 continue;
             }
             // What comes after the answer could come after another request's.
-            publishing.abort();
+            self.stream.hang_up();
             if let Some(left_out) = run.admits_line(Complaint::Stream) {
                 tracing::warn!(
                     run_id = %run.id(), function = run.log_name(), left_out,
@@ -115,7 +118,13 @@ async fn publish_all(run: &Arc<Run>, stream: &Arc<RunStream>) {
         let Some(app) = run.app() else { return };
         let part =
             PartBody { stream: stream.clone(), head: Some(stream.part_head(attempts > 0)), again, sent: 0 };
-        let Err(error) = app.client().publish_part(run.id(), part).await else {
+        let published = tokio::select! {
+            biased;
+            published = app.client().publish_part(run.id(), part) => published,
+            // It was given up: what has not been taken is broken off.
+            () = poll_fn(|cx| stream.poll_unread(cx)) => return,
+        };
+        let Err(error) = published else {
             attempts = 0;
             continue;
         };
