@@ -157,7 +157,7 @@ async fn a_process_that_drains_says_where_the_stream_goes_on() {
     assert_eq!(last, "response 200 done");
 }
 
-#[inngest::api_fn(id = "streaming-outside")]
+#[inngest::api_fn(id = "streaming-pushed-outside")]
 async fn outside(step: Step, live: Live) -> Result<&'static str, StepError> {
     for n in 0..4 {
         live.push(&n);
