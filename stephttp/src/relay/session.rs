@@ -199,12 +199,22 @@ impl Session {
                             Taken::GoesOn => {}
                             Taken::Drained => return self.leave().await,
                             Taken::Response(event, bytes) => {
-                                // Inngest has it, but no part had room for it.
-                                if event.response.headers.contains_key(headers::BODY_NOT_STORED)
-                                    && let Ok(Some(output)) =
-                                        tokio::time::timeout(LONG_OUTPUT, end.as_mut()).await
-                                {
-                                    return self.respond(output);
+                                // Inngest has it, but no part had room for it, or it is as a
+                                // middleware has it stored: the output is restored.
+                                let ended_by = &event.response.headers;
+                                let is_stored = app.middleware().restores_responses()
+                                    && !ended_by.contains_key(headers::OWN_ANSWER);
+                                if is_stored || ended_by.contains_key(headers::BODY_NOT_STORED) {
+                                    let output = match ended.take() {
+                                        Some(output) => Some(output),
+                                        None => tokio::time::timeout(LONG_OUTPUT, end.as_mut())
+                                            .await
+                                            .ok()
+                                            .flatten(),
+                                    };
+                                    if let Some(output) = output {
+                                        return self.respond(output);
+                                    }
                                 }
                                 return self.log.append(&bytes);
                             }

@@ -179,3 +179,15 @@ async fn what_is_pushed_outside_of_steps_comes_once() {
     assert_eq!(pushes, ["stream 0", "stream 1", "stream 2", "stream 3"]);
     world.assert_clean();
 }
+
+/// What is published of the response is as it is stored.
+#[tokio::test]
+async fn a_sealed_response_is_opened_for_the_client() {
+    let encryption = inngest::middleware::Encryption::new("a key for a test").unwrap();
+    let world = World::builder()
+        .opts(|opts, url| opts.dev_server(url).middleware(encryption).stream_in_clear(true))
+        .start(Stage::new().app(post(waits)))
+        .await;
+    let events = EventReader::of(reads(world.post("/")).send().await.unwrap()).rest().await;
+    assert_eq!(events.last().unwrap(), "response 200 after all");
+}
