@@ -48,6 +48,7 @@ pub struct SetupOpts {
     pub(crate) signing_key_fallback: Option<String>,
     pub(crate) base_url: Option<String>,
     pub(crate) env: Option<String>,
+    pub(crate) version: Option<String>,
     pub(crate) http_client: Option<reqwest::Client>,
     pub(crate) event_key: Option<String>,
     pub(crate) event_api_url: Option<String>,
@@ -295,6 +296,23 @@ impl SetupOpts {
         self
     }
 
+    /// The version of the program. A run keeps the version in which it began:
+    /// [`Step::version`](crate::Step::version) tells it in every request of the run, so that a
+    /// handler can go the former way for runs that are in flight. The guide's page
+    /// [`versions`](crate::guide::versions) compares this with other means.
+    ///
+    /// It is a text such as `env!("CARGO_PKG_VERSION")` or the id of a commit, with 1 to 128
+    /// characters, none of them a control character. Unless set, runs have no version. It is stored
+    /// when a run is handed over, in the hidden step that also holds the values of
+    /// [`Remember`](crate::Remember), and is visible in Inngest's dashboard.
+    #[doc(alias = "AppVersion")]
+    #[doc(alias = "appVersion")]
+    #[must_use]
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+
     /// The key to send events with, as Inngest shows it. Neither logs nor `Debug` show it.
     ///
     /// Without it, [`Step::send_event`](crate::Step::send_event) fails outside of dev mode. In dev
@@ -412,6 +430,7 @@ impl fmt::Debug for SetupOpts {
             .field("signing_key_fallback", &secret(&self.signing_key_fallback))
             .field("base_url", &bare_if_set(&self.base_url))
             .field("env", &secret(&self.env))
+            .field("version", &self.version)
             .field("http_client", &self.http_client.as_ref().map(|_| ".."))
             .field("event_key", &secret(&self.event_key))
             .field("event_api_url", &bare_if_set(&self.event_api_url))

@@ -18,6 +18,7 @@ const BACKLOG_BYTES: usize = 4 * 1024 * 1024;
 const BACKLOG_WAIT: Duration = Duration::from_secs(10);
 const STREAM_RELAYS: usize = 1_024;
 const REPLAY_PATIENCE: Duration = Duration::from_secs(5);
+const VERSION_CHARACTERS: usize = 128;
 /// Less than AWS Lambda gives a whole request unless told otherwise: three seconds.
 const DELIVERY_WAIT: Duration = Duration::from_secs(2);
 
@@ -40,6 +41,7 @@ pub(crate) struct Settings {
     pub(crate) delivery_wait: Duration,
     pub(crate) step_timeout: Option<Duration>,
     pub(crate) middleware: Chain,
+    pub(crate) version: Option<String>,
     pub(crate) output: output::Settings,
 }
 
@@ -96,6 +98,9 @@ impl Settings {
                 problem: problem.to_owned(),
             });
         }
+        if let Some(problem) = opts.version.as_deref().and_then(version_fault) {
+            return Err(SetupError::Invalid { setting: "SetupOpts::version", problem });
+        }
         Ok(Self {
             mode,
             connection,
@@ -114,6 +119,7 @@ impl Settings {
             delivery_wait: opts.delivery_wait.unwrap_or(DELIVERY_WAIT),
             step_timeout: opts.step_timeout,
             middleware: opts.middleware,
+            version: opts.version,
             output: output::Settings::resolve(opts.output)?,
         })
     }
@@ -155,6 +161,20 @@ impl Settings {
     pub(crate) fn signing_keys(&self) -> [Option<&SigningKey>; 2] {
         [self.connection.signing_key.as_ref(), self.connection.signing_key_fallback.as_ref()]
     }
+}
+
+/// What is wrong with a version; the text follows the setting's name.
+fn version_fault(version: &str) -> Option<String> {
+    let problem = if version.is_empty() {
+        "is empty: leave it out where the program has no version".to_owned()
+    } else if version.chars().count() > VERSION_CHARACTERS {
+        format!("has over {VERSION_CHARACTERS} characters: it is stored with each run that is handed over")
+    } else if version.contains(char::is_control) {
+        "holds a control character, a line break perhaps: trim what it is read from".to_owned()
+    } else {
+        return None;
+    };
+    Some(problem)
 }
 
 impl fmt::Debug for Settings {

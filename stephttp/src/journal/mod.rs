@@ -63,7 +63,9 @@ pub(crate) use order::Slot;
 pub(crate) use outstanding::Outstanding;
 pub(crate) use piped::{Piped, PipedText, piped_text, piped_texts};
 pub(crate) use record::{Recorded, StepKey};
-pub(crate) use remembered::{RememberedValues, TEXT, remembered_step, remembered_texts};
+pub(crate) use remembered::{
+    RememberedValues, TEXT, VERSION, remembered_step, remembered_texts, remembered_version,
+};
 pub(crate) use steps::{Begin, Ended, Failing, Place, Wait};
 pub(crate) use stop::{Stale, Stop};
 

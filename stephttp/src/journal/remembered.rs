@@ -16,6 +16,9 @@ const HIDDEN_STEP: &str = "stephttp:remember";
 #[serde(transparent)]
 pub(crate) struct RememberedValues(pub(crate) BTreeMap<String, Vec<Box<RawValue>>>);
 
+/// Where the version of the program is in which the run began; no type has this name.
+pub(crate) const VERSION: &str = "stephttp:version";
+
 /// Before the names of the texts that middlewares keep; no type's name begins with it.
 pub(crate) const TEXT: &str = "middleware:";
 
@@ -29,6 +32,12 @@ pub(crate) fn remembered_texts(stored: &Memoized) -> BTreeMap<String, String> {
         Some((name, serde_json::from_str(values.first()?.get()).ok()?))
     };
     values.into_iter().filter_map(text).collect()
+}
+
+/// The version of the program in the hidden step's output.
+pub(crate) fn remembered_version(stored: &Memoized) -> Option<Box<str>> {
+    let Ok(Ok(RememberedValues(values))) = stored.outcome::<RememberedValues>() else { return None };
+    serde_json::from_str(values.get(VERSION)?.first()?.get()).ok()
 }
 
 pub(crate) fn remembered_step() -> StepKey {

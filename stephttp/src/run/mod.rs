@@ -12,6 +12,7 @@
 //! | what do middlewares make of it? | `hooks` |
 //! | what does it remember of its client's request? | `remembered` |
 //! | what does it tell its client before the response? | `streaming` |
+//! | in which version of the program did it begin? | `version` |
 //! | how does time pass without Inngest? what does a handler not come to any more? | `virtual_time`, `unclaimed` |
 //!
 //! # The life of a request
@@ -90,6 +91,7 @@ mod remembered;
 mod steps;
 mod streaming;
 mod unclaimed;
+mod version;
 mod virtual_time;
 mod wakers;
 mod wakeup;
@@ -127,6 +129,7 @@ use crate::sync::lock;
 use crate::untrusted::Complaint;
 use crate::wire::RunId;
 use remembered::Remembered;
+use version::KeptVersion;
 use virtual_time::VirtualTime;
 use wakers::Wakers;
 use wakeup::Wakeup;
@@ -199,6 +202,7 @@ struct Reentry {
     /// Retries that the function has for sure, as long as its handler has not said how many.
     sure_retries: u8,
     mode: Mode,
+    version: KeptVersion,
 }
 
 impl Run {
@@ -222,7 +226,13 @@ impl Run {
         let mode = Mode::of(&memo);
         let (run_id, generation) = (dispatch.run_id, dispatch.generation());
         app.deliveries().request_began();
-        let mut run = Self::new(Origin::Reentry(Box::new(Reentry { app, dispatch, sure_retries, mode })));
+        let mut run = Self::new(Origin::Reentry(Box::new(Reentry {
+            app,
+            dispatch,
+            sure_retries,
+            mode,
+            version: KeptVersion::default(),
+        })));
         run.id.get_or_init(|| run_id);
         run.hooks = run.hooks_for(Some(generation), headers);
         let is_streamed = is_streamed(&memo);

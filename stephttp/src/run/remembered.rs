@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use serde_json::value::RawValue;
 
-use crate::journal::{RememberedValues, TEXT};
+use crate::journal::{RememberedValues, TEXT, VERSION};
 use crate::sync::lock;
 
 type TypeName = &'static str;
@@ -33,12 +33,16 @@ impl Remembered {
 
     /// The hidden step's output, if there is anything to remember.
     ///
-    /// `texts` are what middlewares keep.
-    pub(crate) fn take(&self, texts: BTreeMap<String, String>) -> Option<Box<RawValue>> {
+    /// `texts` are what middlewares keep, `version` is the program's.
+    pub(crate) fn take(
+        &self,
+        texts: &BTreeMap<String, String>,
+        version: Option<&str>,
+    ) -> Option<Box<RawValue>> {
         let mut stored = BTreeMap::<String, Vec<Box<RawValue>>>::new();
-        for (name, text) in texts {
-            let json = serde_json::value::to_raw_value(&text);
-            stored.insert(format!("{TEXT}{name}"), json.into_iter().collect());
+        let texts = texts.iter().map(|(name, text)| (format!("{TEXT}{name}"), text.as_str()));
+        for (name, text) in texts.chain(version.map(|version| (VERSION.to_owned(), version))) {
+            stored.insert(name, serde_json::value::to_raw_value(text).into_iter().collect());
         }
         for (name, json) in self.lock().drain(..) {
             stored.entry(name.to_owned()).or_default().extend(json);

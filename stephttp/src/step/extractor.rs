@@ -245,6 +245,37 @@ impl Step {
         self.run.id()
     }
 
+    /// The version of the program in which the run began, as
+    /// [`SetupOpts::version`](crate::SetupOpts::version) had it there. The same in every request of
+    /// the run, whichever version handles the request.
+    ///
+    /// `None` for a run that began in a program without a version, and of
+    /// [`Step::detached`](Self::detached).
+    ///
+    /// A handler goes the former way for runs that began before a change:
+    ///
+    /// ```
+    /// use inngest::{Failure, Step, StepError};
+    ///
+    /// # async fn charge() -> Result<u32, Failure> { Ok(7) }
+    /// # async fn reserve() -> Result<u32, Failure> { Ok(7) }
+    /// #[inngest::api_fn(id = "buy")]
+    /// async fn buy(step: Step) -> Result<&'static str, StepError> {
+    ///     // Since version 2 of the program goods are reserved before the card is charged.
+    ///     if !matches!(step.version(), None | Some("1")) {
+    ///         step.run("reserve", reserve()).await?;
+    ///     }
+    ///     step.run("charge", charge()).await?;
+    ///     Ok("bought")
+    /// }
+    /// ```
+    ///
+    /// Compare for equality. As texts, `"10"` comes before `"9"`.
+    #[must_use]
+    pub fn version(&self) -> Option<&str> {
+        self.run.version()
+    }
+
     /// A key for a call to another API in a step, such as a payment: the same in every attempt of
     /// the step in this run, and different for every other run and id.
     ///

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::Router;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 use axum::routing::post;
-use inngest::{Step, StepError};
+use inngest::middleware::Encryption;
+use inngest::{Provider, Remember, SetupOpts, Step, StepError};
+use serde::{Deserialize, Serialize};
 use stephttp_tests::{Logs, Stage, World};
 
 #[inngest::api_fn(id = "changed-code-removed")]
@@ -128,4 +132,78 @@ async fn what_is_stored_of_a_wait_counts_whatever_its_arguments_say_now() {
     let response = world.post("/").send().await.unwrap();
     assert_eq!(world.follow(response).await.text().await.unwrap(), "false false InvalidEventName");
     world.assert_clean();
+}
+
+/// Begins in one version of the program, and is finished by another.
+#[inngest::api_fn(id = "changed-code-versions")]
+async fn tells_its_version(step: Step, Remember(asked): Remember<Asked>) -> Result<String, StepError> {
+    let began = step.version().unwrap_or("none").to_owned();
+    let first = step.run("first", async { Ok(began.clone()) }).await?;
+    step.sleep("pause", Duration::from_secs(60)).await;
+    step.sleep("more", Duration::from_secs(60)).await;
+    Ok(format!("{} {first} {}", asked.0, step.version().unwrap_or("none")))
+}
+
+#[derive(Serialize, Deserialize)]
+struct Asked(String);
+
+impl<S: Sync> FromRequestParts<S> for Asked {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self(parts.uri.query().unwrap_or_default().to_owned()))
+    }
+}
+
+#[tokio::test]
+async fn a_run_keeps_the_version_in_which_it_began() {
+    let began_and_told =
+        [(Some("1"), "q 1 1"), (None, "q none none"), (Some("a \"b\" \u{2713}"), "q a \"b\" ✓ a \"b\" ✓")];
+    for sealed in [false, true] {
+        for (began, told) in began_and_told {
+            let seals = move |opts: SetupOpts| {
+                let key = "0123456789abcdef0123456789abcdef";
+                if sealed {
+                    opts.middleware(Encryption::new(key).unwrap()).stream_in_clear(true)
+                } else {
+                    opts
+                }
+            };
+            let app = |inngest: &Provider| {
+                Router::new().route("/", post(tells_its_version)).merge(inngest.output_route())
+            };
+            // The next version, which finishes what the former has begun.
+            let next = World::builder().opts(move |opts, url| seals(opts.dev_server(url)).version("2"));
+            let next = next.start_with(app).await;
+            let engine = next.inngest.url().to_owned();
+            let origin = next.origin.clone();
+            let former = World::builder().opts(move |opts, _| {
+                let opts = seals(opts.dev_server(engine).dev_origin(origin));
+                if let Some(version) = began { opts.version(version) } else { opts }
+            });
+            let former = former.start_with(app).await;
+            let response = former.post("/?q").send().await.unwrap();
+            let output = response.headers()["location"].to_str().unwrap().to_owned();
+            let output = former.get(&output).send().await.unwrap();
+            assert_eq!(output.text().await.unwrap(), told, "{began:?} {sealed}");
+            former.delivered().await;
+            let run = next.ended().await;
+            let hidden = run.steps.iter().filter(|step| step.id.starts_with("stephttp:")).count();
+            assert_eq!(hidden, 1, "one step holds all that is remembered: {:?}", run.steps);
+            next.assert_clean();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_version_that_makes_no_sense_is_refused() {
+    let long = "9".repeat(129);
+    for (version, says) in
+        [("", "is empty"), ("1.0\n", "holds a control character"), (long.as_str(), "has over 128 characters")]
+    {
+        let error = Provider::setup(SetupOpts::new("http://127.0.0.1:1").dev(true).version(version));
+        let error = error.expect_err("a version that makes no sense").to_string();
+        assert!(error.starts_with("SetupOpts::version ") && error.contains(says), "{error}");
+    }
+    Provider::setup(SetupOpts::new("http://127.0.0.1:1").dev(true).version("9".repeat(128))).unwrap();
 }

@@ -62,9 +62,10 @@ impl Run {
     /// The output of the hidden step that holds what is remembered, if there is any.
     pub(crate) async fn transform_remembered(&self) -> Result<Option<Box<RawValue>>, MiddlewareFault> {
         let Some(hooks) = &self.hooks else {
-            return Ok(self.remembered.take(BTreeMap::new()).map(exact::stored));
+            return Ok(self.remembered.take(&BTreeMap::new(), self.version()).map(exact::stored));
         };
-        let Some(values) = self.remembered.take(hooks.execution.all_remembered()) else { return Ok(None) };
+        let values = self.remembered.take(&hooks.execution.all_remembered(), self.version());
+        let Some(values) = values else { return Ok(None) };
         let step = hooks.context(&remembered_step());
         contained(hooks.chain.transform_step_output(&step, values))
             .await
