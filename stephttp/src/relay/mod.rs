@@ -3,6 +3,7 @@
 //! | Module | Does |
 //! |---|---|
 //! | [`session`] | reads what is published, and tells a client of it, or several that come back for it |
+//! | `subscription` | whose stream is read, and how that begins |
 //! | `shown` | decides what of it a client is to see |
 //! | `events` | takes events out of the bytes of a subscription |
 //! | `output` | waits for the run's end, should the stream not tell of it |
@@ -13,6 +14,8 @@ mod events;
 mod output;
 mod session;
 mod shown;
+mod subscription;
 
 pub(crate) use body::{Readable, event_stream};
-pub(crate) use session::{NoSubscription, Session, Source, Subscription};
+pub(crate) use session::Session;
+pub(crate) use subscription::{NoSubscription, Source, Subscription};

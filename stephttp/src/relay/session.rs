@@ -6,22 +6,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::events::{Events, Item};
 use super::output;
 use super::shown::{Shown, Verdict};
-use crate::app::App;
-use crate::client::{ApiError, NoState, OutputBody};
-use crate::function::Whose;
+use super::subscription::{Source, Subscription};
+use crate::client::NoState;
 use crate::journal::{Memo, PipedText, failure, piped_text, piped_texts};
 use crate::streaming::{Log, piece};
-use crate::untrusted::Complaint;
 use crate::wire::realtime::{
     Commit, Event, Metadata, RedirectInfo, Response, Resume, Rollback, SUBSCRIPTION_LIFE, SseEvent, Stream,
 };
-use crate::wire::{ApiResult, RunId, StepHash, headers};
+use crate::wire::{ApiResult, StepHash, headers};
 
 /// A subscription is renewed before Inngest ends it.
 const RENEWAL: Duration = Duration::from_secs(SUBSCRIPTION_LIFE.as_secs() - 60);
@@ -36,10 +33,6 @@ const LAST_EVENT: Duration = Duration::from_secs(2);
 /// How long a response may take that no part had room for.
 const LONG_OUTPUT: Duration = Duration::from_secs(10);
 
-/// How often a subscription that is lost is sought again, and between which waits.
-const ATTEMPTS: u32 = 8;
-const FIRST_WAIT: Duration = Duration::from_millis(100);
-
 /// How long a stream is read on whose client's connection broke, and how long it stays after the
 /// run's end.
 const LINGERING: Duration = Duration::from_secs(30);
@@ -47,53 +40,6 @@ const LINGERING: Duration = Duration::from_secs(30);
 /// When the state is asked for a step that has just ended.
 const STORING: [Duration; 4] =
     [Duration::ZERO, Duration::from_millis(100), Duration::from_millis(300), Duration::from_secs(1)];
-
-/// Whose stream it is, and by what right it is read.
-pub(crate) struct Source {
-    pub(crate) app: Arc<App>,
-    pub(crate) run_id: RunId,
-    /// For the run's output.
-    pub(crate) token: String,
-    /// For the log.
-    pub(crate) whose: Whose,
-    /// When this process cannot go on, the client is told where it can read the rest at Inngest.
-    pub(crate) redirects: bool,
-}
-
-/// What is published from when it stands.
-pub(crate) struct Subscription {
-    body: OutputBody,
-    since: Instant,
-    _permit: OwnedSemaphorePermit,
-}
-
-/// Why there is no subscription.
-#[derive(Debug)]
-pub(crate) enum NoSubscription {
-    /// The process has as many as it may have.
-    Full,
-    Failed(ApiError),
-}
-
-impl Subscription {
-    /// Subscribes, with a token that is known, or else with another.
-    pub(crate) async fn begin(app: &App, whose: &Whose, token: Option<&str>) -> Result<Self, NoSubscription> {
-        let permit = app.relays().try_acquire_owned().map_err(|_| NoSubscription::Full)?;
-        if let Some(token) = token {
-            match app.client().subscribe(token).await {
-                Ok(body) => return Ok(Self { body, since: Instant::now(), _permit: permit }),
-                Err(error) => complain(app, whose, &error),
-            }
-        }
-        let body = subscribe(app, whose.run_id).await.map_err(NoSubscription::Failed)?;
-        Ok(Self { body, since: Instant::now(), _permit: permit })
-    }
-}
-
-async fn subscribe(app: &App, run_id: RunId) -> Result<OutputBody, ApiError> {
-    let token = app.client().stream_token(run_id).await?;
-    app.client().subscribe(&token).await
-}
 
 /// A stream that is read for a client, which may leave and come back.
 pub(crate) struct Session {
@@ -223,7 +169,7 @@ impl Session {
                 }
                 Happening::Drained => return self.leave().await,
                 Happening::Lost => {
-                    let Some(body) = self.subscribe_again().await else { return self.leave().await };
+                    let Some(body) = self.source.subscribe().await else { return self.leave().await };
                     (subscription.body, subscription.since) = (body, Instant::now());
                     events = Events::default();
                     if !self.catch_up().await {
@@ -273,7 +219,7 @@ impl Session {
             Ok(memo) => self.tell_state(&memo).await,
             Err(NoState::Gone) => true,
             Err(NoState::Failed(error)) => {
-                complain(&self.source.app, &self.source.whose, &error);
+                self.source.complain(&error);
                 true
             }
         }
@@ -346,28 +292,6 @@ impl Session {
             self.tell(&RedirectInfo::new(run_id.to_string(), url.as_str()));
         }
     }
-
-    async fn subscribe_again(&self) -> Option<OutputBody> {
-        let Source { app, run_id, whose, .. } = &self.source;
-        let mut wait = FIRST_WAIT;
-        for _ in 0..ATTEMPTS {
-            match subscribe(app, *run_id).await {
-                Ok(body) => return Some(body),
-                Err(error) => complain(app, whose, &error),
-            }
-            tokio::time::sleep(wait).await;
-            wait *= 2;
-        }
-        None
-    }
-}
-
-impl Source {
-    fn again(&self) -> Self {
-        let Self { app, run_id, token, whose, redirects } = self;
-        let whose = Whose { run_id: whose.run_id, function: whose.function.clone() };
-        Self { app: app.clone(), run_id: *run_id, token: token.clone(), whose, redirects: *redirects }
-    }
 }
 
 /// What happens while a stream is read.
@@ -407,14 +331,4 @@ fn written(event: &impl SseEvent) -> Vec<u8> {
     // Texts and hashes: this cannot fail.
     let _ = event.write(&mut bytes);
     bytes
-}
-
-fn complain(app: &App, whose: &Whose, error: &ApiError) {
-    if let Some(left_out) = app.admits_line(Complaint::Stream) {
-        let Whose { run_id, function } = whose;
-        tracing::warn!(
-            %run_id, function, error = error.report(), left_out,
-            "the stream of the run cannot be read from Inngest"
-        );
-    }
 }
