@@ -172,6 +172,7 @@
 // | `engine` | what becomes of runs? |
 // | `api` | what is answered over HTTP? |
 // | `server` | how do tests start it, look at it and steer it? |
+// | `kit` | how does a test of a whole app begin, ask and end? |
 // | `options` | what does the command understand? |
 mod api;
 mod clock;
@@ -180,6 +181,7 @@ mod fault;
 mod function;
 mod inspect;
 mod json;
+mod kit;
 mod notice;
 mod realtime;
 mod server;
@@ -189,6 +191,10 @@ pub use self::clock::Clock;
 pub use self::fault::{Call, Gate, InjectedFault};
 pub use self::inspect::{
     ApiCall, Dispatch, EventView, ResponseView, RunStatus, RunView, StepStatus, StepView,
+};
+pub use self::kit::{
+    ResponseSnapshot, RunSnapshot, StepSnapshot, TestApp, TestAppBuilder, TestRequest, TestResponse, TestRun,
+    TestStep,
 };
 pub use self::notice::{Notice, Notices};
 pub use self::realtime::{PartState, PartView};

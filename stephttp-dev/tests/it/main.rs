@@ -1,4 +1,4 @@
-//! The engine against hand-made apps and calls, without any SDK. Most tests repeat what was
+//! The engine against hand-made apps and calls, without any SDK (but for `kit`). Most tests repeat what was
 //! recorded of the real server; comments name the section of `docs/protocol.md`.
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
@@ -14,6 +14,7 @@ mod events;
 mod faults;
 mod gateway;
 mod invoke;
+mod kit;
 mod late;
 mod lifecycle;
 mod limits;
