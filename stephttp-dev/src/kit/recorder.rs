@@ -10,6 +10,7 @@ use inngest::{Failure, StepError};
 use serde_json::value::RawValue;
 
 use super::record::{Attempt, Record, label};
+use super::step::name_of_kind;
 
 /// The header by which a run is known to be that of one request of the test's.
 pub(super) const REQUEST: &str = "x-stephttp-test-request";
@@ -78,10 +79,11 @@ impl Middleware for Recorder {
     fn stands_in(&self, step: &StepContext) -> Option<Result<Box<RawValue>, Failure>> {
         let mut seen = self.0.lock();
         let mock = seen.mocks.take(&label(step.id(), step.index()), step.id())?;
-        if step.kind() != Some(StepKind::Run) {
-            let (id, kind) = (step.id(), step.kind());
+        let kind = step.kind()?;
+        if kind != StepKind::Run {
+            let (id, kind) = (step.id(), name_of_kind(kind));
             seen.fault(format!(
-                "the mock of `{id}` is not used: the step is no `step.run(..)` but a {kind:?}, which is sent to the \
+                "the mock of `{id}` is not used: the step is no `step.run(..)` but a `step.{kind}(..)`, whose call is made to the \
                  engine. Look at what has arrived, with `app.engine().events()` and its like"
             ));
             return None;

@@ -97,7 +97,8 @@ impl TestStep {
     }
 }
 
-fn name_of_kind(kind: StepKind) -> &'static str {
+/// The method of `Step` that makes such a step.
+pub(super) fn name_of_kind(kind: StepKind) -> &'static str {
     match kind {
         StepKind::Run => "run",
         StepKind::Sleep => "sleep",

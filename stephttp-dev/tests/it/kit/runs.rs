@@ -103,8 +103,7 @@ async fn a_route_without_steps_has_a_response_and_no_run() {
 async fn a_run_whose_client_has_a_token_has_a_response() {
     use inngest::AsyncResponse;
     for answer in [AsyncResponse::Token, AsyncResponse::Redirect, AsyncResponse::Proxy] {
-        let setup = answer.clone();
-        let app = TestApp::builder().setup(move |opts| opts.async_response(setup.clone()));
+        let app = TestApp::builder().setup(move |opts| opts.async_response(answer));
         let app = app.start(routes(Shop::default())).await;
         let run = app.post("/orders/teapot").start().await;
         assert_eq!(run.response().await.json::<Value>()["parcel"], "a teapot", "{answer:?}");
