@@ -140,6 +140,27 @@ impl TestRun {
         }
     }
 
+    /// What the run's client was told first: the response, if the run has ended in its first
+    /// request; else a redirect, or what [`AsyncResponse`](inngest::AsyncResponse) has in its place.
+    ///
+    /// # Panics
+    /// When the test has not [started](super::TestRequest::start) the run. When the answer's body
+    /// breaks off, or does not come while [patience](crate::DevServerBuilder::patience) lasts.
+    #[track_caller]
+    pub fn first_answer(&self) -> impl Future<Output = TestResponse> + Send + '_ {
+        let caller = Location::caller();
+        async move {
+            let Client::First(first) = &self.client else {
+                panic!("the test has not started run {}: there is no first answer ({caller})", self.id);
+            };
+            let what = format!("the body of the first answer to {}", self.request);
+            match self.shared.engine.patiently(caller, what, first.answer()).await {
+                Ok(answer) => self.response_of(answer),
+                Err(why) => panic!("the answer to {} broke off: {why}\n{}", self.request, self.story()),
+            }
+        }
+    }
+
     /// Waits for the response that the run's client gets in the end, and for the run's
     /// [end](Self::ended).
     ///
@@ -171,9 +192,13 @@ impl TestRun {
                 Client::Unknown => self.stored(caller).await,
             };
             self.shared.ended(caller, &self.id).await;
-            let (request, run_id) = (self.request.clone(), Some(self.id.clone()));
-            TestResponse { answer, request, run_id, shared: self.shared.clone() }
+            self.response_of(answer)
         }
+    }
+
+    fn response_of(&self, answer: Answer) -> TestResponse {
+        let (request, run_id) = (self.request.clone(), Some(self.id.clone()));
+        TestResponse { answer, request, run_id, shared: self.shared.clone() }
     }
 
     /// The response of a run whose first request was answered so; `None` if the engine alone has

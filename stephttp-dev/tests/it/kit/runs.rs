@@ -106,6 +106,8 @@ async fn a_run_whose_client_has_a_token_has_a_response() {
         let app = TestApp::builder().setup(move |opts| opts.async_response(answer));
         let app = app.start(routes(Shop::default())).await;
         let run = app.post("/orders/teapot").start().await;
+        let status = if matches!(answer, AsyncResponse::Token) { 200 } else { 303 };
+        assert_eq!(run.first_answer().await.status(), status, "{answer:?}");
         assert_eq!(run.response().await.json::<Value>()["parcel"], "a teapot", "{answer:?}");
         app.finish().await;
     }
