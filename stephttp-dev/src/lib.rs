@@ -5,9 +5,54 @@
 //! can be made to fail, and it notes every mistake of an SDK that the real server punishes
 //! silently.
 //!
-//! # Example
+//! # A test of an app
 //!
-//! An app without any SDK: one run that sleeps for a year, is called back at once, and ends.
+//! [`TestApp`] starts all that such a test needs:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use axum::{Router, routing::post};
+//! use inngest::{Failure, Step, StepError};
+//! use serde_json::json;
+//! use stephttp_dev::TestApp;
+//!
+//! # async fn charge_card() -> Result<String, Failure> { Err(Failure::new("there is no bank")) }
+//! #[inngest::api_fn(id = "orders", retries = 3)]
+//! async fn order(step: Step) -> Result<String, StepError> {
+//!     let charge = step.run("charge", charge_card()).await?;
+//!     step.sleep("cool-off", Duration::from_secs(86_400)).await;
+//!     step.run("ship", async move { Ok::<_, Failure>(format!("shipped for {charge}")) }).await
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let app = TestApp::new(Router::new().route("/orders", post(order))).await;
+//! // The bank fails once, and then takes the card.
+//! app.mock_with("charge", |attempt| match attempt {
+//!     1 => Err(Failure::new("the bank does not answer")),
+//!     _ => Ok(json!("ch_1")),
+//! });
+//!
+//! // The client follows the redirect to the run's output; the day is skipped.
+//! let response = app.post("/orders").send().await;
+//! assert_eq!(response.text(), "shipped for ch_1");
+//!
+//! let run = response.run().await;
+//! run.assert_completed();
+//! run.assert_ran("charge", 2);
+//! run.assert_ran_once("ship");
+//! app.finish().await;
+//! # }
+//! ```
+//!
+//! The page `testing` of the SDK's guide has the recipes: events, deadlines, mocks, a process that
+//! dies, snapshots.
+//!
+//! # An app without any SDK
+//!
+//! The engine by itself is a [`DevServer`]. Here it has one run that sleeps for a year, is called
+//! back at once, and ends.
 //!
 //! ```
 //! use axum::{Router, http::StatusCode, routing::post};
@@ -46,57 +91,10 @@
 //! # }
 //! ```
 //!
-//! # An event before its timeout
-//!
-//! Time is skipped, so a wait for an event times out at once, unless time is held before the
-//! request. The client follows the redirect to the run's output, which is there when the run has
-//! ended: until then the client has to be a task.
-//!
-//! ```
-//! use std::time::Duration;
-//!
-//! use axum::{Router, routing::post};
-//! use inngest::{Provider, SetupOpts, Step, StepError};
-//! use serde_json::{Value, json};
-//! use stephttp_dev::DevServer;
-//!
-//! #[inngest::api_fn(id = "settle")]
-//! async fn settle(step: Step) -> Result<&'static str, StepError> {
-//!     let day = Duration::from_secs(86_400);
-//!     let settled = step.wait_for_event::<Value>("settlement", "bank/settled").timeout(day).await?;
-//!     Ok(if settled.is_some() { "settled" } else { "not within a day" })
-//! }
-//!
-//! # #[tokio::main]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let server = DevServer::start().await?;
-//! let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-//! let origin = format!("http://{}", listener.local_addr()?);
-//! let inngest = Provider::setup(SetupOpts::new(&origin).dev_server(server.url()))?;
-//! let app = Router::new().route("/settle", post(settle)).layer(inngest.layer());
-//! tokio::spawn(axum::serve(listener, app).into_future());
-//!
-//! server.hold_time();
-//! let request = reqwest::Client::new().post(format!("{origin}/settle"));
-//! let client = tokio::spawn(async move { request.send().await?.text().await });
-//! let run = server.wait_for_run().await;
-//! server.wait_for_waiting(&run.id, "settlement").await;
-//! server.send_event("bank/settled", json!({"cents": 990}));
-//! server.release_time();
-//!
-//! assert_eq!(client.await??, "settled");
-//! server.assert_no_violations();
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! To let a deadline pass instead, start the server by `DevServer::builder().clock(Clock::Manual)`
-//! and [advance](DevServer::advance) its time. A run that sleeps *before* it waits needs that, too:
-//! while time is held, its sleep does not end. The page `testing` of the SDK's guide has the
-//! recipe.
-//!
 //! # What is in it
 //!
+//! - [`TestApp`]: a test of a whole app, with its [requests](TestRequest), [responses](TestResponse)
+//!   and [runs](TestRun)
 //! - [`DevServer`]: starting and stopping; looking at [runs](RunView), [calls](ApiCall) and
 //!   [re-entries](Dispatch); waiting for them without ever sleeping, and [not for
 //!   ever](DevServerBuilder::patience)
@@ -172,6 +170,7 @@
 // | `engine` | what becomes of runs? |
 // | `api` | what is answered over HTTP? |
 // | `server` | how do tests start it, look at it and steer it? |
+// | `kit` | how does a test of a whole app begin, ask and end? |
 // | `options` | what does the command understand? |
 mod api;
 mod clock;
@@ -180,6 +179,7 @@ mod fault;
 mod function;
 mod inspect;
 mod json;
+mod kit;
 mod notice;
 mod realtime;
 mod server;
@@ -189,6 +189,10 @@ pub use self::clock::Clock;
 pub use self::fault::{Call, Gate, InjectedFault};
 pub use self::inspect::{
     ApiCall, Dispatch, EventView, ResponseView, RunStatus, RunView, StepStatus, StepView,
+};
+pub use self::kit::{
+    ResponseSnapshot, RunSnapshot, StepSnapshot, TestApp, TestAppBuilder, TestRequest, TestResponse, TestRun,
+    TestStep,
 };
 pub use self::notice::{Notice, Notices};
 pub use self::realtime::{PartState, PartView};

@@ -16,6 +16,7 @@ const CRATE: &[&[&str]] = &[
     &["engine"],
     &["api"],
     &["server"],
+    &["kit"],
     // The command's.
     &["options"],
 ];
@@ -43,6 +44,21 @@ const REALTIME: &[&[&str]] = &[&["compact", "feed", "token"], &["message", "part
 
 const SERVER: &[&[&str]] = &[&["look"], &["builder", "faults", "realtime"]];
 
+const KIT: &[&[&str]] = &[
+    &["mocks", "process", "step"],
+    &["record"],
+    &["recorder", "shared"],
+    // What a test asks of an app.
+    &["response", "story"],
+    &["follow"],
+    &["run"],
+    &["request", "snapshot"],
+    // How an app begins and ends.
+    &["plan"],
+    &["app"],
+    &["builder", "finish"],
+];
+
 #[test]
 fn the_crates_modules_name_only_those_above_them() {
     assert_order(&src(), CRATE);
@@ -50,7 +66,9 @@ fn the_crates_modules_name_only_those_above_them() {
 
 #[test]
 fn the_files_of_each_folder_name_only_those_above_them() {
-    for (folder, order) in [("engine", ENGINE), ("api", API), ("realtime", REALTIME), ("server", SERVER)] {
+    for (folder, order) in
+        [("engine", ENGINE), ("api", API), ("realtime", REALTIME), ("server", SERVER), ("kit", KIT)]
+    {
         assert_folder_order(&src(), folder, order);
     }
 }

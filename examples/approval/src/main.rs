@@ -40,7 +40,8 @@ async fn main() -> ExitCode {
 async fn run(once: bool) -> Result<(), BoxError> {
     let (listener, here) = narrator::listen().await?;
     let engine = narrator::engine().await?;
-    let mut opts = opts(&env::var("APPROVAL_ORIGIN").unwrap_or_else(|_| here.clone()));
+    let origin = env::var("APPROVAL_ORIGIN").unwrap_or_else(|_| here.clone());
+    let mut opts = configure(SetupOpts::new(origin));
     if let Some(engine) = &engine {
         opts = opts.dev_server(engine.url());
     }
@@ -71,9 +72,8 @@ async fn run(once: bool) -> Result<(), BoxError> {
 
 /// Clients that poll are told at once to come again, and a page of the front end's may ask from its
 /// own origin.
-fn opts(origin: &str) -> SetupOpts {
-    SetupOpts::new(origin)
-        .output(OutputOpts::new().max_redirects(0).allow_origins(["https://expenses.example.com"]))
+fn configure(opts: SetupOpts) -> SetupOpts {
+    opts.output(OutputOpts::new().max_redirects(0).allow_origins(["https://expenses.example.com"]))
 }
 
 fn app(office: Office, inngest: &Provider) -> Router {

@@ -70,6 +70,30 @@ fn app(shop: Shop, inngest: &Provider) -> Router {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+    use stephttp_dev::{Clock, TestApp};
+
+    use super::*;
+    use crate::checkout::Receipt;
+
     // An order may be under way for days, and be finished by another version of this program.
     inngest::assert_steps_lock!();
+
+    #[tokio::test]
+    async fn an_order_is_charged_once_and_its_receipt_says_who_has_the_parcel() {
+        let shop = Shop::new("http://no-carrier.invalid");
+        let app = TestApp::builder().clock(Clock::Manual).mock("ship", "parcel-7");
+        let app = app.start_with(move |inngest| super::app(shop.clone(), inngest)).await;
+        let run = app.post("/checkout").json(&json!({"item": "teapot", "cents": 2_400})).start().await;
+        app.engine().advance(Duration::from_secs(3)).await;
+        run.waits_at("delivery").await;
+
+        let report = json!({"parcel": "parcel-7", "to": "the neighbour"});
+        assert_eq!(app.post("/carrier").json(&report).send().await.status(), 202);
+        let receipt: Receipt = run.response().await.json();
+        assert_eq!(receipt.delivered_to.as_deref(), Some("the neighbour"));
+        run.assert_ran_once("charge-card");
+        run.assert_ran_once("send-receipt");
+        app.finish().await;
+    }
 }

@@ -24,17 +24,17 @@ async fn an_order_takes_the_stock_and_the_money_once_though_its_handler_runs_sev
     shop.until_it_waits(&order.order).await;
     shop.send_parcel(&order.order, "P-1").await;
 
-    let receipt: Receipt = shop.receipt(&order, StatusCode::OK).await.json().await.unwrap();
+    let receipt: Receipt = shop.receipt(&order, StatusCode::OK).await.json();
     assert_eq!((receipt.cents, receipt.parcel.as_str()), (2_400, "P-1"));
     assert_eq!((shop.left().await, shop.payments.charges()), (999, vec![Some(2_400)]));
     assert_eq!(shop.status(&order.order).await, "sent");
     // The token of the first request is not in those of Inngest's, and the handler knew whose it
     // was.
-    let dispatches = shop.engine.dispatches();
+    let dispatches = shop.app.engine().dispatches();
     let dispatches: Vec<_> = dispatches.iter().filter(|one| one.run_id == order.order).collect();
     assert!(dispatches.len() >= 2, "the handler ran again, and again");
     assert!(dispatches.iter().all(|one| !one.headers.contains_key("authorization")));
-    shop.engine.assert_no_violations();
+    shop.app.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,9 +70,9 @@ async fn a_declined_card_is_a_402_and_gives_the_stock_back() {
 async fn a_charge_whose_answer_is_lost_is_not_made_twice() {
     let shop = Shop::open(Clock::Skip).await;
     shop.payments.lose_answers(1);
-    shop.engine.hold_time();
+    shop.app.engine().hold_time();
     let order = shop.order_teapot("tok_visa").await;
-    shop.engine.release_time();
+    shop.app.engine().release_time();
     // Nobody sends it.
     shop.receipt(&order, StatusCode::GONE).await;
     assert_eq!((shop.payments.calls(), shop.payments.charges()), (2, vec![None]));
@@ -94,7 +94,7 @@ async fn an_alert_can_be_made_of_a_payment_api_that_fails() {
     let shop = Shop::open(Clock::Manual).await;
     shop.payments.lose_answers(1);
     let order = shop.order_teapot("tok_visa").await;
-    shop.engine.advance(Duration::from_secs(60)).await;
+    shop.app.engine().advance(Duration::from_secs(60)).await;
     shop.until_it_waits(&order.order).await;
     let page = shop.metrics().await;
     let attempts = |outcome: &str| {
@@ -112,7 +112,7 @@ async fn a_database_that_fails_once_is_asked_again() {
     shop.sql("ALTER TABLE stock RENAME TO gone").await;
     let order = shop.order_teapot("tok_visa").await;
     shop.sql("ALTER TABLE gone RENAME TO stock").await;
-    shop.engine.advance(Duration::from_secs(60)).await;
+    shop.app.engine().advance(Duration::from_secs(60)).await;
     shop.until_it_waits(&order.order).await;
     shop.send_parcel(&order.order, "P-2").await;
     shop.receipt(&order, StatusCode::OK).await;
@@ -124,9 +124,9 @@ async fn an_order_that_nobody_sends_within_a_week_is_cancelled_and_refunded() {
     let shop = Shop::open(Clock::Manual).await;
     let order = shop.order_teapot("tok_visa").await;
     shop.until_it_waits(&order.order).await;
-    shop.engine.advance(6 * DAY).await;
+    shop.app.engine().advance(6 * DAY).await;
     assert_eq!((shop.left().await, shop.status(&order.order).await.as_str()), (999, "paid"));
-    shop.engine.advance(DAY).await;
+    shop.app.engine().advance(DAY).await;
     shop.receipt(&order, StatusCode::GONE).await;
     assert_eq!((shop.left().await, shop.payments.charges()), (1_000, vec![None]));
     assert_eq!(shop.status(&order.order).await, "cancelled");
@@ -134,12 +134,12 @@ async fn an_order_that_nobody_sends_within_a_week_is_cancelled_and_refunded() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_outlives_the_process_that_took_it() {
-    let mut shop = Shop::open(Clock::Manual).await;
+    let shop = Shop::open(Clock::Manual).await;
     let order = shop.order_teapot("tok_visa").await;
     shop.until_it_waits(&order.order).await;
-    shop.restart().await;
+    shop.app.restart().await;
     shop.send_parcel(&order.order, "P-3").await;
-    assert_eq!(shop.engine.wait_for_end(&order.order).await.status, RunStatus::Completed);
+    assert_eq!(shop.app.run(&order.order).ended().await.status, RunStatus::Completed);
     assert_eq!((shop.left().await, shop.payments.charges()), (999, vec![Some(2_400)]));
     assert_eq!(shop.status(&order.order).await, "sent");
 }

@@ -50,8 +50,6 @@ struct Books {
     bookings: HashMap<String, Booking>,
     /// What was done, each once.
     done: Vec<String>,
-    /// What was asked for.
-    calls: Vec<String>,
 }
 
 impl Suppliers {
@@ -87,7 +85,6 @@ impl Suppliers {
     async fn call<T>(&self, call: String, serve: impl FnOnce(&mut Books) -> T) -> Result<T, Failure> {
         let (answer, trouble) = {
             let mut books = self.lock();
-            books.calls.push(call.clone());
             let trouble = books.troubles.get(&call).copied();
             if matches!(trouble, Some(Trouble::Busy | Trouble::Silent)) {
                 books.troubles.remove(&call);
@@ -128,10 +125,6 @@ impl Suppliers {
     /// Waits until somebody waits in vain.
     pub(crate) async fn silent(&self) {
         self.silence.notified().await;
-    }
-
-    pub(crate) fn calls(&self, call: &str) -> usize {
-        self.lock().calls.iter().filter(|known| *known == call).count()
     }
 }
 

@@ -223,18 +223,17 @@ impl Engine {
         }
     }
 
-    /// Waits until a look at the state finds something, but no longer than patience lasts; answers
-    /// how things stand then.
-    pub(crate) async fn while_patient<T>(&self, look: impl FnMut(&State) -> Option<T>) -> Result<T, String> {
+    /// Waits for something, but no longer than patience lasts; answers how things stand then.
+    pub(crate) async fn patiently<T>(&self, awaited: impl Future<Output = T>) -> Result<T, String> {
         #[expect(
             clippy::disallowed_types,
             reason = "a runtime whose time is paused is no measure of patience"
         )]
         let began = std::time::Instant::now();
-        let mut found = pin!(self.until(look));
+        let mut awaited = pin!(awaited);
         loop {
             let left = self.settings.patience.saturating_sub(began.elapsed());
-            match tokio::time::timeout(left, &mut found).await {
+            match tokio::time::timeout(left, &mut awaited).await {
                 Ok(found) => return Ok(found),
                 Err(_) if left.is_zero() => return Err(self.read(State::standing)),
                 // The runtime's time was put forward.

@@ -37,6 +37,26 @@ impl State {
         Some(Err(format!("run {run_id} does not wait in `{step_id}`: {why}. Its steps: {steps}.")))
     }
 
+    /// A run that waits in a step, or sleeps in it where no clock ends that at once. As
+    /// [`waits_in`](Self::waits_in).
+    pub(crate) fn stops_in(&self, run_id: &str, step_id: &str) -> Option<Result<RunView, String>> {
+        let run = self.view(run_id)?;
+        let time = &self.work.time;
+        let sleeps = run.step(step_id).is_some_and(|step| step.status == StepStatus::Waiting);
+        if sleeps && run.status == RunStatus::Running && (time.kind() != Clock::Skip || time.held()) {
+            return Some(Ok(run));
+        }
+        self.waits_in(run_id, step_id)
+    }
+
+    /// A run that has ended, once no re-entry of it is under way.
+    pub(crate) fn ended(&self, run_id: &str) -> Option<RunView> {
+        let run = self.view(run_id).filter(|run| run.status != RunStatus::Running)?;
+        let mut of_run = self.log.dispatches.iter().filter(|dispatch| dispatch.run_id == run_id);
+        let under_way = of_run.any(|dispatch| self.work.unanswered.contains(&dispatch.request_id));
+        (!under_way).then_some(run)
+    }
+
     /// How a step ended; `None` while it has not.
     fn over(&self, step: &StepView) -> Option<String> {
         let waited = matches!(step.op.as_str(), "WaitForEvent" | "WaitForSignal" | "InvokeFunction");

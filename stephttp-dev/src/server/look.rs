@@ -172,13 +172,23 @@ impl DevServer {
 
     /// What a look at the state finds, in the end. `caller` and `what` are for people whose
     /// patience is over.
-    pub(super) async fn awaited<T>(
+    pub(crate) async fn awaited<T>(
         &self,
         caller: &Location<'_>,
         what: String,
         look: impl FnMut(&State) -> Option<T>,
     ) -> T {
-        match self.engine.while_patient(look).await {
+        self.patiently(caller, what, self.engine.until(look)).await
+    }
+
+    /// The same of something that is not in the state.
+    pub(crate) async fn patiently<T>(
+        &self,
+        caller: &Location<'_>,
+        what: String,
+        awaited: impl Future<Output = T>,
+    ) -> T {
+        match self.engine.patiently(awaited).await {
             Ok(found) => found,
             Err(standing) => {
                 let patience = self.engine.settings.patience;

@@ -58,6 +58,11 @@ impl DevServer {
         self.address
     }
 
+    /// How long its waiting methods wait.
+    pub(crate) fn patience(&self) -> Duration {
+        self.engine.settings.patience
+    }
+
     /// What time it is on the server's clock.
     #[must_use]
     pub fn now(&self) -> SystemTime {

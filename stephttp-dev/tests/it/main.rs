@@ -1,5 +1,6 @@
 //! The engine against hand-made apps and calls, without any SDK. Most tests repeat what was
-//! recorded of the real server; comments name the section of `docs/protocol.md`.
+//! recorded of the real server; comments name the section of `docs/protocol.md`. Only `kit` has
+//! apps with the SDK.
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 #![allow(clippy::needless_pass_by_value, reason = "so that tests can write `json!(..)` in place")]
@@ -14,6 +15,7 @@ mod events;
 mod faults;
 mod gateway;
 mod invoke;
+mod kit;
 mod late;
 mod lifecycle;
 mod limits;

@@ -210,6 +210,16 @@ impl App {
         }
     }
 
+    /// The same, told to the layer that works.
+    pub(crate) fn note_inner_layer(&self) {
+        self.said_stacked.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a request has come to two layers, one of which is this app's.
+    pub(crate) fn has_stacked_layers(&self) -> bool {
+        self.said_stacked.load(Ordering::Relaxed)
+    }
+
     /// A request has come to a second `verify`, which leaves it alone.
     pub(crate) fn warn_of_second_verify(&self) {
         if is_first(&self.said_second_verify) {

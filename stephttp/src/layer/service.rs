@@ -49,9 +49,12 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let request = request.map(Body::new);
-        if request.extensions().get::<CurrentRun>().is_some() {
+        if let Some(CurrentRun(run)) = request.extensions().get() {
             // A layer further out has it in hand.
             self.app.warn_of_second_layer();
+            if let Some(outer) = run.app() {
+                outer.note_inner_layer();
+            }
             return ResponseFuture::passing(boxed(self.inner.call(request)));
         }
         if is_reentry(request.headers()) {

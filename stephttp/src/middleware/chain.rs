@@ -67,6 +67,11 @@ impl Chain {
         }
     }
 
+    /// What a test has a step give in place of its code.
+    pub(crate) fn stands_in(&self, step: &StepContext) -> Option<Result<Box<RawValue>, Failure>> {
+        self.inwards().find_map(|middleware| middleware.stands_in(step))
+    }
+
     pub(crate) async fn after_step(&self, step: &StepContext, outcome: Result<(), &StepError>) {
         for middleware in self.outwards() {
             told("after a step", step.execution(), middleware.after_step(step, outcome)).await;

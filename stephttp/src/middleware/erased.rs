@@ -23,6 +23,7 @@ pub(super) trait Erased: Send + Sync {
     fn after_execution<'a>(&'a self, execution: &'a Execution, outcome: &'a Outcome) -> Hook<'a>;
     fn on_panic<'a>(&'a self, execution: &'a Execution, panic: &'a str) -> Hook<'a>;
     fn before_step<'a>(&'a self, step: &'a StepContext) -> Hook<'a>;
+    fn stands_in(&self, step: &StepContext) -> Option<Result<Box<RawValue>, Failure>>;
     fn after_step<'a>(&'a self, step: &'a StepContext, outcome: Result<(), &'a StepError>) -> Hook<'a>;
     fn change_json<'a>(
         &'a self,
@@ -90,6 +91,10 @@ impl<M: Middleware> Erased for M {
 
     fn before_step<'a>(&'a self, step: &'a StepContext) -> Hook<'a> {
         Box::pin(Middleware::before_step(self, step))
+    }
+
+    fn stands_in(&self, step: &StepContext) -> Option<Result<Box<RawValue>, Failure>> {
+        Middleware::stands_in(self, step)
     }
 
     fn after_step<'a>(&'a self, step: &'a StepContext, outcome: Result<(), &'a StepError>) -> Hook<'a> {

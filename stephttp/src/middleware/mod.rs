@@ -150,6 +150,15 @@ pub trait Middleware: Send + Sync + 'static {
         async {}
     }
 
+    /// What a test has a step give in place of its code, which then does not run: `stephttp-dev`'s
+    /// mocks. After [`before_step`](Self::before_step); of several middlewares the first that gives
+    /// something counts.
+    #[doc(hidden)]
+    fn stands_in(&self, step: &StepContext) -> Option<Result<Box<RawValue>, Failure>> {
+        let _ = step;
+        None
+    }
+
     /// A step's code has run in this process, after
     /// [`transform_step_output`](Self::transform_step_output): an output that cannot be
     /// transformed, or has grown over Inngest's limit by it, is an error here. An error may be an

@@ -80,6 +80,14 @@ impl Provider {
         VerifyLayer::new(self.app.clone())
     }
 
+    /// Whether a request has come to two layers, one of which is this provider's. For
+    /// `stephttp-dev`.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn has_stacked_layers(&self) -> bool {
+        self.app.has_stacked_layers()
+    }
+
     /// Sends events outside of steps: from a handler without steps, or a background job.
     #[must_use]
     pub fn events(&self) -> Events {

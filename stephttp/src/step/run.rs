@@ -75,8 +75,8 @@ struct Hooks<T> {
 
 /// What middlewares have come to.
 enum Hooked {
-    /// They have been told that the step begins.
-    Begun(Box<HookedStep>),
+    /// They have been told that the step begins. One may stand in for its code.
+    Begun(Box<HookedStep>, Option<Result<Box<RawValue>, Failure>>),
     /// They have been given what it came to, which is stored so.
     Over(Result<Box<RawValue>, Failed>),
 }
@@ -91,11 +91,14 @@ struct Form<T> {
     /// What is stored of the output after middlewares.
     keep: Keep,
     recall: fn(&Run, &StepKey, &Memoized) -> Result<T, StepError>,
+    stand_in: StandIn<T>,
 }
 
 type PollFuture<F, T> = fn(Pin<&mut F>, &mut Context<'_>) -> Poll<Result<T, Failure>>;
 
 type Store<T> = fn(&T) -> Result<(Box<RawValue>, T), OpError>;
+
+type StandIn<T> = fn(&StepKey, &RawValue) -> Result<(Box<RawValue>, T), OpError>;
 
 type Keep = fn(Box<RawValue>) -> Box<RawValue>;
 
@@ -123,7 +126,7 @@ impl<F, T> RunStep<F, T> {
             place: Place::default(),
             stage,
             poll: |future, cx| future.poll(cx).map_err(IntoFailure::into_failure),
-            form: Form { store, keep: exact::stored_as::<T>, recall },
+            form: Form { store, keep: exact::stored_as::<T>, recall, stand_in },
             limits: Limits::default(),
         }
     }
@@ -199,8 +202,15 @@ impl<F, T> RunStep<F, T> {
                         return Poll::Pending;
                     };
                     let output = match (hooked, hooks.value) {
-                        (Hooked::Begun(hooked), _) => {
+                        (Hooked::Begun(hooked, None), _) => {
                             *this.stage = Stage::Executing(key, executing, Some(hooked));
+                            continue;
+                        }
+                        (Hooked::Begun(hooked, Some(given)), _) => {
+                            this.future.set(None);
+                            let output = stood_in(run, &key, given, this.form.stand_in);
+                            let hooks = Hooks::after(this.run.clone(), hooked, output, this.form.keep);
+                            *this.stage = Stage::Hooks(key, executing, Box::new(hooks));
                             continue;
                         }
                         (Hooked::Over(Ok(json)), Some(value)) => Ok((json, value)),
@@ -290,6 +300,19 @@ fn output_of<T>(
     }
 }
 
+/// What a step comes to whose code a test has something else stand in for.
+fn stood_in<T>(
+    run: &Run,
+    key: &StepKey,
+    given: Result<Box<RawValue>, Failure>,
+    stand_in: StandIn<T>,
+) -> Result<(Box<RawValue>, T), Failed> {
+    match given {
+        Ok(json) => stand_in(key, &json).map_err(|error| unkept(run, &key.id, error)),
+        Err(failure) => Err((failure.retry(), failure.to_wire())),
+    }
+}
+
 /// What becomes of a step whose future has ended.
 fn settle<T>(
     run: &Run,
@@ -326,7 +349,8 @@ impl<T> Hooks<T> {
         let hooked = Box::new(hooked);
         let work = Box::pin(async move {
             hooked.chain.before_step(&hooked.context).await;
-            Hooked::Begun(hooked)
+            let given = hooked.chain.stands_in(&hooked.context);
+            Hooked::Begun(hooked, given)
         });
         Self { work, value: None }
     }
@@ -383,6 +407,21 @@ fn store<T: Storable>(value: &T) -> Result<(Box<RawValue>, T), OpError> {
         OpError::new("StepOutputNotDeserializable", message)
     })?;
     Ok((json, value))
+}
+
+/// A test's value, in the place of what the step's code gives.
+fn stand_in<T: Storable>(key: &StepKey, json: &RawValue) -> Result<(Box<RawValue>, T), OpError> {
+    let value = serde_json::from_str(json.get()).map_err(|error| {
+        let message = format!(
+            "the mock of the step `{}` gives what cannot be read as the step's output, a `{}`: {}. It gives {}",
+            shown(&key.id),
+            std::any::type_name::<T>(),
+            shown(&error.to_string()),
+            shown(json.get())
+        );
+        OpError::new("MockMismatch", message)
+    })?;
+    store(&value)
 }
 
 /// Of what earlier versions of this crate have stored, and other programs.
