@@ -109,6 +109,7 @@
 //! - [`DevServer::published`], [`DevServer::subscribers`] and [`DevServer::stream_url`]: what runs
 //!   tell their clients while they go on, and who listens
 //! - [`Notice`]: what happens, for people
+//! - [`Sweep`]: an app's test, played with each thing going wrong at each place
 //!
 //! # What it leaves out
 //!
@@ -172,6 +173,7 @@
 // | `engine` | what becomes of runs? |
 // | `api` | what is answered over HTTP? |
 // | `server` | how do tests start it, look at it and steer it? |
+// | `sweep` | what does an app do when something goes wrong? |
 // | `options` | what does the command understand? |
 mod api;
 mod clock;
@@ -183,6 +185,7 @@ mod json;
 mod notice;
 mod realtime;
 mod server;
+pub mod sweep;
 mod violation;
 
 pub use self::clock::Clock;
@@ -193,4 +196,5 @@ pub use self::inspect::{
 pub use self::notice::{Notice, Notices};
 pub use self::realtime::{PartState, PartView};
 pub use self::server::{DevServer, DevServerBuilder};
+pub use self::sweep::Sweep;
 pub use self::violation::{Violation, ViolationKind};

@@ -16,6 +16,7 @@ const CRATE: &[&[&str]] = &[
     &["engine"],
     &["api"],
     &["server"],
+    &["sweep"],
     // The command's.
     &["options"],
 ];
@@ -43,6 +44,18 @@ const REALTIME: &[&[&str]] = &[&["compact", "feed", "token"], &["message", "part
 
 const SERVER: &[&[&str]] = &[&["look"], &["builder", "faults", "realtime"]];
 
+const SWEEP: &[&[&str]] = &[
+    &["history", "http_client", "machine", "place"],
+    &["places", "promise", "settings", "wire"],
+    &["report", "trouble"],
+    // What is seen of steps.
+    &["client", "ledger"],
+    &["watcher"],
+    &["pass"],
+    &["judge"],
+    &["play"],
+];
+
 #[test]
 fn the_crates_modules_name_only_those_above_them() {
     assert_order(&src(), CRATE);
@@ -50,7 +63,8 @@ fn the_crates_modules_name_only_those_above_them() {
 
 #[test]
 fn the_files_of_each_folder_name_only_those_above_them() {
-    for (folder, order) in [("engine", ENGINE), ("api", API), ("realtime", REALTIME), ("server", SERVER)] {
+    let folders = [ENGINE, API, REALTIME, SERVER, SWEEP];
+    for (folder, order) in ["engine", "api", "realtime", "server", "sweep"].into_iter().zip(folders) {
         assert_folder_order(&src(), folder, order);
     }
 }

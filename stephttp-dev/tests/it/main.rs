@@ -1,5 +1,6 @@
-//! The engine against hand-made apps and calls, without any SDK. Most tests repeat what was
-//! recorded of the real server; comments name the section of `docs/protocol.md`.
+//! The engine against hand-made apps and calls, without any SDK; `sweep` alone is about apps with
+//! it. Most tests repeat what was recorded of the real server; comments name the section of
+//! `docs/protocol.md`.
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 #![allow(clippy::needless_pass_by_value, reason = "so that tests can write `json!(..)` in place")]
@@ -25,4 +26,5 @@ mod realtime;
 mod retries;
 mod signals;
 mod stale;
+mod sweep;
 mod violations;
