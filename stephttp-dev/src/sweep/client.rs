@@ -115,7 +115,6 @@ impl Client {
     }
 
     /// The engine of this pass.
-    #[must_use]
     pub fn engine(&self) -> &DevServer {
         &self.0.engine
     }
@@ -233,8 +232,14 @@ impl Request {
     async fn once(&self) -> Result<Answer, String> {
         let http = client().map_err(|error| error.to_string())?;
         let url = format!("{}{}", self.client.0.origin, self.path);
-        let request = http.request(self.method.clone(), url).headers(self.headers.clone());
-        let mut response = request.body(self.body.clone()).send().await.map_err(|error| explain(&error))?;
+        let url = Url::parse(&url).map_err(|error| format!("`{url}` is no URL: {error}"))?;
+        let asks_for_output = self.method != Method::POST && self.client.tell(&url);
+        let mut response = if asks_for_output {
+            self.output(&http, url).await?
+        } else {
+            let request = http.request(self.method.clone(), url).headers(self.headers.clone());
+            request.body(self.body.clone()).send().await.map_err(|error| explain(&error))?
+        };
         let mut redirects = 0;
         while response.status() == StatusCode::SEE_OTHER {
             redirects += 1;
@@ -257,9 +262,12 @@ impl Request {
     /// a client does when its connection breaks.
     async fn output(&self, http: &reqwest::Client, location: Url) -> Result<Response, String> {
         let method = if self.method == Method::HEAD { Method::HEAD } else { Method::GET };
+        let mut headers = self.headers.clone();
+        headers.remove(CONTENT_TYPE);
         let mut failures = 0;
         loop {
-            let response = match http.request(method.clone(), location.clone()).send().await {
+            let request = http.request(method.clone(), location.clone()).headers(headers.clone());
+            let response = match request.send().await {
                 Ok(response) => response,
                 Err(_) if failures < self.client.0.repeats => {
                     failures += 1;

@@ -1,12 +1,12 @@
 //! Whether a pass has kept what is promised.
 
-use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Sweep;
 use super::client::{Answer, Client};
 use super::ledger::{Ledger, StepName};
+use super::machine::text_of;
 use super::pass::Pass;
 use super::promise::{Breach, Promise};
 use crate::inspect::{RunStatus, RunView};
@@ -112,10 +112,9 @@ impl<W> Seen<'_, W> {
         for ((run, step), times) in &runs {
             let Some(usual) = undisturbed.steps.get(step) else { continue };
             if *times > usual + deaths {
+                let (label, allowed) = (&step.label, allowance(deaths));
                 let how = format!(
-                    "the step `{}` ran {times} times in the run {run}; undisturbed it runs {usual} time(s), and \
-                     {deaths} death(s) allow as many more",
-                    step.label
+                    "the step `{label}` of run {run} ran {times} times, undisturbed {usual}; {allowed}"
                 );
                 breaches.push(Breach::new(Promise::RunsOnce, how));
             }
@@ -168,11 +167,8 @@ impl<W> Seen<'_, W> {
                 }
             }
             for (effect, times) in counts.into_iter().filter(|(_, times)| *times > 1 + deaths) {
-                let allowed = match deaths {
-                    0 => "nothing died".to_owned(),
-                    deaths => format!("{deaths} death(s) allow as many more"),
-                };
-                let how = format!("`{effect}` happened {times} times; it must happen once, and {allowed}");
+                let allowed = allowance(deaths);
+                let how = format!("`{effect}` happened {times} times, and must happen once; {allowed}");
                 breaches.push(Breach::new(Promise::RunsOnce, how));
             }
         }
@@ -184,8 +180,11 @@ fn is_left(run: &RunView) -> bool {
     run.status == RunStatus::Running && run.outstanding > 0
 }
 
-/// What a panic says.
-pub(super) fn text_of(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a text").to_owned()
+/// How many repetitions there may be.
+fn allowance(deaths: usize) -> String {
+    match deaths {
+        0 => "no process has died".to_owned(),
+        1 => "a process has died once, which allows one more".to_owned(),
+        deaths => format!("processes have died {deaths} times, which allows {deaths} more"),
+    }
 }

@@ -1,8 +1,10 @@
 //! A machine that runs an app's process, and can lose its power.
 
+use std::any::Any;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 
 use axum::Router;
@@ -10,8 +12,11 @@ use inngest::Provider;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
-/// Makes the app as a new process does.
-pub(super) type Program = Box<dyn Fn() -> (Router, Provider) + Send + Sync>;
+/// An app that is being made.
+pub(super) type Making = Pin<Box<dyn Future<Output = (Router, Provider)>>>;
+
+/// Makes the app as a new process does, in its runtime.
+pub(super) type Program = Arc<dyn Fn() -> Making + Send + Sync>;
 
 /// Keeps the port while processes come and go: who connects meanwhile waits, as behind a load
 /// balancer.
@@ -27,11 +32,11 @@ struct Process {
     provider: Provider,
     /// Its process runs while there is power.
     power: Option<oneshot::Sender<()>>,
-    thread: Option<thread::JoinHandle<()>>,
+    thread: Option<thread::JoinHandle<io::Result<()>>>,
 }
 
 impl Machine {
-    /// Starts the first process.
+    /// Starts the first process. Blocks.
     pub(super) fn start(listener: TcpListener, program: Program) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let process = Process::start(0, &listener, &program)?;
@@ -61,17 +66,33 @@ impl Machine {
 }
 
 impl Process {
+    /// Blocks until the app is made.
     fn start(number: usize, listener: &TcpListener, program: &Program) -> io::Result<Self> {
         let listener = listener.try_clone()?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        // As a `main` does: some clients want a runtime when they are made.
-        let (app, provider) = {
-            let _entered = runtime.enter();
-            program()
-        };
         let (power, off) = oneshot::channel();
-        let thread = thread::Builder::new().spawn(move || serve(runtime, listener, app, off))?;
-        Ok(Self { number, provider, power: Some(power), thread: Some(thread) })
+        let (made, provider) = mpsc::channel();
+        let program = Arc::clone(program);
+        let thread = thread::Builder::new().spawn(move || {
+            serve(runtime, async move {
+                let listener = tokio::net::TcpListener::from_std(listener)?;
+                let (app, provider) = program().await;
+                let _ = made.send(provider);
+                let app = app.into_make_service_with_connect_info::<SocketAddr>();
+                tokio::select! {
+                    biased;
+                    _ = off => Ok(()),
+                    ended = axum::serve(listener, app) => ended,
+                }
+            })
+        })?;
+        match provider.recv() {
+            Ok(provider) => Ok(Self { number, provider, power: Some(power), thread: Some(thread) }),
+            Err(_) => Err(match thread.join() {
+                Ok(ended) => ended.err().unwrap_or_else(|| io::Error::other("the app has not started")),
+                Err(panic) => io::Error::other(format!("making the app panicked: {}", text_of(&*panic))),
+            }),
+        }
     }
 
     /// Returns when nothing of it is left.
@@ -84,15 +105,15 @@ impl Process {
     }
 }
 
-fn serve(runtime: Runtime, listener: TcpListener, app: Router, off: oneshot::Receiver<()>) {
-    runtime.block_on(async move {
-        let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-        tokio::select! {
-            biased;
-            _ = off => {}
-            _ = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()) => {}
-        }
-    });
+fn serve(runtime: Runtime, process: impl Future<Output = io::Result<()>>) -> io::Result<()> {
+    let ended = runtime.block_on(process);
     // Every task is dropped here, wherever it was.
     runtime.shutdown_background();
+    ended
+}
+
+/// What a panic says.
+pub(super) fn text_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a text").to_owned()
 }

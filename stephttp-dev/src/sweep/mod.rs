@@ -93,7 +93,7 @@
 //! its connections are dropped, and nothing they hold survives. But statics survive (a pool or a
 //! cache in a `OnceLock`), what runs in `spawn_blocking` or on threads of the app goes on, and
 //! destructors run. The world is shared: what belongs to a runtime, as a database's pool does, is
-//! made in the closure that makes the app. The clients' connections break, and what is written to
+//! made by the closure that makes the app ([`Sweep::with_async_world`]). The clients' connections break, and what is written to
 //! disk is written.
 //!
 //! An answer by server-sent events is not compared, nor is it read on where the connection breaks.
@@ -116,7 +116,9 @@ mod watcher;
 mod wire;
 
 use std::fmt;
+use std::future::ready;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -138,9 +140,10 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// How many mishaps a random pass has, at most.
 const AT_ONCE: usize = 3;
 
-type Make<W> = Box<dyn Fn() -> W + Send + Sync>;
-type App<W> = Box<dyn Fn(&W, &Provider) -> Router + Send + Sync>;
-type Story<W> = Box<dyn Fn(Client, W) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type Make<W> = Box<dyn Fn() -> BoxFuture<W> + Send + Sync>;
+type App<W> = Box<dyn Fn(W, Provider) -> Pin<Box<dyn Future<Output = Router>>> + Send + Sync>;
+type Story<W> = Box<dyn Fn(Client, W) -> BoxFuture<()> + Send + Sync>;
 type Effects<W> = Box<dyn Fn(&W) -> Vec<String> + Send + Sync>;
 type Check<W> = Box<dyn Fn(&W) + Send + Sync>;
 type Same = Box<dyn Fn(&Answer, &Answer) -> bool + Send + Sync>;
@@ -187,9 +190,31 @@ impl<W: Clone + Send + Sync + 'static> Sweep<W> {
         world: impl Fn() -> W + Send + Sync + 'static,
         app: impl Fn(&W, &Provider) -> Router + Send + Sync + 'static,
     ) -> Self {
+        let app = Arc::new(app);
+        Self::with_async_world(
+            move || ready(world()),
+            move |world, inngest| {
+                let app = Arc::clone(&app);
+                // In the process's runtime, which clients of other services may want.
+                async move { app(&world, &inngest) }
+            },
+        )
+    }
+
+    /// The same, for a world that is opened and an app that connects to it. The world lives in the
+    /// test's runtime. Whatever belongs to a process, as a database's pool does, is made with its
+    /// app: the app is made in the runtime of its process.
+    pub fn with_async_world<M, A>(
+        world: impl Fn() -> M + Send + Sync + 'static,
+        app: impl Fn(W, Provider) -> A + Send + Sync + 'static,
+    ) -> Self
+    where
+        M: Future<Output = W> + Send + 'static,
+        A: Future<Output = Router> + 'static,
+    {
         Self {
-            world: Box::new(world),
-            app: Box::new(app),
+            world: Box::new(move || Box::pin(world())),
+            app: Box::new(move |world, inngest| Box::pin(app(world, inngest))),
             story: None,
             setup: Box::new(|opts| opts),
             engine: DevServerBuilder::default(),

@@ -11,7 +11,7 @@ use axum::Router;
 use inngest::{Provider, SetupOpts};
 
 use super::ledger::Ledger;
-use super::machine::Machine;
+use super::machine::{Machine, Program};
 use super::place::{Mishap, Place};
 use super::trouble::Trouble;
 use super::watcher::Watcher;
@@ -36,19 +36,20 @@ pub struct Pass {
 }
 
 impl Pass {
-    /// Starts an app whose Inngest is `engine`. `app` makes it anew for each process, with options
-    /// that know where the app and its Inngest are, and for a witness that hears of its effects.
+    /// Starts an app whose Inngest is `engine`. `app` makes it anew for each process and in its
+    /// runtime, with options that know where the app and its Inngest are, and for a witness that
+    /// hears of its effects.
     ///
     /// # Errors
-    /// When a port cannot be listened on, or no thread can be started.
-    ///
-    /// # Panics
-    /// When `app` does.
-    pub async fn start(
+    /// When a port cannot be listened on, or no thread can be started; when `app` panics.
+    pub async fn start<F>(
         engine: Arc<DevServer>,
         places: &[Place],
-        app: impl Fn(SetupOpts, &Witness) -> (Router, Provider) + Send + Sync + 'static,
-    ) -> io::Result<Self> {
+        app: impl Fn(SetupOpts, Witness) -> F + Send + Sync + 'static,
+    ) -> io::Result<Self>
+    where
+        F: Future<Output = (Router, Provider)> + 'static,
+    {
         let trouble = Arc::new(Trouble::new(places, Arc::clone(&engine)));
         let wire = Wire::to(engine.url(), Arc::clone(&trouble)).await?;
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
@@ -56,8 +57,9 @@ impl Pass {
         // Nothing gathers: each operation of a first request is sent by itself, as in a slow one.
         let opts = SetupOpts::new(&origin).dev_server(&wire.url).linger(Duration::ZERO);
         let witness = Witness { trouble: Arc::clone(&trouble) };
-        let program = Box::new(move || app(opts.clone(), &witness));
-        let machine = Arc::new(Machine::start(listener, program)?);
+        let program: Program = Arc::new(move || Box::pin(app(opts.clone(), witness.clone())));
+        let machine = tokio::task::spawn_blocking(move || Machine::start(listener, program));
+        let machine = Arc::new(machine.await.map_err(io::Error::other)??);
         trouble.meet(&machine);
         trouble.prepare();
         Ok(Self { engine, trouble, machine, origin, _wire: wire })

@@ -80,7 +80,7 @@ pub(super) fn random(seed: u64, most: usize, counts: &[(Mishap, usize)]) -> Vec<
     places
 }
 
-/// Numbers that look random (SplitMix64).
+/// Numbers that look random (`SplitMix64`).
 struct Numbers(u64);
 
 impl Numbers {

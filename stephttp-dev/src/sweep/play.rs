@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::Router;
 use inngest::{Provider, SetupOpts};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -12,8 +11,9 @@ use tokio::time::Instant;
 use super::Sweep;
 use super::client::Client;
 use super::history::history;
-use super::judge::{Seen, Undisturbed, text_of};
+use super::judge::{Seen, Undisturbed};
 use super::ledger::Ledger;
+use super::machine::text_of;
 use super::pass::{Pass, Witness};
 use super::place::{Mishap, Place};
 use super::places::{every_place, random};
@@ -177,10 +177,22 @@ impl<W: Clone + Send + Sync + 'static> Player<W> {
         let engine = sweep.engine.clone().patience(PATIENCE).start().await.map_err(stuck)?;
         sweep.lasting.iter().for_each(|step_id| engine.never_time_out(step_id));
         let engine = Arc::new(engine);
-        let (world, ledger) = ((sweep.world)(), Arc::new(Ledger::default()));
+        let (world, ledger) = ((sweep.world)().await, Arc::new(Ledger::default()));
         let app = {
             let (player, world, ledger) = (Arc::clone(self), world.clone(), Arc::clone(&ledger));
-            move |opts, witness: &Witness| player.app(&world, opts, &ledger, witness)
+            move |opts: SetupOpts, witness: Witness| {
+                let opts = (player.sweep.setup)(opts.middleware(witness.noting(&ledger)));
+                let making = Provider::setup(opts).map(|provider| {
+                    let app = (player.sweep.app)(world.clone(), provider.clone());
+                    async { (app.await, provider) }
+                });
+                async {
+                    match making {
+                        Ok(making) => making.await,
+                        Err(error) => panic!("the app's provider cannot be set up: {error}"),
+                    }
+                }
+            }
         };
         let pass = Pass::start(Arc::clone(&engine), places, app).await.map_err(stuck)?;
         let repeats = REPEATS * places.iter().filter(|place| place.mishap().is_death()).count();
@@ -207,15 +219,6 @@ impl<W: Clone + Send + Sync + 'static> Player<W> {
         let counts = Mishap::ALL.map(|mishap| (mishap, pass.places_of(mishap))).to_vec();
         let struck = !pass.struck().is_empty();
         Ok(Played { known: Known { undisturbed: seen.undisturbed(), counts }, struck })
-    }
-
-    /// The app of one process.
-    fn app(&self, world: &W, opts: SetupOpts, ledger: &Arc<Ledger>, witness: &Witness) -> (Router, Provider) {
-        let opts = (self.sweep.setup)(opts.middleware(witness.noting(ledger)));
-        match Provider::setup(opts) {
-            Ok(provider) => ((self.sweep.app)(world, &provider), provider),
-            Err(error) => panic!("the app's provider cannot be set up: {error}"),
-        }
     }
 
     /// The story, and what it leads to.

@@ -196,18 +196,11 @@ impl Trouble {
     /// Ends the process, and starts the next.
     fn crash(&self) {
         if let Some(machine) = self.machine.get().and_then(Weak::upgrade) {
-            let reborn = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                machine.crash(|| {
-                    self.dying.send_replace(false);
-                })
-            }));
-            let why = match reborn {
-                Ok(Ok(())) => None,
-                Ok(Err(error)) => Some(error.to_string()),
-                Err(_) => Some("making the app panicked".to_owned()),
-            };
-            if let Some(why) = why {
-                lock(&self.stillborn).get_or_insert(why);
+            let reborn = machine.crash(|| {
+                self.dying.send_replace(false);
+            });
+            if let Err(why) = reborn {
+                lock(&self.stillborn).get_or_insert(why.to_string());
             }
         }
         self.engine.release_dispatches();

@@ -112,7 +112,7 @@ async fn an_effect_outside_of_a_step_is_told_though_no_step_shows_it() {
     assert!(report.breaks(Promise::RunsOnce), "{report}");
     let text = report.to_string();
     assert!(
-        text.contains("ran twice: `charge` happened 2 times; it must happen once, and nothing died"),
+        text.contains("ran twice: `charge` happened 2 times, and must happen once; no process has died"),
         "{text}"
     );
     assert!(text.contains("where: in the undisturbed pass"), "{text}");

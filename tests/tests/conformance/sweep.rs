@@ -61,7 +61,7 @@ async fn play(scenario: &Scenario, place: Place) -> Result<bool, String> {
     stage.set_inngest(inngest.clone());
     let program = {
         let (scenario, stage) = (scenario.clone(), stage.clone());
-        move |opts, _: &_| app_of(&scenario, &stage, opts)
+        move |opts, _| std::future::ready(app_of(&scenario, &stage, opts))
     };
     let pass = Pass::start(Arc::clone(engine), &[place], program).await.expect("the app starts");
     stage.set_witness(Arc::new(Ear(pass.witness())));
