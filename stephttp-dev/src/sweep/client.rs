@@ -135,11 +135,21 @@ impl Client {
         lock(&self.0.answers).clone()
     }
 
+    /// Asks for the outputs of runs once more when everything is over: they must be what they were.
+    pub(super) async fn ask_again(&self) {
+        for (name, answer) in self.answers() {
+            let Some(output) = answer.output else { continue };
+            let request = self.get(output.path());
+            if let Ok(answer) = request.read(output).await {
+                lock(&self.0.answers).insert(format!("{name} (its output, asked for once more)"), answer);
+            }
+        }
+    }
+
     /// A redirect has told of a run, if it leads to a run's output.
     fn tell(&self, location: &Url) -> bool {
-        // `/v1/http/runs/{run}/output`, or `/runs/{run}/output`.
         let run = location.path().split("/runs/").nth(1).and_then(|rest| rest.split('/').next());
-        let Some(run) = run.filter(|_| location.path().ends_with("/output")) else { return false };
+        let Some(run) = run.filter(|_| is_output(location)) else { return false };
         self.0.told.send_if_modified(|told| {
             let new = told.last().is_none_or(|last| last != run);
             if new {
@@ -149,6 +159,11 @@ impl Client {
         });
         true
     }
+}
+
+/// `/v1/http/runs/{run}/output`, or `/runs/{run}/output`.
+fn is_output(url: &Url) -> bool {
+    url.path().contains("/runs/") && url.path().ends_with("/output")
 }
 
 /// A request of a story's client.
@@ -253,9 +268,13 @@ impl Request {
                 http.get(location).send().await.map_err(|error| explain(&error))?
             };
         }
-        let (status, headers) = (response.status(), response.headers().clone());
-        let body = response.bytes().await.map_err(|error| explain(&error))?;
-        Ok(Answer { status, headers, body })
+        Answer::read(response).await
+    }
+
+    /// Reads an output that is there.
+    async fn read(&self, output: Url) -> Result<Answer, String> {
+        let http = client().map_err(|error| error.to_string())?;
+        Answer::read(self.output(&http, output).await?).await
     }
 
     /// The output of a run, which is waited for until there is one. Asking again cannot do harm, so
@@ -300,9 +319,18 @@ pub struct Answer {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
+    /// Where it was read, if that is the output of a run.
+    output: Option<Url>,
 }
 
 impl Answer {
+    async fn read(response: Response) -> Result<Self, String> {
+        let output = Some(response.url().clone()).filter(is_output);
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.bytes().await.map_err(|error| explain(&error))?;
+        Ok(Self { status, headers, body, output })
+    }
+
     /// The status.
     #[must_use]
     pub fn status(&self) -> StatusCode {

@@ -81,7 +81,7 @@ impl Mishap {
             Self::StateEmpty => "Inngest showed an empty state to",
             Self::StateGone => "Inngest answered 410 to",
             Self::DispatchRepeated => "Inngest repeated the re-entry of",
-            Self::ReentryAfterEnd => "Inngest re-entered after its end",
+            Self::ReentryAfterEnd => "Inngest re-entered, after its end,",
         }
     }
 }

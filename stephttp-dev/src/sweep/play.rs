@@ -235,6 +235,8 @@ impl<W: Clone + Send + Sync + 'static> Player<W> {
         pass.settle(self.sweep.limit).await.map_err(lost)?;
         // Runs that no client waits for go on, and have something to say.
         pass.engine().idle().await;
-        pass.settle(self.sweep.limit).await.map_err(lost)
+        pass.settle(self.sweep.limit).await.map_err(lost)?;
+        client.ask_again().await;
+        Ok(())
     }
 }
