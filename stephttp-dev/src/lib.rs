@@ -107,6 +107,7 @@
 //! - [`DevServer::published`], [`DevServer::subscribers`] and [`DevServer::stream_url`]: what runs
 //!   tell their clients while they go on, and who listens
 //! - [`Notice`]: what happens, for people
+//! - [`Sweep`]: an app's test, played with each thing going wrong at each place
 //!
 //! # What it leaves out
 //!
@@ -171,6 +172,7 @@
 // | `api` | what is answered over HTTP? |
 // | `server` | how do tests start it, look at it and steer it? |
 // | `kit` | how does a test of a whole app begin, ask and end? |
+// | `sweep` | what does an app do when something goes wrong? |
 // | `options` | what does the command understand? |
 mod api;
 mod clock;
@@ -183,6 +185,7 @@ mod kit;
 mod notice;
 mod realtime;
 mod server;
+pub mod sweep;
 mod violation;
 
 pub use self::clock::Clock;
@@ -197,4 +200,5 @@ pub use self::kit::{
 pub use self::notice::{Notice, Notices};
 pub use self::realtime::{PartState, PartView};
 pub use self::server::{DevServer, DevServerBuilder};
+pub use self::sweep::Sweep;
 pub use self::violation::{Violation, ViolationKind};

@@ -17,6 +17,7 @@ const CRATE: &[&[&str]] = &[
     &["api"],
     &["server"],
     &["kit"],
+    &["sweep"],
     // The command's.
     &["options"],
 ];
@@ -59,6 +60,18 @@ const KIT: &[&[&str]] = &[
     &["builder", "finish"],
 ];
 
+const SWEEP: &[&[&str]] = &[
+    &["history", "http_client", "machine", "place"],
+    &["places", "promise", "settings", "wire"],
+    &["report", "trouble"],
+    // What is seen of steps.
+    &["client", "ledger"],
+    &["watcher"],
+    &["pass"],
+    &["judge"],
+    &["play"],
+];
+
 #[test]
 fn the_crates_modules_name_only_those_above_them() {
     assert_order(&src(), CRATE);
@@ -66,9 +79,8 @@ fn the_crates_modules_name_only_those_above_them() {
 
 #[test]
 fn the_files_of_each_folder_name_only_those_above_them() {
-    for (folder, order) in
-        [("engine", ENGINE), ("api", API), ("realtime", REALTIME), ("server", SERVER), ("kit", KIT)]
-    {
+    let folders = [ENGINE, API, REALTIME, SERVER, KIT, SWEEP];
+    for (folder, order) in ["engine", "api", "realtime", "server", "kit", "sweep"].into_iter().zip(folders) {
         assert_folder_order(&src(), folder, order);
     }
 }

@@ -121,6 +121,8 @@ pub(crate) struct State {
     /// Stand-in functions by their ids.
     pub(crate) functions: HashMap<String, Function>,
     waits: Waits,
+    /// Ids of steps whose waits do not time out.
+    pub(crate) lasting: HashSet<String>,
     /// Ids of events that have come.
     event_ids: HashSet<String>,
     /// What is to be done as soon as the lock is free.
@@ -148,6 +150,7 @@ impl Engine {
             endpoints: HashMap::new(),
             functions: settings.functions.clone(),
             waits: Waits::default(),
+            lasting: HashSet::new(),
             event_ids: HashSet::new(),
             outbox: Vec::new(),
             tickets: Tickets::default(),

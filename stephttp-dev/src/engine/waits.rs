@@ -160,7 +160,12 @@ impl State {
             race: op.races(),
             group: source.new_group.clone(),
         });
-        self.work.schedule(run_id, NewJob::plain(JobKind::Timeout(op.id.clone()), due));
+        let timeout = NewJob::plain(JobKind::Timeout(op.id.clone()), due);
+        if self.lasting.contains(&op.label()) {
+            self.work.shelve(run_id, timeout);
+        } else {
+            self.work.schedule(run_id, timeout);
+        }
         true
     }
 

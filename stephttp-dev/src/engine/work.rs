@@ -117,9 +117,15 @@ impl Work {
 
     /// Plans a new job.
     pub(crate) fn schedule(&mut self, run_id: &str, new: NewJob) {
+        let (due, rank) = (new.due, new.kind.rank());
+        let key = self.shelve(run_id, new);
+        self.queue.insert((due, rank, key));
+    }
+
+    /// Makes a job that is outstanding and never due.
+    pub(crate) fn shelve(&mut self, run_id: &str, new: NewJob) -> JobKey {
         let key = self.next_key;
         self.next_key += 1;
-        self.queue.insert((new.due, new.kind.rank(), key));
         let job = Job {
             id: ulid::Ulid::generate().to_string().to_lowercase().split_off(13),
             run_id: run_id.to_owned(),
@@ -134,6 +140,7 @@ impl Work {
             again: false,
         };
         self.jobs.insert(key, job);
+        key
     }
 
     /// Takes back the end of a wait that has ended otherwise.

@@ -106,6 +106,13 @@ impl DevServer {
         self.engine.change(|state| state.work.time.hold(false));
     }
 
+    /// From now on a wait in a step of this id lasts until what it waits for has come: it does not
+    /// time out. Other timers go on, unlike while time is [held](Self::hold_time).
+    pub fn never_time_out(&self, step_id: impl Into<String>) {
+        let step_id = step_id.into();
+        self.engine.change(|state| state.lasting.insert(step_id));
+    }
+
     /// Stands in for a function from now on, as [`DevServerBuilder::function`] does.
     pub fn function<F, R, E>(&self, id: impl Into<String>, handler: F)
     where

@@ -1,6 +1,6 @@
 //! The engine against hand-made apps and calls, without any SDK. Most tests repeat what was
-//! recorded of the real server; comments name the section of `docs/protocol.md`. Only `kit` has
-//! apps with the SDK.
+//! recorded of the real server; comments name the section of `docs/protocol.md`. Only `kit` and
+//! `sweep` have apps with the SDK.
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 #![allow(clippy::needless_pass_by_value, reason = "so that tests can write `json!(..)` in place")]
@@ -27,4 +27,5 @@ mod realtime;
 mod retries;
 mod signals;
 mod stale;
+mod sweep;
 mod violations;

@@ -171,7 +171,7 @@ fn swept(scenario: Arc<Scenario>) -> (Trial, Option<String>) {
     let several = (scenario.clients > 1).then_some("several clients");
     let left_out = scenario.broken.or(scenario.not_swept).or(several).or(needs).or(wire);
     let name = format!("{}/swept", scenario.name);
-    let trial = Trial::test(name, move || RUNTIME.block_on(sweep::sweep(&scenario)).map_err(Into::into));
+    let trial = Trial::test(name, move || RUNTIME.block_on(sweep::sweep(scenario)).map_err(Into::into));
     (trial, left_out.map(str::to_owned))
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use futures_util::future::try_join_all;
 use inngest::{Provider, SetupOpts};
+use stephttp_dev::sweep::history;
 use stephttp_dev::{DevServer, ViolationKind};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -45,7 +46,7 @@ pub(crate) async fn play(scenario: &Scenario, inngest: Inngest) -> Result<(), St
             let violations = mistakes(scenario, engine).join("\n");
             Err(format!("{}\nviolations:\n{violations}", outcome.err().unwrap_or_default()))
         }
-        Inngest::Dev(engine) => outcome.map_err(|error| format!("{error}\n{}", story_of(engine))),
+        Inngest::Dev(engine) => outcome.map_err(|error| format!("{error}\n{}", history(engine))),
         Inngest::Real(_) => outcome,
     }
 }
@@ -144,37 +145,4 @@ pub(crate) async fn visit(
     let Some(expected) = &visit.run else { return Ok(()) };
     let run = run.ok_or("the handler has not noted its run: it needs `Effects`")?;
     inngest.check(&run, expected, stage).await
-}
-
-/// What happened, for whoever has to find out why.
-pub(crate) fn story_of(engine: &DevServer) -> String {
-    use std::fmt::Write as _;
-
-    let mut story = String::from("what happened:");
-    for run in engine.runs() {
-        let _ = write!(story, "\n  run {} is {:?}, {} outstanding", run.id, run.status, run.outstanding);
-        for step in &run.steps {
-            let value = step.value.as_ref().map(ToString::to_string).unwrap_or_default();
-            let value: String = value.chars().take(80).collect();
-            let _ = write!(
-                story,
-                "\n    {:?} `{}` {:?} ×{} {value}",
-                step.status, step.id, step.op, step.attempts
-            );
-        }
-    }
-    for call in engine.calls() {
-        let body: String = String::from_utf8_lossy(&call.body).chars().take(300).collect();
-        let _ = write!(story, "\n  {} {} {:?} {body}", call.method, call.path, call.status);
-    }
-    for dispatch in engine.dispatches() {
-        let body: String = String::from_utf8_lossy(&dispatch.response_body).chars().take(300).collect();
-        let (step, generation) = (&dispatch.step_id, dispatch.generation);
-        let _ = write!(
-            story,
-            "\n  re-entry {step:?} generation {generation}: {:?} {body} {:?}",
-            dispatch.status, dispatch.error
-        );
-    }
-    story
 }

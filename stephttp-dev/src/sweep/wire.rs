@@ -1,20 +1,21 @@
 //! The wire between an app and its Inngest, on which calls can get lost.
 
 use std::fmt;
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{Request, Response, StatusCode};
-use futures_util::future::BoxFuture;
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::client::{HTTP, explain};
+use super::http_client::{client, explain};
 
 /// How long a part of a stream goes on whose process is to die of it.
 const DYING_PART: Duration = Duration::from_millis(50);
@@ -37,14 +38,14 @@ pub(super) enum Fate {
 
 /// Who decides about the calls.
 pub(super) trait Fates: Send + Sync + 'static {
-    /// The fate of the n-th call, from 1, by its path.
-    fn of_call(&self, nth: usize, path: &str) -> Fate;
+    /// The fate of the n-th call, from 1, by its method and path.
+    fn of_call(&self, nth: usize, method: &Method, path: &str) -> Fate;
 
     /// The call has come to its end.
     fn ended(&self);
 
     /// The caller dies; returns when it has.
-    fn death(self: Arc<Self>) -> BoxFuture<'static, ()>;
+    fn death(self: Arc<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
     /// A call will be processed whose caller dies then: what it leads to waits until
     /// [`death`](Self::death) has come.
@@ -55,6 +56,13 @@ pub(super) trait Fates: Send + Sync + 'static {
 pub(super) struct Wire {
     pub(super) url: String,
     task: JoinHandle<()>,
+}
+
+/// The wire's other end.
+#[derive(Clone)]
+struct Far {
+    inngest: Arc<str>,
+    http: reqwest::Client,
 }
 
 /// The connection ends without an answer.
@@ -71,24 +79,26 @@ impl std::error::Error for Cut {}
 
 impl Wire {
     /// A wire to the server at `inngest`.
-    pub(super) async fn to(inngest: &str, fates: Arc<impl Fates>) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let (inngest, calls) = (Arc::<str>::from(inngest), Arc::new(AtomicUsize::new(0)));
+    pub(super) async fn to(inngest: &str, fates: Arc<impl Fates>) -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let far = Far { inngest: Arc::from(inngest), http: client()? };
+        let calls = Arc::new(AtomicUsize::new(0));
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (inngest, fates, calls) = (inngest.clone(), fates.clone(), calls.clone());
+                let (far, fates, calls) = (far.clone(), Arc::clone(&fates), Arc::clone(&calls));
                 let service = hyper::service::service_fn(move |request| {
                     // In a task of its own: the death of the caller ends the connection, and must
                     // not end this.
-                    let call = tokio::spawn(carry(request, inngest.clone(), fates.clone(), calls.clone()));
+                    let call =
+                        tokio::spawn(carry(request, far.clone(), Arc::clone(&fates), Arc::clone(&calls)));
                     async { call.await.unwrap_or_else(|error| Err(Cut(error.to_string()))) }
                 });
                 let connection = hyper::server::conn::http1::Builder::new();
                 tokio::spawn(connection.serve_connection(TokioIo::new(stream), service));
             }
         });
-        Self { url, task }
+        Ok(Self { url, task })
     }
 }
 
@@ -100,22 +110,22 @@ impl Drop for Wire {
 
 async fn carry(
     request: Request<Incoming>,
-    inngest: Arc<str>,
+    far: Far,
     fates: Arc<impl Fates>,
     calls: Arc<AtomicUsize>,
 ) -> Result<Response<Body>, Cut> {
     // The client's waiting for its output is no call of the app's, nor is its reading of a stream.
     if request.uri().path().ends_with("/output") || !request.headers().contains_key("x-inngest-sdk") {
-        return forward(request, &inngest).await;
+        return forward(request, &far).await;
     }
     let path = request.uri().path().to_owned();
-    let fate = fates.of_call(calls.fetch_add(1, Ordering::SeqCst) + 1, &path);
+    let fate = fates.of_call(calls.fetch_add(1, Ordering::SeqCst) + 1, request.method(), &path);
     // A part of a stream is under way as long as its re-entry: nobody waits for its end.
     let is_part = path.ends_with("/tee");
     if is_part {
         fates.ended();
     }
-    let outcome = meet(fate, request, &inngest, &fates).await;
+    let outcome = meet(fate, request, &far, &fates).await;
     if !is_part {
         fates.ended();
     }
@@ -125,12 +135,12 @@ async fn carry(
 async fn meet(
     fate: Fate,
     request: Request<Incoming>,
-    inngest: &str,
+    far: &Far,
     fates: &Arc<impl Fates>,
 ) -> Result<Response<Body>, Cut> {
     let cut = || Err(Cut("the wire is cut".to_owned()));
     match fate {
-        Fate::Passes => forward(request, inngest).await,
+        Fate::Passes => forward(request, far).await,
         Fate::Fails => {
             let mut response = Response::new(Body::from(r#"{"error":"on purpose","status":500}"#));
             *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
@@ -138,28 +148,28 @@ async fn meet(
         }
         Fate::CutBefore => cut(),
         Fate::CutAfter => {
-            forward(request, inngest).await?;
+            forward(request, far).await?;
             cut()
         }
         Fate::DeathBefore => {
-            fates.clone().death().await;
+            Arc::clone(fates).death().await;
             cut()
         }
         Fate::DeathAfter => {
             fates.prepare_death();
             if request.uri().path().ends_with("/tee") {
                 // It lasts as long as its re-entry, which does nothing that counts any more.
-                let _ = tokio::time::timeout(DYING_PART, forward(request, inngest)).await;
+                let _ = tokio::time::timeout(DYING_PART, forward(request, far)).await;
             } else {
-                forward(request, inngest).await?;
+                forward(request, far).await?;
             }
-            fates.clone().death().await;
+            Arc::clone(fates).death().await;
             cut()
         }
     }
 }
 
-async fn forward(request: Request<Incoming>, inngest: &str) -> Result<Response<Body>, Cut> {
+async fn forward(request: Request<Incoming>, far: &Far) -> Result<Response<Body>, Cut> {
     let (parts, body) = request.into_parts();
     // A stream goes through as it comes, either way; whatever else is whole before it goes on.
     let streams = parts.uri.path().contains("/realtime/");
@@ -169,7 +179,7 @@ async fn forward(request: Request<Incoming>, inngest: &str) -> Result<Response<B
         body.collect().await.map_err(|error| Cut(explain(&error)))?.to_bytes().into()
     };
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    let mut call = HTTP.request(parts.method, format!("{inngest}{path}")).body(body);
+    let mut call = far.http.request(parts.method, format!("{}{path}", far.inngest)).body(body);
     for (name, value) in parts.headers.iter().filter(|(name, _)| *name != "host" && *name != "content-length")
     {
         call = call.header(name, value);

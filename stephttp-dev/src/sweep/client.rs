@@ -1,0 +1,394 @@
+//! The client of a story.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, LOCATION};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use reqwest::{Response, Url};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::http_client::{client, explain};
+use super::trouble::lock;
+use crate::inspect::RunView;
+use crate::server::DevServer;
+
+/// How soon a client asks again.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How many redirects a client follows.
+const REDIRECTS: usize = 10;
+
+/// The client of a story, which does what a careful client does: it sends its request again when
+/// the connection breaks or the app answers 503, follows the redirect to a run's output, and waits
+/// there until there is one.
+///
+/// It sends the same request again, with the same body and headers. Only where a process dies in
+/// the pass it does so: of a single call to Inngest that fails a client must notice nothing.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    origin: String,
+    engine: Arc<DevServer>,
+    repeats: usize,
+    /// The runs that redirects have told of.
+    told: watch::Sender<Vec<String>>,
+    answers: Mutex<BTreeMap<String, Answer>>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("origin", &self.0.origin).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    pub(super) fn new(origin: &str, engine: Arc<DevServer>, repeats: usize) -> Self {
+        Self(Arc::new(Inner {
+            origin: origin.to_owned(),
+            engine,
+            repeats,
+            told: watch::Sender::new(Vec::new()),
+            answers: Mutex::default(),
+        }))
+    }
+
+    /// A `GET` of a path of the app.
+    pub fn get(&self, path: impl Into<String>) -> Request {
+        self.request(Method::GET, path)
+    }
+
+    /// A `POST` to a path of the app.
+    pub fn post(&self, path: impl Into<String>) -> Request {
+        self.request(Method::POST, path)
+    }
+
+    /// A request to a path of the app.
+    pub fn request(&self, method: Method, path: impl Into<String>) -> Request {
+        let (client, path) = (self.clone(), path.into());
+        Request { client, method, path, headers: HeaderMap::new(), body: Bytes::new(), counts: true }
+    }
+
+    /// Waits until a run that this client was redirected to waits in a step for an event, a signal
+    /// or a function. See [`Sweep::never_times_out`](super::Sweep::never_times_out).
+    ///
+    /// # Panics
+    /// When such a run has ended, or is past the step.
+    pub async fn when_waiting(&self, step_id: &str) -> RunView {
+        let mut told = self.0.told.subscribe();
+        loop {
+            // The sender lives as long as this client.
+            let runs = told.wait_for(|runs| !runs.is_empty()).await.map(|runs| runs.clone());
+            let Some(run) = runs.ok().and_then(|runs| runs.last().cloned()) else {
+                return std::future::pending().await;
+            };
+            tokio::select! {
+                run = self.0.engine.wait_for_waiting(&run, step_id) => return run,
+                _ = told.changed() => {}
+            }
+        }
+    }
+
+    /// Sends an event, as somebody outside of the app does.
+    ///
+    /// # Panics
+    /// As [`DevServer::send_event`].
+    #[track_caller]
+    pub fn send_event(&self, name: &str, data: impl Serialize) {
+        self.0.engine.send_event(name, data);
+    }
+
+    /// Sends a signal, as somebody outside of the app does.
+    ///
+    /// # Panics
+    /// As [`DevServer::send_signal`].
+    #[track_caller]
+    pub fn send_signal(&self, name: &str, data: impl Serialize) {
+        self.0.engine.send_signal(name, data);
+    }
+
+    /// The engine of this pass.
+    pub fn engine(&self) -> &DevServer {
+        &self.0.engine
+    }
+
+    /// Where the app listens, for clients of other kinds. The sweep knows nothing of their answers.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.0.origin
+    }
+
+    /// The runs that redirects have told of.
+    pub(super) fn told(&self) -> Vec<String> {
+        self.0.told.borrow().clone()
+    }
+
+    /// The last answer to each request that counts.
+    pub(super) fn answers(&self) -> BTreeMap<String, Answer> {
+        lock(&self.0.answers).clone()
+    }
+
+    /// Asks for the outputs of runs once more when everything is over: they must be what they were.
+    pub(super) async fn ask_again(&self) {
+        for (name, answer) in self.answers() {
+            let Some(output) = answer.output else { continue };
+            let request = self.get(output.path());
+            if let Ok(answer) = request.read(output).await {
+                lock(&self.0.answers).insert(format!("{name} (its output, asked for once more)"), answer);
+            }
+        }
+    }
+
+    /// A redirect has told of a run, if it leads to a run's output.
+    fn tell(&self, location: &Url) -> bool {
+        let run = location.path().split("/runs/").nth(1).and_then(|rest| rest.split('/').next());
+        let Some(run) = run.filter(|_| is_output(location)) else { return false };
+        self.0.told.send_if_modified(|told| {
+            let new = told.last().is_none_or(|last| last != run);
+            if new {
+                told.push(run.to_owned());
+            }
+            new
+        });
+        true
+    }
+}
+
+/// `/v1/http/runs/{run}/output`, or `/runs/{run}/output`.
+fn is_output(url: &Url) -> bool {
+    url.path().contains("/runs/") && url.path().ends_with("/output")
+}
+
+/// A request of a story's client.
+#[derive(Debug)]
+#[must_use = "a request is made by `send`"]
+pub struct Request {
+    client: Client,
+    method: Method,
+    path: String,
+    headers: HeaderMap,
+    body: Bytes,
+    counts: bool,
+}
+
+impl Request {
+    /// Adds a header.
+    ///
+    /// # Panics
+    /// When the name or the value cannot be a header's.
+    #[track_caller]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        let (Ok(known), Ok(content)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else {
+            panic!("`{name}: {value}` is no header")
+        };
+        self.headers.append(known, content);
+        self
+    }
+
+    /// The body, as JSON.
+    ///
+    /// # Panics
+    /// When it cannot be written as JSON.
+    #[track_caller]
+    pub fn json(mut self, body: &(impl Serialize + ?Sized)) -> Self {
+        match serde_json::to_vec(body) {
+            Ok(body) => self.body = body.into(),
+            Err(error) => panic!("the body is no JSON: {error}"),
+        }
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self
+    }
+
+    /// The body. Its type is said by a [header](Self::header).
+    pub fn body(self, body: impl Into<Bytes>) -> Self {
+        Self { body: body.into(), ..self }
+    }
+
+    /// The answer is not compared with that of the undisturbed pass. For requests whose answers
+    /// depend on the moment, as those of a client that polls.
+    pub fn uncompared(self) -> Self {
+        Self { counts: false, ..self }
+    }
+
+    /// Sends the request, and again when the connection breaks; answers what comes in the end.
+    ///
+    /// # Panics
+    /// When no answer comes. The sweep tells of it.
+    pub async fn send(self) -> Answer {
+        let mut last = String::new();
+        for _ in 0..=self.client.0.repeats {
+            match self.once().await {
+                Ok(answer)
+                    if answer.status == StatusCode::SERVICE_UNAVAILABLE && self.client.0.repeats > 0 =>
+                {
+                    last = format!("the answer 503 {}", answer.text());
+                }
+                Ok(answer) => {
+                    if self.counts {
+                        let name = format!("{} {}", self.method, self.path);
+                        lock(&self.client.0.answers).insert(name, answer.clone());
+                    }
+                    return answer;
+                }
+                Err(error) => last = error,
+            }
+        }
+        let (method, path, repeats) = (&self.method, &self.path, self.client.0.repeats);
+        panic!("{method} {path}: after {repeats} repetitions the client has {last}")
+    }
+
+    async fn once(&self) -> Result<Answer, String> {
+        let http = client().map_err(|error| error.to_string())?;
+        let url = format!("{}{}", self.client.0.origin, self.path);
+        let url = Url::parse(&url).map_err(|error| format!("`{url}` is no URL: {error}"))?;
+        let asks_for_output = self.method != Method::POST && self.client.tell(&url);
+        let mut response = if asks_for_output {
+            self.output(&http, url).await?
+        } else {
+            let request = http.request(self.method.clone(), url).headers(self.headers.clone());
+            request.body(self.body.clone()).send().await.map_err(|error| explain(&error))?
+        };
+        let mut redirects = 0;
+        while response.status() == StatusCode::SEE_OTHER {
+            redirects += 1;
+            if redirects > REDIRECTS {
+                return Err("too many redirects".to_owned());
+            }
+            let location = location_of(&response)?;
+            response = if self.client.tell(&location) {
+                self.output(&http, location).await?
+            } else {
+                http.get(location).send().await.map_err(|error| explain(&error))?
+            };
+        }
+        Answer::read(response).await
+    }
+
+    /// Reads an output that is there.
+    async fn read(&self, output: Url) -> Result<Answer, String> {
+        let http = client().map_err(|error| error.to_string())?;
+        Answer::read(self.output(&http, output).await?).await
+    }
+
+    /// The output of a run, which is waited for until there is one. Asking again cannot do harm, so
+    /// a client does when its connection breaks.
+    async fn output(&self, http: &reqwest::Client, location: Url) -> Result<Response, String> {
+        let method = if self.method == Method::HEAD { Method::HEAD } else { Method::GET };
+        let mut headers = self.headers.clone();
+        headers.remove(CONTENT_TYPE);
+        let mut failures = 0;
+        loop {
+            let request = http.request(method.clone(), location.clone()).headers(headers.clone());
+            let response = match request.send().await {
+                Ok(response) => response,
+                Err(_) if failures < self.client.0.repeats => {
+                    failures += 1;
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+                Err(error) => return Err(explain(&error)),
+            };
+            // Only the handler's response has it.
+            let is_final = response.headers().contains_key("x-run-id");
+            match response.status() {
+                StatusCode::ACCEPTED | StatusCode::SERVICE_UNAVAILABLE if !is_final => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                _ => return Ok(response),
+            }
+        }
+    }
+}
+
+fn location_of(response: &Response) -> Result<Url, String> {
+    let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+    let location = location.ok_or("a redirect to nowhere")?;
+    response.url().join(location).map_err(|error| format!("a redirect to `{location}`: {error}"))
+}
+
+/// What a story's client has received in the end.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+    /// Where it was read, if that is the output of a run.
+    output: Option<Url>,
+}
+
+impl Answer {
+    async fn read(response: Response) -> Result<Self, String> {
+        let output = Some(response.url().clone()).filter(is_output);
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.bytes().await.map_err(|error| explain(&error))?;
+        Ok(Self { status, headers, body, output })
+    }
+
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The headers.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The body as text; what is not UTF-8 is replaced.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The body, read as JSON.
+    ///
+    /// # Panics
+    /// When it is none, or of another shape.
+    #[must_use]
+    #[track_caller]
+    pub fn json<T: DeserializeOwned>(&self) -> T {
+        match serde_json::from_slice(&self.body) {
+            Ok(value) => value,
+            Err(error) => panic!("the answer {} {} cannot be read: {error}", self.status, self.text()),
+        }
+    }
+
+    /// Whether it is a stream of server-sent events.
+    pub(super) fn is_stream(&self) -> bool {
+        self.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+    }
+
+    /// The body as JSON, without the values at these pointers; the text, if it is no JSON.
+    pub(super) fn without(&self, pointers: &[String]) -> Value {
+        let Ok(mut body) = serde_json::from_slice::<Value>(&self.body) else {
+            return Value::from(self.text());
+        };
+        for pointer in pointers {
+            if let Some(value) = body.pointer_mut(pointer) {
+                *value = Value::Null;
+            }
+        }
+        body
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} `{}`", self.status.as_u16(), self.text())
+    }
+}

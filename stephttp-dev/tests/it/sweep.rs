@@ -1,0 +1,188 @@
+//! The crash sweep: of an app that survives everything, and of apps that do not.
+
+use std::future::pending;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, UNIX_EPOCH};
+
+use axum::extract::State;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use inngest::{Failure, Provider, Step, StepError};
+use serde_json::{Value, json};
+use stephttp_dev::Sweep;
+use stephttp_dev::sweep::{Client, Mishap, Promise};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// What happens outside of the process.
+#[derive(Clone, Default)]
+struct Bank(Arc<Mutex<Vec<String>>>);
+
+impl Bank {
+    async fn does(&self, what: &str) -> Result<String, Failure> {
+        self.0.lock().unwrap().push(what.to_owned());
+        Ok(format!("{what} is done"))
+    }
+
+    fn done(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+#[inngest::api_fn(id = "sweep-order", retries = 3)]
+async fn order(
+    State(bank): State<Bank>,
+    step: Step,
+    Json(order): Json<Value>,
+) -> Result<Json<Value>, StepError> {
+    let charge = step.run("charge", bank.does("charge")).await?;
+    step.sleep("cool-off", HOUR).await;
+    let parcel = step.wait_for_event::<Value>("delivery", "shop/delivered").timeout(24 * HOUR).await?;
+    step.run("receipt", bank.does("receipt")).await?;
+    let to = parcel.map(|event| event.data["to"].clone());
+    Ok(Json(json!({"item": order["item"], "charge": charge, "delivered": to})))
+}
+
+#[inngest::api_fn(id = "sweep-branches", retries = 3)]
+async fn branches(State(bank): State<Bank>, step: Step) -> Result<String, StepError> {
+    let branch = async |name: &str| {
+        step.run(format!("charge-{name}"), bank.does(&format!("charge {name}"))).await?;
+        step.sleep(format!("nap-{name}"), HOUR).await;
+        step.run(format!("receipt-{name}"), bank.does(&format!("receipt {name}"))).await
+    };
+    let (left, right) = tokio::join!(branch("left"), branch("right"));
+    Ok(format!("{}, {}", left?, right?))
+}
+
+fn app(bank: Bank, inngest: &Provider) -> Router {
+    Router::new()
+        .route("/orders", post(order))
+        .route("/branches", get(branches))
+        .merge(inngest.output_route())
+        .layer(inngest.layer())
+        .with_state(bank)
+}
+
+fn sweep() -> Sweep<Bank> {
+    Sweep::with_world(Bank::default, |bank, inngest| app(bank.clone(), inngest)).once(Bank::done)
+}
+
+async fn orders(client: Client, _bank: Bank) {
+    let carrier = async {
+        client.when_waiting("delivery").await;
+        client.send_event("shop/delivered", json!({"to": "Ada"}));
+    };
+    let order = client.post("/orders").json(&json!({"item": "book"})).send();
+    let (answer, ()) = tokio::join!(order, carrier);
+    assert_eq!(answer.json::<Value>()["delivered"], "Ada");
+}
+
+#[tokio::test]
+async fn an_order_survives_each_mishap_at_each_place_and_combinations() {
+    let summary = sweep().never_times_out("delivery").story(orders).every(2).seeds(0..8).run().await;
+    // Two steps that run, and six calls at least, of which five mishaps strike every second.
+    assert!(summary.passes > 25, "{summary:?}");
+}
+
+#[tokio::test]
+async fn branches_that_sleep_survive_each_mishap_and_combinations() {
+    let story = |client: Client, _| async move {
+        let answer = client.get("/branches").send().await;
+        assert_eq!(answer.text(), "receipt left is done, receipt right is done");
+    };
+    sweep().story(story).every(3).seeds(0..8).run().await;
+}
+
+// ===== Apps that do not =====
+
+/// It charges outside of a step, so each re-entry does it once more.
+#[inngest::api_fn(id = "sweep-careless", retries = 3)]
+async fn careless(State(bank): State<Bank>, step: Step) -> Result<&'static str, StepError> {
+    let _ = bank.does("charge").await;
+    step.sleep("cool-off", HOUR).await;
+    Ok("charged")
+}
+
+#[tokio::test]
+async fn an_effect_outside_of_a_step_is_told_though_no_step_shows_it() {
+    let app = |bank: &Bank, inngest: &Provider| endpoint(post(careless), bank, inngest);
+    let sweep = Sweep::with_world(Bank::default, app).once(Bank::done);
+    let report = sweep.story(|client, _| async move { drop(client.post("/").send().await) }).try_run().await;
+    let report = report.unwrap_err();
+    assert!(report.breaks(Promise::RunsOnce), "{report}");
+    let text = report.to_string();
+    assert!(
+        text.contains("ran twice: `charge` happened 2 times, and must happen once; no process has died"),
+        "{text}"
+    );
+    assert!(text.contains("where: in the undisturbed pass"), "{text}");
+}
+
+/// What it answers depends on how long ago the order was charged, by a clock that it reads outside
+/// of a step.
+#[inngest::api_fn(id = "sweep-clock", retries = 3)]
+async fn clocked(State(bank): State<Bank>, step: Step) -> Result<Json<Value>, StepError> {
+    step.run("charge", bank.does("charge")).await?;
+    step.sleep("cool-off", HOUR).await;
+    Ok(Json(json!({"charged": true, "at": nanoseconds()})))
+}
+
+fn nanoseconds() -> String {
+    UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos().to_string()
+}
+
+fn clocked_sweep() -> Sweep<Bank> {
+    let app = |bank: &Bank, inngest: &Provider| endpoint(post(clocked), bank, inngest);
+    let sweep = Sweep::with_world(Bank::default, app).mishaps([Mishap::CallFails]);
+    sweep.story(|client, _| async move { drop(client.post("/").send().await) })
+}
+
+#[tokio::test]
+async fn an_answer_that_depends_on_the_time_is_told_unless_that_part_is_left_out() {
+    let report = clocked_sweep().try_run().await.unwrap_err();
+    assert!(report.breaks(Promise::SameAnswer), "{report}");
+    let text = report.to_string();
+    for part in [
+        "another answer: POST / is answered 200",
+        "where: CallFails:1: Inngest answered with a 500 to `POST /v1/checkpoint`",
+        "again: SWEEP_PLACE=\"CallFails:1\" cargo test sweep::an_answer_that_depends_on_the_time",
+        "Completed `charge` \"StepRun\"",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let summary = clocked_sweep().volatile("/at").run().await;
+    assert!(summary.passes > 3, "{summary:?}");
+}
+
+/// Its re-entries wait for something that only the process knew which took the client's request.
+#[inngest::api_fn(id = "sweep-stuck", retries = 3)]
+async fn stuck(State(bank): State<Bank>, step: Step) -> Result<&'static str, StepError> {
+    step.run("charge", bank.does("charge")).await?;
+    let first = step.run("here", async { Ok::<_, Failure>(std::process::id()) }).await;
+    step.sleep("cool-off", HOUR).await;
+    if bank.done().len() > 1 || first.is_err() {
+        pending::<()>().await;
+    }
+    Ok("charged")
+}
+
+#[tokio::test]
+async fn a_run_that_hangs_after_a_death_is_told_with_the_step_at_which_the_process_died() {
+    let app = |bank: &Bank, inngest: &Provider| endpoint(post(stuck), bank, inngest);
+    let sweep = Sweep::with_world(Bank::default, app).mishaps([Mishap::DeathAfterEffect]);
+    let sweep = sweep.story(|client, _| async move { drop(client.post("/").send().await) });
+    let report = sweep.limit(Duration::from_secs(2)).try_run().await.unwrap_err();
+    assert!(report.breaks(Promise::Ends), "{report}");
+    let text = report.to_string();
+    for part in [
+        "hangs: the story and what it leads to have not ended within 2s",
+        "where: DeathAfterEffect:1: the process died after the code of the step `charge` of run ",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+fn endpoint(endpoint: axum::routing::MethodRouter<Bank>, bank: &Bank, inngest: &Provider) -> Router {
+    let app = Router::new().route("/", endpoint).merge(inngest.output_route()).layer(inngest.layer());
+    app.with_state(bank.clone())
+}
