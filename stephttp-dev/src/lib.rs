@@ -167,12 +167,13 @@
 // |---|---|
 // | `clock`, `fault`, `function`, `json`, `violation` | what do tests set, and what do all the others need? |
 // | `inspect` | what is seen of runs, calls and dispatches? |
-// | `notice` | what has happened? |
+// | `notice`, `timeline` | what has happened? |
 // | `realtime` | what is published, and who listens? |
 // | `engine` | what becomes of runs? |
+// | `page` | what does the page show, and do? |
 // | `api` | what is answered over HTTP? |
 // | `server` | how do tests start it, look at it and steer it? |
-// | `options` | what does the command understand? |
+// | `options`, `view` | what does the command understand, and do by itself? |
 mod api;
 mod clock;
 mod engine;
@@ -181,8 +182,10 @@ mod function;
 mod inspect;
 mod json;
 mod notice;
+mod page;
 mod realtime;
 mod server;
+mod timeline;
 mod violation;
 
 pub use self::clock::Clock;
@@ -193,4 +196,5 @@ pub use self::inspect::{
 pub use self::notice::{Notice, Notices};
 pub use self::realtime::{PartState, PartView};
 pub use self::server::{DevServer, DevServerBuilder};
+pub use self::timeline::{Timeline, UnreadableRun};
 pub use self::violation::{Violation, ViolationKind};

@@ -11,13 +11,15 @@ fn src() -> PathBuf {
 const CRATE: &[&[&str]] = &[
     &["clock", "fault", "function", "json", "violation"],
     &["inspect"],
-    &["notice"],
+    &["notice", "timeline"],
     &["realtime"],
     &["engine"],
+    &["page"],
     &["api"],
     &["server"],
     // The command's.
     &["options"],
+    &["view"],
 ];
 
 const ENGINE: &[&[&str]] = &[
@@ -25,6 +27,7 @@ const ENGINE: &[&[&str]] = &[
     &["condition", "delay", "gateway", "number", "op", "result", "work"],
     &["run", "wait"],
     &["answer", "clients", "log", "source"],
+    &["history"],
     // What comes after an operation.
     &["errand", "flow"],
     // What operations do.
@@ -41,6 +44,10 @@ const API: &[&[&str]] =
 
 const REALTIME: &[&[&str]] = &[&["compact", "feed", "token"], &["message", "part", "subscribers"]];
 
+const PAGE: &[&[&str]] = &[&["act", "feed", "guard", "look"]];
+
+const TIMELINE: &[&[&str]] = &[&["words"], &["axis", "server", "text"], &["svg"], &["json"]];
+
 const SERVER: &[&[&str]] = &[&["look"], &["builder", "faults", "realtime"]];
 
 #[test]
@@ -50,7 +57,14 @@ fn the_crates_modules_name_only_those_above_them() {
 
 #[test]
 fn the_files_of_each_folder_name_only_those_above_them() {
-    for (folder, order) in [("engine", ENGINE), ("api", API), ("realtime", REALTIME), ("server", SERVER)] {
+    for (folder, order) in [
+        ("engine", ENGINE),
+        ("api", API),
+        ("realtime", REALTIME),
+        ("page", PAGE),
+        ("server", SERVER),
+        ("timeline", TIMELINE),
+    ] {
         assert_folder_order(&src(), folder, order);
     }
 }

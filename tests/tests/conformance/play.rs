@@ -152,29 +152,12 @@ pub(crate) fn story_of(engine: &DevServer) -> String {
 
     let mut story = String::from("what happened:");
     for run in engine.runs() {
-        let _ = write!(story, "\n  run {} is {:?}, {} outstanding", run.id, run.status, run.outstanding);
-        for step in &run.steps {
-            let value = step.value.as_ref().map(ToString::to_string).unwrap_or_default();
-            let value: String = value.chars().take(80).collect();
-            let _ = write!(
-                story,
-                "\n    {:?} `{}` {:?} ×{} {value}",
-                step.status, step.id, step.op, step.attempts
-            );
+        if let Some(timeline) = engine.timeline(&run.id) {
+            let _ = write!(story, "\n{timeline}");
         }
     }
-    for call in engine.calls() {
-        let body: String = String::from_utf8_lossy(&call.body).chars().take(300).collect();
-        let _ = write!(story, "\n  {} {} {:?} {body}", call.method, call.path, call.status);
-    }
-    for dispatch in engine.dispatches() {
-        let body: String = String::from_utf8_lossy(&dispatch.response_body).chars().take(300).collect();
-        let (step, generation) = (&dispatch.step_id, dispatch.generation);
-        let _ = write!(
-            story,
-            "\n  re-entry {step:?} generation {generation}: {:?} {body} {:?}",
-            dispatch.status, dispatch.error
-        );
+    for event in engine.events() {
+        let _ = write!(story, "\nevent {} {}, woke {}", event.name, event.data, event.woken);
     }
     story
 }
