@@ -69,10 +69,10 @@ pub async fn engine() -> Result<Option<DevServer>, BoxError> {
     Ok(Some(engine))
 }
 
-/// Says where the latest run can be seen in a browser, if the dev engine has any.
+/// Says where the first run can be seen in a browser, if the dev engine has any.
 pub fn say_where_to_look(engine: Option<&DevServer>) {
     let Some(engine) = engine else { return };
-    match engine.runs().last() {
+    match engine.runs().first() {
         Some(run) => println!("\nSee the run: {}", engine.run_url(&run.id)),
         None => println!("\nSee the runs: {}/", engine.url()),
     }

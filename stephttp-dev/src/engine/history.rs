@@ -69,10 +69,10 @@ impl State {
     pub(crate) fn timeline(&self, run_id: &str) -> Option<Timeline> {
         let run = self.runs.get(run_id)?;
         let dispatches = self.log.dispatches.iter().filter(|dispatch| dispatch.run_id == run_id);
-        let mut requests = vec![first_request(run)];
+        let calls = || self.log.calls.iter().filter(|call| call.run_id.as_deref() == Some(run_id));
+        let mut requests = vec![first_request(run, calls().map(|call| call.at).next())];
         requests.extend(dispatches.map(|dispatch| reentry(run, dispatch)));
-        let calls = self.log.calls.iter().filter(|call| call.run_id.as_deref() == Some(run_id));
-        let calls = calls.map(|call| Checkpoint {
+        let calls = calls().map(|call| Checkpoint {
             at: call.noted,
             request: format!("{} {}", call.method, call.path.split('?').next().unwrap_or_default()),
             saves: call.kind.saves(),
@@ -116,12 +116,13 @@ impl State {
     }
 }
 
-/// The client's request, as far as it was heard of.
-fn first_request(run: &Run) -> Request {
-    // The steps' own clock may say that it began before the run was created.
-    let attempts = || run.history().flat_map(|(_, bars)| bars).filter(|bar| bar.kind == BarKind::Attempt);
-    let first = attempts().filter(|bar| bar.by.is_none()).map(|bar| bar.from.at).min();
-    let from = Moment { at: first.map_or(run.began.at, |at| at.min(run.began.at)), ..run.began };
+/// The client's request, as far as it was heard of: `call` is when its first call came.
+fn first_request(run: &Run, call: Option<SystemTime>) -> Request {
+    // The steps' own clock may say that it began before that.
+    let bars = run.history().flat_map(|(_, bars)| bars);
+    let attempts = bars.filter(|bar| bar.kind == BarKind::Attempt && bar.by.is_none());
+    let at = attempts.map(|bar| bar.from.at).chain(call).fold(run.began.at, SystemTime::min);
+    let from = Moment { at, order: 0 };
     let answered = run.ending.as_ref().filter(|ending| ending.at_checkpoint);
     let invoked = run.invoker.is_some();
     let answer = match answered.and_then(|ending| ending.response.as_ref()) {

@@ -46,7 +46,8 @@ function drawStory() {
   put($('took'), { text: `${story.status === 'Running' ? 'for' : 'after'} ${duration(story.took)}` });
   put($('run-id'), { text: story.run });
   $('cancel').hidden = story.status !== 'Running';
-  const notes = story.notes.slice(-100).map(note => make('li', { class: note.violation ? 'violation' : 'retry' },
+  const shown = [...story.notes.filter(note => note.violation).slice(-100), ...story.notes.filter(note => !note.violation).slice(-3)];
+  const notes = shown.map(note => make('li', { class: note.violation ? 'violation' : 'retry' },
     make('b', { text: note.violation ? 'Violation' : 'Retry' }), `${note.words} (after ${duration(note.t)})`));
   $('notes').replaceChildren(...notes);
   drawMarks();

@@ -214,6 +214,8 @@ pub(crate) struct Note {
 pub(crate) enum NoteKind {
     Retry,
     Violation,
+    /// About what is shown itself.
+    Remark,
 }
 
 /// The run's result.

@@ -53,13 +53,13 @@ impl Timeline {
                 continue;
             };
             let memoized = match request.memoized.as_slice() {
-                [] => "nothing memoized".to_owned(),
-                memoized => format!("memoized {}", names(memoized)),
+                [] => String::new(),
+                memoized => format!("; memoized {}", names(memoized)),
             };
             lines.push((
                 request.from,
                 format!("re-entry {n}"),
-                format!("{}{special}; {memoized}", request.name),
+                format!("{}{special}{memoized}", request.name),
             ));
             let ran = match request.ran.as_slice() {
                 [] => String::new(),
@@ -85,6 +85,7 @@ impl Timeline {
             let title = match note.kind {
                 NoteKind::Retry => "retry",
                 NoteKind::Violation => "VIOLATION",
+                NoteKind::Remark => "remark",
             };
             lines.push((note.at, title.to_owned(), note.words.clone()));
         }
