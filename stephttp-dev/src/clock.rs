@@ -38,6 +38,15 @@ pub(crate) struct Time {
     held: bool,
 }
 
+/// When something happened, and what happened before it at the same instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment {
+    /// The time on the clock.
+    pub(crate) at: SystemTime,
+    /// How much had been noted before. It counts where the clock stands still.
+    pub(crate) order: u64,
+}
+
 /// What to do about the earliest timer.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Timer {

@@ -61,6 +61,11 @@ impl Call {
         }
     }
 
+    /// Whether something is saved or told by it.
+    pub(crate) fn saves(self) -> bool {
+        matches!(self, Self::NewRun | Self::Steps | Self::Async | Self::Tee | Self::Publish)
+    }
+
     /// The run that a URL names.
     pub(crate) fn run_of(uri: &Uri) -> Option<String> {
         let channel = |query: &'_ str| {

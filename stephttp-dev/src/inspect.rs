@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
 
+use crate::clock::Moment;
 use crate::fault::Call;
 use crate::json;
 
@@ -195,6 +196,9 @@ pub struct ApiCall {
     /// What it was answered with; `None` while it is held, and when the connection was closed
     /// without an answer.
     pub status: Option<StatusCode>,
+    /// The run that it is about: its path names the run, or the call has created it.
+    pub(crate) run_id: Option<String>,
+    pub(crate) noted: Moment,
 }
 
 impl ApiCall {
@@ -240,6 +244,10 @@ pub struct Dispatch {
     pub response_body: Bytes,
     /// Why there was no answer.
     pub error: Option<String>,
+    pub(crate) noted: Moment,
+    pub(crate) answered: Option<Moment>,
+    /// How many steps of the run had been finished when it was sent.
+    pub(crate) memoized: usize,
 }
 
 impl Dispatch {
@@ -284,20 +292,22 @@ impl fmt::Debug for Dispatch {
     }
 }
 
+/// Blots out every `auth_key`.
+pub(crate) fn blot(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                if name == "auth_key" { *field = Value::from("***") } else { blot(field) }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(blot),
+        _ => {}
+    }
+}
+
 /// A body with every `auth_key` blotted out. One that holds such a key and cannot be read is left
 /// out altogether.
-fn without_keys(body: &Bytes) -> String {
-    fn blot(value: &mut Value) {
-        match value {
-            Value::Object(fields) => {
-                for (name, field) in fields {
-                    if name == "auth_key" { *field = Value::from("***") } else { blot(field) }
-                }
-            }
-            Value::Array(items) => items.iter_mut().for_each(blot),
-            _ => {}
-        }
-    }
+pub(crate) fn without_keys(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     if !text.contains("auth_key") {
         return text.into_owned();

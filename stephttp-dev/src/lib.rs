@@ -166,14 +166,15 @@
 // |---|---|
 // | `clock`, `fault`, `function`, `json`, `violation` | what do tests set, and what do all the others need? |
 // | `inspect` | what is seen of runs, calls and dispatches? |
-// | `notice` | what has happened? |
+// | `notice`, `timeline` | what has happened? |
 // | `realtime` | what is published, and who listens? |
 // | `engine` | what becomes of runs? |
+// | `page` | what does the page show, and do? |
 // | `api` | what is answered over HTTP? |
 // | `server` | how do tests start it, look at it and steer it? |
 // | `kit` | how does a test of a whole app begin, ask and end? |
 // | `sweep` | what does an app do when something goes wrong? |
-// | `options` | what does the command understand? |
+// | `options`, `view` | what does the command understand, and do by itself? |
 mod api;
 mod clock;
 mod engine;
@@ -183,9 +184,11 @@ mod inspect;
 mod json;
 mod kit;
 mod notice;
+mod page;
 mod realtime;
 mod server;
 pub mod sweep;
+mod timeline;
 mod violation;
 
 pub use self::clock::Clock;
@@ -201,4 +204,5 @@ pub use self::notice::{Notice, Notices};
 pub use self::realtime::{PartState, PartView};
 pub use self::server::{DevServer, DevServerBuilder};
 pub use self::sweep::Sweep;
+pub use self::timeline::{Timeline, UnreadableRun};
 pub use self::violation::{Violation, ViolationKind};

@@ -1,6 +1,7 @@
 //! The dev engine as a program: `cargo run -p stephttp-dev`.
 
 mod options;
+mod view;
 
 use std::process::ExitCode;
 
@@ -13,21 +14,26 @@ const KEPT: usize = 1_000;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match Options::read(std::env::args_os()) {
-        Ok(Asked::Help) => {
-            println!("{USAGE}");
-            ExitCode::SUCCESS
-        }
-        Ok(Asked::Serve(options)) => match serve(options).await {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("error: {error}");
-                ExitCode::FAILURE
-            }
-        },
+    let asked = match Asked::read(std::env::args_os()) {
+        Ok(asked) => asked,
         Err(error) => {
             eprintln!("error: {error}\n\n{USAGE}");
-            ExitCode::from(2)
+            return ExitCode::from(2);
+        }
+    };
+    let done = match asked {
+        Asked::Help => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        Asked::Serve(options) => serve(options).await,
+        Asked::View(view) => view::view(&view).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
         }
     }
 }
@@ -36,6 +42,10 @@ async fn serve(options: Options) -> Result<(), String> {
     let address = format!("{}:{}", options.host, options.port);
     let mut builder =
         DevServer::builder().clock(Clock::Real).host(options.host).port(options.port).keep(KEPT);
+    let page = options.page;
+    if !page {
+        builder = builder.page(false);
+    }
     if let Some(interval) = options.retry_interval {
         builder = builder.retry_interval(interval);
     }
@@ -48,6 +58,9 @@ async fn serve(options: Options) -> Result<(), String> {
     let server = builder.start().await.map_err(|error| format!("cannot serve on {address}: {error}"))?;
     let mut notices = server.subscribe();
     println!("stephttp-dev serves on {} (ctrl-c stops it)", server.url());
+    if page {
+        println!("See the runs: {}/", server.url());
+    }
     loop {
         tokio::select! {
             Some(notice) = notices.next() => println!("{notice}"),

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use lexopt::ValueExt as _;
@@ -13,6 +14,7 @@ pub(crate) const USAGE: &str = "\
 Serves an Inngest-compatible dev engine for durable HTTP endpoints.
 
 Usage: stephttp-dev [OPTIONS]
+       stephttp-dev view --server URL [--key-env NAME] [--svg FILE] RUN
 
 Options:
   --port PORT               listen on this port (8288)
@@ -20,7 +22,14 @@ Options:
   --retry-interval SECONDS  wait this long before every retry (5, 15, 30, 60, ...)
   --signing-key KEY         sign re-entries and require the key on API calls
   --event-key KEY           require the key on events
-  --help                    show this";
+  --no-page                 serve the API alone, without the page that shows the runs
+  --help                    show this
+
+view tells what happened in one run on any Inngest server:
+  --server URL              the server, such as http://127.0.0.1:8288
+  --key-env NAME            the environment variable with the signing key, if the server needs one
+  --svg FILE                draw the run into this file instead
+  RUN                       the run's id";
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Options {
@@ -29,16 +38,43 @@ pub(crate) struct Options {
     pub(crate) retry_interval: Option<Duration>,
     pub(crate) signing_key: Option<String>,
     pub(crate) event_key: Option<String>,
+    pub(crate) page: bool,
 }
 
+/// What `view` is to show.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct View {
+    pub(crate) server: String,
+    pub(crate) key_env: Option<String>,
+    pub(crate) svg: Option<PathBuf>,
+    pub(crate) run: String,
+}
+
+/// What the program is to do: one variant for each subcommand.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
     Help,
     Serve(Options),
+    View(View),
+}
+
+impl Asked {
+    /// Reads the program's arguments.
+    pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, lexopt::Error> {
+        let mut arguments = arguments.into_iter().peekable();
+        let program = arguments.next();
+        let command = arguments.next_if(|argument| !argument.to_string_lossy().starts_with('-'));
+        let rest = program.into_iter().chain(arguments);
+        match command.as_ref().map(|command| command.to_string_lossy()).as_deref() {
+            None => Options::read(rest),
+            Some("view") => View::read(rest),
+            Some(other) => Err(format!("there is no command `{other}`").into()),
+        }
+    }
 }
 
 impl Options {
-    pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Error> {
+    fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Error> {
         use lexopt::Arg::{Long, Short};
         let mut options = Self {
             port: PORT,
@@ -46,6 +82,7 @@ impl Options {
             retry_interval: None,
             signing_key: None,
             event_key: None,
+            page: true,
         };
         let mut parser = lexopt::Parser::from_iter(arguments);
         while let Some(argument) = parser.next()? {
@@ -57,11 +94,35 @@ impl Options {
                 }
                 Long("signing-key") => options.signing_key = Some(parser.value()?.string()?),
                 Long("event-key") => options.event_key = Some(parser.value()?.string()?),
+                Long("no-page") => options.page = false,
                 Long("help") | Short('h') => return Ok(Asked::Help),
                 other => return Err(other.unexpected()),
             }
         }
         Ok(Asked::Serve(options))
+    }
+}
+
+impl View {
+    fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Error> {
+        use lexopt::Arg::{Long, Short, Value};
+        let mut view = Self::default();
+        let mut parser = lexopt::Parser::from_iter(arguments);
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("server") => view.server = parser.value()?.string()?,
+                Long("key-env") => view.key_env = Some(parser.value()?.string()?),
+                Long("svg") => view.svg = Some(parser.value()?.into()),
+                Long("help") | Short('h') => return Ok(Asked::Help),
+                Value(run) if view.run.is_empty() => view.run = run.string()?,
+                other => return Err(other.unexpected()),
+            }
+        }
+        match (view.server.is_empty(), view.run.is_empty()) {
+            (true, _) => Err("view needs `--server URL`".into()),
+            (_, true) => Err("view needs the id of a run".into()),
+            _ => Ok(Asked::View(view)),
+        }
     }
 }
 
@@ -71,7 +132,7 @@ mod tests {
 
     fn read(arguments: &[&str]) -> Result<Asked, String> {
         let all = ["stephttp-dev"].iter().chain(arguments);
-        Options::read(all.map(OsString::from)).map_err(|error| error.to_string())
+        Asked::read(all.map(OsString::from)).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -89,6 +150,19 @@ mod tests {
         assert!(read(&["--prot", "1"]).unwrap_err().contains("--prot"));
         assert!(read(&["--port", "many"]).is_err());
         assert!(read(&["--host", "nowhere"]).is_err());
-        assert!(read(&["8288"]).is_err());
+        assert_eq!(read(&["8288"]), Err("there is no command `8288`".to_owned()));
+        let Asked::Serve(options) = read(&["--no-page"]).unwrap() else { panic!("it serves") };
+        assert!(!options.page);
+    }
+
+    #[test]
+    fn view_needs_a_server_and_one_run() {
+        let asked = read(&["view", "--server", "http://localhost:8288", "--key-env=KEY", "01RUN"]).unwrap();
+        let (server, key_env) = ("http://localhost:8288".to_owned(), Some("KEY".to_owned()));
+        assert_eq!(asked, Asked::View(View { server, key_env, svg: None, run: "01RUN".to_owned() }));
+        assert!(read(&["view", "01RUN"]).unwrap_err().contains("--server"));
+        assert!(read(&["view", "--server", "http://x"]).unwrap_err().contains("id of a run"));
+        assert!(read(&["view", "--server", "http://x", "1", "2"]).unwrap_err().contains("\"2\""));
+        assert!(read(&["view", "--port", "1"]).unwrap_err().contains("--port"));
     }
 }

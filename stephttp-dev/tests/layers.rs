@@ -11,15 +11,17 @@ fn src() -> PathBuf {
 const CRATE: &[&[&str]] = &[
     &["clock", "fault", "function", "json", "violation"],
     &["inspect"],
-    &["notice"],
+    &["notice", "timeline"],
     &["realtime"],
     &["engine"],
+    &["page"],
     &["api"],
     &["server"],
     &["kit"],
     &["sweep"],
     // The command's.
     &["options"],
+    &["view"],
 ];
 
 const ENGINE: &[&[&str]] = &[
@@ -27,6 +29,7 @@ const ENGINE: &[&[&str]] = &[
     &["condition", "delay", "gateway", "number", "op", "result", "work"],
     &["run", "wait"],
     &["answer", "clients", "log", "source"],
+    &["history"],
     // What comes after an operation.
     &["errand", "flow"],
     // What operations do.
@@ -42,6 +45,10 @@ const API: &[&[&str]] =
     &[&["cut", "respond"], &["auth", "listening"], &["checkpoint", "events", "output", "realtime", "runs"]];
 
 const REALTIME: &[&[&str]] = &[&["compact", "feed", "token"], &["message", "part", "subscribers"]];
+
+const PAGE: &[&[&str]] = &[&["act", "feed", "guard", "look"]];
+
+const TIMELINE: &[&[&str]] = &[&["words"], &["axis", "server", "text"], &["svg"], &["json"]];
 
 const SERVER: &[&[&str]] = &[&["look"], &["builder", "faults", "realtime"]];
 
@@ -79,8 +86,16 @@ fn the_crates_modules_name_only_those_above_them() {
 
 #[test]
 fn the_files_of_each_folder_name_only_those_above_them() {
-    let folders = [ENGINE, API, REALTIME, SERVER, KIT, SWEEP];
-    for (folder, order) in ["engine", "api", "realtime", "server", "kit", "sweep"].into_iter().zip(folders) {
+    for (folder, order) in [
+        ("engine", ENGINE),
+        ("api", API),
+        ("realtime", REALTIME),
+        ("page", PAGE),
+        ("server", SERVER),
+        ("timeline", TIMELINE),
+        ("kit", KIT),
+        ("sweep", SWEEP),
+    ] {
         assert_folder_order(&src(), folder, order);
     }
 }

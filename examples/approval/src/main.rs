@@ -60,6 +60,7 @@ async fn run(once: bool) -> Result<(), BoxError> {
              -d '{{\"approved\": true, \"by\": \"you\"}}'\n  \
              curl -i '{here}URL'  # as the first one has said\n"
         );
+        narrator::say_where_to_look(engine.as_ref());
         narrator::until_stopped().await?;
     }
     server.abort();

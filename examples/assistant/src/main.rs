@@ -62,6 +62,7 @@ async fn run(once: bool) -> Result<(), BoxError> {
              curl -N {here}/answers -H 'accept: text/event-stream' -H 'content-type: application/json' \
              -d '{{\"question\": \"Can you send the teapot again?\"}}'\n"
         );
+        narrator::say_where_to_look(engine.as_ref());
         narrator::until_stopped().await?;
     }
     server.abort();

@@ -2,7 +2,6 @@
 
 mod api;
 mod browser;
-mod devtools;
 mod handler;
 
 use std::sync::Arc;

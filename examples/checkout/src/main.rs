@@ -50,6 +50,7 @@ async fn run(once: bool) -> Result<(), BoxError> {
             "\nNow it is your turn (ctrl-c stops the shop):\n\n  curl -iL {here}/checkout -H 'content-type: application/json' \
              -d '{{\"item\": \"teapot\", \"cents\": 2400}}'\n"
         );
+        narrator::say_where_to_look(engine.as_ref());
         narrator::until_stopped().await?;
     }
     server.abort();

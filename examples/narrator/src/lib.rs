@@ -69,6 +69,15 @@ pub async fn engine() -> Result<Option<DevServer>, BoxError> {
     Ok(Some(engine))
 }
 
+/// Says where the first run can be seen in a browser, if the dev engine has any.
+pub fn say_where_to_look(engine: Option<&DevServer>) {
+    let Some(engine) = engine else { return };
+    match engine.runs().first() {
+        Some(run) => println!("\nSee the run: {}", engine.run_url(&run.id)),
+        None => println!("\nSee the runs: {}/", engine.url()),
+    }
+}
+
 /// Waits until the user has had enough.
 ///
 /// # Errors

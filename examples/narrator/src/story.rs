@@ -23,13 +23,16 @@ pub async fn tell_of_request(request: Request, next: Next) -> Response {
 /// What the engine does, as it does it.
 pub fn tell_what_inngest_does(engine: &DevServer) {
     let mut notices = engine.subscribe();
+    let page = engine.url().to_owned();
     tokio::spawn(async move {
         let mut runs = HashMap::<String, Vec<String>>::new();
         while let Some(notice) = notices.next().await {
             match notice {
                 // A hidden step, of the SDK's own.
                 Notice::StepSaved { step, .. } if step.starts_with("stephttp:") => {}
-                Notice::RunCreated { run_id, .. } => println!("  inngest  run {run_id} begins"),
+                Notice::RunCreated { run_id, .. } => {
+                    println!("  inngest  run {run_id} begins; see the run: {page}/#run={run_id}");
+                }
                 Notice::StepSaved { run_id, step } => {
                     println!("  inngest  step {step} is saved");
                     runs.entry(run_id).or_default().push(step);

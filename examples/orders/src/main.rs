@@ -85,6 +85,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         drop(stop);
     } else {
         println!("serving at {here}");
+        narrator::say_where_to_look(engine.as_ref());
         if setting("JWT_SECRET").is_none() {
             println!("\nTokens for tries:\nCUSTOMER={customer}\nWAREHOUSE={warehouse}");
         }

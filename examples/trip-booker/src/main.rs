@@ -53,6 +53,7 @@ async fn run(once: bool) -> Result<(), BoxError> {
             "\nNow it is your turn; there is still no car (ctrl-c stops the program):\n\n  \
              curl -iL {here}/trips -H 'content-type: application/json' -d '{{\"to\": \"Faro\"}}'\n"
         );
+        narrator::say_where_to_look(engine.as_ref());
         narrator::until_stopped().await?;
     }
     server.abort();

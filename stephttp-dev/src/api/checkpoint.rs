@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, Extension, Path, State};
 use axum::routing::post;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use inngest::wire::realtime::RUN_TOKEN_LIFE;
 use serde_json::{Value, json};
 
-use super::respond;
+use super::{Place, respond};
 use crate::engine::{AsyncRefusal, Engine, NewRunRefusal, StepsRefusal};
 use crate::realtime::Topic;
 
@@ -26,9 +26,14 @@ pub(super) fn routes() -> Router<Arc<Engine>> {
     router.layer(DefaultBodyLimit::disable())
 }
 
-async fn new_run(State(engine): State<Arc<Engine>>, body: Bytes) -> Response<Body> {
+async fn new_run(
+    State(engine): State<Arc<Engine>>,
+    Extension(Place(place)): Extension<Place>,
+    body: Bytes,
+) -> Response<Body> {
     match engine.new_run(&body) {
         Ok(created) => {
+            engine.change(|state| state.log.calls[place].run_id = Some(created.run_id.clone()));
             calls_made(&engine, created.ticket).await;
             let mut data =
                 json!({"fn_id": created.fn_id, "app_id": created.app_id, "run_id": created.run_id});

@@ -12,6 +12,7 @@ mod respond;
 mod runs;
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -28,15 +29,21 @@ use self::cut::Cut;
 use crate::engine::Engine;
 use crate::fault::{Act, Call, Strike};
 use crate::inspect::ApiCall;
+use crate::page::Page;
 
 /// What the server reads of one request at most.
 const BODY_BYTES: usize = 256 * 1024 * 1024;
+
+/// A call's place among all calls.
+#[derive(Debug, Clone, Copy)]
+struct Place(usize);
 
 /// The API of one engine.
 #[derive(Debug, Clone)]
 pub(crate) struct Api {
     engine: Arc<Engine>,
     router: Router,
+    page: Option<Page>,
 }
 
 /// The connection is closed without an answer.
@@ -52,7 +59,7 @@ impl std::fmt::Display for Closed {
 impl std::error::Error for Closed {}
 
 impl Api {
-    pub(crate) fn new(engine: Arc<Engine>) -> Self {
+    pub(crate) fn new(engine: Arc<Engine>, page: Option<Page>) -> Self {
         let router = Router::new()
             .merge(checkpoint::routes())
             .merge(runs::routes())
@@ -64,11 +71,18 @@ impl Api {
             .merge(realtime::routes())
             .merge(events::routes())
             .with_state(Arc::clone(&engine));
-        Self { engine, router }
+        Self { engine, router, page }
     }
 
     /// Takes one request: notes it, lets go wrong what a test wants to go wrong, and answers.
-    pub(crate) async fn serve(self, request: Request<Incoming>) -> Result<Response<Body>, Closed> {
+    pub(crate) async fn serve(
+        self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> Result<Response<Body>, Closed> {
+        if let Some(page) = self.page.as_ref().filter(|_| Page::is_for(&request)) {
+            return Ok(page.serve(request.map(Body::new), peer).await);
+        }
         let (mut parts, body) = request.into_parts();
         parts.uri = without_trailing_slash(parts.uri);
         let kind = Call::of(&parts.method, parts.uri.path());
@@ -90,6 +104,8 @@ impl Api {
                 body: known,
                 at: state.now(),
                 status: None,
+                run_id: run_id.clone(),
+                noted: state.log.moment(),
             };
             let place = state.log.call(call);
             // Every fault counts, also those behind the one that strikes.
@@ -103,7 +119,7 @@ impl Api {
         }
         let origin = parts.headers.get(ORIGIN).cloned();
         let preflight = parts.method == Method::OPTIONS;
-        parts.extensions.insert(realtime::Place(place));
+        parts.extensions.insert(Place(place));
         let request = Request::from_parts(parts, body);
         let mut response = self.act(kind, strike, request).await?;
         self.engine.change(|state| state.log.calls[place].status = Some(response.status()));

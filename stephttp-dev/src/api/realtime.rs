@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::listening::Listening;
-use super::{auth, respond};
+use super::{Place, auth, respond};
 use crate::engine::{Engine, State as EngineState, Taken};
 use crate::realtime::{Chunk, Claims, Message, PartState, Topic, data};
 
@@ -31,10 +31,6 @@ const LINGERING: Duration = Duration::from_millis(500);
 /// What is read of a stream of messages: so many chunks of so many bytes.
 const CHUNKS: usize = 1000;
 const CHUNK_BYTES: usize = 1024;
-
-/// A call's place among all calls.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place(pub(super) usize);
 
 pub(super) fn routes() -> Router<Arc<Engine>> {
     Router::new()

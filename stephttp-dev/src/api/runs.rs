@@ -16,6 +16,7 @@ use super::respond::{self, rfc3339};
 use super::run_id;
 use crate::engine::{Engine, Run};
 use crate::inspect::{RunStatus, StepStatus, StepView};
+use crate::timeline::Bar;
 
 pub(super) fn routes() -> Router<Arc<Engine>> {
     Router::new()
@@ -136,8 +137,12 @@ async fn trace_v2(
     let known = run_id(&id).unwrap_or(id);
     let found = engine.read(|state| {
         let run = state.runs.get(&known)?;
-        let steps: Vec<Value> = run.steps().map(|step| span(step, view.include_output)).collect();
-        let root = json!({"name": "Run", "status": run.status().as_str().to_uppercase(), "children": steps});
+        let steps: Vec<Value> =
+            run.history().map(|(step, bars)| span(step, bars, view.include_output)).collect();
+        let mut root =
+            json!({"name": "Run", "status": run.status().as_str().to_uppercase(), "children": steps});
+        root["startedAt"] = rfc3339(run.started_at).into();
+        root["endedAt"] = run.ending.as_ref().map(|ending| rfc3339(ending.at)).into();
         let metadata = json!({ "fetchedAt": rfc3339(state.now()) });
         Some(json!({"data": {"runId": run.id, "rootSpan": root}, "metadata": metadata}))
     });
@@ -147,7 +152,7 @@ async fn trace_v2(
     }
 }
 
-fn span(step: &StepView, include_output: bool) -> Value {
+fn span(step: &StepView, bars: &[Bar], include_output: bool) -> Value {
     let op = match step.op.as_str() {
         "Sleep" => "SLEEP",
         "WaitForEvent" => "WAIT_FOR_EVENT",
@@ -163,6 +168,13 @@ fn span(step: &StepView, include_output: bool) -> Value {
         _ => "WAITING",
     };
     let mut span = json!({"name": step.id, "stepId": step.hash, "stepOp": op, "status": status});
+    if let (Some(first), Some(last)) = (bars.first(), bars.last()) {
+        span["queuedAt"] = rfc3339(first.from.at).into();
+        span["startedAt"] = rfc3339(first.from.at).into();
+        if let Some(until) = last.until.filter(|_| status == "COMPLETED" || status == "FAILED") {
+            span["endedAt"] = rfc3339(until.at).into();
+        }
+    }
     if let Some(value) = step.value.as_ref().filter(|_| include_output) {
         let key = if step.status == StepStatus::Failed { "error" } else { "data" };
         span["output"] = json!({ key: value });

@@ -15,6 +15,7 @@ use super::source::{By, Source};
 use super::steps::Stored;
 use crate::inspect::StepStatus;
 use crate::notice::Notice;
+use crate::timeline::{BarKind, BarOutcome};
 use crate::violation::ViolationKind;
 
 /// Operations that came together, until every call that they asked for has been made.
@@ -105,6 +106,7 @@ impl State {
             run.show(op, StepStatus::Calling, None);
         }
         let (step_name, described) = (op.label(), request.describe());
+        self.draw_wait(run_id, op, BarKind::Call, described.clone(), None);
         self.log.notice(&Notice::Calling { run_id: run_id.to_owned(), step: step_name, request: described });
         self.calling.push(step);
         self.work.calls += 1;
@@ -145,11 +147,20 @@ impl State {
         let ai = call.op.code == Code::AiGateway;
         let read = if ai { read_ai(outcome) } else { read_gateway(outcome) };
         match read {
-            Read::Value(raw) => self.keep_outcome(call, raw, StepStatus::Completed),
-            Read::Unusable(why) => Applied::Retry(why),
+            Read::Value(raw) => {
+                self.close_call(call, BarOutcome::Done, None);
+                self.keep_outcome(call, raw, StepStatus::Completed)
+            }
+            Read::Unusable(why) => {
+                self.close_call(call, BarOutcome::Retried, Some(&why));
+                Applied::Retry(why)
+            }
             Read::Error { raw, message } => {
                 let message = call.request.redact(&message);
-                if self.may_retry(call) {
+                let retries = self.may_retry(call);
+                let outcome = if retries { BarOutcome::Retried } else { BarOutcome::Failed };
+                self.close_call(call, outcome, Some(&message));
+                if retries {
                     if let Some(run) = self.runs.get_mut(&call.run_id) {
                         run.show(&call.op, StepStatus::Retrying, Some(Value::from(message.clone())));
                     }
@@ -159,6 +170,13 @@ impl State {
                 self.log.notice(&Notice::StepFailed { run_id, step, error: message });
                 self.keep_outcome(call, raw, StepStatus::Failed)
             }
+        }
+    }
+
+    fn close_call(&mut self, call: &ThirdParty, outcome: BarOutcome, words: Option<&str>) {
+        let moment = self.touch(&call.run_id);
+        if let Some(run) = self.runs.get_mut(&call.run_id) {
+            run.close(&call.op.id, moment, outcome, words);
         }
     }
 

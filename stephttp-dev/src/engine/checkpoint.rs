@@ -84,6 +84,10 @@ impl State {
     pub(super) fn checkpoint(&mut self, run_id: &str, ops: &[IncomingOp]) -> u64 {
         let ticket = self.tickets.next();
         if self.running(run_id).is_some() {
+            let moment = self.touch(run_id);
+            if let Some(run) = self.runs.get_mut(run_id) {
+                run.heard = moment;
+            }
             self.apply(run_id, ops, By::Checkpoint, &Origin::FirstRequest, None, ticket);
         } else {
             let message = "steps for a run that was never created: the server answers 200 and drops them";

@@ -60,6 +60,8 @@ impl Engine {
             Next::Dispatch(jobs) => jobs,
             wait => return Some(wait),
         };
+        // Time may just have been moved.
+        state.log.now = state.now();
         let outgoing = state.begin_all(&jobs, self.settings.signing_key.as_ref());
         drop(state);
         self.changed.send_replace(());
@@ -207,7 +209,7 @@ impl State {
         // The method belongs to the function, so it is the latest run's.
         let method = self.methods.get(&run.fn_id).unwrap_or(&run.request.method).clone();
         let (run_id, job_id, generation) = (run.id.clone(), job.id.clone(), job.generation);
-        let url = run.request.url.clone();
+        let (url, memoized) = (run.request.url.clone(), run.finished_in_order.len());
         let step = step_id.as_ref().map(|hash| run.label(hash));
         let request = format!("{method} {url}");
         self.log.notice(&Notice::Reentering { run_id: run_id.clone(), request, step, generation });
@@ -219,6 +221,7 @@ impl State {
             }
         }
         self.work.unanswered.insert(request_id.clone());
+        let noted = self.touch(&run_id);
         let place = self.log.dispatch(Dispatch {
             run_id: run_id.clone(),
             method: method.clone(),
@@ -235,6 +238,9 @@ impl State {
             response_headers: HeaderMap::new(),
             response_body: Bytes::new(),
             error: None,
+            noted,
+            answered: None,
+            memoized,
         });
         Some(Outgoing { job: key, run_id, request_id, step_id, place, method, url, headers: map, body })
     }
@@ -242,7 +248,9 @@ impl State {
     /// Takes an answer, or the lack of one.
     fn answered(&mut self, outgoing: &Outgoing, answer: Result<Answer, String>) {
         self.work.unanswered.remove(&outgoing.request_id);
+        let moment = self.touch(&outgoing.run_id);
         if let Some(dispatch) = self.log.dispatches.get_mut(outgoing.place) {
+            dispatch.answered = Some(moment);
             match &answer {
                 Ok(answer) => {
                     dispatch.status = Some(answer.status);
@@ -377,7 +385,7 @@ impl State {
         let due = wanted.map_or_else(|| now + self.backoff.after(job.retried), |wanted| wanted.at(now));
         let after = due.duration_since(now).unwrap_or_default();
         self.work.retry(outgoing.job, due);
-        self.log.notice(&Notice::RetryScheduled { run_id: run_id.to_owned(), after, reason });
+        self.note_retry(run_id, after, reason);
     }
 
     /// Notes that a run has nothing more to do and yet has not ended.

@@ -11,6 +11,7 @@ use super::wait::Wait;
 use super::work::{JobKey, JobKind, NewJob};
 use crate::inspect::StepStatus;
 use crate::notice::Notice;
+use crate::timeline::BarOutcome;
 use crate::violation::ViolationKind;
 
 /// A step that has ended, as far as it decides about what comes next.
@@ -77,10 +78,17 @@ impl State {
     ) {
         let (run_id, hash) = (wait.run_id.as_str(), wait.hash.as_str());
         self.work.drop_timeout(run_id, hash);
+        let moment = self.touch(run_id);
         let Some(run) = self.runs.get_mut(run_id).filter(|run| run.stored) else { return };
         if !run.settle(hash, raw, status, shown) {
             return;
         }
+        let outcome = match status {
+            StepStatus::TimedOut => BarOutcome::TimedOut,
+            StepStatus::Failed => BarOutcome::Failed,
+            _ => BarOutcome::Done,
+        };
+        run.close(hash, moment, outcome, None);
         let step = run.label(hash);
         let (pending, forced) = (!run.pending.is_empty(), run.force_plan);
         let notice = match status {
@@ -101,8 +109,10 @@ impl State {
             return true;
         }
         let (run_id, hash, race) = (job.run_id.clone(), hash.clone(), job.race);
+        let moment = self.touch(&run_id);
         let Some(run) = self.runs.get_mut(&run_id) else { return true };
         run.settle(&hash, "null".to_owned(), StepStatus::Completed, serde_json::Value::Null);
+        run.close(&hash, moment, BarOutcome::Done, None);
         if !run.pending.is_empty() && !race {
             self.work.finish(key);
             self.look_for_hang(&run_id);

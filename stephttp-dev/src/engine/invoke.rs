@@ -114,8 +114,7 @@ impl State {
         );
         run.app.clone_from(&endpoint.app);
         run.invoker = Some(invoker);
-        self.runs.insert(run_id.clone(), run);
-        self.order.push(run_id.clone());
+        self.add_run(run);
         self.log.notice(&Notice::RunCreated { run_id: run_id.clone(), function });
         self.work.schedule(&run_id, NewJob::plain(JobKind::Discovery, now));
     }

@@ -1,29 +1,64 @@
 //! What has happened, for tests and people to look at.
 
+use std::time::SystemTime;
+
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::run::Origin;
+use crate::clock::Moment;
 use crate::fault::Call;
 use crate::inspect::{ApiCall, Dispatch, EventView};
 use crate::notice::{Notice, Notices};
 use crate::violation::{Violation, ViolationKind};
 
 /// Everything that is only ever added to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Log {
     pub(crate) calls: Vec<ApiCall>,
     pub(crate) events: Vec<EventView>,
     pub(crate) dispatches: Vec<Dispatch>,
     pub(crate) violations: Vec<Violation>,
+    /// When each of them was noted.
+    pub(crate) violation_moments: Vec<Moment>,
+    /// What time it was when the change began that is under way.
+    pub(crate) now: SystemTime,
+    /// How much has been noted; 1 before anything.
+    order: u64,
     subscribers: Vec<mpsc::UnboundedSender<Notice>>,
     /// How many calls, dispatches and events keep their bodies; `None` for all.
     kept: Option<usize>,
 }
 
 impl Log {
-    pub(crate) fn keeping(kept: Option<usize>) -> Self {
-        Self { kept, ..Self::default() }
+    pub(crate) fn keeping(kept: Option<usize>, now: SystemTime) -> Self {
+        Self {
+            calls: Vec::new(),
+            events: Vec::new(),
+            dispatches: Vec::new(),
+            violations: Vec::new(),
+            violation_moments: Vec::new(),
+            now,
+            order: 1,
+            subscribers: Vec::new(),
+            kept,
+        }
+    }
+
+    /// The moment at which something is noted.
+    pub(crate) fn moment(&mut self) -> Moment {
+        self.order += 1;
+        Moment { at: self.now, order: self.order }
+    }
+
+    /// How many of each kind keep all that is known of them; `None` for all.
+    pub(crate) fn kept(&self) -> Option<usize> {
+        self.kept
+    }
+
+    /// How much has been noted so far.
+    pub(crate) fn noted(&self) -> u64 {
+        self.order
     }
 
     pub(crate) fn notice(&mut self, notice: &Notice) {
@@ -45,6 +80,8 @@ impl Log {
         let violation = Violation { kind, run_id: run_id.map(str::to_owned), message: message.into() };
         self.notice(&Notice::Violation(violation.clone()));
         self.violations.push(violation);
+        let moment = self.moment();
+        self.violation_moments.push(moment);
     }
 
     /// Adds a call; answers its place.

@@ -21,6 +21,7 @@ mod errand;
 mod events;
 mod flow;
 mod gateway;
+mod history;
 mod invoke;
 mod late;
 mod log;
@@ -59,7 +60,7 @@ pub(crate) use self::streams::Taken;
 use self::wait::Waits;
 use self::work::{Next, Work};
 
-use crate::clock::{Clock, Time};
+use crate::clock::{Clock, Moment, Time};
 use crate::fault::InjectedFault;
 use crate::function::Function;
 use crate::inspect::{RunStatus, RunView};
@@ -139,11 +140,12 @@ pub(crate) struct State {
 impl Engine {
     pub(crate) fn start(settings: Settings) -> std::io::Result<Arc<Self>> {
         let (http, outside) = (clients::apps()?, clients::outside()?);
+        let time = Time::new(settings.clock);
         let state = State {
             runs: HashMap::new(),
             order: Vec::new(),
-            work: Work::new(Time::new(settings.clock)),
-            log: Log::keeping(settings.kept),
+            log: Log::keeping(settings.kept, time.now()),
+            work: Work::new(time),
             faults: Vec::new(),
             down: false,
             methods: HashMap::new(),
@@ -201,6 +203,7 @@ impl Engine {
     /// Changes the state.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
+        state.log.now = state.now();
         let result = change(&mut state);
         state.tick_realtime();
         let errands = std::mem::take(&mut state.outbox);
@@ -212,6 +215,22 @@ impl Engine {
             self.spawn(async move { engine.run_errand(errand).await });
         }
         result
+    }
+
+    /// Is told of every change of state.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// Moves a manual clock on, and waits until all that is due by then has been answered, but no
+    /// longer than patience lasts; the error says how things stand then.
+    pub(crate) async fn advance(&self, duration: Duration) -> Result<(), String> {
+        let target = self.change(|state| state.work.time.allow(duration));
+        let quiet = |state: &State| state.work.quiet_until(target).then_some(());
+        self.while_patient(quiet).await?;
+        self.change(|state| state.work.time.reach(target));
+        // What is due now that time has come exactly there.
+        self.while_patient(quiet).await
     }
 
     /// Waits until a look at the state finds something.
@@ -251,6 +270,30 @@ impl State {
         self.work.time.now()
     }
 
+    /// The moment at which something is noted of a run.
+    pub(crate) fn touch(&mut self, run_id: &str) -> Moment {
+        let moment = self.log.moment();
+        if let Some(run) = self.runs.get_mut(run_id) {
+            if run.touched == 0 {
+                (run.began, run.heard) = (moment, moment);
+            }
+            run.touched = moment.order;
+        }
+        moment
+    }
+
+    /// Takes note of a new run. Of those that began long ago less is kept.
+    fn add_run(&mut self, run: Run) {
+        let run_id = run.id.clone();
+        self.runs.insert(run_id.clone(), run);
+        self.touch(&run_id);
+        let old = self.log.kept().and_then(|kept| self.order.len().checked_sub(kept));
+        if let Some(old) = old.and_then(|place| self.runs.get_mut(&self.order[place])) {
+            old.forget_history();
+        }
+        self.order.push(run_id);
+    }
+
     pub(crate) fn view(&self, run_id: &str) -> Option<RunView> {
         self.runs.get(run_id).map(|run| run.view(if run.stored { self.work.outstanding(run_id) } else { 0 }))
     }
@@ -272,6 +315,9 @@ impl State {
             return self.end_again(run_id, ending);
         }
         let status = ending.status;
+        let moment = self.log.moment();
+        run.touched = moment.order;
+        run.ended = Some(moment);
         run.stored = false;
         let first = run.ending.is_none();
         let invoked = run.invoker.clone().filter(|_| first).map(|invoker| (invoker, ending.clone()));

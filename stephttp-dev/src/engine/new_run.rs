@@ -214,8 +214,7 @@ impl State {
         let mut run =
             Run::new(run_id.clone(), ids, function.clone(), request, event, retries, version, self.now());
         run.app = app;
-        self.runs.insert(run_id.clone(), run);
-        self.order.push(run_id.clone());
+        self.add_run(run);
         self.log.notice(&Notice::RunCreated { run_id, function });
         0
     }

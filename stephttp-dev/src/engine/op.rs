@@ -28,6 +28,8 @@ pub(crate) struct IncomingOp {
     raw_error: Option<Box<RawValue>>,
     /// When the step began, on the app's clock.
     pub(crate) began: Option<SystemTime>,
+    /// How long it took.
+    pub(crate) took: Option<Duration>,
     /// By these two an operation is known again: the whole of it, and its outcome alone.
     pub(crate) identity: u64,
     pub(crate) outcome: u64,
@@ -171,6 +173,9 @@ struct TimingFields {
     /// Nanoseconds since the Unix epoch.
     #[serde(default)]
     a: u64,
+    /// Nanoseconds that the step took.
+    #[serde(default)]
+    b: Value,
 }
 
 #[derive(Deserialize)]
@@ -210,6 +215,7 @@ impl IncomingOp {
             data: fields.data,
             error,
             raw_error: fields.error,
+            took: fields.timing.as_ref().and_then(|timing| timing.b.as_u64()).map(Duration::from_nanos),
             began: fields.timing.map(|timing| UNIX_EPOCH + Duration::from_nanos(timing.a)),
             identity: hash(raw.get()),
             outcome,

@@ -9,7 +9,9 @@ use serde_json::Value;
 
 use super::number::as_read;
 use super::op::{Code, IncomingOp};
+use crate::clock::Moment;
 use crate::inspect::{ResponseView, RunStatus, RunView, StepStatus, StepView};
+use crate::timeline::{Bar, BarOutcome};
 
 /// A run.
 pub(crate) struct Run {
@@ -56,6 +58,18 @@ pub(crate) struct Run {
     told: HashMap<Origin, SystemTime>,
     /// Hashes of all steps that ever had a value.
     finished: HashSet<String>,
+    /// The same, in the order in which they had it.
+    pub(crate) finished_in_order: Vec<String>,
+    /// When the run was created.
+    pub(crate) began: Moment,
+    /// When its first request was last heard of.
+    pub(crate) heard: Moment,
+    pub(crate) ended: Option<Moment>,
+    /// How much had been noted of all runs when something last happened to this one; 0 until it has
+    /// begun.
+    pub(crate) touched: u64,
+    /// What is tried again, and why.
+    pub(crate) retried: Vec<(Moment, String)>,
     steps: Vec<StepRecord>,
     by_hash: HashMap<String, usize>,
     /// By hashed ids, in which order operations first came. It is not always that in which they are
@@ -141,6 +155,7 @@ pub(crate) enum News {
 struct StepRecord {
     view: StepView,
     reports: Vec<Report>,
+    bars: Vec<Bar>,
 }
 
 impl Run {
@@ -183,6 +198,12 @@ impl Run {
             invoker: None,
             told: HashMap::new(),
             finished: HashSet::new(),
+            finished_in_order: Vec::new(),
+            began: Moment { at: started_at, order: 0 },
+            heard: Moment { at: started_at, order: 0 },
+            ended: None,
+            touched: 0,
+            retried: Vec::new(),
             steps: Vec::new(),
             by_hash: HashMap::new(),
             places: HashMap::new(),
@@ -239,6 +260,7 @@ impl Run {
                     attempts: 0,
                 },
                 reports: Vec::new(),
+                bars: Vec::new(),
             });
             self.steps.len() - 1
         });
@@ -258,6 +280,40 @@ impl Run {
         }
     }
 
+    /// Notes what the app or the server begins to do for a step, or has done.
+    pub(crate) fn draw(&mut self, op: &IncomingOp, bar: Bar) {
+        self.record(op).bars.push(bar);
+    }
+
+    /// Notes that what the server did for a step is over.
+    pub(crate) fn close(&mut self, hash: &str, until: Moment, outcome: BarOutcome, words: Option<&str>) {
+        let record = self.by_hash.get(hash).and_then(|index| self.steps.get_mut(*index));
+        let Some(bar) = record.and_then(|record| record.bars.iter_mut().rfind(|bar| bar.until.is_none()))
+        else {
+            return;
+        };
+        (bar.until, bar.outcome) = (Some(until), outcome);
+        if let Some(words) = words {
+            bar.words = format!("{}: {words}", bar.words);
+        }
+    }
+
+    /// Forgets when its steps ran and waited.
+    pub(crate) fn forget_history(&mut self) {
+        self.steps.iter_mut().for_each(|record| record.bars = Vec::new());
+        self.retried = Vec::new();
+    }
+
+    /// The steps, each with what was done for it.
+    pub(crate) fn history(&self) -> impl Iterator<Item = (&StepView, &[Bar])> {
+        self.steps.iter().map(|record| (&record.view, record.bars.as_slice()))
+    }
+
+    /// A step by its hash.
+    pub(crate) fn step(&self, hash: &str) -> Option<&StepView> {
+        self.by_hash.get(hash).map(|index| &self.steps[*index].view)
+    }
+
     /// Stores a step's value. What was stored before stays; answers whether nothing was.
     pub(crate) fn keep(&mut self, hash: &str, raw: String) -> bool {
         if self.memo.contains_key(hash) {
@@ -266,7 +322,9 @@ impl Run {
         self.memo_bytes += raw.len();
         self.memo.insert(hash.to_owned(), raw);
         self.pending.remove(hash);
-        self.finished.insert(hash.to_owned());
+        if self.finished.insert(hash.to_owned()) {
+            self.finished_in_order.push(hash.to_owned());
+        }
         self.last_saved = Some(hash.to_owned());
         true
     }
@@ -310,8 +368,7 @@ impl Run {
 
     /// What people call a step.
     pub(crate) fn label(&self, hash: &str) -> String {
-        let step = self.by_hash.get(hash).map(|index| &self.steps[*index].view);
-        step.map_or_else(|| hash.to_owned(), StepView::label)
+        self.step(hash).map_or_else(|| hash.to_owned(), StepView::label)
     }
 
     /// `{"<hash>":<value>,…}`, as `/actions` answers it; `None` when a number in it is too large to

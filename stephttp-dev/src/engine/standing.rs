@@ -79,6 +79,19 @@ impl State {
         }
     }
 
+    /// The names of events and signals that are waited for, each with its kind.
+    pub(crate) fn awaited(&self, most: usize) -> Vec<(&'static str, &str)> {
+        let names = self.waits.iter().filter_map(|(_, wait)| match &wait.kind {
+            WaitKind::Event { name, .. } => Some(("event", name.as_str())),
+            WaitKind::Signal(name) => Some(("signal", name.as_str())),
+            WaitKind::Invocation => None,
+        });
+        let mut awaited: Vec<_> = names.take(most).collect();
+        awaited.sort_unstable();
+        awaited.dedup();
+        awaited
+    }
+
     /// Runs and their steps, what they wait for, events that woke nobody, what is under way, and
     /// violations.
     pub(crate) fn standing(&self) -> String {

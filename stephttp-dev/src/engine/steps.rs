@@ -15,6 +15,7 @@ use super::work::{JobKind, NewJob};
 use crate::inspect::{RunStatus, StepStatus};
 use crate::json;
 use crate::notice::Notice;
+use crate::timeline::{BarKind, BarOutcome};
 use crate::violation::ViolationKind;
 
 /// Whether something was stored, and what the run has open then.
@@ -52,6 +53,7 @@ impl State {
             let value = op.data.as_ref().and_then(|data| json::read(data.get()).ok());
             run.show(op, StepStatus::Completed, Some(value.unwrap_or(Value::Null)));
         }
+        self.draw_attempt(run_id, op, source.origin, BarOutcome::Done);
         self.log.notice(&Notice::StepSaved { run_id: run_id.to_owned(), step });
         self.go_on_after_answer(run_id, op, source, pending);
         Applied::Done
@@ -74,6 +76,9 @@ impl State {
             return self.step_failed_for_good(run_id, op, source);
         }
         let news = self.report(run_id, op, source.origin);
+        if news == News::New {
+            self.draw_attempt(run_id, op, source.origin, BarOutcome::Retried);
+        }
         let Some(run) = self.runs.get_mut(run_id) else { return Applied::Done };
         if news == News::New {
             run.show(op, StepStatus::Retrying, op.error.clone());
@@ -89,7 +94,7 @@ impl State {
         let run = self.runs.get_mut(run_id);
         if run.is_some_and(|run| run.takes_name(format!("{}-sync-retry", op.id))) {
             self.work.schedule(run_id, NewJob::plain(JobKind::Retry, due));
-            self.log.notice(&Notice::RetryScheduled { run_id: run_id.to_owned(), after, reason });
+            self.note_retry(run_id, after, reason);
         }
         Applied::Done
     }
@@ -110,6 +115,7 @@ impl State {
             if let Some(run) = self.runs.get_mut(run_id) {
                 run.show(op, StepStatus::Failed, op.error.clone());
             }
+            self.draw_attempt(run_id, op, source.origin, BarOutcome::Failed);
             let (step, error) = (op.label(), op.message());
             self.log.notice(&Notice::StepFailed { run_id: run_id.to_owned(), step, error });
             pending
@@ -249,8 +255,10 @@ impl State {
             if !run.memo.contains_key(&op.id) {
                 run.show(op, StepStatus::Waiting, None);
             }
+            let due = now + duration;
+            self.draw_wait(run_id, op, BarKind::Sleep, String::new(), Some(due));
             let kind = JobKind::SleepEnd(op.id.clone());
-            self.work.schedule(run_id, NewJob { kind, due: now + duration, race: op.races(), group: None });
+            self.work.schedule(run_id, NewJob { kind, due, race: op.races(), group: None });
             self.log.notice(&Notice::Sleeping { run_id: run_id.to_owned(), step: op.label(), duration });
         }
         Applied::Done

@@ -16,6 +16,7 @@ use super::wait::{Wait, WaitKind};
 use super::work::{JobKey, JobKind, NewJob};
 use crate::inspect::StepStatus;
 use crate::notice::Notice;
+use crate::timeline::BarKind;
 use crate::violation::ViolationKind;
 
 /// How long a wait lasts that does not say.
@@ -153,6 +154,15 @@ impl State {
         if !run.memo.contains_key(&op.id) {
             run.show(op, status, None);
         }
+        let (bar, words) = match &kind {
+            WaitKind::Event { name, condition: None } => (BarKind::Event, name.clone()),
+            WaitKind::Event { name, condition: Some(condition) } => {
+                (BarKind::Event, format!("{name} if {}", condition.text))
+            }
+            WaitKind::Signal(name) => (BarKind::Signal, name.clone()),
+            WaitKind::Invocation => (BarKind::Invoke, text(op, "function_id").unwrap_or_default().to_owned()),
+        };
+        self.draw_wait(run_id, op, bar, words, Some(due));
         self.waits.add(Wait {
             run_id: run_id.to_owned(),
             hash: op.id.clone(),

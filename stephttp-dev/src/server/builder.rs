@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use crate::api::Api;
 use crate::clock::Clock;
 use crate::engine::{Backoff, Engine, Settings};
 use crate::function::Function;
+use crate::page::Page;
 
 impl DevServer {
     /// Starts a server on a free port of this machine, with [`Clock::Skip`] and no signing key.
@@ -49,6 +50,7 @@ pub struct DevServerBuilder {
     event_key: Option<String>,
     functions: HashMap<String, Function>,
     patience: Duration,
+    page: bool,
 }
 
 impl Default for DevServerBuilder {
@@ -64,6 +66,7 @@ impl Default for DevServerBuilder {
             event_key: None,
             functions: HashMap::new(),
             patience: PATIENCE,
+            page: true,
         }
     }
 }
@@ -117,6 +120,17 @@ impl DevServerBuilder {
         Self { patience, ..self }
     }
 
+    /// Whether the server serves its page at `/`, which shows runs as they happen, with their
+    /// values, and by which events are sent, runs are cancelled and the clock is moved. It does
+    /// unless said otherwise, and costs nothing while nobody has it open.
+    ///
+    /// Who can reach the server can use the page, as they can use the API. No other site's pages
+    /// can. Where the server has a [signing key](Self::signing_key), which the page does not ask
+    /// for, only this machine can: whoever has an account on it sees the values of all runs.
+    pub fn page(self, page: bool) -> Self {
+        Self { page, ..self }
+    }
+
     /// The one key with which events may be sent. Without one any key will do.
     pub fn event_key(self, key: impl Into<String>) -> Self {
         Self { event_key: Some(key.into()), ..self }
@@ -159,25 +173,26 @@ impl DevServerBuilder {
             patience: self.patience,
         })?;
         let address = listener.local_addr()?;
-        engine.spawn(accept(Arc::clone(&engine), listener));
+        let page = self.page.then(|| Page::new(Arc::clone(&engine), address));
+        let api = Api::new(Arc::clone(&engine), page);
+        engine.spawn(accept(Arc::clone(&engine), listener, api));
         Ok(DevServer { engine, address, url: format!("http://{address}") })
     }
 }
 
 /// Takes connections, for ever.
-async fn accept(engine: Arc<Engine>, listener: TcpListener) {
-    let api = Api::new(Arc::clone(&engine));
+async fn accept(engine: Arc<Engine>, listener: TcpListener, api: Api) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => engine.spawn(connection(api.clone(), stream)),
+            Ok((stream, peer)) => engine.spawn(connection(api.clone(), stream, peer)),
             // Out of file descriptors, most likely: there may be some again soon.
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }
     }
 }
 
-async fn connection(api: Api, stream: TcpStream) {
-    let service = hyper::service::service_fn(move |request| api.clone().serve(request));
+async fn connection(api: Api, stream: TcpStream, peer: SocketAddr) {
+    let service = hyper::service::service_fn(move |request| api.clone().serve(request, peer));
     // It fails when the peer goes away, and when a fault closes it: neither is of interest.
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }

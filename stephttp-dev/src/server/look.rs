@@ -7,6 +7,7 @@ use crate::engine::State;
 use crate::fault::Call;
 use crate::inspect::{ApiCall, Dispatch, EventView, RunStatus, RunView};
 use crate::notice::Notices;
+use crate::timeline::Timeline;
 use crate::violation::Violation;
 
 impl DevServer {
@@ -92,7 +93,7 @@ impl DevServer {
     pub fn wait_for_waiting(&self, run_id: &str, step_id: &str) -> impl Future<Output = RunView> {
         let (caller, what) = (Location::caller(), format!("run {run_id} to wait in `{step_id}`"));
         let look = move |state: &State| state.waits_in(run_id, step_id);
-        let waits = self.awaited(caller, what, look);
+        let waits = self.awaited_of(run_id, caller, what, look);
         async move {
             match waits.await {
                 Ok(run) => run,
@@ -111,6 +112,23 @@ impl DevServer {
     #[must_use]
     pub fn run(&self, run_id: &str) -> Option<RunView> {
         self.engine.read(|state| state.view(run_id))
+    }
+
+    /// What has happened in a run so far, with its times: for a report, or for the message of an
+    /// assertion.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = stephttp_dev::DevServer::start().await?;
+    /// for run in server.runs() {
+    ///     println!("{}", server.timeline(&run.id).expect("the run is known"));
+    /// }
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn timeline(&self, run_id: &str) -> Option<Timeline> {
+        self.engine.read(|state| state.timeline(run_id))
     }
 
     /// Waits for the first run.
@@ -140,7 +158,7 @@ impl DevServer {
     pub fn wait_for_end(&self, run_id: &str) -> impl Future<Output = RunView> {
         let what = format!("run {run_id} to end");
         let look = move |state: &State| state.view(run_id).filter(|run| run.status != RunStatus::Running);
-        self.awaited(Location::caller(), what, look)
+        self.awaited_of(run_id, Location::caller(), what, look)
     }
 
     /// Waits until a run is as `condition` wants it. It may not have been created yet.
@@ -154,7 +172,8 @@ impl DevServer {
         condition: impl Fn(&RunView) -> bool,
     ) -> impl Future<Output = RunView> {
         let what = format!("run {run_id} to be as the condition wants it");
-        self.awaited(Location::caller(), what, move |state| state.view(run_id).filter(&condition))
+        let look = move |state: &State| state.view(run_id).filter(&condition);
+        self.awaited_of(run_id, Location::caller(), what, look)
     }
 
     /// Waits until no re-entry, call or function is under way and nothing is planned: whatever has
@@ -190,9 +209,29 @@ impl DevServer {
     ) -> T {
         match self.engine.patiently(awaited).await {
             Ok(found) => found,
+            Err(standing) => self.give_up(caller, &what, &standing),
+        }
+    }
+
+    /// Says what was waited for.
+    pub(super) fn give_up(&self, caller: &Location<'_>, what: &str, standing: &str) -> ! {
+        let patience = self.engine.settings.patience;
+        panic!("waited {patience:?} for {what}, in vain (awaited at {caller}). {standing}")
+    }
+
+    /// The same of something that a run is to do: what it has done is told, too.
+    pub(super) async fn awaited_of<T>(
+        &self,
+        run_id: &str,
+        caller: &Location<'_>,
+        what: String,
+        look: impl FnMut(&State) -> Option<T>,
+    ) -> T {
+        match self.engine.while_patient(look).await {
+            Ok(found) => found,
             Err(standing) => {
-                let patience = self.engine.settings.patience;
-                panic!("waited {patience:?} for {what}, in vain (awaited at {caller}). {standing}")
+                let timeline = self.timeline(run_id).map(|timeline| format!("\nWhat happened in {timeline}"));
+                self.give_up(caller, &what, &format!("{standing}{}", timeline.unwrap_or_default()))
             }
         }
     }

@@ -52,6 +52,12 @@ impl DevServer {
         &self.url
     }
 
+    /// Where a run can be seen in a browser: the address of the server's page, with the run.
+    #[must_use]
+    pub fn run_url(&self, run_id: &str) -> String {
+        format!("{}/#run={run_id}", self.url)
+    }
+
     /// Where the server listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
@@ -84,13 +90,10 @@ impl DevServer {
         );
         let caller = Location::caller();
         async move {
-            let what = format!("the time to be moved on by {duration:?} and all that is due by then");
-            let target = self.engine.change(|state| state.work.time.allow(duration));
-            let quiet = |state: &State| state.work.quiet_until(target).then_some(());
-            self.awaited(caller, what.clone(), quiet).await;
-            self.engine.change(|state| state.work.time.reach(target));
-            // What is due now that time has come exactly there.
-            self.awaited(caller, what, quiet).await;
+            if let Err(standing) = self.engine.advance(duration).await {
+                let what = format!("the time to be moved on by {duration:?} and all that is due by then");
+                self.give_up(caller, &what, &standing);
+            }
         }
     }
 

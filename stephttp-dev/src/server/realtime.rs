@@ -29,7 +29,7 @@ impl DevServer {
     ) -> impl Future<Output = Vec<PartView>> {
         let what = format!("the stream of run {run_id} to be as the condition wants it");
         let look = move |state: &State| Some(parts(state, run_id)).filter(|parts| condition(parts));
-        self.awaited(Location::caller(), what, look)
+        self.awaited_of(run_id, Location::caller(), what, look)
     }
 
     /// How many listen to a channel: to a run's stream, by its id. One whose client has gone may

@@ -1,9 +1,9 @@
 //! The page, in a browser.
 
 use serde_json::json;
+use stephttp_browser::{Browser, chromium};
 
 use super::World;
-use super::devtools::{Browser, chromium};
 
 /// Texts of the page, final ones and provisional ones.
 const FINAL: &str = "[...document.querySelectorAll('#texts p:not(.provisional)')].map(p => p.textContent)";
@@ -22,19 +22,8 @@ const CONTRAST: &str = "(element => {
     return (Math.max(...both) + 0.05) / (Math.min(...both) + 0.05);
 })";
 
-impl Browser {
-    async fn shows(&mut self, texts: &str, expected: &[&str]) {
-        let expected = json!(expected).to_string();
-        self.until(&format!("JSON.stringify({texts}) === JSON.stringify({expected})")).await;
-    }
-
-    async fn is_in(&mut self, state: &str) {
-        self.until(&format!("document.body.dataset.state === '{state}'")).await;
-    }
-
-    async fn click(&mut self, button: &str) {
-        self.eval(&format!("document.querySelector('{button}').click()")).await;
-    }
+async fn is_in(browser: &mut Browser, state: &str) {
+    browser.until(&format!("document.body.dataset.state === '{state}'")).await;
 }
 
 /// One answer, whose first draft breaks off.
@@ -67,7 +56,7 @@ async fn read_an_answer(world: &World, mut browser: Browser) {
     world.write(2);
     browser.shows(PROVISIONAL, &["Thank you "]).await;
     world.write(length - 2);
-    browser.is_in("review").await;
+    is_in(&mut browser, "review").await;
     browser.shows(FINAL, &[DRAFT]).await;
     assert_eq!(browser.eval("document.activeElement.id").await, "remark");
 
@@ -77,7 +66,7 @@ async fn read_an_answer(world: &World, mut browser: Browser) {
     browser.shows(FINAL, &[DRAFT, TOLD]).await;
     assert_eq!(browser.eval("document.getElementById('review').hidden").await, true);
     world.write_all();
-    browser.is_in("done").await;
+    is_in(&mut browser, "done").await;
     browser.shows(FINAL, &[DRAFT, TOLD, TEXT]).await;
     assert_eq!(browser.eval("document.querySelector('#answer p').textContent").await, TEXT);
     world.engine.assert_no_violations();
@@ -108,7 +97,7 @@ async fn the_page_says_what_has_gone_wrong() {
     world.write_all();
     let mut browser = Browser::open(chromium, &world.here).await;
     browser.click("#ask button").await;
-    browser.is_in("failed").await;
+    is_in(&mut browser, "failed").await;
     browser.shows(PROVISIONAL, &[]).await;
     browser.until("document.getElementById('status').textContent.includes('500')").await;
     browser.close().await;

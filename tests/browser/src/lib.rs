@@ -1,4 +1,6 @@
 //! A browser without a window, by the protocol of its developers' tools.
+//!
+//! It is for tests alone: whatever goes wrong is a panic.
 
 use std::env;
 use std::path::PathBuf;
@@ -21,7 +23,8 @@ const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "goog
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A browser with one page. It ends when this is dropped.
-pub(super) struct Browser {
+#[derive(Debug)]
+pub struct Browser {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     session: Option<String>,
     commands: u64,
@@ -30,7 +33,11 @@ pub(super) struct Browser {
 }
 
 /// Where Chromium is. `None`, with the reason printed: it is not installed, and need not be.
-pub(super) fn chromium() -> Option<PathBuf> {
+///
+/// # Panics
+/// When it is not installed and `REQUIRE_BROWSER` is set.
+#[must_use]
+pub fn chromium() -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let found = env::split_paths(&path)
         .flat_map(|folder| NAMES.map(|name| folder.join(name)))
@@ -47,7 +54,10 @@ pub(super) fn chromium() -> Option<PathBuf> {
 
 impl Browser {
     /// Opens a page.
-    pub(super) async fn open(chromium: PathBuf, url: &str) -> Self {
+    ///
+    /// # Panics
+    /// When the browser does not start.
+    pub async fn open(chromium: PathBuf, url: &str) -> Self {
         let profile = tempfile::tempdir().unwrap();
         let mut process = Command::new(chromium)
             .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
@@ -83,7 +93,10 @@ impl Browser {
     }
 
     /// Ends the browser, with all of its processes, and then removes its files.
-    pub(super) async fn close(mut self) {
+    ///
+    /// # Panics
+    /// When the browser does not end.
+    pub async fn close(mut self) {
         self.call("Browser.close", json!({})).await;
         let end = tokio::time::timeout(PATIENCE, self.process.wait()).await;
         end.expect("the browser ends").unwrap();
@@ -91,7 +104,10 @@ impl Browser {
     }
 
     /// Makes a call, and gives its result.
-    pub(super) async fn call(&mut self, method: &str, params: Value) -> Value {
+    ///
+    /// # Panics
+    /// When the browser refuses it, or has gone.
+    pub async fn call(&mut self, method: &str, params: Value) -> Value {
         self.commands += 1;
         let id = self.commands;
         let mut call = json!({ "id": id, "method": method, "params": params });
@@ -111,7 +127,10 @@ impl Browser {
     }
 
     /// What an expression comes to in the page; a promise, what it is kept with.
-    pub(super) async fn eval(&mut self, expression: &str) -> Value {
+    ///
+    /// # Panics
+    /// When the expression throws.
+    pub async fn eval(&mut self, expression: &str) -> Value {
         let params = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
         let mut result = self.call("Runtime.evaluate", params).await;
         assert_eq!(result["exceptionDetails"], Value::Null, "{expression}");
@@ -119,7 +138,10 @@ impl Browser {
     }
 
     /// Waits until an expression holds in the page, which is looked at with each change.
-    pub(super) async fn until(&mut self, expression: &str) {
+    ///
+    /// # Panics
+    /// When it does not come to hold within a minute.
+    pub async fn until(&mut self, expression: &str) {
         let waiting = format!(
             "new Promise(resolve => {{
                 const watch = new MutationObserver(() => check());
@@ -133,6 +155,46 @@ impl Browser {
         if tokio::time::timeout(PATIENCE, self.eval(&waiting)).await.is_err() {
             let page = self.eval("document.body.innerText + ' ' + document.body.dataset.state").await;
             panic!("{expression} does not come to hold: {page}");
+        }
+    }
+
+    /// Waits until an expression comes to these texts.
+    ///
+    /// # Panics
+    /// When it does not within a minute.
+    pub async fn shows(&mut self, texts: &str, expected: &[&str]) {
+        let expected = json!(expected).to_string();
+        self.until(&format!("JSON.stringify({texts}) === JSON.stringify({expected})")).await;
+    }
+
+    /// Clicks on the first element that a selector finds.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn click(&mut self, selector: &str) {
+        self.eval(&format!("document.querySelector('{selector}').click()")).await;
+    }
+
+    /// Presses a key, as a keyboard does: `Tab`, `Enter`, `ArrowDown`.
+    ///
+    /// # Panics
+    /// When the browser has gone.
+    pub async fn press(&mut self, key: &str) {
+        let code = match key {
+            "Tab" => 9,
+            "Enter" => 13,
+            "Escape" => 27,
+            "ArrowUp" => 38,
+            "ArrowDown" => 40,
+            _ => 0,
+        };
+        for event in ["rawKeyDown", "keyUp"] {
+            let params = json!({"type": event, "key": key, "code": key, "windowsVirtualKeyCode": code});
+            self.call("Input.dispatchKeyEvent", params).await;
+            if event == "rawKeyDown" && key == "Enter" {
+                let typed = json!({"type": "char", "key": key, "text": "\r", "windowsVirtualKeyCode": code});
+                self.call("Input.dispatchKeyEvent", typed).await;
+            }
         }
     }
 }
