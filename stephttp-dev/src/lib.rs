@@ -167,11 +167,13 @@
 // |---|---|
 // | `clock`, `fault`, `function`, `json`, `violation` | what do tests set, and what do all the others need? |
 // | `inspect` | what is seen of runs, calls and dispatches? |
+// | `recording` | what was stored of a run, and how did it stand after each step? |
 // | `notice` | what has happened? |
 // | `realtime` | what is published, and who listens? |
 // | `engine` | what becomes of runs? |
 // | `api` | what is answered over HTTP? |
 // | `server` | how do tests start it, look at it and steer it? |
+// | `replay` | what does the app's code do with recorded runs? |
 // | `options` | what does the command understand? |
 mod api;
 mod clock;
@@ -182,6 +184,8 @@ mod inspect;
 mod json;
 mod notice;
 mod realtime;
+mod recording;
+mod replay;
 mod server;
 mod violation;
 
@@ -192,5 +196,9 @@ pub use self::inspect::{
 };
 pub use self::notice::{Notice, Notices};
 pub use self::realtime::{PartState, PartView};
+pub use self::recording::{
+    RecordError, RecordedEnd, RecordedRequest, RecordedResponse, RecordedStep, Recording, Redaction,
+};
+pub use self::replay::{Replay, ReplayNote, ReplayProblem, ReplayReport, Replayed};
 pub use self::server::{DevServer, DevServerBuilder};
 pub use self::violation::{Violation, ViolationKind};

@@ -11,11 +11,13 @@ fn src() -> PathBuf {
 const CRATE: &[&[&str]] = &[
     &["clock", "fault", "function", "json", "violation"],
     &["inspect"],
+    &["recording"],
     &["notice"],
     &["realtime"],
     &["engine"],
     &["api"],
     &["server"],
+    &["replay"],
     // The command's.
     &["options"],
 ];
@@ -33,13 +35,17 @@ const ENGINE: &[&[&str]] = &[
     &["call", "late", "waits"],
     &["invoke"],
     // What comes from outside, and what tests are told.
-    &["events", "new_run", "standing", "streams"],
+    &["events", "new_run", "record", "standing", "streams"],
 ];
 
 const API: &[&[&str]] =
     &[&["cut", "respond"], &["auth", "listening"], &["checkpoint", "events", "output", "realtime", "runs"]];
 
 const REALTIME: &[&[&str]] = &[&["compact", "feed", "token"], &["message", "part", "subscribers"]];
+
+const RECORDING: &[&[&str]] = &[&["check", "history", "redact"]];
+
+const REPLAY: &[&[&str]] = &[&["files", "inngest", "watch", "report"], &["enter"], &["words"], &["compare"]];
 
 const SERVER: &[&[&str]] = &[&["look"], &["builder", "faults", "realtime"]];
 
@@ -50,7 +56,14 @@ fn the_crates_modules_name_only_those_above_them() {
 
 #[test]
 fn the_files_of_each_folder_name_only_those_above_them() {
-    for (folder, order) in [("engine", ENGINE), ("api", API), ("realtime", REALTIME), ("server", SERVER)] {
+    for (folder, order) in [
+        ("engine", ENGINE),
+        ("api", API),
+        ("realtime", REALTIME),
+        ("server", SERVER),
+        ("recording", RECORDING),
+        ("replay", REPLAY),
+    ] {
         assert_folder_order(&src(), folder, order);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -11,6 +12,7 @@ use crate::client::EventApi;
 use crate::connect::{Connection, Given, SetupError, Source, bare, env, local_host, parse_origin, set};
 use crate::function::{AsyncResponse, Deliver, OnError};
 use crate::middleware::Chain;
+use crate::observer::Observer;
 use crate::signature::SigningKey;
 
 const LINGER: Duration = Duration::from_millis(500);
@@ -41,6 +43,7 @@ pub(crate) struct Settings {
     pub(crate) step_timeout: Option<Duration>,
     pub(crate) middleware: Chain,
     pub(crate) output: output::Settings,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
 }
 
 #[derive(Debug)]
@@ -115,6 +118,7 @@ impl Settings {
             step_timeout: opts.step_timeout,
             middleware: opts.middleware,
             output: output::Settings::resolve(opts.output)?,
+            observer: opts.observer,
         })
     }
 

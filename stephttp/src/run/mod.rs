@@ -13,6 +13,7 @@
 //! | what does it remember of its client's request? | `remembered` |
 //! | what does it tell its client before the response? | `streaming` |
 //! | how does time pass without Inngest? what does a handler not come to any more? | `virtual_time`, `unclaimed` |
+//! | what is a replay test told? | `observed` |
 //!
 //! # The life of a request
 //!
@@ -84,6 +85,7 @@ mod executing;
 mod function;
 mod hooks;
 mod journaled;
+mod observed;
 mod on_thread;
 mod refused_opts;
 mod remembered;
