@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 pub(crate) use self::history::{History, is_hidden};
@@ -105,7 +105,7 @@ pub struct RecordedStep {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub op: String,
     /// What is stored; `None` of a step that waits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "stored", skip_serializing_if = "Option::is_none")]
     pub value: Option<Box<RawValue>>,
 }
 
@@ -226,6 +226,11 @@ impl RecordedStep {
             (id, index) => format!("{id}:{index}"),
         }
     }
+}
+
+/// `null` is what is stored of a sleep.
+fn stored<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(deserializer).map(Some)
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

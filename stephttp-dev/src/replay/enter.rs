@@ -88,23 +88,20 @@ impl Stage {
         let Ok(()) = std::future::poll_fn(|cx| Service::<Request<Body>>::poll_ready(&mut self.app, cx)).await;
         let mut answer = std::pin::pin!(self.app.call(request));
         let deadline = Instant::now() + self.limit;
-        let outcome = loop {
-            tokio::select! {
-                answered = &mut answer => {
-                    let Ok(response) = answered;
-                    break outcome(response).await;
-                }
-                quiet = until_quiet(&self.watch, &mut changed, wanted) => {
-                    debug_assert!(quiet, "nothing else ends it");
-                    break Outcome::Waits;
-                }
-                () = tokio::time::sleep_until(deadline) => break Outcome::Busy,
+        let mut is_answered = false;
+        let outcome = tokio::select! {
+            answered = &mut answer => {
+                is_answered = true;
+                let Ok(response) = answered;
+                outcome(response).await
             }
+            () = until_quiet(&self.watch, &mut changed, wanted) => Outcome::Waits,
+            () = tokio::time::sleep_until(deadline) => Outcome::Busy,
         };
         let steps = self.watch.seen().steps;
         self.watch.end();
-        if matches!(outcome, Outcome::Waits | Outcome::Busy) {
-            // It is over with the first; a handler that never gives way is left alone.
+        if !is_answered {
+            // A handler that never gives way is left alone.
             let _ = tokio::time::timeout(FAREWELL, answer).await;
         }
         Ok(Entered { steps, outcome })
@@ -112,16 +109,16 @@ impl Stage {
 }
 
 /// Until everything that is wanted has been told, or nothing new comes.
-async fn until_quiet(watch: &Watch, changed: &mut watch::Receiver<()>, wanted: &Wanted) -> bool {
+async fn until_quiet(watch: &Watch, changed: &mut watch::Receiver<()>, wanted: &Wanted) {
     loop {
         let seen = watch.seen();
         if seen.is_open {
             let told = |hash: &String| seen.steps.iter().any(|step| step.hash == *hash);
             if !wanted.next.is_empty() && wanted.stored.iter().chain(&wanted.next).all(told) {
-                return true;
+                return;
             }
             if tokio::time::timeout(GRACE, changed.changed()).await.is_err() {
-                return true;
+                return;
             }
         } else if changed.changed().await.is_err() {
             // The sender lives as long as the watch.

@@ -14,8 +14,8 @@ pub(super) struct Told {
     pub(super) hash: String,
     pub(super) kind: Kind,
     pub(super) given: bool,
-    /// The handler has dropped it.
-    left: bool,
+    /// The handler has dropped it before it was given anything, as the loser of a `select!`.
+    pub(super) left: bool,
     /// The type that it was to be read as, and why it could not be.
     pub(super) unreadable: Option<(&'static str, String)>,
 }
