@@ -43,7 +43,7 @@ const API: &[&[&str]] =
 
 const REALTIME: &[&[&str]] = &[&["compact", "feed", "token"], &["message", "part", "subscribers"]];
 
-const RECORDING: &[&[&str]] = &[&["check", "history", "redact"]];
+const RECORDING: &[&[&str]] = &[&["blot", "check", "history", "trace"], &["redact", "server"]];
 
 const REPLAY: &[&[&str]] = &[&["files", "inngest", "watch", "report"], &["enter"], &["words"], &["compare"]];
 

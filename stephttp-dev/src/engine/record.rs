@@ -42,7 +42,7 @@ impl State {
                 body: response.body.clone(),
             }),
         });
-        recording.without_secrets(&[&run.token])
+        recording.without_headers()?.without_secrets(&[&run.token])
     }
 }
 
@@ -50,7 +50,7 @@ fn step(run: &Run, hash: &str, value: Option<Box<RawValue>>) -> RecordedStep {
     let view = run.steps().find(|step| step.hash == hash);
     let (id, index, op) =
         view.map_or((String::new(), 0, String::new()), |view| (view.id.clone(), view.index, view.op.clone()));
-    RecordedStep { id, index, hash: hash.to_owned(), op, value }
+    RecordedStep { id, index, hash: hash.to_owned(), op, tied: false, value }
 }
 
 fn request(run: &Run) -> RecordedRequest {

@@ -28,6 +28,8 @@ pub(crate) fn is_hidden(id: &str) -> bool {
 pub(crate) struct History<'a> {
     /// The handler's steps, in the order in which they were stored.
     pub(crate) steps: Vec<&'a RecordedStep>,
+    /// By places: whether the step there and the one before may have come the other way round.
+    pub(crate) ties: Vec<bool>,
     kept: Vec<&'a RecordedStep>,
     log: Vec<Decision>,
 }
@@ -43,7 +45,8 @@ struct Decision {
 
 impl<'a> History<'a> {
     pub(crate) fn of(recording: &'a Recording) -> Self {
-        let steps = recording.steps.iter().filter(|step| !is_hidden(&step.id)).collect();
+        let steps: Vec<_> = recording.steps.iter().filter(|step| !is_hidden(&step.id)).collect();
+        let ties = steps.iter().map(|step| step.tied).collect();
         let kept = |step: &&RecordedStep| KEPT.iter().any(|id| step.id.starts_with(id));
         let kept = recording.steps.iter().filter(kept).collect();
         let mut log = Vec::new();
@@ -52,7 +55,7 @@ impl<'a> History<'a> {
             let Some(step) = recording.steps.iter().find(|step| step.id == id) else { break };
             log.extend(decisions(step));
         }
-        Self { steps, kept, log }
+        Self { steps, ties, kept, log }
     }
 
     /// What is stored after so many of the steps, as JSON by hash.

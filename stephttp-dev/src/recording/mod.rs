@@ -1,8 +1,11 @@
 //! Recorded runs: what a run's handler was given, and what it has come to by then.
 
+mod blot;
 mod check;
 mod history;
 mod redact;
+mod server;
+mod trace;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -41,7 +44,7 @@ const VERSION: u32 = 1;
 /// | `stephttp-recording` | the form's version |
 /// | `function`, `run` | the ids of both |
 /// | `request` | what a re-entry repeats of the client's request: `method`, `path`, `query`, `content_type` and `body`, or `body_base64` of what is no text |
-/// | `steps` | what is stored, in the order in which it was stored: the id in the handler, which use of it (`index`, unless it is the first), the hash, the operation and the stored `value`. Ids that begin with `stephttp:` are the SDK's own: the log of the run (`stephttp:order:0`, …), what extractors remember |
+/// | `steps` | what is stored, in the order in which it was stored: the id in the handler, which use of it (`index`, unless it is the first), the hash, the operation and the stored `value`; and `tied` where it is not known which of a step and the one before it came first. Ids that begin with `stephttp:` are the SDK's own: the log of the run (`stephttp:order:0`, …), what extractors remember |
 /// | `waiting` | what Inngest was asked for, and had not come to an end |
 /// | `end` | of a run that has ended: its `status`, and the endpoint's `response`, where there is one |
 ///
@@ -104,6 +107,10 @@ pub struct RecordedStep {
     /// The operation, such as `StepRun` or `Sleep`; empty where it is not known.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub op: String,
+    /// Whether it was stored in the same millisecond as the one before: which came first is not
+    /// known then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tied: bool,
     /// What is stored; `None` of a step that waits.
     #[serde(default, deserialize_with = "stored", skip_serializing_if = "Option::is_none")]
     pub value: Option<Box<RawValue>>,

@@ -139,7 +139,10 @@ impl Replay {
             .map_err(|error| ReplayReport::failure(format!("no port can be listened on: {error}")))?;
         let watch = Watch::new();
         let opts = (self.setup)(SetupOpts::new("http://127.0.0.1"))
+            // Variables of the environment are not followed.
             .dev_server(inngest.url())
+            .base_url(inngest.url())
+            .event_api_url(inngest.url())
             .replay_patience(PATIENCE)
             .observer(watch.clone());
         let provider = Provider::setup(opts)

@@ -18,6 +18,9 @@ use stephttp_tests::Effects;
 #[derive(Deserialize)]
 pub(crate) struct Pause {
     secs: u64,
+    /// Whose events it waits for.
+    #[serde(default)]
+    of: String,
 }
 
 impl Pause {
@@ -91,7 +94,10 @@ async fn approval(
     step: Step,
 ) -> Result<String, StepError> {
     let asked = step.run("ask", work(&effects, "ask", "asked".to_owned())).await?;
-    let approved = step.wait_for_event::<Value>("approval", "replay/approved").timeout(pause.time()).await?;
+    let approved = step
+        .wait_for_event::<Value>("approval", format!("replay/approved-{}", pause.of))
+        .timeout(pause.time())
+        .await?;
     let by = approved.map(|event| event.data["by"].to_string());
     step.run("note", work(&effects, "note", by.clone())).await?;
     Ok(format!("{asked}: {}", by.as_deref().unwrap_or("nobody")))
@@ -135,7 +141,7 @@ async fn race(
     step: Step,
 ) -> Result<&'static str, StepError> {
     let winner = tokio::select! {
-        answer = step.wait_for_event::<Value>("answer", "replay/answered").timeout(Duration::from_secs(7_200)) =>
+        answer = step.wait_for_event::<Value>("answer", format!("replay/answered-{}", pause.of)).timeout(Duration::from_secs(7_200)) =>
             answer?.map_or("nobody", |_| "answered"),
         () = step.sleep("deadline", pause.time()) => "too late",
     };

@@ -1,5 +1,6 @@
 //! Replay tests: recorded runs against the functions that made them, and against changed ones.
 
+mod changed;
 mod functions;
 mod recorder;
 mod scripts;

@@ -57,19 +57,19 @@ pub(crate) fn all() -> Vec<Script> {
             ..new("sequence-in-flight", "/sequence?secs=7200", Waits(1, &["cool-off"]))
         },
         Script {
-            event: Some(("approval", "replay/approved")),
-            ..new("approval-found", "/approval?secs=7200", Ended)
+            event: Some(("approval", "replay/approved-found")),
+            ..new("approval-found", "/approval?secs=7200&of=found", Ended)
         },
-        new("approval-timed-out", "/approval?secs=1", Ended),
-        new("approval-in-flight", "/approval?secs=7200", Waits(1, &["approval"])),
+        new("approval-timed-out", "/approval?secs=1&of=nobody", Ended),
+        new("approval-in-flight", "/approval?secs=7200&of=nobody", Waits(1, &["approval"])),
         new("fan-out", "/fan-out?secs=1", Ended),
         new("fan-out-in-flight", "/fan-out?secs=7200", Waits(3, &["settle"])),
         new("branches", "/branches?secs=1", Ended),
         new("branches-in-flight", "/branches?secs=7200", Waits(2, &["right waits"])),
-        new("race", "/race?secs=1", Ended),
+        new("race", "/race?secs=1&of=nobody", Ended),
         Script {
-            event: Some(("answer", "replay/answered")),
-            ..new("race-in-flight", "/race?secs=7200", Waits(2, &["rest"]))
+            event: Some(("answer", "replay/answered-in-flight")),
+            ..new("race-in-flight", "/race?secs=7200&of=in-flight", Waits(2, &["rest"]))
         },
         new("race-of-runs", "/race-of-runs?secs=1", Ended),
         new("retried", "/retried", Ended),
