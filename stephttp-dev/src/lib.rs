@@ -166,6 +166,7 @@
 // |---|---|
 // | `clock`, `fault`, `function`, `json`, `violation` | what do tests set, and what do all the others need? |
 // | `inspect` | what is seen of runs, calls and dispatches? |
+// | `recording` | what was stored of a run, and how did it stand after each step? |
 // | `notice`, `timeline` | what has happened? |
 // | `realtime` | what is published, and who listens? |
 // | `engine` | what becomes of runs? |
@@ -174,6 +175,7 @@
 // | `server` | how do tests start it, look at it and steer it? |
 // | `kit` | how does a test of a whole app begin, ask and end? |
 // | `sweep` | what does an app do when something goes wrong? |
+// | `replay` | what does the app's code do with recorded runs? |
 // | `options`, `view` | what does the command understand, and do by itself? |
 mod api;
 mod clock;
@@ -186,6 +188,8 @@ mod kit;
 mod notice;
 mod page;
 mod realtime;
+mod recording;
+mod replay;
 mod server;
 pub mod sweep;
 mod timeline;
@@ -202,6 +206,10 @@ pub use self::kit::{
 };
 pub use self::notice::{Notice, Notices};
 pub use self::realtime::{PartState, PartView};
+pub use self::recording::{
+    RecordError, RecordedEnd, RecordedRequest, RecordedResponse, RecordedStep, Recording, Redaction,
+};
+pub use self::replay::{Replay, ReplayNote, ReplayProblem, ReplayReport, Replayed};
 pub use self::server::{DevServer, DevServerBuilder};
 pub use self::sweep::Sweep;
 pub use self::timeline::{Timeline, UnreadableRun};

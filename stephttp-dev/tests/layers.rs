@@ -11,6 +11,7 @@ fn src() -> PathBuf {
 const CRATE: &[&[&str]] = &[
     &["clock", "fault", "function", "json", "violation"],
     &["inspect"],
+    &["recording"],
     &["notice", "timeline"],
     &["realtime"],
     &["engine"],
@@ -19,6 +20,7 @@ const CRATE: &[&[&str]] = &[
     &["server"],
     &["kit"],
     &["sweep"],
+    &["replay"],
     // The command's.
     &["options"],
     &["view"],
@@ -38,7 +40,7 @@ const ENGINE: &[&[&str]] = &[
     &["call", "late", "waits"],
     &["invoke"],
     // What comes from outside, and what tests are told.
-    &["events", "new_run", "standing", "streams"],
+    &["events", "new_run", "record", "standing", "streams"],
 ];
 
 const API: &[&[&str]] =
@@ -49,6 +51,10 @@ const REALTIME: &[&[&str]] = &[&["compact", "feed", "token"], &["message", "part
 const PAGE: &[&[&str]] = &[&["act", "feed", "guard", "look"]];
 
 const TIMELINE: &[&[&str]] = &[&["words"], &["axis", "server", "text"], &["svg"], &["json"]];
+
+const RECORDING: &[&[&str]] = &[&["blot", "check", "history", "trace"], &["redact", "server"]];
+
+const REPLAY: &[&[&str]] = &[&["files", "inngest", "watch", "report"], &["enter"], &["words"], &["compare"]];
 
 const SERVER: &[&[&str]] = &[&["look"], &["builder", "faults", "realtime"]];
 
@@ -95,6 +101,8 @@ fn the_files_of_each_folder_name_only_those_above_them() {
         ("timeline", TIMELINE),
         ("kit", KIT),
         ("sweep", SWEEP),
+        ("recording", RECORDING),
+        ("replay", REPLAY),
     ] {
         assert_folder_order(&src(), folder, order);
     }

@@ -206,6 +206,8 @@ mod journal;
 pub mod layer;
 pub mod live;
 pub mod middleware;
+#[doc(hidden)]
+pub mod observer;
 pub mod output;
 mod provider;
 mod relay;

@@ -14,6 +14,8 @@ const ORDER: &[&[&str]] = &[
     // What strangers send, and what a step may say.
     &["untrusted"],
     &["error", "event", "function"],
+    // What replay tests are told.
+    &["observer"],
     // Where calls go, and how a call is made.
     &["connect"],
     &["client"],

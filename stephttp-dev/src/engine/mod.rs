@@ -28,6 +28,7 @@ mod log;
 mod new_run;
 mod number;
 mod op;
+mod record;
 mod result;
 mod run;
 mod source;

@@ -44,6 +44,8 @@ pub(crate) struct Run {
     /// The state as `/actions` shows it: raw JSON by hashed id.
     pub(crate) memo: BTreeMap<String, String>,
     pub(crate) memo_bytes: usize,
+    /// The keys of the state, in the order in which they were stored.
+    pub(crate) kept: Vec<String>,
     /// Names of jobs that have been made, most of them after steps' hashes: no name is used twice.
     scheduled: HashSet<String>,
     /// Of a group that was planned in a re-entry: what is not done yet.
@@ -191,6 +193,7 @@ impl Run {
             creation: 0,
             memo: BTreeMap::new(),
             memo_bytes: 0,
+            kept: Vec::new(),
             scheduled: HashSet::new(),
             pending: HashSet::new(),
             responded: None,
@@ -218,6 +221,7 @@ impl Run {
     pub(crate) fn restore(&mut self) {
         self.stored = true;
         self.memo.clear();
+        self.kept.clear();
         self.memo_bytes = 0;
         self.scheduled.clear();
         self.pending.clear();
@@ -321,6 +325,7 @@ impl Run {
         }
         self.memo_bytes += raw.len();
         self.memo.insert(hash.to_owned(), raw);
+        self.kept.push(hash.to_owned());
         self.pending.remove(hash);
         if self.finished.insert(hash.to_owned()) {
             self.finished_in_order.push(hash.to_owned());

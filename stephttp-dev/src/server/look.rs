@@ -7,6 +7,7 @@ use crate::engine::State;
 use crate::fault::Call;
 use crate::inspect::{ApiCall, Dispatch, EventView, RunStatus, RunView};
 use crate::notice::Notices;
+use crate::recording::{RecordError, Recording};
 use crate::timeline::Timeline;
 use crate::violation::Violation;
 
@@ -129,6 +130,15 @@ impl DevServer {
     #[must_use]
     pub fn timeline(&self, run_id: &str) -> Option<Timeline> {
         self.engine.read(|state| state.timeline(run_id))
+    }
+
+    /// Records a run for replay tests: what is stored of it, in the order in which it was stored,
+    /// what it waits for, and how it has ended, if it has.
+    ///
+    /// # Errors
+    /// When there is no such run, and when what is stored of it holds a secret of Inngest's.
+    pub fn record(&self, run_id: &str) -> Result<Recording, RecordError> {
+        self.engine.read(|state| state.record(run_id))
     }
 
     /// Waits for the first run.

@@ -1,12 +1,14 @@
 //! The options of an app.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::OutputOpts;
 use crate::connect::{Dev, bare_if_set};
 use crate::function::{AsyncResponse, Deliver, OnError};
 use crate::middleware::{Chain, Middleware};
+use crate::observer::Observer;
 
 /// How to set up a [`Provider`](crate::Provider).
 ///
@@ -67,6 +69,7 @@ pub struct SetupOpts {
     pub(crate) step_timeout: Option<Duration>,
     pub(crate) middleware: Chain,
     pub(crate) output: OutputOpts,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
 }
 
 impl SetupOpts {
@@ -405,6 +408,14 @@ impl SetupOpts {
     #[must_use]
     pub fn stream_in_clear(mut self, allow: bool) -> Self {
         self.stream_in_clear = allow;
+        self
+    }
+
+    /// Makes a rehearsal of every re-entry, as replay tests do: see [`Observer`].
+    #[doc(hidden)]
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
         self
     }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -11,6 +12,7 @@ use crate::client::EventApi;
 use crate::connect::{Connection, Given, SetupError, Source, bare, env, local_host, parse_origin, set};
 use crate::function::{AsyncResponse, Deliver, OnError};
 use crate::middleware::Chain;
+use crate::observer::Observer;
 use crate::signature::SigningKey;
 
 const LINGER: Duration = Duration::from_millis(500);
@@ -43,6 +45,7 @@ pub(crate) struct Settings {
     pub(crate) middleware: Chain,
     pub(crate) version: Option<String>,
     pub(crate) output: output::Settings,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
 }
 
 #[derive(Debug)]
@@ -121,6 +124,7 @@ impl Settings {
             middleware: opts.middleware,
             version: opts.version,
             output: output::Settings::resolve(opts.output)?,
+            observer: opts.observer,
         })
     }
 

@@ -186,6 +186,11 @@ impl Journal {
         self.closed
     }
 
+    /// The step in this place of the order.
+    pub(crate) fn hash_at(&self, slot: Slot) -> StepHash {
+        self.order.hash(slot)
+    }
+
     /// How many results the handler was given that were stored.
     pub(crate) fn replayed_steps(&self) -> usize {
         self.given_stored

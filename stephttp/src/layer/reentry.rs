@@ -93,6 +93,7 @@ async fn prepare(
     if let (&Method::GET, Some(path)) = (&parts.method, parts.extensions.get::<MatchedPath>()) {
         run.note_route(path.clone());
     }
+    run.observe_beginning();
     parts.extensions.insert(CurrentRun(run.clone()));
     parts.extensions.insert(Reentry::of(run.id()));
     // Inngest accepts gzip, but what it keeps of a response is text.

@@ -14,6 +14,7 @@
 //! | what does it tell its client before the response? | `streaming` |
 //! | in which version of the program did it begin? | `version` |
 //! | how does time pass without Inngest? what does a handler not come to any more? | `virtual_time`, `unclaimed` |
+//! | what is a replay test told? | `observed` |
 //!
 //! # The life of a request
 //!
@@ -85,6 +86,7 @@ mod executing;
 mod function;
 mod hooks;
 mod journaled;
+mod observed;
 mod on_thread;
 mod refused_opts;
 mod remembered;

@@ -25,6 +25,12 @@ pub(crate) struct Place {
     ticket: Ticket,
 }
 
+impl Place {
+    pub(super) fn has_slot(&self) -> bool {
+        self.inner.slot().is_some()
+    }
+}
+
 /// What a step does when it is polled.
 pub(crate) enum Begin {
     /// An earlier request has its outcome.
@@ -68,18 +74,26 @@ impl Run {
             return Begin::Pending;
         }
         let mut state = self.open(&key.id);
+        let is_new = place.inner.slot().is_none();
         let verdict = state.journal.begin(key, &mut place.inner);
+        if is_new {
+            self.observe_reached(key, place);
+        }
         if let Some(slot) = place.inner.slot() {
             state.wakers.note(slot, waker);
         }
         match verdict {
-            journal::Begin::Given(value) => Begin::Memoized(value),
+            journal::Begin::Given(value) => {
+                self.observe_given(key);
+                Begin::Memoized(value)
+            }
             journal::Begin::Stored(slot) => {
                 self.resolve_restored(&mut state, slot, key);
                 self.noticed(Begin::Pending)
             }
             journal::Begin::Pending => self.noticed(Begin::Pending),
             journal::Begin::Refused(error) => Begin::Refused(error),
+            journal::Begin::May(_) if self.is_rehearsal(key) => Begin::Pending,
             // It may have waited for room meanwhile.
             journal::Begin::May(slot) if self.leaves_steps(false) => {
                 state.journal.leave(slot);
@@ -128,12 +142,19 @@ impl Run {
             return Poll::Pending;
         }
         let mut state = self.open(&key.id);
+        let is_new = place.inner.slot().is_none();
         let verdict = state.journal.wait(key, &mut place.inner, || self.refuses_wait(key), op);
+        if is_new {
+            self.observe_reached(key, place);
+        }
         if let Some(slot) = place.inner.slot() {
             state.wakers.note(slot, waker);
         }
         match verdict {
-            Wait::Given(value) => return Poll::Ready(Some(value)),
+            Wait::Given(value) => {
+                self.observe_given(key);
+                return Poll::Ready(Some(value));
+            }
             Wait::Stored(slot) => self.resolve_restored(&mut state, slot, key),
             Wait::Ask(slot, op) => self.ask_transformed(&mut state, slot, op.asked_at(self.elapsed())),
             Wait::Pending => {}
@@ -179,7 +200,11 @@ impl Run {
             self.forget_hooks(slot);
             // A later request runs what a layer has cut off.
             let by_handler = !self.is_body_dropped();
-            self.lock().journal.forget(slot, by_handler.then_some(|| self.elapsed()));
+            let mut state = self.lock();
+            if by_handler {
+                self.observe_left(&state.journal, slot);
+            }
+            state.journal.forget(slot, by_handler.then_some(|| self.elapsed()));
         } else if let Origin::Detached(time) = &self.origin {
             time.forget(&place.ticket);
         }

@@ -435,6 +435,7 @@ fn recall<T: Storable>(run: &Run, key: &StepKey, memoized: &Memoized) -> Result<
             outcome.map_err(|error| run.step_error(key.id.clone(), error).shown_in_dev(run.is_dev()))
         }
         Err(error) => {
+            run.observe_unreadable(key, std::any::type_name::<T>(), &error);
             let message = format!(
                 "the stored output cannot be read as `{}`: {}. The step's type has changed while the run was in \
                  flight{}",

@@ -194,6 +194,9 @@ const ROUNDED: &str = ". It may hold a number that was rounded: Inngest keeps nu
 
 /// `json` is what came.
 fn unreadable<T>(run: Option<&Run>, key: &StepKey, error: &serde_json::Error, json: &str) -> StepError {
+    if let Some(run) = run {
+        run.observe_unreadable(key, std::any::type_name::<T>(), error);
+    }
     let rounded = exact::if_rounded(json, ROUNDED);
     // It holds texts of what came.
     let error = error.to_string();
