@@ -228,10 +228,10 @@ impl Engine {
     pub(crate) async fn advance(&self, duration: Duration) -> Result<(), String> {
         let target = self.change(|state| state.work.time.allow(duration));
         let quiet = |state: &State| state.work.quiet_until(target).then_some(());
-        self.while_patient(quiet).await?;
+        self.patiently(self.until(quiet)).await?;
         self.change(|state| state.work.time.reach(target));
         // What is due now that time has come exactly there.
-        self.while_patient(quiet).await
+        self.patiently(self.until(quiet)).await
     }
 
     /// Waits until a look at the state finds something.

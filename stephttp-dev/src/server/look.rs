@@ -237,7 +237,7 @@ impl DevServer {
         what: String,
         look: impl FnMut(&State) -> Option<T>,
     ) -> T {
-        match self.engine.while_patient(look).await {
+        match self.engine.patiently(self.engine.until(look)).await {
             Ok(found) => found,
             Err(standing) => {
                 let timeline = self.timeline(run_id).map(|timeline| format!("\nWhat happened in {timeline}"));
