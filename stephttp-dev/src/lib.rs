@@ -93,8 +93,8 @@
 //!
 //! # What is in it
 //!
-//! - [`TestApp`]: a test of a whole app, with its [requests](TestRequest), [responses](TestResponse)
-//!   and [runs](TestRun)
+//! - [`TestApp`]: a test of a whole app, with its [requests](TestRequest),
+//!   [responses](TestResponse) and [runs](TestRun)
 //! - [`DevServer`]: starting and stopping; looking at [runs](RunView), [calls](ApiCall) and
 //!   [re-entries](Dispatch); waiting for them without ever sleeping, and [not for
 //!   ever](DevServerBuilder::patience)

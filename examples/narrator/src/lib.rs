@@ -1,7 +1,6 @@
 //! What the examples have around their endpoints: the dev engine, a port, and somebody who tells
 //! what happens.
 
-mod process;
 mod story;
 
 use std::env;
@@ -12,7 +11,6 @@ use std::time::Duration;
 use stephttp_dev::{Clock, DevServer};
 use tokio::net::TcpListener;
 
-pub use process::Process;
 pub use story::{tell_of_request, tell_what_inngest_does};
 
 /// Whatever goes wrong in an example.

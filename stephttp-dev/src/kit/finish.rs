@@ -16,12 +16,13 @@ impl TestApp {
     /// - the router had one layer of Inngest's.
     ///
     /// With [`Clock::Skip`] runs that sleep or wait go on to their end meanwhile, unless time is
-    /// [held](crate::DevServer::hold_time). With other clocks they are left where they wait. A test with a
-    /// violation on purpose calls [`DevServer::violations`](crate::DevServer::violations), and
-    /// drops the app by [`abandon`](Self::abandon).
+    /// [held](crate::DevServer::hold_time). With other clocks they are left where they wait. A test
+    /// with a violation on purpose calls [`DevServer::violations`](crate::DevServer::violations),
+    /// and drops the app by [`abandon`](Self::abandon).
     ///
     /// # Panics
-    /// When one of that is not so; the panic says everything that is wrong.
+    /// When one of these is not so; the panic says everything that is wrong. When something is
+    /// still under way once [patience](crate::DevServerBuilder::patience) is over.
     #[track_caller]
     pub fn finish(mut self) -> impl Future<Output = ()> + Send {
         let caller = Location::caller();

@@ -141,7 +141,8 @@ impl TestRun {
     }
 
     /// What the run's client was told first: the response, if the run has ended in its first
-    /// request; else a redirect, or what [`AsyncResponse`](inngest::AsyncResponse) has in its place.
+    /// request; else a redirect, or what [`AsyncResponse`](inngest::AsyncResponse) has in its
+    /// place.
     ///
     /// # Panics
     /// When the test has not [started](super::TestRequest::start) the run. When the answer's body

@@ -15,10 +15,10 @@ use crate::inspect::RunView;
 ///
 /// It has the visible steps with their kinds, statuses, attempts and results, and the response's
 /// status and body. In place of what changes there is `[run]` (the run's id, in idempotency keys
-/// too), `[app]` and `[inngest]` (the origins) and `[event]` (the ids of events that steps sent); of
-/// an event that a step has waited for there are the name and the data. What the app's own code makes up, such as random ids and times, is not replaced:
-/// [mock](super::TestApp::mock) the step that does. Steps that run beside each other are in the
-/// order in which they were reported.
+/// too), `[app]` and `[inngest]` (the origins) and `[event]` (the ids of events that steps sent).
+/// Of an event that a step has waited for there are the name and the data. What the app's own code
+/// makes up, such as random ids and times, is not replaced: [mock](super::TestApp::mock) the step
+/// that does. Steps that run beside each other are in the order in which they were reported.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RunSnapshot {

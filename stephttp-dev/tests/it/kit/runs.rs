@@ -47,9 +47,8 @@ async fn a_run_that_ends_in_its_first_request_is_known_too() {
 async fn each_request_has_its_own_run() {
     let app = TestApp::new(routes(Shop::default())).await;
     app.engine().hold_time();
-    let tea = app.post("/approvals/tea").start().await;
-    let milk = app.post("/approvals/milk").start().await;
-    let sugar = app.post("/approvals/sugar").start().await;
+    let start = |item| app.post(&format!("/approvals/{item}")).start();
+    let (tea, milk, sugar) = tokio::join!(start("tea"), start("milk"), start("sugar"));
     for run in [&sugar, &milk, &tea] {
         run.waits_at("approval").await;
         run.assert_not_ran("mail");
