@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::Sweep;
-use super::client::{Answer, Client};
+use super::answer::Answer;
+use super::client::Client;
 use super::ledger::{Ledger, StepName};
 use super::machine::text_of;
 use super::pass::Pass;
+use super::plan::Sweep;
 use super::promise::{Breach, Promise};
 use crate::inspect::{RunStatus, RunView};
 

@@ -10,7 +10,7 @@ use axum::{Json, Router};
 use inngest::{Failure, Provider, Step, StepError};
 use serde_json::{Value, json};
 use stephttp_dev::Sweep;
-use stephttp_dev::sweep::{Client, Mishap, Promise};
+use stephttp_dev::sweep::{Client, Mishap, Place, Promise};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -185,4 +185,40 @@ async fn a_run_that_hangs_after_a_death_is_told_with_the_step_at_which_the_proce
 fn endpoint(endpoint: axum::routing::MethodRouter<Bank>, bank: &Bank, inngest: &Provider) -> Router {
     let app = Router::new().route("/", endpoint).merge(inngest.output_route()).layer(inngest.layer());
     app.with_state(bank.clone())
+}
+
+/// It bears one death, and hangs after two.
+#[inngest::api_fn(id = "sweep-tired", retries = 3)]
+async fn tired(State(bank): State<Bank>, step: Step) -> Result<&'static str, StepError> {
+    step.sleep("cool-off", HOUR).await;
+    step.run("charge", bank.does("charge")).await?;
+    if bank.done().len() > 2 {
+        pending::<()>().await;
+    }
+    Ok("charged")
+}
+
+fn tired_sweep() -> Sweep<Bank> {
+    let app = |bank: &Bank, inngest: &Provider| endpoint(post(tired), bank, inngest);
+    let sweep = Sweep::with_world(Bank::default, app).mishaps([Mishap::DeathAfterEffect]);
+    let sweep = sweep.story(|client, _| async move { drop(client.post("/").send().await) });
+    sweep.limit(Duration::from_secs(2))
+}
+
+#[tokio::test]
+async fn what_takes_two_mishaps_is_found_by_seeds_and_played_again_by_its_places() {
+    tired_sweep().run().await;
+
+    let report = tired_sweep().seeds(0..20).try_run().await.unwrap_err();
+    let [first, ..] = report.failures() else { panic!("{report}") };
+    let places = [1, 2].map(|nth| Place::new(Mishap::DeathAfterEffect, nth));
+    assert!(places.iter().all(|place| first.places.contains(place)), "{report}");
+    assert!(report.breaks(Promise::Ends), "{report}");
+    let text = report.to_string();
+    let seed = format!("SWEEP_SEED={} cargo test sweep::what_takes_two_mishaps", first.seed.unwrap());
+    assert!(text.contains("SWEEP_PLACE=\"DeathAfterEffect:1,DeathAfterEffect:2"), "{text}");
+    assert!(text.contains(&seed), "{text}");
+
+    let again = tired_sweep().only(places).try_run().await.unwrap_err();
+    assert!(again.breaks(Promise::Ends), "{again}");
 }
