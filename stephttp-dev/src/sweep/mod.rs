@@ -93,8 +93,8 @@
 //! its connections are dropped, and nothing they hold survives. But statics survive (a pool or a
 //! cache in a `OnceLock`), what runs in `spawn_blocking` or on threads of the app goes on, and
 //! destructors run. The world is shared: what belongs to a runtime, as a database's pool does, is
-//! made by the closure that makes the app ([`Sweep::with_async_world`]). The clients' connections break, and what is written to
-//! disk is written.
+//! made by the closure that makes the app ([`Sweep::with_async_world`]). What is written to disk is
+//! written.
 //!
 //! An answer by server-sent events is not compared, nor is it read on where the connection breaks.
 
@@ -122,7 +122,7 @@ pub use self::client::{Client, Request};
 pub use self::history::history;
 pub use self::pass::{Pass, Witness};
 pub use self::place::{Mishap, NoPlace, Place};
-pub use self::places::every_place;
+pub use self::places::{combination, every_place};
 pub use self::plan::Sweep;
 pub use self::promise::{Breach, Promise};
 pub use self::report::{Failure, Report, Summary};

@@ -13,6 +13,7 @@ use super::answer::Answer;
 use super::client::Client;
 use super::place::{Mishap, Place};
 use crate::server::DevServerBuilder;
+use crate::violation::ViolationKind;
 
 /// How long a pass may take. What hangs, hangs for ever.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -54,6 +55,7 @@ pub struct Sweep<W = ()> {
     pub(super) budget: Duration,
     pub(super) at_once: usize,
     pub(super) only: Option<Vec<Place>>,
+    pub(super) allowed: Vec<ViolationKind>,
 }
 
 impl Sweep {
@@ -64,9 +66,9 @@ impl Sweep {
 }
 
 impl<W: Clone + Send + Sync + 'static> Sweep<W> {
-    /// A sweep of an app in a world, such as a bank that counts its charges. `world` makes the world
-    /// anew for each pass, `app` the app for each process of the pass. Clones of the world are the
-    /// same world.
+    /// A sweep of an app in a world, such as a bank that counts its charges. `world` makes the
+    /// world anew for each pass, `app` the app for each process of the pass. Clones of the world
+    /// are the same world.
     pub fn with_world(
         world: impl Fn() -> W + Send + Sync + 'static,
         app: impl Fn(&W, &Provider) -> Router + Send + Sync + 'static,
@@ -112,6 +114,7 @@ impl<W: Clone + Send + Sync + 'static> Sweep<W> {
             budget: Duration::ZERO,
             at_once: AT_ONCE,
             only: None,
+            allowed: Vec::new(),
         }
     }
 
@@ -198,6 +201,13 @@ impl<W: Clone + Send + Sync + 'static> Sweep<W> {
     /// out, or have an id of its own in each pass.
     pub fn steps_may_differ(self) -> Self {
         Self { steps_may_differ: true, ..self }
+    }
+
+    /// Violations of this kind are what the app wants, such as
+    /// [`InvokedEndpoint`](ViolationKind::InvokedEndpoint).
+    pub fn allow(mut self, violation: ViolationKind) -> Self {
+        self.allowed.push(violation);
+        self
     }
 
     /// What the app's provider is set up with beside: its middlewares, say. The options know where

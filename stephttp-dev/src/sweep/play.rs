@@ -15,7 +15,7 @@ use super::ledger::Ledger;
 use super::machine::text_of;
 use super::pass::{Pass, Witness};
 use super::place::{Mishap, Place};
-use super::places::{every_place, random};
+use super::places::{combination, every_place};
 use super::plan::Sweep;
 use super::promise::{Breach, Promise};
 use super::report::{Failure, Found, Report, Summary};
@@ -170,7 +170,7 @@ impl<W: Clone + Send + Sync + 'static> Player<W> {
     async fn seeded(self: &Arc<Self>, seed: u64, known: &Known) -> Result<(), Box<Failure>> {
         let counts: Vec<_> =
             known.counts.iter().filter(|(mishap, _)| self.sweep.mishaps.contains(mishap)).copied().collect();
-        let places = random(seed, self.sweep.at_once, &counts);
+        let places = combination(seed, self.sweep.at_once, &counts);
         let outcome = self.pass(&places, Some(&known.undisturbed)).await;
         outcome.map(drop).map_err(|failure| Box::new(Failure { seed: Some(seed), ..*failure }))
     }

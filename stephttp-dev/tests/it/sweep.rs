@@ -81,7 +81,7 @@ async fn orders(client: Client, _bank: Bank) {
 async fn an_order_survives_each_mishap_at_each_place_and_combinations() {
     let summary = sweep().never_times_out("delivery").story(orders).every(2).seeds(0..8).run().await;
     // Two steps that run, and six calls at least, of which five mishaps strike every second.
-    assert!(summary.passes > 25, "{summary:?}");
+    assert!(summary.passes > 20, "{summary:?}");
 }
 
 #[tokio::test]
@@ -133,7 +133,7 @@ fn nanoseconds() -> String {
 
 fn clocked_sweep() -> Sweep<Bank> {
     let app = |bank: &Bank, inngest: &Provider| endpoint(post(clocked), bank, inngest);
-    let sweep = Sweep::with_world(Bank::default, app).mishaps([Mishap::CallFails]);
+    let sweep = Sweep::with_world(Bank::default, app).only([Place::new(Mishap::CallFails, 1)]);
     sweep.story(|client, _| async move { drop(client.post("/").send().await) })
 }
 
@@ -150,8 +150,7 @@ async fn an_answer_that_depends_on_the_time_is_told_unless_that_part_is_left_out
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    let summary = clocked_sweep().volatile("/at").run().await;
-    assert!(summary.passes > 3, "{summary:?}");
+    assert_eq!(clocked_sweep().volatile("/at").run().await.passes, 2);
 }
 
 /// Its re-entries wait for something that only the process knew which took the client's request.
@@ -169,7 +168,7 @@ async fn stuck(State(bank): State<Bank>, step: Step) -> Result<&'static str, Ste
 #[tokio::test]
 async fn a_run_that_hangs_after_a_death_is_told_with_the_step_at_which_the_process_died() {
     let app = |bank: &Bank, inngest: &Provider| endpoint(post(stuck), bank, inngest);
-    let sweep = Sweep::with_world(Bank::default, app).mishaps([Mishap::DeathAfterEffect]);
+    let sweep = Sweep::with_world(Bank::default, app).only([Place::new(Mishap::DeathAfterEffect, 1)]);
     let sweep = sweep.story(|client, _| async move { drop(client.post("/").send().await) });
     let report = sweep.limit(Duration::from_secs(2)).try_run().await.unwrap_err();
     assert!(report.breaks(Promise::Ends), "{report}");
