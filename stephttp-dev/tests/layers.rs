@@ -75,11 +75,11 @@ const KIT: &[&[&str]] = &[
 
 const SWEEP: &[&[&str]] = &[
     &["history", "http_client", "machine", "place"],
-    &["places", "promise", "settings", "wire"],
+    &["answer", "places", "promise", "settings", "wire"],
     &["report", "trouble"],
-    // What is seen of steps.
+    // What is seen of stories and of steps.
     &["client", "ledger"],
-    &["watcher"],
+    &["plan", "watcher"],
     &["pass"],
     &["judge"],
     &["play"],

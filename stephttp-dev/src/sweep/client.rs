@@ -10,10 +10,9 @@ use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use reqwest::{Response, Url};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
 use tokio::sync::watch;
 
+use super::answer::{Answer, is_output};
 use super::http_client::{client, explain};
 use super::trouble::lock;
 use crate::inspect::RunView;
@@ -138,7 +137,7 @@ impl Client {
     /// Asks for the outputs of runs once more when everything is over: they must be what they were.
     pub(super) async fn ask_again(&self) {
         for (name, answer) in self.answers() {
-            let Some(output) = answer.output else { continue };
+            let Some(output) = answer.output().cloned() else { continue };
             let request = self.get(output.path());
             if let Ok(answer) = request.read(output).await {
                 lock(&self.0.answers).insert(format!("{name} (its output, asked for once more)"), answer);
@@ -159,11 +158,6 @@ impl Client {
         });
         true
     }
-}
-
-/// `/v1/http/runs/{run}/output`, or `/runs/{run}/output`.
-fn is_output(url: &Url) -> bool {
-    url.path().contains("/runs/") && url.path().ends_with("/output")
 }
 
 /// A request of a story's client.
@@ -226,7 +220,7 @@ impl Request {
         for _ in 0..=self.client.0.repeats {
             match self.once().await {
                 Ok(answer)
-                    if answer.status == StatusCode::SERVICE_UNAVAILABLE && self.client.0.repeats > 0 =>
+                    if answer.status() == StatusCode::SERVICE_UNAVAILABLE && self.client.0.repeats > 0 =>
                 {
                     last = format!("the answer 503 {}", answer.text());
                 }
@@ -311,84 +305,4 @@ fn location_of(response: &Response) -> Result<Url, String> {
     let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
     let location = location.ok_or("a redirect to nowhere")?;
     response.url().join(location).map_err(|error| format!("a redirect to `{location}`: {error}"))
-}
-
-/// What a story's client has received in the end.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
-    /// Where it was read, if that is the output of a run.
-    output: Option<Url>,
-}
-
-impl Answer {
-    async fn read(response: Response) -> Result<Self, String> {
-        let output = Some(response.url().clone()).filter(is_output);
-        let (status, headers) = (response.status(), response.headers().clone());
-        let body = response.bytes().await.map_err(|error| explain(&error))?;
-        Ok(Self { status, headers, body, output })
-    }
-
-    /// The status.
-    #[must_use]
-    pub fn status(&self) -> StatusCode {
-        self.status
-    }
-
-    /// The headers.
-    #[must_use]
-    pub fn headers(&self) -> &HeaderMap {
-        &self.headers
-    }
-
-    /// The body.
-    #[must_use]
-    pub fn bytes(&self) -> &Bytes {
-        &self.body
-    }
-
-    /// The body as text; what is not UTF-8 is replaced.
-    #[must_use]
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    /// The body, read as JSON.
-    ///
-    /// # Panics
-    /// When it is none, or of another shape.
-    #[must_use]
-    #[track_caller]
-    pub fn json<T: DeserializeOwned>(&self) -> T {
-        match serde_json::from_slice(&self.body) {
-            Ok(value) => value,
-            Err(error) => panic!("the answer {} {} cannot be read: {error}", self.status, self.text()),
-        }
-    }
-
-    /// Whether it is a stream of server-sent events.
-    pub(super) fn is_stream(&self) -> bool {
-        self.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
-    }
-
-    /// The body as JSON, without the values at these pointers; the text, if it is no JSON.
-    pub(super) fn without(&self, pointers: &[String]) -> Value {
-        let Ok(mut body) = serde_json::from_slice::<Value>(&self.body) else {
-            return Value::from(self.text());
-        };
-        for pointer in pointers {
-            if let Some(value) = body.pointer_mut(pointer) {
-                *value = Value::Null;
-            }
-        }
-        body
-    }
-}
-
-impl fmt::Display for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} `{}`", self.status.as_u16(), self.text())
-    }
 }

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::Sweep;
-use super::client::{Answer, Client};
+use super::answer::Answer;
+use super::client::Client;
 use super::ledger::{Ledger, StepName};
 use super::machine::text_of;
 use super::pass::Pass;
+use super::plan::Sweep;
 use super::promise::{Breach, Promise};
 use crate::inspect::{RunStatus, RunView};
 
@@ -71,7 +72,9 @@ impl<W> Seen<'_, W> {
     }
 
     fn violations(&self, breaches: &mut Vec<Breach>) {
-        for violation in self.pass.engine().violations() {
+        let allowed = &self.sweep.allowed;
+        let violations = self.pass.engine().violations();
+        for violation in violations.iter().filter(|violation| !allowed.contains(&violation.kind)) {
             breaches.push(Breach::new(Promise::NoViolation, violation.to_string()));
         }
     }

@@ -169,8 +169,8 @@ impl fmt::Debug for Pass {
 
 /// What hears of an app's effects, in the app's process. Clones are the same.
 ///
-/// Either it is the [`middleware`](Self::middleware) of the app's provider, or the app's world tells
-/// it of each effect.
+/// Either it is the [`middleware`](Self::middleware) of the app's provider, or the app's world
+/// tells it of each effect.
 #[derive(Debug, Clone)]
 pub struct Witness {
     trouble: Arc<Trouble>,

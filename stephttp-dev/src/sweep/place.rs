@@ -128,13 +128,17 @@ impl Place {
         self.nth
     }
 
-    /// Reads several places with commas between them.
-    pub(super) fn list(text: &str) -> Result<Vec<Self>, NoPlace> {
+    /// Reads several places with commas between them, as in `SWEEP_PLACE`.
+    ///
+    /// # Errors
+    /// When one of them is none.
+    pub fn list(text: &str) -> Result<Vec<Self>, NoPlace> {
         text.split(',').map(str::parse).collect()
     }
 
     /// Several places, as [`list`](Self::list) reads them.
-    pub(super) fn text_of(places: &[Self]) -> String {
+    #[must_use]
+    pub fn text_of(places: &[Self]) -> String {
         places.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
     }
 }

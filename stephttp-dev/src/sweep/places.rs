@@ -58,8 +58,10 @@ where
     failures
 }
 
-/// Several places that a seed gives, among so many of each mishap.
-pub(super) fn random(seed: u64, most: usize, counts: &[(Mishap, usize)]) -> Vec<Place> {
+/// The places that a seed gives: two, and up to `most`, where an undisturbed pass has so many of
+/// each mishap. The same seed gives the same places.
+#[must_use]
+pub fn combination(seed: u64, most: usize, counts: &[(Mishap, usize)]) -> Vec<Place> {
     let mut numbers = Numbers(seed);
     let counts: Vec<_> = counts.iter().filter(|(_, count)| *count > 0).collect();
     let mut places = Vec::new();

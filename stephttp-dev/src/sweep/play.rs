@@ -8,7 +8,6 @@ use inngest::{Provider, SetupOpts};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::Sweep;
 use super::client::Client;
 use super::history::history;
 use super::judge::{Seen, Undisturbed};
@@ -16,7 +15,8 @@ use super::ledger::Ledger;
 use super::machine::text_of;
 use super::pass::{Pass, Witness};
 use super::place::{Mishap, Place};
-use super::places::{every_place, random};
+use super::places::{combination, every_place};
+use super::plan::Sweep;
 use super::promise::{Breach, Promise};
 use super::report::{Failure, Found, Report, Summary};
 use super::settings::Asked;
@@ -45,7 +45,28 @@ struct Known {
     counts: Vec<(Mishap, usize)>,
 }
 
-pub(super) async fn all<W: Clone + Send + Sync + 'static>(sweep: Sweep<W>) -> Result<Summary, Report> {
+impl<W: Clone + Send + Sync + 'static> Sweep<W> {
+    /// Plays it all.
+    ///
+    /// # Panics
+    /// When a promise is broken. The message is the [`Report`].
+    pub async fn run(self) -> Summary {
+        match self.try_run().await {
+            Ok(summary) => summary,
+            Err(report) => panic!("{report}"),
+        }
+    }
+
+    /// Plays it all.
+    ///
+    /// # Errors
+    /// When a promise is broken, or the environment asks for something that there is not.
+    pub async fn try_run(self) -> Result<Summary, Report> {
+        all(self).await
+    }
+}
+
+async fn all<W: Clone + Send + Sync + 'static>(sweep: Sweep<W>) -> Result<Summary, Report> {
     let asked = Asked::read(|name| std::env::var(name).ok()).map_err(Report::setup)?;
     if sweep.story.is_none() {
         return Err(Report::setup("it has no story; add one by `story`"));
@@ -56,7 +77,7 @@ pub(super) async fn all<W: Clone + Send + Sync + 'static>(sweep: Sweep<W>) -> Re
         Ok(played) => Arc::new(played.known),
         Err(failure) => return failed(vec![*failure]),
     };
-    let failures = if let Some(places) = asked.places {
+    let failures = if let Some(places) = asked.places.or_else(|| player.sweep.only.clone()) {
         player
             .pass(&places, Some(&known.undisturbed))
             .await
@@ -149,7 +170,7 @@ impl<W: Clone + Send + Sync + 'static> Player<W> {
     async fn seeded(self: &Arc<Self>, seed: u64, known: &Known) -> Result<(), Box<Failure>> {
         let counts: Vec<_> =
             known.counts.iter().filter(|(mishap, _)| self.sweep.mishaps.contains(mishap)).copied().collect();
-        let places = random(seed, self.sweep.at_once, &counts);
+        let places = combination(seed, self.sweep.at_once, &counts);
         let outcome = self.pass(&places, Some(&known.undisturbed)).await;
         outcome.map(drop).map_err(|failure| Box::new(Failure { seed: Some(seed), ..*failure }))
     }
