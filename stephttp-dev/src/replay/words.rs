@@ -183,6 +183,10 @@ pub(super) fn not_entered(outcome: &Outcome, request: &str) -> Option<String> {
             "stranded: `{request}` is answered with {status} by something that is not the SDK's layer. Runs in flight are \
              called back there: keep the route, and put the layer (`inngest.layer()`) around it"
         )),
+        Outcome::Rejected(status) if matches!(status.as_str(), "404" | "405") => Some(format!(
+            "stranded: no route of the app takes `{request}` (it answers {status}). Runs in flight are called back there: keep the \
+             former route until they have ended"
+        )),
         Outcome::Rejected(status) => Some(format!(
             "stranded: a layer or an extractor answers `{request}` with {status} in the handler's place. A call back carries the \
              method, path, query, content type and body of the recorded request, and no other header: the code still has to accept \

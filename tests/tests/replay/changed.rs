@@ -280,8 +280,8 @@ async fn requests_that_the_code_does_not_take_any_more_are_told() {
         "stranded: a layer or an extractor answers `POST /sequence` with 422 in the handler's place. ";
     assert!(rejected.contains(message) && rejected.contains("`Remember`"), "{rejected}");
     let nowhere = report("sequence", "/elsewhere", post(strict)).await;
-    let message = "stranded: `POST /sequence` is answered with 404 Not Found";
-    assert!(nowhere.contains(message) && nowhere.contains("keep the route"), "{nowhere}");
+    let message = "stranded: no route of the app takes `POST /sequence` (it answers 404). ";
+    assert!(nowhere.contains(message) && nowhere.contains("keep the former route"), "{nowhere}");
 }
 
 #[inngest::api_fn(id = "replay-other-status")]
