@@ -174,7 +174,7 @@
 // | `api` | what is answered over HTTP? |
 // | `server` | how do tests start it, look at it and steer it? |
 // | `replay` | what does the app's code do with recorded runs? |
-// | `options` | what does the command understand? |
+// | `options`, `record` | what does the command understand? |
 mod api;
 mod clock;
 mod engine;

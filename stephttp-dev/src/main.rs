@@ -1,6 +1,7 @@
 //! The dev engine as a program: `cargo run -p stephttp-dev`.
 
 mod options;
+mod record;
 
 use std::process::ExitCode;
 
@@ -13,6 +14,9 @@ const KEPT: usize = 1_000;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|command| command == "record") {
+        return record::record(std::env::args_os().skip(2)).await;
+    }
     match Options::read(std::env::args_os()) {
         Ok(Asked::Help) => {
             println!("{USAGE}");

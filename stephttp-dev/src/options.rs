@@ -13,6 +13,7 @@ pub(crate) const USAGE: &str = "\
 Serves an Inngest-compatible dev engine for durable HTTP endpoints.
 
 Usage: stephttp-dev [OPTIONS]
+       stephttp-dev record --server URL RUN   (a run for replay tests; see `record --help`)
 
 Options:
   --port PORT               listen on this port (8288)

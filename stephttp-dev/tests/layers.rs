@@ -19,7 +19,7 @@ const CRATE: &[&[&str]] = &[
     &["server"],
     &["replay"],
     // The command's.
-    &["options"],
+    &["options", "record"],
 ];
 
 const ENGINE: &[&[&str]] = &[
