@@ -70,6 +70,17 @@ fn app(shop: Shop, inngest: &Provider) -> Router {
 
 #[cfg(test)]
 mod tests {
+    use stephttp_dev::Replay;
+
+    use crate::shop::Shop;
+
     // An order may be under way for days, and be finished by another version of this program.
     inngest::assert_steps_lock!();
+
+    /// Recorded with `stephttp-dev record`, of orders that were under way.
+    #[tokio::test]
+    async fn recorded_orders_go_on() {
+        let shop = Shop::new("http://127.0.0.1");
+        Replay::of("recordings").app(move |inngest| crate::app(shop, inngest)).assert().await;
+    }
 }
