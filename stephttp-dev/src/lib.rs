@@ -108,6 +108,51 @@
 //!   tell their clients while they go on, and who listens
 //! - [`Notice`]: what happens, for people
 //! - [`Sweep`]: an app's test, played with each thing going wrong at each place
+//! - [`Replay`] and [`Recording`]: recorded runs, against the code of today
+//!
+//! # Replay tests
+//!
+//! A program changes while runs are in flight. [`DevServer::record`] and the command
+//! `stephttp-dev record` make a file of a run; [`Replay`] drives the code of today against such
+//! files, without running a step, and says what would be stranded. The page `versions` of the SDK's
+//! guide has the whole.
+//!
+//! ```
+//! use axum::{Router, routing::post};
+//! use inngest::{Failure, Provider, SetupOpts, Step, StepError};
+//! use stephttp_dev::{DevServer, Replay};
+//!
+//! #[inngest::api_fn(id = "greet")]
+//! async fn greet(step: Step) -> Result<String, StepError> {
+//!     step.run("name", async { Ok::<_, Failure>("Ada".to_owned()) }).await
+//! }
+//!
+//! #[inngest::api_fn(id = "greet-today")]
+//! async fn greet_today(step: Step) -> Result<String, StepError> {
+//!     step.run("full-name", async { Ok::<_, Failure>("Ada Lovelace".to_owned()) }).await
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = DevServer::start().await?;
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! let origin = format!("http://{}", listener.local_addr()?);
+//! let inngest = Provider::setup(SetupOpts::new(&origin).dev_server(server.url()))?;
+//! let app = Router::new().route("/greet", post(greet)).layer(inngest.layer());
+//! tokio::spawn(axum::serve(listener, app).into_future());
+//! reqwest::Client::new().post(format!("{origin}/greet")).send().await?;
+//! let run = server.wait_for_run().await;
+//! server.wait_for_end(&run.id).await;
+//! let recording = server.record(&run.id)?;
+//!
+//! let today = |inngest: &Provider| {
+//!     Router::new().route("/greet", post(greet_today)).layer(inngest.layer())
+//! };
+//! let report = Replay::of_recordings([recording]).app(today).check().await.unwrap_err();
+//! assert!(report.to_string().contains("renamed_from(\"name\")"), "{report}");
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! # What it leaves out
 //!
@@ -176,7 +221,7 @@
 // | `kit` | how does a test of a whole app begin, ask and end? |
 // | `sweep` | what does an app do when something goes wrong? |
 // | `replay` | what does the app's code do with recorded runs? |
-// | `options`, `view` | what does the command understand, and do by itself? |
+// | `options`, `record`, `view` | what does the command understand, and do by itself? |
 mod api;
 mod clock;
 mod engine;

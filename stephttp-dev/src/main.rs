@@ -1,6 +1,7 @@
 //! The dev engine as a program: `cargo run -p stephttp-dev`.
 
 mod options;
+mod record;
 mod view;
 
 use std::process::ExitCode;
@@ -14,6 +15,9 @@ const KEPT: usize = 1_000;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|command| command == "record") {
+        return record::record(std::env::args_os().skip(2)).await;
+    }
     let asked = match Asked::read(std::env::args_os()) {
         Ok(asked) => asked,
         Err(error) => {

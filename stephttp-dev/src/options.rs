@@ -15,6 +15,7 @@ Serves an Inngest-compatible dev engine for durable HTTP endpoints.
 
 Usage: stephttp-dev [OPTIONS]
        stephttp-dev view --server URL [--key-env NAME] [--svg FILE] RUN
+       stephttp-dev record --server URL RUN   (a run for replay tests; see `record --help`)
 
 Options:
   --port PORT               listen on this port (8288)

@@ -22,7 +22,7 @@ const CRATE: &[&[&str]] = &[
     &["sweep"],
     &["replay"],
     // The command's.
-    &["options"],
+    &["options", "record"],
     &["view"],
 ];
 

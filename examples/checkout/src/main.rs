@@ -72,7 +72,7 @@ fn app(shop: Shop, inngest: &Provider) -> Router {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use stephttp_dev::{Clock, TestApp};
+    use stephttp_dev::{Clock, Replay, TestApp};
 
     use super::*;
     use crate::checkout::Receipt;
@@ -96,5 +96,12 @@ mod tests {
         run.assert_ran_once("charge-card");
         run.assert_ran_once("send-receipt");
         app.finish().await;
+    }
+
+    /// Recorded with `stephttp-dev record`, of orders that were under way.
+    #[tokio::test]
+    async fn recorded_orders_go_on() {
+        let shop = Shop::new("http://127.0.0.1");
+        Replay::of("recordings").app(move |inngest| crate::app(shop, inngest)).assert().await;
     }
 }

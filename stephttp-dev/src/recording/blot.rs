@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn the_largest_numbers_stay_numbers_of_their_kind() {
-        for number in [json!(u64::MAX), json!(i64::MIN), json!(255), json!(1e300)] {
+        for number in [json!(u64::MAX), json!(i64::MIN), json!(255), json!(2.5e300)] {
             let mut blotted = number.clone();
             blot(&mut blotted);
             assert_ne!(blotted, number);

@@ -33,9 +33,9 @@ const VERSION: u32 = 1;
 ///   "run": "01M817NZCZ3BTTPY1FEX7T2M4B",
 ///   "request": {"method": "POST", "path": "/checkout", "content_type": "application/json", "body": "{\"cents\":990}"},
 ///   "steps": [
-///     {"id": "charge", "hash": "5e3b8d1ab1ebdb06f4ae27f6b2b2d5a40d4a7d6b", "op": "StepRun", "value": {"data": "ch_1"}}
+///     {"id": "charge", "hash": "5ea9c348e59fe73a4b15cb287e33e4546dcef782", "op": "StepRun", "value": {"data": "ch_1"}}
 ///   ],
-///   "waiting": [{"id": "cool-off", "hash": "d7b32c0e06a5bb7e1d4a9e6ccf5f3f3ed0a4c6a1", "op": "Sleep"}]
+///   "waiting": [{"id": "cool-off", "hash": "00e365c3c5befe6ad29871dd94dcd53c9b0ddfac", "op": "Sleep"}]
 /// }
 /// ```
 ///

@@ -222,7 +222,7 @@ impl<'a> Comparison<'a> {
                 return Ok(Some(message));
             }
         }
-        Ok(Some(words::renamed_or_new(next, &new[0].label)))
+        Ok(Some(words::renamed_or_new(next, &new[0])))
     }
 
     /// What a new step stood beside in an earlier state.
@@ -244,20 +244,31 @@ impl<'a> Comparison<'a> {
         old: &RecordedStep,
         new: &Told,
     ) -> Result<Option<String>, String> {
-        let Some(value) = &old.value else { return Ok(None) };
-        let mut state = self.history.state(stored);
-        state.insert(new.hash.clone(), value.get().to_owned());
-        let mut wanted = self.wanted(stored + 1);
-        wanted.stored.pop();
-        let entered = stage.enter(self.recording, state, &wanted).await?;
-        if entered.steps.iter().any(|told| told.hash == old.hash) {
-            return Ok(Some(words::new_in_front(new, old)));
-        }
         let is_same_kind = Kind::of_op(&old.op).is_none_or(|kind| kind == new.kind);
-        let is_read = entered.steps.iter().all(|told| told.unreadable.is_none());
-        let goes_on = entered.steps.iter().any(|told| told.is_open() && wanted.next.contains(&told.hash))
-            || self.is_end_expected(stored + 1, &entered);
-        Ok((is_same_kind && is_read && goes_on).then(|| words::renamed(old, new)))
+        let stored_value = old.value.as_ref().filter(|_| is_same_kind).map(|value| value.get());
+        // What waits is as good as stored here.
+        let next = match self.history.steps.get(stored + 1) {
+            Some(next) => vec![next.hash.clone()],
+            None => {
+                self.waiting.iter().map(|step| step.hash.clone()).filter(|hash| *hash != old.hash).collect()
+            }
+        };
+        let wanted = Wanted { stored: self.wanted(stored).stored, next };
+        for value in stored_value.into_iter().chain([new.kind.nothing()]) {
+            let mut state = self.history.state(stored);
+            state.insert(new.hash.clone(), value.to_owned());
+            let entered = stage.enter(self.recording, state, &wanted).await?;
+            if entered.steps.iter().any(|told| told.hash == old.hash) {
+                return Ok(Some(words::new_in_front(new, old)));
+            }
+            let is_read = entered.steps.iter().all(|told| told.unreadable.is_none());
+            let goes_on = entered.steps.iter().any(|told| told.is_open() && wanted.next.contains(&told.hash))
+                || self.is_end_expected(stored + 1, &entered);
+            if is_same_kind && is_read && goes_on {
+                return Ok(Some(words::renamed(old, new)));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether the run ends after so many steps, and as it did.

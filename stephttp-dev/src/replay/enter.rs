@@ -69,7 +69,7 @@ pub(super) enum Outcome {
     /// The SDK's layer was not there.
     Elsewhere(StatusCode),
     /// A layer or an extractor has answered in the handler's place.
-    Rejected(String, String),
+    Rejected(String),
 }
 
 impl Stage {
@@ -200,9 +200,7 @@ async fn outcome(response: Response<Body>) -> Outcome {
     }
     let refused = || serde_json::from_slice::<Refused>(&body).map(|refused| refused.error).ok();
     if let Some(status) = parts.headers.get(headers::REJECTED) {
-        let ended = serde_json::from_slice::<Ended>(&body).map(|ended| ended.data.body.into_owned());
-        let why = ended.ok().or_else(refused).unwrap_or_default();
-        return Outcome::Rejected(status.to_str().unwrap_or_default().to_owned(), why);
+        return Outcome::Rejected(status.to_str().unwrap_or_default().to_owned());
     }
     if let Ok(Ended { data }) = serde_json::from_slice(&body) {
         return Outcome::Ended(data);

@@ -66,6 +66,14 @@ impl Kind {
         }
     }
 
+    /// What is stored of such a step that has come to nothing.
+    pub(super) fn nothing(self) -> &'static str {
+        match self {
+            Self::Sleep | Self::WaitForEvent | Self::WaitForSignal => "null",
+            Self::Run | Self::Invoke | Self::Fetch | Self::AiInfer => r#"{"data":null}"#,
+        }
+    }
+
     /// The method of a step, for messages.
     pub(super) fn method(self) -> &'static str {
         match self {

@@ -56,12 +56,23 @@ pub(super) fn renamed(old: &RecordedStep, new: &Told) -> String {
     )
 }
 
-pub(super) fn renamed_or_new(old: &RecordedStep, new: &str) -> String {
-    let old_label = old.label();
+pub(super) fn renamed_or_new(old: &RecordedStep, new: &Told) -> String {
+    let (old_label, new_label) = (old.label(), &new.label);
+    let in_front = format!(
+        "If `{new_label}` is new and stands in front of `{old_label}`, a run in flight comes to it first, also if it has done what \
+         comes after it"
+    );
+    if Kind::of_op(&old.op) != Some(Kind::Run) || new.kind != Kind::Run {
+        return format!(
+            "stranded: {} is not found, and the {} `{new_label}` comes next where it stood. If it stands in its place, what is \
+             stored of `{old_label}` is not used any more. {in_front}",
+            named(old),
+            noun(new.kind)
+        );
+    }
     format!(
-        "stranded: {} is not found, and `{new}` comes next where `{old_label}` stood. If that is the same step under another \
-         id, write `step.run(\"{new}\", ..).renamed_from(\"{}\")`. If `{new}` is new and stands in front of `{old_label}`, \
-         a run in flight runs it late, when it has done what comes after it",
+        "stranded: {} is not found, and `{new_label}` comes next where it stood. If that is the same step under another id, \
+         write `step.run(\"{new_label}\", ..).renamed_from(\"{}\")`. {in_front}",
         named(old),
         old.id
     )
@@ -114,6 +125,8 @@ pub(super) fn other_kind(step: &RecordedStep, told: &Told) -> String {
 }
 
 pub(super) fn unreadable(label: &str, wanted: &str, why: &str) -> String {
+    // Nobody sees the text that this is a place of.
+    let why = why.rsplit_once(" at line ").map_or(why, |(why, _)| why);
     format!(
         "stranded: what is stored of the step `{label}` cannot be read as `{wanted}`: {why}. {}",
         remedy(why)
@@ -160,7 +173,7 @@ pub(super) fn instead(outcome: &Outcome, next: &str, limit: std::time::Duration)
              step (`Replay::limit` gives it more time)"
         ),
         Outcome::Waits => format!("the handler does not come to {next}, with which the recording goes on"),
-        Outcome::Elsewhere(_) | Outcome::Rejected(..) => unreachable!("looked at before"),
+        Outcome::Elsewhere(_) | Outcome::Rejected(_) => unreachable!("looked at before"),
     }
 }
 
@@ -170,10 +183,14 @@ pub(super) fn not_entered(outcome: &Outcome, request: &str) -> Option<String> {
             "stranded: `{request}` is answered with {status} by something that is not the SDK's layer. Runs in flight are \
              called back there: keep the route, and put the layer (`inngest.layer()`) around it"
         )),
-        Outcome::Rejected(status, why) => Some(format!(
-            "stranded: a layer or an extractor answers `{request}` with {status} in the handler's place: {}. The code still \
-             has to accept the requests of runs in flight",
-            snippet(why)
+        Outcome::Rejected(status) if matches!(status.as_str(), "404" | "405") => Some(format!(
+            "stranded: no route of the app takes `{request}` (it answers {status}). Runs in flight are called back there: keep the \
+             former route until they have ended"
+        )),
+        Outcome::Rejected(status) => Some(format!(
+            "stranded: a layer or an extractor answers `{request}` with {status} in the handler's place. A call back carries the \
+             method, path, query, content type and body of the recorded request, and no other header: the code still has to accept \
+             that (`Remember` keeps what an extractor reads of other headers)"
         )),
         _ => None,
     }

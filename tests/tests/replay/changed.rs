@@ -133,7 +133,7 @@ async fn a_step_whose_type_cannot_read_what_is_stored_is_told_with_the_reason() 
         &report,
         "sequence-in-flight.json (function `replay-sequence`), with 1 step stored, the last of them `charge`",
         "stranded: what is stored of the step `charge` cannot be read as `replay::changed::DetailedCharge`: missing field \
-         `currency` at line 1 column 26. Write `#[serde(default)]` at the field `currency`, or have it be an `Option`; a field \
+         `currency`. Write `#[serde(default)]` at the field `currency`, or have it be an `Option`; a field \
          that is another's new name has `#[serde(alias = \"..\")]`",
     );
 }
@@ -277,11 +277,11 @@ async fn strict(step: Step, _: Json<StrictOrder>) -> Result<(), StepError> {
 async fn requests_that_the_code_does_not_take_any_more_are_told() {
     let rejected = report("sequence", "/sequence", post(strict)).await;
     let message =
-        "stranded: a layer or an extractor answers `POST /sequence` with 422 in the handler's place: ";
-    assert!(rejected.contains(message) && rejected.contains("currency"), "{rejected}");
+        "stranded: a layer or an extractor answers `POST /sequence` with 422 in the handler's place. ";
+    assert!(rejected.contains(message) && rejected.contains("`Remember`"), "{rejected}");
     let nowhere = report("sequence", "/elsewhere", post(strict)).await;
-    let message = "stranded: `POST /sequence` is answered with 404 Not Found";
-    assert!(nowhere.contains(message) && nowhere.contains("keep the route"), "{nowhere}");
+    let message = "stranded: no route of the app takes `POST /sequence` (it answers 404). ";
+    assert!(nowhere.contains(message) && nowhere.contains("keep the former route"), "{nowhere}");
 }
 
 #[inngest::api_fn(id = "replay-other-status")]

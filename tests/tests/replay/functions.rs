@@ -48,29 +48,30 @@ pub(crate) async fn work<T>(effects: &Effects, step: &str, value: T) -> Result<T
 }
 
 pub(crate) fn app(effects: Effects) -> impl FnOnce(&Provider) -> Router {
-    move |inngest| {
-        Router::new()
-            .route("/sequence", post(sequence))
-            .route("/approval", post(approval))
-            .route("/fan-out", post(fan_out))
-            .route("/branches", post(branches))
-            .route("/race", post(race))
-            .route("/race-of-runs", post(race_of_runs))
-            .route("/retried", post(retried))
-            .route("/failed", post(failed))
-            .route("/caught", post(caught))
-            .route("/large", post(large))
-            .route("/repeated", post(repeated))
-            .route("/remembers", get(remembers))
-            .route("/invokes", post(invokes))
-            .route("/signal", post(signal))
-            .route("/dropped", post(dropped))
-            .route("/sends", post(sends))
-            .route("/streamed", post(streamed))
-            .route("/at-once", post(at_once))
-            .with_state(effects)
-            .layer(inngest.layer())
-    }
+    move |inngest| routes(effects).layer(inngest.layer())
+}
+
+pub(crate) fn routes(effects: Effects) -> Router {
+    Router::new()
+        .route("/sequence", post(sequence))
+        .route("/approval", post(approval))
+        .route("/fan-out", post(fan_out))
+        .route("/branches", post(branches))
+        .route("/race", post(race))
+        .route("/race-of-runs", post(race_of_runs))
+        .route("/retried", post(retried))
+        .route("/failed", post(failed))
+        .route("/caught", post(caught))
+        .route("/large", post(large))
+        .route("/repeated", post(repeated))
+        .route("/remembers", get(remembers))
+        .route("/invokes", post(invokes))
+        .route("/signal", post(signal))
+        .route("/dropped", post(dropped))
+        .route("/sends", post(sends))
+        .route("/streamed", post(streamed))
+        .route("/at-once", post(at_once))
+        .with_state(effects)
 }
 
 #[inngest::api_fn(id = "replay-sequence")]

@@ -3,6 +3,7 @@
 mod changed;
 mod functions;
 mod recorder;
+mod recordings;
 mod scripts;
 
 use inngest::SetupOpts;

@@ -7,7 +7,7 @@ use inngest::{Provider, SetupOpts};
 use reqwest::Client;
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
-use stephttp_dev::{Clock, DevServer, Recording, Replay, RunStatus};
+use stephttp_dev::{Clock, DevServer, Recording, Replay, RunView, StepStatus, StepView};
 use stephttp_tests::Effects;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -73,8 +73,12 @@ impl Visit {
 }
 
 impl Source {
-    async fn engine() -> Self {
-        Self::Engine(DevServer::builder().clock(Clock::Manual).start().await.unwrap())
+    /// An engine whose time stands still.
+    async fn engine(script: &Script) -> Self {
+        let clock = if matches!(script.until, Until::Ended) { Clock::Skip } else { Clock::Manual };
+        let engine = DevServer::builder().clock(clock).start().await.unwrap();
+        engine.hold_time();
+        Self::Engine(engine)
     }
 
     async fn run_of(&self, visit: &Visit) -> String {
@@ -114,20 +118,32 @@ impl Source {
         }
     }
 
-    /// Lets some time go by.
-    async fn pass(&self) {
-        match self {
-            Self::Engine(engine) => engine.advance(Duration::from_secs(1)).await,
-            Self::Server(_) => sleep(Duration::from_millis(250)).await,
-        }
-    }
-
-    async fn has_ended(&self, run: &str) -> bool {
-        match self {
-            Self::Engine(engine) => engine.run(run).unwrap().status != RunStatus::Running,
-            Self::Server(server) => {
-                let shown = server.get(&format!("/v1/runs/{run}")).await;
-                shown["data"]["status"].as_str().is_some_and(|status| status != "Running")
+    /// Waits until a run is to be recorded.
+    async fn reaches(&self, run: &str, until: Until) {
+        match (self, until) {
+            (Self::Engine(engine), Until::Ended) => {
+                engine.release_time();
+                engine.wait_for_end(run).await;
+            }
+            (Self::Engine(engine), Until::Waits(stored, steps)) => {
+                let waits = |step: &StepView| step.status == StepStatus::Waiting || step.status.is_waiting();
+                engine.wait_until(run, |run| run.steps.iter().any(waits)).await;
+                engine.advance(Duration::from_secs(1)).await;
+                let own = |step: &&StepView| !step.id.starts_with("stephttp:") && !waits(step);
+                let stands = |run: &RunView| {
+                    run.steps.iter().filter(own).count() == stored
+                        && steps.iter().all(|id| run.steps.iter().any(|step| step.id == *id && waits(step)))
+                };
+                engine.wait_until(run, stands).await;
+            }
+            (Self::Server(_), _) => {
+                let deadline = Instant::now() + Duration::from_secs(90);
+                while !self.record(run).await.is_ok_and(|recording| until.holds(&recording)) {
+                    assert!(Instant::now() < deadline, "{:?}", self.record(run).await);
+                    sleep(Duration::from_millis(250)).await;
+                }
+                // A view that lags shows all of it by now.
+                sleep(Duration::from_secs(2)).await;
             }
         }
     }
@@ -178,28 +194,8 @@ async fn record(script: &Script, source: &Source) -> Recording {
     if let Some((step, event)) = script.event {
         source.send(&run, step, event).await;
     }
-    let deadline = Instant::now() + Duration::from_secs(90);
-    loop {
-        let recording = source.record(&run).await;
-        match (&recording, script.until) {
-            (Ok(recording), Until::Ended) if source.has_ended(&run).await && recording.end.is_some() => break,
-            (Ok(recording), Until::Waits(stored, steps)) => {
-                let own = recording.steps.iter().filter(|step| !step.id.starts_with("stephttp:")).count();
-                let waits = |id: &&str| recording.waiting.iter().any(|step| step.id == *id);
-                if own == stored && steps.iter().all(waits) {
-                    break;
-                }
-            }
-            _ => {}
-        }
-        assert!(Instant::now() < deadline, "{}: {recording:?}", script.name);
-        source.pass().await;
-    }
+    source.reaches(&run, script.until).await;
     visit.provider.wait(Duration::from_secs(30)).await.unwrap();
-    // A view that lags shows all of it by now.
-    if matches!(source, Source::Server(_)) {
-        sleep(Duration::from_secs(2)).await;
-    }
     source.record(&run).await.unwrap()
 }
 
@@ -220,7 +216,7 @@ async fn replay(script: &Script, recording: Recording) -> Result<(), String> {
 async fn runs_of_the_engine_hold() {
     let mut failures = String::new();
     for script in all() {
-        let recording = record(&script, &Source::engine().await).await;
+        let recording = record(&script, &Source::engine(&script).await).await;
         failures += &replay(&script, recording).await.err().unwrap_or_default();
     }
     assert!(failures.is_empty(), "{failures}");

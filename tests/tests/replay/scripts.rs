@@ -2,6 +2,7 @@
 
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
+use stephttp_dev::Recording;
 
 /// A run that is recorded.
 pub(crate) struct Script {
@@ -24,6 +25,16 @@ pub(crate) enum Until {
     Ended,
     /// So many of its handler's steps are stored, and it waits at these.
     Waits(usize, &'static [&'static str]),
+}
+
+impl Until {
+    /// Whether a recorded run has come so far.
+    pub(crate) fn holds(self, recording: &Recording) -> bool {
+        let Self::Waits(stored, steps) = self else { return recording.end.is_some() };
+        let own = recording.steps.iter().filter(|step| !step.id.starts_with("stephttp:")).count();
+        let waits = |id: &&str| recording.waiting.iter().any(|step| step.id == *id);
+        own == stored && steps.iter().all(waits)
+    }
 }
 
 impl Script {
