@@ -97,7 +97,7 @@ async fn what_the_clock_does_not_allow_is_disabled_with_its_reason() {
     let Some(chromium) = chromium() else { return };
     let server = DevServer::builder().clock(Clock::Real).start().await.unwrap();
     let mut browser = Browser::open(chromium, server.url()).await;
-    browser.until("document.getElementById('clock-why').textContent.includes('nobody moves')").await;
+    browser.until("document.getElementById('clock-why').textContent.includes('cannot be moved')").await;
     let disabled =
         "['amount', 'unit', 'move', 'hold-time'].every(id => document.getElementById(id).disabled)";
     assert_eq!(browser.eval(disabled).await, true);
