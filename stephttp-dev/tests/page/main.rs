@@ -1,5 +1,8 @@
 //! The engine's page, in a browser; skipped where there is none.
 
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+#![allow(clippy::needless_pass_by_value, reason = "so that tests can write `json!(..)` in place")]
+
 #[path = "../it/support.rs"]
 #[allow(dead_code, reason = "the other tests need more of it")]
 mod support;
