@@ -109,6 +109,28 @@
 //! - [`Notice`]: what happens, for people
 //! - [`Sweep`]: an app's test, played with each thing going wrong at each place
 //! - [`Replay`] and [`Recording`]: recorded runs, against the code of today
+//! - [`DevServer::timeline`]: what happened in one run, in [lines](Timeline) or as a
+//!   [picture](Timeline::svg)
+//! - [its page](#the-page)
+//!
+//! # The page
+//!
+//! The server's [URL](DevServer::url), opened in a browser, shows runs as they happen, and
+//! [`DevServer::run_url`] is the address of one run there: requests, steps with their attempts and
+//! values, sleeps and waits on a time axis, and violations in words. By the page events and signals
+//! are sent, runs are cancelled, re-entries are held, and a [manual clock](Clock::Manual) is moved.
+//! Tests' servers have it, too: it costs nothing while nobody looks.
+//! [`DevServerBuilder::page`] turns it off, and says who can see it.
+//!
+//! The page and what it asks for are below `/` and `/stephttp`, where Inngest has nothing. Its
+//! requests are not among [`DevServer::calls`], and no fault strikes them.
+//!
+//! # As a program
+//!
+//! `stephttp-dev` serves at the port where SDKs look for a dev server, and prints what happens and
+//! the address of its page. `stephttp-dev view --server URL [--key-env NAME] [--svg FILE] RUN`
+//! tells what happened in a run of any Inngest server, as far as that shows it. `stephttp-dev
+//! --help` lists the options.
 //!
 //! # Replay tests
 //!

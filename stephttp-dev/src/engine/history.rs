@@ -26,15 +26,24 @@ impl State {
         outcome: BarOutcome,
     ) {
         let (real, moment) = (self.work.time.kind() == Clock::Real, self.touch(run_id));
+        let (by, asked) = match origin {
+            Origin::FirstRequest => (None, None),
+            Origin::Dispatch(request) => {
+                let mut dispatches = self.log.dispatches.iter().rev();
+                let dispatch = dispatches.find(|dispatch| dispatch.request_id == *request);
+                (Some(request.clone()), dispatch.map(|dispatch| dispatch.at))
+            }
+        };
         let Some(run) = self.runs.get_mut(run_id) else { return };
-        let began = op.began.filter(|began| real && *began <= moment.at && *began + SLACK >= run.began.at);
+        // Another machine's clock may be wrong.
+        let earliest = asked.unwrap_or(run.began.at - SLACK);
+        let began = op.began.filter(|began| real && *began <= moment.at && *began >= earliest);
         let from = Moment { at: began.unwrap_or(moment.at), ..moment };
         let ended = began.and_then(|began| Some((began + op.took?).min(moment.at)));
         let until = Moment { at: ended.unwrap_or(moment.at), ..moment };
-        let by = match origin {
-            Origin::FirstRequest => None,
-            Origin::Dispatch(request) => Some(request.clone()),
-        };
+        if *origin == Origin::FirstRequest {
+            run.began.at = run.began.at.min(from.at);
+        }
         let words = if outcome == BarOutcome::Done { String::new() } else { op.message() };
         let (until, took) = (Some(until), op.took);
         run.draw(op, Bar { kind: BarKind::Attempt, from, until, outcome, words, due: None, by, took });
@@ -118,10 +127,7 @@ impl State {
 
 /// The client's request, as far as it was heard of: `call` is when its first call came.
 fn first_request(run: &Run, call: Option<SystemTime>) -> Request {
-    // The steps' own clock may say that it began before that.
-    let bars = run.history().flat_map(|(_, bars)| bars);
-    let attempts = bars.filter(|bar| bar.kind == BarKind::Attempt && bar.by.is_none());
-    let at = attempts.map(|bar| bar.from.at).chain(call).fold(run.began.at, SystemTime::min);
+    let at = call.map_or(run.began.at, |call| call.min(run.began.at));
     let from = Moment { at, order: 0 };
     let answered = run.ending.as_ref().filter(|ending| ending.at_checkpoint);
     let invoked = run.invoker.is_some();

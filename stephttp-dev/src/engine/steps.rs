@@ -53,7 +53,9 @@ impl State {
             let value = op.data.as_ref().and_then(|data| json::read(data.get()).ok());
             run.show(op, StepStatus::Completed, Some(value.unwrap_or(Value::Null)));
         }
-        self.draw_attempt(run_id, op, source.origin, BarOutcome::Done);
+        if news == News::New {
+            self.draw_attempt(run_id, op, source.origin, BarOutcome::Done);
+        }
         self.log.notice(&Notice::StepSaved { run_id: run_id.to_owned(), step });
         self.go_on_after_answer(run_id, op, source, pending);
         Applied::Done
@@ -115,7 +117,9 @@ impl State {
             if let Some(run) = self.runs.get_mut(run_id) {
                 run.show(op, StepStatus::Failed, op.error.clone());
             }
-            self.draw_attempt(run_id, op, source.origin, BarOutcome::Failed);
+            if news == News::New {
+                self.draw_attempt(run_id, op, source.origin, BarOutcome::Failed);
+            }
             let (step, error) = (op.label(), op.message());
             self.log.notice(&Notice::StepFailed { run_id: run_id.to_owned(), step, error });
             pending
@@ -152,6 +156,8 @@ impl State {
                 op.label()
             );
             self.log.violation(ViolationKind::StepRanTwice, Some(run_id), message);
+            let outcome = if op.error.is_some() { BarOutcome::Failed } else { BarOutcome::Done };
+            self.draw_attempt(run_id, op, origin, outcome);
         }
         news
     }

@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use http::{Response, StatusCode};
 use serde_json::Value;
 
-use super::{json, refused};
+use super::{document, json, refused};
 use crate::engine::Engine;
 use crate::inspect::{blot, without_keys};
 
@@ -21,6 +21,22 @@ fn found(value: Option<Value>, what: &str) -> Response<Body> {
 pub(super) async fn run(State(engine): State<Arc<Engine>>, Path(run): Path<String>) -> Response<Body> {
     let timeline = engine.read(|state| state.timeline(&run));
     found(timeline.map(|timeline| timeline.page_json()), "run")
+}
+
+/// A run's timeline in lines.
+pub(super) async fn text(State(engine): State<Arc<Engine>>, Path(run): Path<String>) -> Response<Body> {
+    match engine.read(|state| state.timeline(&run)) {
+        Some(timeline) => document("text/plain; charset=utf-8", format!("{timeline}\n")),
+        None => found(None, "run"),
+    }
+}
+
+/// A run's timeline as a picture.
+pub(super) async fn picture(State(engine): State<Arc<Engine>>, Path(run): Path<String>) -> Response<Body> {
+    match engine.read(|state| state.timeline(&run)) {
+        Some(timeline) => document("image/svg+xml", timeline.svg()),
+        None => found(None, "run"),
+    }
 }
 
 /// A step's value or its error.

@@ -51,6 +51,8 @@ impl Page {
             .route("/stephttp/page.js", get(|| async { document("text/javascript; charset=utf-8", SCRIPT) }))
             .route("/stephttp/feed", get(feed::feed))
             .route("/stephttp/runs/{run}", get(look::run))
+            .route("/stephttp/runs/{run}/text", get(look::text))
+            .route("/stephttp/runs/{run}/picture", get(look::picture))
             .route("/stephttp/runs/{run}/steps/{hash}", get(look::step))
             .route("/stephttp/runs/{run}/answers/{n}", get(look::answer))
             .route("/stephttp/runs/{run}/response", get(look::response))

@@ -84,8 +84,8 @@ function listen() {
 }
 
 const WHY = {
-  real: 'The clock is the machine’s, which nobody moves. Clock::Manual can be moved, Clock::Skip held.',
-  skip: 'Time is skipped by itself. Only Clock::Manual is moved by hand.',
+  real: 'Real time cannot be moved.',
+  skip: 'Time is skipped by itself.',
   manual: '',
 };
 function drawServer() {
@@ -94,7 +94,7 @@ function drawServer() {
   $('hold-time').disabled = !skip;
   put($('hold-time'), { 'aria-pressed': String(server.held), title: skip ? '' : 'Time can be held where it is skipped.' });
   put($('hold-dispatches'), { 'aria-pressed': String(server.dispatchesHeld) });
-  put($('clock-why'), { text: WHY[server.clock] });
+  put($('clock-why'), { text: WHY[server.clock], title: manual ? '' : 'Only Clock::Manual is moved by hand, and only Clock::Skip is held.' });
   put($('now'), { text: server.now === null ? '' : new Date(server.now).toLocaleString() });
   const names = server.awaited.map(([kind, name]) => make('option', { value: name, label: kind }));
   $('awaited').replaceChildren(...names);

@@ -33,7 +33,7 @@ function drawRows() {
       $('rows').append(row);
     }
     const took = run.ended === null ? Math.max(0, now() - run.began) : run.ended - run.began;
-    const mistakes = run.violations ? ` · ${plural(run.violations, 'violation')}` : '';
+    const mistakes = run.violations ? `${plural(run.violations, 'violation')} · ` : '';
     const doing = run.ended === null && run.doing ? run.doing : `${run.status.toLowerCase()}, ${plural(run.steps, 'step')}`;
     put(row, {
       class: `item ${run.status}${run.violations ? ' mistaken' : ''}`, 'aria-selected': String(run.id === selected),
@@ -41,7 +41,7 @@ function drawRows() {
     });
     row.style.top = `${place * HEIGHT}px`;
     put(row.firstChild, { text: run.function });
-    put(row.lastChild, { text: `${time(run.began)} · ${duration(took)} · ${doing}${mistakes}` });
+    put(row.lastChild, { text: `${time(run.began)} · ${duration(took)} · ${mistakes}${doing}` });
   }
   if (selected && rows.has(selected)) put(list, { 'aria-activedescendant': `r-${selected}` });
   else list.removeAttribute('aria-activedescendant');

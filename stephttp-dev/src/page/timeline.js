@@ -45,6 +45,8 @@ function drawStory() {
   put($('status'), { text: story.status, class: `badge ${story.status}` });
   put($('took'), { text: `${story.status === 'Running' ? 'for' : 'after'} ${duration(story.took)}` });
   put($('run-id'), { text: story.run });
+  put($('as-text'), { href: `/stephttp/runs/${story.run}/text` });
+  put($('as-picture'), { href: `/stephttp/runs/${story.run}/picture`, download: `${story.run}.svg` });
   $('cancel').hidden = story.status !== 'Running';
   const shown = [...story.notes.filter(note => note.violation).slice(-100), ...story.notes.filter(note => !note.violation).slice(-3)];
   const notes = shown.map(note => make('li', { class: note.violation ? 'violation' : 'retry' },
@@ -60,7 +62,11 @@ function drawMarks() {
   if (axis() === 't') {
     for (let n = 0; n < 5; n++) marks.push({ x: n / 5, t: n / 5 * story.took, text: `+${duration(n / 5 * story.took)}` });
   } else marks.push(...story.marks);
-  $('marks').replaceChildren(...marks.map(mark => {
+  // On a narrow screen there is room for fewer offsets.
+  let free = 0;
+  const least = 66 / Math.max(1, $('marks').clientWidth);
+  const fits = mark => mark.end || (mark.x >= free && Boolean(free = mark.x + least));
+  $('marks').replaceChildren(...marks.filter(fits).map(mark => {
     const element = make('span', { class: mark.end ? 'gap' : 'mark', text: mark.text });
     element.style.left = `${mark.x * 100}%`;
     if (mark.end) element.style.width = `${(mark.end - mark.x) * 100}%`;
@@ -138,7 +144,9 @@ function spoken(line) {
 async function drawDetail() {
   const detail = $('detail'), run = story.run;
   const step = story.steps.find(one => one.hash === opened);
-  const state = JSON.stringify([run, opened, step || null, opened === 'requests' ? story.requests : null, opened ? null : story.response]);
+  // Places change while time goes by; what is read here does not, and what has been unfolded stays so.
+  const state = JSON.stringify([run, opened, step ? [step.status, step.value, step.bars.map(bar => bar.words)] : null,
+    opened === 'requests' ? story.requests.map(({ n, answer, ran, special }) => [n, answer, ran, special]) : null, opened ? null : story.response]);
   if (state === lastDetail) return;
   lastDetail = state;
   const parts = [];
@@ -158,6 +166,7 @@ async function drawDetail() {
     parts.push(make('h3', { text: story.response.status ? `Response: ${story.response.status}` : 'Output' }));
     parts.push(...value(story.response.body, 'response'));
   }
+  if (!parts.length) parts.push(make('p', { class: 'id', text: 'Select a row to see its values.' }));
   detail.replaceChildren(...parts);
 }
 
@@ -178,6 +187,7 @@ function requestDetail(one) {
 
 /** A value: at once as far as it is known, and then as a whole. */
 function value(known, path) {
+  if (known === '') return [make('p', { class: 'id', text: '(empty)' })];
   const pre = make('pre', { tabindex: '0', text: pretty(known) });
   if (known.endsWith('…')) {
     const run = story.run;

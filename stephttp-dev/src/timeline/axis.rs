@@ -68,7 +68,7 @@ impl Axis {
     /// What is written at the axis: offsets where there is room, and long stretches.
     pub(crate) fn marks(&self, began: SystemTime) -> Vec<Mark> {
         let mut marks = Vec::new();
-        let mut free = 0.0;
+        let (mut free, mut last) = (0.0, String::new());
         for (place, (moment, x)) in self.places.iter().enumerate() {
             let after = moment.at.duration_since(began).unwrap_or_default();
             if let Some((before, from)) = place.checked_sub(1).map(|before| self.places[before]) {
@@ -77,9 +77,10 @@ impl Axis {
                     marks.push(Mark { x: from, end: Some(*x), text: duration(gap) });
                 }
             }
-            if *x >= free && *x <= 1.0 - BETWEEN / 2.0 {
-                marks.push(Mark { x: *x, end: None, text: format!("+{}", duration(after)) });
-                free = x + BETWEEN;
+            let text = format!("+{}", duration(after));
+            if *x >= free && *x <= 1.0 - BETWEEN / 2.0 && text != last {
+                marks.push(Mark { x: *x, end: None, text: text.clone() });
+                (free, last) = (x + BETWEEN, text);
             }
         }
         marks

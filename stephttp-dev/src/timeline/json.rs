@@ -81,7 +81,6 @@ impl Timeline {
             "response": self.response.as_ref().map(|response| {
                 json!({"status": response.status, "body": response.body})
             }),
-            "text": self.to_string(),
         })
     }
 }

@@ -9,11 +9,11 @@ mod words;
 
 use std::time::{Duration, SystemTime};
 
-use crate::clock::Moment;
-use crate::inspect::{RunStatus, StepStatus};
-
 pub use self::server::UnreadableRun;
 pub(crate) use self::words::{duration, shown, shown_body};
+
+use crate::clock::Moment;
+use crate::inspect::{RunStatus, StepStatus};
 
 /// What happened in one run, from [`DevServer::timeline`](crate::DevServer::timeline) or
 /// [from a real server](Timeline::from_server).

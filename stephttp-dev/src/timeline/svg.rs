@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::axis::Axis;
 use super::words::{cut, duration, names};
-use super::{Bar, BarKind, BarOutcome, NoteKind, Request, Timeline};
+use super::{Bar, BarKind, BarOutcome, NoteKind, Request, Step, Timeline};
 use crate::clock::Moment;
 use crate::inspect::RunStatus;
 
@@ -13,13 +13,15 @@ const LEFT: f64 = 210.0;
 const RIGHT: f64 = 20.0;
 const TOP: f64 = 84.0;
 const ROW: f64 = 26.0;
+/// How many memoized results are drawn at most.
+const DOTS: usize = 1_500;
 /// The least width of a bar.
 const LEAST: f64 = 4.0;
 
 const STYLE: &str = "\
 text{font:12px system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;fill:#1f2933}\
 .title{font-size:16px;font-weight:600}.dim{fill:#616e7c}.axis{font-size:11px;fill:#616e7c}\
-.bad{fill:#b42318}.row{stroke:#eef1f4}.tick{stroke:#dde3e9}.gap{fill:#f3f5f7}";
+.bad{fill:#b42318}.memo{fill:#fff;stroke:#3f9142}.row{stroke:#eef1f4}.tick{stroke:#dde3e9}.gap{fill:#f3f5f7}";
 
 impl Timeline {
     /// The timeline as a picture in SVG, for a report: with a light background, and with nothing
@@ -50,7 +52,10 @@ impl Timeline {
             .filter(|note| note.kind == NoteKind::Violation)
             .map(|note| note.words.as_str())
             .collect();
-        let rows = f64::from(u32::try_from(self.steps.len() + 1).unwrap_or(u32::MAX));
+        // Of what the SDK keeps for itself the server may show no times.
+        let steps: Vec<&Step> =
+            self.steps.iter().filter(|step| !(step.is_hidden() && step.bars.is_empty())).collect();
+        let rows = (steps.len() + 1) as f64;
         let bottom = TOP + rows * ROW;
         let notes = wrapped(&violations);
         let height = bottom + 20.0 + 16.0 * (notes.len() as f64);
@@ -60,9 +65,17 @@ impl Timeline {
              <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>",
             escaped(&format!("Run {} of {}", self.run_id, self.function))
         );
-        let head = format!("{}: {} after {}", self.function, self.status.as_str(), duration(self.took()));
+        let head = format!("{}: {}", self.function, self.standing());
         text(&mut svg, (16.0, 28.0), "title", &cut(&head, 90));
         text(&mut svg, (16.0, 48.0), "dim", &format!("run {}", self.run_id));
+        if !self.calls.is_empty() {
+            text(
+                &mut svg,
+                (LEFT + 470.0, 28.0),
+                "dim",
+                "green circle: memoized in a re-entry; dark: a checkpoint",
+            );
+        }
         for mark in axis.marks(self.began) {
             let from = LEFT + mark.x * (WIDTH - LEFT - RIGHT);
             match mark.end.map(|end| LEFT + end * (WIDTH - LEFT - RIGHT)) {
@@ -105,7 +118,8 @@ impl Timeline {
                 escaped(&format!("{}: {status}", call.request))
             );
         }
-        for step in &self.steps {
+        let mut dots = 0;
+        for step in steps {
             y += ROW;
             row(&mut svg, y, &step.label, if step.is_hidden() { "dim" } else { "" });
             for one in &step.bars {
@@ -117,6 +131,17 @@ impl Timeline {
                     color(one, self.status),
                     &title,
                 );
+            }
+            for (n, request) in self.requests.iter().enumerate() {
+                if dots < DOTS && request.memoized.contains(&step.label) {
+                    dots += 1;
+                    let _ = write!(
+                        svg,
+                        "<circle class=\"memo\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\"><title>memoized in re-entry {n}</title></circle>",
+                        x(request.from) + 3.0,
+                        y + ROW / 2.0
+                    );
+                }
             }
         }
         for (place, line) in notes.iter().enumerate() {
@@ -168,7 +193,7 @@ fn color(bar: &Bar, status: RunStatus) -> &'static str {
 
 fn row(svg: &mut String, y: f64, label: &str, class: &str) {
     let _ = write!(svg, "<line class=\"row\" x1=\"16\" x2=\"{}\" y1=\"{y}\" y2=\"{y}\"/>", WIDTH - RIGHT);
-    text(svg, (16.0, y + 17.0), class, &cut(label, 28));
+    text(svg, (16.0, y + 17.0), class, &cut(label, 26));
 }
 
 fn bar(svg: &mut String, (from, until, y): (f64, f64, f64), fill: &str, title: &str) {

@@ -23,10 +23,7 @@ impl fmt::Display for Timeline {
             1 => "1 re-entry".to_owned(),
             n => format!("{n} re-entries"),
         };
-        let (status, took) = (self.status.as_str(), duration(self.took()));
-        let when = if self.ended.is_some() { "after" } else { "for" };
-        let function = &self.function;
-        write!(f, "run {} of `{function}`: {status} {when} {took} ({reentries})", self.run_id)?;
+        write!(f, "run {} of `{}`: {} ({reentries})", self.run_id, self.function, self.standing())?;
         let lines = self.lines();
         let left_out = lines.len().saturating_sub(LINES);
         for (place, (moment, title, text)) in lines.iter().enumerate() {
@@ -44,6 +41,16 @@ impl fmt::Display for Timeline {
 }
 
 impl Timeline {
+    /// How the run is doing, and since when or for how long.
+    pub(super) fn standing(&self) -> String {
+        let when = match (self.status, self.ended) {
+            (RunStatus::Running, _) => "for",
+            (_, Some(_)) => "after",
+            (_, None) => "within",
+        };
+        format!("{} {when} {}", self.status.as_str(), duration(self.took()))
+    }
+
     /// All lines, in the order of time.
     fn lines(&self) -> Vec<Line> {
         let mut lines: Vec<Line> = Vec::new();
@@ -137,6 +144,7 @@ impl Timeline {
         let due = bar.due.map(until).unwrap_or_default();
         let what = match bar.kind {
             BarKind::Sleep => "sleeps".to_owned(),
+            _ if words.is_empty() => "waits".to_owned(),
             BarKind::Invoke | BarKind::Call => format!("begins {words}"),
             BarKind::Event | BarKind::Signal | BarKind::Attempt => format!("waits for {words}"),
         };

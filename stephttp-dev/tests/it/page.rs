@@ -145,5 +145,11 @@ async fn the_feed_tells_all_at_first_and_then_what_changes() {
 
     let got = client.get(&format!("/stephttp/runs/{}/steps/{}", runs[1], hash("a"))).await;
     assert_eq!((got.status, got.json()), (200, json!(1)));
-    assert_eq!(client.get("/stephttp/runs/none").await.status, 404);
+    let got = client.get(&format!("/stephttp/runs/{}/text", runs[1])).await;
+    assert!(got.text.contains("`s` sleeps until +1 h"), "{}", got.text);
+    let got = client.get(&format!("/stephttp/runs/{}/picture", runs[1])).await;
+    assert!(got.header("content-type") == "image/svg+xml" && got.text.starts_with("<svg "), "{}", got.text);
+    for path in ["/stephttp/runs/none", "/stephttp/runs/none/text", "/stephttp/runs/none/steps/x"] {
+        assert_eq!(client.get(path).await.status, 404, "{path}");
+    }
 }

@@ -82,6 +82,7 @@ async fn a_timeline_tells_violations_and_no_keys() {
     let lines = lines(&scene);
     let has = |beginning: &str| lines.iter().any(|line| line.contains(beginning));
     assert!(has("VIOLATION StepRanTwice: "), "{lines:#?}");
+    assert!(has("step `a`, attempt 1 done") && has("step `a`, attempt 2 done"), "{lines:#?}");
     assert!(has("VIOLATION MissingVersionHeader: an answer to a re-entry has no"), "{lines:#?}");
     assert!(has("\"auth_key\":\"***\""), "{lines:#?}");
     assert!(!has("sk-secret"), "{lines:#?}");

@@ -1,5 +1,8 @@
 //! The engine's page, in a browser; skipped where there is none.
 
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+#![allow(clippy::needless_pass_by_value, reason = "so that tests can write `json!(..)` in place")]
+
 #[path = "../it/support.rs"]
 #[allow(dead_code, reason = "the other tests need more of it")]
 mod support;
@@ -97,7 +100,7 @@ async fn what_the_clock_does_not_allow_is_disabled_with_its_reason() {
     let Some(chromium) = chromium() else { return };
     let server = DevServer::builder().clock(Clock::Real).start().await.unwrap();
     let mut browser = Browser::open(chromium, server.url()).await;
-    browser.until("document.getElementById('clock-why').textContent.includes('nobody moves')").await;
+    browser.until("document.getElementById('clock-why').textContent.includes('cannot be moved')").await;
     let disabled =
         "['amount', 'unit', 'move', 'hold-time'].every(id => document.getElementById(id).disabled)";
     assert_eq!(browser.eval(disabled).await, true);

@@ -2,6 +2,8 @@
 //!
 //! It is for tests alone: whatever goes wrong is a panic.
 
+#![expect(clippy::unwrap_used, reason = "tests have nothing better to do with an error")]
+
 use std::env;
 use std::path::PathBuf;
 use std::process::Stdio;
