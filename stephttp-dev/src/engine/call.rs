@@ -213,7 +213,8 @@ impl State {
         };
         let race = op.races();
         let group = call.group.as_deref().filter(|_| !race);
-        let ended = Ended { hash: &op.id, suffix: "", group, race, pending, forced: call.forced };
+        let forced = call.forced;
+        let ended = Ended { hash: &op.id, suffix: "", group, race, races_on: race, pending, forced };
         self.discover(run_id, &ended);
         Applied::Done
     }

@@ -358,7 +358,8 @@ impl State {
         let Some(run) = self.runs.get(run_id) else { return };
         let hash = run.last_saved.clone().unwrap_or_else(|| format!("redrive-{}", ulid::Ulid::generate()));
         let (group, forced) = (job.group.as_deref(), job.forced);
-        let ended = Ended { hash: &hash, suffix: "", group, race: false, pending: false, forced };
+        let ended =
+            Ended { hash: &hash, suffix: "", group, race: false, races_on: false, pending: false, forced };
         self.discover(run_id, &ended);
     }
 

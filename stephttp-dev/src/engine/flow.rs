@@ -25,6 +25,9 @@ pub(crate) struct Ended<'a> {
     pub(crate) group: Option<&'a str>,
     /// Whether the app is asked although others are open.
     pub(crate) race: bool,
+    /// Whether the job by which the app is asked races with others, too. The server forgets it where
+    /// a wait brings the job.
+    pub(crate) races_on: bool,
     /// Whether others are open.
     pub(crate) pending: bool,
     /// Whether planning is forced, as far as whoever ends the step has seen.
@@ -47,7 +50,7 @@ impl State {
             None => format!("{}{}", ended.hash, ended.suffix),
         };
         if run.takes_name(name) {
-            let race = ended.race;
+            let race = ended.races_on;
             self.work.schedule(run_id, NewJob { race, ..NewJob::plain(JobKind::Discovery, now) });
         }
     }
@@ -60,6 +63,7 @@ impl State {
             suffix: "",
             group: source.group.as_deref().filter(|_| !race),
             race,
+            races_on: race,
             pending,
             forced: source.forced,
         };
@@ -97,7 +101,8 @@ impl State {
         };
         self.log.notice(&notice);
         let group = wait.group.as_deref().filter(|_| !wait.race);
-        self.discover(run_id, &Ended { hash, suffix, group, race: wait.race, pending, forced });
+        let race = wait.race;
+        self.discover(run_id, &Ended { hash, suffix, group, race, races_on: false, pending, forced });
         self.look_for_hang(run_id);
     }
 

@@ -134,8 +134,9 @@ impl State {
         // Whether it goes on is said by the job, not by the operation.
         if !source.ends && source.by != By::Async {
             let hash = op.id.as_str();
-            let (race, forced) = (source.race, source.forced);
-            self.discover(run_id, &Ended { hash, suffix: "-failure", group: None, race, pending, forced });
+            let (race, races_on, forced) = (source.race, op.races(), source.forced);
+            let suffix = "-failure";
+            self.discover(run_id, &Ended { hash, suffix, group: None, race, races_on, pending, forced });
         }
         Applied::Done
     }

@@ -127,6 +127,7 @@ impl Journal {
     fn tell(&self, telling: &mut Telling, outstanding: Vec<Outstanding>, elapsed: Duration) {
         let is_first = self.mode == Mode::First;
         let may_miss = Outstanding::may_miss(&outstanding);
+        let shares = outstanding.len() > 1;
         for one in outstanding {
             let is_beside_a_step = one.is_beside_a_step(self.executing.begun);
             let op = match one.awaits {
@@ -153,6 +154,10 @@ impl Journal {
                     continue;
                 }
                 Awaits::Answer(op) => {
+                    // After a failure for good, unlike after a result, the server calls back only
+                    // if nothing else of the run is open, or if the job races with others: which no
+                    // job does that an event, a signal or a timeout has brought.
+                    telling.leaves |= op.op() == OpCode::StepFailed && (shares || self.mode == Mode::Shared);
                     // Others may come to it once the run is left, which is before the answer.
                     if self.is_holding() {
                         telling.claims.push(one.hash);

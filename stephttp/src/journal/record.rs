@@ -152,6 +152,13 @@ impl Recorded {
         matches!(self.op, OpCode::Gateway | OpCode::AiGateway)
     }
 
+    /// Whether it says that it races with others.
+    #[cfg(test)]
+    pub(super) fn races(&self) -> bool {
+        let mode = self.opts.as_ref().and_then(|opts| opts.parallel_mode.as_ref());
+        matches!(mode, Some(ParallelMode::Race))
+    }
+
     /// Whether this waits for what comes once, and is lost on a wait that Inngest does not know of.
     pub(super) fn is_missable(&self) -> bool {
         matches!(self.op, OpCode::WaitForEvent | OpCode::WaitForSignal)

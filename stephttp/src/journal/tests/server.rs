@@ -1,6 +1,6 @@
 //! The Inngest server, as far as replay depends on it. Each rule is one of `docs/protocol.md`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::journal::{Memo, Recorded, Stale, Standing};
@@ -14,6 +14,8 @@ pub(super) struct Job {
     pub(super) generation: u32,
     /// Counts its attempts, from 1: a dispatch that comes beside another one is the same attempt.
     pub(super) attempt: u32,
+    /// It races with others: a failure for good is followed by a call back whatever else is open.
+    races: bool,
 }
 
 impl Job {
@@ -67,6 +69,10 @@ pub(super) struct Server {
     told: Vec<(u32, OpCode, StepHash)>,
     /// Waits for events, by their ids.
     waits: BTreeMap<String, StepHash>,
+    /// Of the operations that have come together in an answer: what is not done yet.
+    open: BTreeSet<StepHash>,
+    /// Sleeps whose ends race with others.
+    racing: BTreeSet<StepHash>,
     /// The latest dispatch of each job that has reached the app.
     dispatched: BTreeMap<u32, u32>,
     /// How many jobs there are.
@@ -169,6 +175,10 @@ impl Server {
     /// A re-entry's answer.
     pub(super) fn answer(&mut self, job: Job, ops: &[Recorded]) {
         if !self.has_ended() {
+            let plans = |op: &Recorded| matches!(op.op(), OpCode::Sleep | OpCode::WaitForEvent);
+            if ops.len() > 1 && ops.iter().any(plans) {
+                self.open = ops.iter().map(Recorded::hash).collect();
+            }
             ops.iter().for_each(|op| self.take(op, Some(job), 0));
         }
     }
@@ -221,14 +231,14 @@ impl Server {
     pub(super) fn fire(&mut self, wait: StepHash) {
         if !self.has_ended() {
             self.keep(wait, "null");
-            self.call_back();
+            self.call_back(self.racing.contains(&wait));
         }
     }
 
     /// A job of its own finds out what comes next.
-    fn call_back(&mut self) {
+    fn call_back(&mut self, races: bool) {
         self.jobs += 1;
-        self.queue.push(Event::Dispatch(Job { id: self.jobs, generation: 1, attempt: 1 }));
+        self.queue.push(Event::Dispatch(Job { id: self.jobs, generation: 1, attempt: 1, races }));
     }
 
     /// An event comes: only who waits for it by now gets it.
@@ -253,16 +263,26 @@ impl Server {
             (OpCode::StepRun | OpCode::StepFailed, _) | (OpCode::StepError, Some(_)) => self.store(op),
             _ => {}
         }
+        // The job says whether there is a call back, and not the operation.
+        let has_failed = matches!(op.op(), OpCode::StepFailed | OpCode::StepError);
+        if has_failed && job.is_some_and(|job| !job.races) && !self.open.is_empty() {
+            return;
+        }
         let name = (creation, op.op(), op.hash());
         if self.told.contains(&name) {
             return;
         }
         self.told.push(name);
         match op.op() {
-            OpCode::Sleep => self.queue.push(Event::Fires(op.hash())),
+            OpCode::Sleep => {
+                if op.races() {
+                    self.racing.insert(op.hash());
+                }
+                self.queue.push(Event::Fires(op.hash()));
+            }
             OpCode::WaitForEvent => drop(self.waits.insert(op.key().id.to_string(), op.hash())),
             op_code => {
-                self.call_back();
+                self.call_back(op.races());
                 if op_code == OpCode::StepError {
                     self.retries.entry(self.jobs).or_default().push(op.hash());
                 }
@@ -285,6 +305,7 @@ impl Server {
     }
 
     fn keep(&mut self, step: StepHash, value: &str) {
+        self.open.remove(&step);
         if !self.has_stored(step) {
             let comma = if self.stored.is_empty() { "" } else { "," };
             let _ = write!(self.members, "{comma}\"{step}\":{value}");

@@ -10,6 +10,7 @@ mod concurrency;
 mod delivering;
 mod errors;
 mod events;
+mod failing_beside;
 pub(crate) mod fan_outs;
 mod handover;
 mod integers;
@@ -58,6 +59,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         publishing::all(),
         concurrency::all(),
         fan_outs::all(),
+        failing_beside::all(),
         branches::all(),
         beside::all(),
         caused::all(),
