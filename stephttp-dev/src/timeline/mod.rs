@@ -24,14 +24,14 @@ use crate::inspect::{RunStatus, StepStatus};
 ///
 /// ```text
 /// run 01M817NZCZ3BTTPY1FEX7T2M4B of `checkout`: Completed after 1 h (1 re-entry)
-///   +0 ms    client     POST https://api.example.com/checkout
-///   +0 ms    step       `charge-card` done in 3 ms: "ch_17"
-///   +0 ms    sleep      `cool-off` until +1 h
-///   +0 ms    call       POST /v1/checkpoint: 200
-///   +1 h     re-entry 1 POST https://api.example.com/checkout; memoized `charge-card`, `cool-off`
-///   +1 h     step       `ship` done in 2 ms: "parcel"
-///   +1 h     answer 1   answered 206, having run `ship`: {"op":"RunComplete",..}
-///   +1 h     end        Completed: 200 {"parcel":"parcel"}
+///   +0 ms     client      POST https://api.example.com/checkout
+///   +0 ms     call        POST /v1/checkpoint: 200
+///   +0 ms     step        `charge-card` done in 3 ms: "ch_17"
+///   +0 ms     sleep       `cool-off` sleeps until +1 h
+///   +1 h      re-entry 1  POST https://api.example.com/checkout; memoized `charge-card`, `cool-off`
+///   +1 h      step        `ship` done in 2 ms: "parcel"
+///   +1 h      answer 1    answered 206, having run `ship`: {"op":"RunComplete",..}
+///   +1 h      end         Completed: 200: {"parcel":"parcel"}
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Timeline {

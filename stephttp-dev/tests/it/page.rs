@@ -1,5 +1,7 @@
 //! What serves the page, without a browser.
 
+use std::time::Duration;
+
 use http::Method;
 use serde_json::{Value, json};
 use stephttp_dev::{Clock, DevServer, RunStatus};
@@ -128,7 +130,9 @@ async fn the_feed_tells_all_at_first_and_then_what_changes() {
     let mut next = async || -> Value {
         let mut text = String::new();
         while !text.ends_with("\n\n") {
-            text.push_str(std::str::from_utf8(&feed.chunk().await.unwrap().unwrap()).unwrap());
+            let chunk = tokio::time::timeout(Duration::from_secs(30), feed.chunk());
+            let chunk = chunk.await.expect("a change is told").unwrap().unwrap();
+            text.push_str(std::str::from_utf8(&chunk).unwrap());
         }
         serde_json::from_str(text.strip_prefix("data: ").unwrap()).unwrap()
     };
