@@ -43,9 +43,9 @@ const API: &[&[&str]] =
 
 const REALTIME: &[&[&str]] = &[&["compact", "feed", "token"], &["message", "part", "subscribers"]];
 
-const RECORDING: &[&[&str]] = &[&["blot", "check", "history", "trace"], &["redact", "server"]];
+const RECORDING: &[&[&str]] = &[&["blot", "check", "history"], &["trace"], &["redact", "server"]];
 
-const REPLAY: &[&[&str]] = &[&["files", "inngest", "watch", "report"], &["enter"], &["words"], &["compare"]];
+const REPLAY: &[&[&str]] = &[&["files", "report", "stand_in", "watch"], &["enter"], &["words"], &["compare"]];
 
 const SERVER: &[&[&str]] = &[&["look"], &["builder", "faults", "realtime"]];
 

@@ -3,21 +3,21 @@
 mod compare;
 mod enter;
 mod files;
-mod inngest;
 mod report;
+mod stand_in;
 mod watch;
 mod words;
 
 use std::fmt;
 use std::time::Duration;
 
-use ::inngest::{Provider, SetupOpts};
 use axum::Router;
+use inngest::{Provider, SetupOpts};
 
 use self::compare::compare;
 use self::enter::Stage;
-use self::inngest::Inngest;
 pub use self::report::{ReplayNote, ReplayProblem, ReplayReport, Replayed};
+use self::stand_in::Inngest;
 use self::watch::Watch;
 use crate::recording::Recording;
 
