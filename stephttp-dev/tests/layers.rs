@@ -52,9 +52,9 @@ const PAGE: &[&[&str]] = &[&["act", "feed", "guard", "look"]];
 
 const TIMELINE: &[&[&str]] = &[&["words"], &["axis", "server", "text"], &["svg"], &["json"]];
 
-const RECORDING: &[&[&str]] = &[&["blot", "check", "history", "trace"], &["redact", "server"]];
+const RECORDING: &[&[&str]] = &[&["blot", "check", "history"], &["trace"], &["redact", "server"]];
 
-const REPLAY: &[&[&str]] = &[&["files", "inngest", "watch", "report"], &["enter"], &["words"], &["compare"]];
+const REPLAY: &[&[&str]] = &[&["files", "report", "stand_in", "watch"], &["enter"], &["words"], &["compare"]];
 
 const SERVER: &[&[&str]] = &[&["look"], &["builder", "faults", "realtime"]];
 

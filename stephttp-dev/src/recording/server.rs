@@ -56,7 +56,7 @@ struct Event {
 }
 
 impl Recording {
-    /// Records a run of an Inngest server. `signing_key` is the server's, unless it is a dev server.
+    /// Records a run of an Inngest server. `signing_key` is the server's; a dev server has none.
     ///
     /// Of a run **in flight** the server gives what is stored, word by word: prefer those. Of a run
     /// that has **ended** it has the trace alone, in which a step's output is what was stored, and

@@ -4,7 +4,8 @@ use inngest::wire::StepHash;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{RecordedStep, is_hidden};
+use super::RecordedStep;
+use super::history::is_hidden;
 
 /// A span of a trace.
 #[derive(Debug, Default, Deserialize)]

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tower_service::Service;
 
-use super::inngest::Inngest;
+use super::stand_in::Inngest;
 use super::watch::{Told, Watch};
 use crate::recording::{RecordedRequest, Recording};
 

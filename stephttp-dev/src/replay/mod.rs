@@ -3,21 +3,21 @@
 mod compare;
 mod enter;
 mod files;
-mod inngest;
 mod report;
+mod stand_in;
 mod watch;
 mod words;
 
 use std::fmt;
 use std::time::Duration;
 
-use ::inngest::{Provider, SetupOpts};
 use axum::Router;
+use inngest::{Provider, SetupOpts};
 
 use self::compare::compare;
 use self::enter::Stage;
-use self::inngest::Inngest;
 pub use self::report::{ReplayNote, ReplayProblem, ReplayReport, Replayed};
+use self::stand_in::Inngest;
 use self::watch::Watch;
 use crate::recording::Recording;
 
@@ -65,14 +65,17 @@ use crate::recording::Recording;
 /// # What it cannot see
 ///
 /// What a step's code does; whether a recorded run is like the ones in flight; and a type that
-/// reads a stored value as something else than it was. A handler's own timeouts pass in real time.
+/// reads a stored value as something else than it was. A handler's own timeouts pass in real time:
+/// a runtime whose time is paused (`start_paused`) is no place for a replay.
 #[must_use = "a replay does nothing until `check` or `assert`"]
 pub struct Replay {
     recordings: Result<Vec<(String, Recording)>, String>,
-    app: Option<Box<dyn FnOnce(&Provider) -> Router + Send>>,
+    app: Option<MakeApp>,
     setup: Box<dyn FnOnce(SetupOpts) -> SetupOpts + Send>,
     limit: Duration,
 }
+
+type MakeApp = Box<dyn FnOnce(&Provider) -> Router + Send>;
 
 /// How long one re-entry may take, unless said otherwise.
 const LIMIT: Duration = Duration::from_secs(5);

@@ -79,7 +79,7 @@ impl fmt::Display for ReplayReport {
                 match &problem.after {
                     None => f.write_str("with no step stored:")?,
                     Some(after) => {
-                        write!(f, "with {} stored, the last of them `{after}`:", steps(problem.stored))?
+                        write!(f, "with {} stored, the last of them `{after}`:", steps(problem.stored))?;
                     }
                 }
                 last = Some(place);

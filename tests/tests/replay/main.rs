@@ -1,4 +1,5 @@
 //! Replay tests: recorded runs against the functions that made them, and against changed ones.
+#![allow(clippy::unwrap_used, reason = "clippy takes only test functions for tests")]
 
 mod changed;
 mod functions;
