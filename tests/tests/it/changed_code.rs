@@ -106,7 +106,7 @@ async fn has_old_and_new(step: Step) -> Result<String, StepError> {
 
 #[tokio::test]
 async fn a_step_does_not_take_what_another_step_of_the_handler_came_to() {
-    let world = World::of(axum::Router::new().route("/", post(has_old_and_new))).await;
+    let world = World::of(Router::new().route("/", post(has_old_and_new))).await;
     let response = world.post("/").send().await.unwrap();
     assert_eq!(world.follow(response).await.text().await.unwrap(), "old new");
 }
