@@ -25,8 +25,8 @@ pub(crate) struct Ended<'a> {
     pub(crate) group: Option<&'a str>,
     /// Whether the app is asked although others are open.
     pub(crate) race: bool,
-    /// Whether the job by which the app is asked races with others, too. The server forgets it where
-    /// a wait brings the job.
+    /// Whether the job by which the app is asked races with others, too. The server forgets that
+    /// where a wait brings the job.
     pub(crate) races_on: bool,
     /// Whether others are open.
     pub(crate) pending: bool,

@@ -259,8 +259,8 @@ fn of_steps_that_failed_for_good() {
                 &["StepFailed a", "discover"],
                 None,
             ),
-            // After a failure the server does not call back while something else is open, unless its
-            // job races.
+            // After a failure the server does not call back while something else is open, unless
+            // its job races.
             (
                 Shared,
                 vec![S, FailsForGood("b")],

@@ -1,8 +1,8 @@
-//! A step fails for good while something else that the run waits for lasts: the run goes on at once.
+//! A step fails for good while something else that the run waits for lasts: the run goes on at
+//! once.
 //!
-//! A real server asks what comes next then only if the job in which the step has failed races with
-//! others, which no job does that an event, a signal or a timeout has brought (docs/protocol.md
-//! 8.1).
+//! A real server calls back then only if the job in which the step has failed races with others,
+//! which no job does that an event, a signal or a timeout has brought (docs/protocol.md 8.1).
 
 use axum::extract::Path;
 use axum::http::Method;
