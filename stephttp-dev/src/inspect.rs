@@ -94,12 +94,22 @@ pub struct StepView {
 impl StepView {
     /// What people call it: its id and its use, or its hash.
     pub(crate) fn label(&self) -> String {
-        match (self.id.as_str(), self.index) {
-            ("", _) => self.hash.clone(),
-            (id, 0) => id.to_owned(),
-            (id, index) => format!("{id}:{index}"),
-        }
+        label(&self.id, self.index, &self.hash)
     }
+}
+
+/// What people call a step: its id and its use, or its hash if there is no id.
+pub(crate) fn label(id: &str, index: u32, hash: &str) -> String {
+    match (id, index) {
+        ("", _) => hash.to_owned(),
+        (id, 0) => id.to_owned(),
+        (id, index) => format!("{id}:{index}"),
+    }
+}
+
+/// Whether a step is the SDK's own, and not the handler's.
+pub(crate) fn is_hidden(id: &str) -> bool {
+    id.starts_with("stephttp:")
 }
 
 /// How a step is doing.

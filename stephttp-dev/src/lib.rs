@@ -231,7 +231,7 @@
 //
 // | Module | Question |
 // |---|---|
-// | `clock`, `fault`, `function`, `json`, `violation` | what do tests set, and what do all the others need? |
+// | `clock`, `fault`, `function`, `json`, `text`, `violation` | what do tests set, and what do all the others need? |
 // | `inspect` | what is seen of runs, calls and dispatches? |
 // | `recording` | what was stored of a run, and how did it stand after each step? |
 // | `notice`, `timeline` | what has happened? |
@@ -259,6 +259,7 @@ mod recording;
 mod replay;
 mod server;
 pub mod sweep;
+mod text;
 mod timeline;
 mod violation;
 

@@ -9,7 +9,7 @@ fn src() -> PathBuf {
 }
 
 const CRATE: &[&[&str]] = &[
-    &["clock", "fault", "function", "json", "violation"],
+    &["clock", "fault", "function", "json", "text", "violation"],
     &["inspect"],
     &["recording"],
     &["notice", "timeline"],

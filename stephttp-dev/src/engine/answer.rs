@@ -11,6 +11,7 @@ use super::op::{self, IncomingOp, Unreadable};
 use super::result::ApiOutput;
 use super::run::Reply;
 use crate::inspect::{ResponseView, RunStatus};
+use crate::text::cut;
 use crate::violation::ViolationKind;
 
 /// By this header the SDK says which status it was that something else than the handler answered
@@ -155,15 +156,9 @@ impl Answer {
 
     /// The first 200 characters of the body, in one line.
     fn snippet(&self) -> String {
-        // No character has more than four bytes.
-        let start = &self.body[..self.body.len().min(SNIPPET * 4)];
-        let text = String::from_utf8_lossy(start);
-        let line = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-        let mut snippet: String = line.clone().take(SNIPPET).collect();
-        if line.count() > SNIPPET || self.body.len() > start.len() {
-            snippet.push('…');
-        }
-        snippet
+        // No character has more than four bytes, and one more shows that there are more.
+        let start = &self.body[..self.body.len().min((SNIPPET + 1) * 4)];
+        cut(&String::from_utf8_lossy(start), SNIPPET)
     }
 
     /// The output that the server makes up when an SDK seems not to have been reached.

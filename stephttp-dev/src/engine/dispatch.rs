@@ -21,6 +21,7 @@ use super::work::{Job, JobKey, JobKind, Next};
 use super::{Engine, State};
 use crate::inspect::{Dispatch, RunStatus};
 use crate::notice::Notice;
+use crate::text::explain;
 use crate::violation::ViolationKind;
 
 /// How many redirects an answer may take.
@@ -129,18 +130,6 @@ async fn call(http: &reqwest::Client, outgoing: &Outgoing) -> Result<Answer, Str
         }
         return Ok(Answer { status, headers, body: body.freeze(), too_large: false });
     }
-}
-
-/// An error with its causes.
-fn explain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 impl State {

@@ -1,7 +1,6 @@
 //! Requests that the server makes for a step: `Gateway` and `AIGateway`.
 
 use std::collections::BTreeMap;
-use std::error::Error as _;
 use std::net::IpAddr;
 
 use bytes::Bytes;
@@ -11,6 +10,8 @@ use inngest::wire::limits;
 use reqwest::Url;
 use serde::Deserialize;
 use serde_json::Value;
+
+use crate::text::explain;
 
 /// A request to a third party.
 #[derive(Clone)]
@@ -188,18 +189,6 @@ fn read<T: serde::de::DeserializeOwned + Default>(options: &Value) -> Result<T, 
         return Ok(T::default());
     }
     T::deserialize(options).map_err(|_| "an option is of the wrong type".to_owned())
-}
-
-/// An error with its causes.
-fn explain(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 /// `content-type` as `Content-Type`.

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::inspect::label;
 use crate::json;
 
 /// One operation.
@@ -225,8 +226,7 @@ impl IncomingOp {
     /// What people call the step.
     pub(crate) fn label(&self) -> String {
         match &self.user_id {
-            Some(id) if self.index > 0 => format!("{id}:{}", self.index),
-            Some(id) => id.clone(),
+            Some(id) => label(id, self.index, &self.id),
             None => self.name.clone().unwrap_or_else(|| self.id.clone()),
         }
     }

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::response::Answer;
 use super::shared::Shared;
+use crate::text::explain;
 
 /// How soon an output that is not there yet is asked for again.
 const AGAIN: Duration = Duration::from_millis(20);
@@ -33,7 +34,7 @@ impl First {
         let (url, status, headers) = (response.url().clone(), response.status(), response.headers().clone());
         let (sender, body) = watch::channel(None);
         tokio::spawn(async move {
-            let body = response.bytes().await.map_err(|error| report(&error));
+            let body = response.bytes().await.map_err(|error| explain(&error));
             // Nobody may want it any more.
             let _ = sender.send(Some(body));
         });
@@ -110,15 +111,4 @@ async fn ask(shared: &Shared, url: &Url) -> Result<Answer, reqwest::Error> {
     let response = shared.client.get(url.clone()).send().await?;
     let (status, headers) = (response.status(), response.headers().clone());
     Ok(Answer { status, headers, body: response.bytes().await? })
-}
-
-/// An error of the client with all its causes.
-pub(super) fn report(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
 }

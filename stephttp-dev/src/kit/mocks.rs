@@ -9,6 +9,8 @@ use inngest::Failure;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::text::panic_text;
+
 type Make = Arc<dyn Fn(u32) -> Result<Value, Failure> + Send + Sync>;
 
 /// The mock of one step.
@@ -22,7 +24,7 @@ impl Mock {
 
     /// What an attempt gives, counted from 1; the error says what the mock panicked with.
     pub(super) fn give(&self, attempt: u32) -> Result<Result<Value, Failure>, String> {
-        catch_unwind(AssertUnwindSafe(|| (self.0)(attempt))).map_err(|panic| text_of(&*panic))
+        catch_unwind(AssertUnwindSafe(|| (self.0)(attempt))).map_err(|panic| panic_text(&*panic).to_owned())
     }
 }
 
@@ -33,12 +35,6 @@ pub(super) fn mocked(output: impl Serialize) -> Value {
         Ok(output) => output,
         Err(error) => panic!("a mock gives what can be written as JSON: {error}"),
     }
-}
-
-/// What a panic says.
-pub(super) fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "(no text)".to_owned())
 }
 
 /// All mocks of a test, by the names of their steps.

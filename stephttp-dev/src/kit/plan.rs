@@ -8,10 +8,10 @@ use std::sync::Arc;
 use axum::Router;
 use inngest::{Provider, SetupOpts};
 
-use super::mocks::text_of;
 use super::process::Process;
 use super::record::Record;
 use super::recorder::Recorder;
+use crate::text::panic_text;
 
 pub(super) type Setup = Box<dyn FnMut(SetupOpts) -> SetupOpts + Send>;
 pub(super) type Make = Box<dyn FnMut(&Provider) -> Router + Send>;
@@ -31,7 +31,7 @@ pub(super) fn with_layer(router: Router, inngest: &Provider) -> Router {
         Err(panic) => panic!(
             "the router that was given to `TestApp::new` cannot take the output route: {}. If it has `output_route()` and \
              `layer()` already, start it by `TestApp::with(|inngest| ..)`, and add those of this `inngest`",
-            text_of(&*panic)
+            panic_text(&*panic)
         ),
     }
 }

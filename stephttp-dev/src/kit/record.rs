@@ -7,6 +7,7 @@ use inngest::function::StepKind;
 use serde_json::Value;
 
 use super::mocks::Mocks;
+use crate::inspect::label;
 
 /// Shared by a test and the app's processes.
 #[derive(Debug, Default)]
@@ -53,13 +54,8 @@ pub(super) struct Attempt {
 impl Attempt {
     /// What people call the step: its id and its use.
     pub(super) fn label(&self) -> String {
-        label(&self.id, self.index)
+        label(&self.id, self.index, &self.hash)
     }
-}
-
-/// What people call a step: its id and its use.
-pub(super) fn label(id: &str, index: u32) -> String {
-    if index == 0 { id.to_owned() } else { format!("{id}:{index}") }
 }
 
 impl Seen {

@@ -9,8 +9,9 @@ use inngest::middleware::{CheckpointContext, Execution, Middleware, StepContext,
 use inngest::{Failure, StepError};
 use serde_json::value::RawValue;
 
-use super::record::{Attempt, Record, label};
+use super::record::{Attempt, Record};
 use super::step::name_of_kind;
+use crate::inspect::label;
 
 /// The header by which a run is known to be that of one request of the test's.
 pub(super) const REQUEST: &str = "x-stephttp-test-request";
@@ -77,8 +78,9 @@ impl Middleware for Recorder {
     }
 
     fn stands_in(&self, step: &StepContext) -> Option<Result<Box<RawValue>, Failure>> {
+        let (run_id, hash) = (step.execution().run_id().to_string(), step.hash().to_string());
         let mut seen = self.0.lock();
-        let mock = seen.mocks.take(&label(step.id(), step.index()), step.id())?;
+        let mock = seen.mocks.take(&label(step.id(), step.index(), &hash), step.id())?;
         let kind = step.kind()?;
         if kind != StepKind::Run {
             let (id, kind) = (step.id(), name_of_kind(kind));
@@ -93,7 +95,6 @@ impl Middleware for Recorder {
         {
             attempt.mocked = true;
         }
-        let (run_id, hash) = (step.execution().run_id().to_string(), step.hash().to_string());
         let attempt = seen.executions_of(&run_id, &hash);
         // The mock is the test's code, and may look at the record itself.
         drop(seen);

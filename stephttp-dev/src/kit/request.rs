@@ -10,11 +10,12 @@ use http::header::CONTENT_TYPE;
 use reqwest::RequestBuilder;
 use serde::Serialize;
 
-use super::follow::{First, output, report};
+use super::follow::{First, output};
 use super::recorder::REQUEST;
 use super::response::{Answer, TestResponse};
 use super::run::{TestRun, no_run};
 use super::shared::Shared;
+use crate::text::explain;
 
 /// A request to the app, which is not sent yet.
 ///
@@ -152,10 +153,10 @@ impl TestRequest {
         let what = format!("the first answer to {label}");
         match self.shared.engine.patiently(caller, what, self.request.send()).await {
             Ok(response) => First::new(response),
-            Err(error) if error.is_builder() => panic!("{label} is no request: {}", report(&error)),
+            Err(error) if error.is_builder() => panic!("{label} is no request: {}", explain(&error)),
             Err(error) => panic!(
                 "{label} was not answered (sent at {caller}): {}. If its handler has panicked, the panic is told above",
-                report(&error)
+                explain(&error)
             ),
         }
     }

@@ -3,7 +3,8 @@
 
 use super::shared::Shared;
 use super::step::TestStep;
-use crate::inspect::{RunStatus, RunView};
+use crate::inspect::{RunStatus, RunView, is_hidden};
+use crate::text::cut;
 
 /// The characters of a value that are shown.
 const MOST: usize = 160;
@@ -11,7 +12,6 @@ const MOST: usize = 160;
 /// The visible steps of a run, in the order in which they were first reported.
 pub(super) fn steps(shared: &Shared, run: &RunView) -> Vec<TestStep> {
     let seen = shared.record.lock();
-    let is_hidden = |id: &str| id.starts_with("stephttp:") || id.starts_with("inngest:");
     let visible = run.steps.iter().filter(|step| !is_hidden(&step.id));
     let step = |view: &crate::inspect::StepView| {
         let kind =
@@ -48,10 +48,10 @@ pub(super) fn story(shared: &Shared, run_id: &str) -> String {
     }
     lines.extend(unreported(shared, run_id, &steps));
     lines.push(match (&run.response, run.status) {
-        (Some(response), _) => format!("  response: {} {}", response.status, cut(&response.body)),
+        (Some(response), _) => format!("  response: {} {}", response.status, cut(&response.body, MOST)),
         (None, RunStatus::Running) => "  no response yet".to_owned(),
         (None, _) if run.output.is_empty() => "  no response".to_owned(),
-        (None, _) => format!("  no response; Inngest has {}", cut(&run.output)),
+        (None, _) => format!("  no response; Inngest has {}", cut(&run.output, MOST)),
     });
     lines.join("\n")
 }
@@ -59,8 +59,8 @@ pub(super) fn story(shared: &Shared, run_id: &str) -> String {
 /// What a step came to.
 fn what(step: &TestStep) -> String {
     match (step.error(), step.value()) {
-        (Some(error), _) => format!(": {}", cut(error)),
-        (None, Some(value)) => format!(": {}", cut(&value.to_string())),
+        (Some(error), _) => format!(": {}", cut(error, MOST)),
+        (None, Some(value)) => format!(": {}", cut(&value.to_string(), MOST)),
         (None, None) => String::new(),
     }
 }
@@ -76,7 +76,7 @@ fn attempts(shared: &Shared, run_id: &str, step: &TestStep) -> Vec<String> {
         let by = if attempt.mocked { ", by its mock" } else { "" };
         let how = match &attempt.outcome {
             Some(Ok(())) => "ended well".to_owned(),
-            Some(Err(error)) => format!("failed: {}", cut(error)),
+            Some(Err(error)) => format!("failed: {}", cut(error, MOST)),
             None => "did not end".to_owned(),
         };
         format!("    attempt {}{by}: {how}", nth + 1)
@@ -92,13 +92,4 @@ fn unreported(shared: &Shared, run_id: &str, steps: &[TestStep]) -> Vec<String> 
     unknown
         .map(|attempt| format!("  `{}` has run, and Inngest was not told of it", attempt.label()))
         .collect()
-}
-
-/// The beginning of a text, in one line.
-fn cut(text: &str) -> String {
-    let line = text.replace('\n', " ");
-    match line.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
 }

@@ -7,9 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{RecordedStep, Recording};
-
-/// What the SDK's own steps begin with.
-const HIDDEN: &str = "stephttp:";
+use crate::inspect::is_hidden;
 
 /// The hidden steps that hold the run's log.
 const ORDER: &str = "stephttp:order:";
@@ -17,11 +15,6 @@ const ORDER: &str = "stephttp:order:";
 /// Hidden steps that say something of the client's request or of a step's output. Others say which
 /// job does what, and there is one job in a replay.
 const KEPT: [&str; 3] = ["stephttp:remember", "stephttp:streamed", "stephttp:piped:"];
-
-/// Whether a step is the SDK's own.
-pub(crate) fn is_hidden(id: &str) -> bool {
-    id.starts_with(HIDDEN)
-}
 
 /// A recorded run, step by step.
 #[derive(Debug)]

@@ -14,9 +14,9 @@ use std::path::Path;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-pub(crate) use self::history::{History, is_hidden};
+pub(crate) use self::history::History;
 pub use self::redact::Redaction;
-use crate::inspect::RunStatus;
+use crate::inspect::{RunStatus, label};
 
 /// The version of the form that is written and read.
 const VERSION: u32 = 1;
@@ -227,11 +227,7 @@ impl Recording {
 
 impl RecordedStep {
     pub(crate) fn label(&self) -> String {
-        match (self.id.as_str(), self.index) {
-            ("", _) => self.hash.clone(),
-            (id, 0) => id.to_owned(),
-            (id, index) => format!("{id}:{index}"),
-        }
+        label(&self.id, self.index, &self.hash)
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::RecordedStep;
-use super::history::is_hidden;
+use crate::inspect::is_hidden;
 
 /// A span of a trace.
 #[derive(Debug, Default, Deserialize)]

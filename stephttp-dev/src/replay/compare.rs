@@ -9,7 +9,8 @@ use super::enter::{Entered, Outcome, Stage, Wanted};
 use super::report::{ReplayNote, ReplayProblem};
 use super::watch::{Kind, Told};
 use super::words;
-use crate::recording::{History, RecordedStep, Recording, is_hidden};
+use crate::inspect::is_hidden;
+use crate::recording::{History, RecordedStep, Recording};
 
 /// What is found of one recording.
 #[derive(Debug, Default)]

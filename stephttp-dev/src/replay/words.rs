@@ -3,6 +3,7 @@
 use super::enter::Outcome;
 use super::watch::{Kind, Told};
 use crate::recording::RecordedStep;
+use crate::text::cut;
 
 /// `a`, `b` and `c`.
 pub(super) fn list<'a>(labels: impl IntoIterator<Item = &'a str>) -> String {
@@ -198,10 +199,5 @@ pub(super) fn not_entered(outcome: &Outcome, request: &str) -> Option<String> {
 
 /// So much of a text as a line can have.
 pub(super) fn snippet(text: &str) -> String {
-    const MOST: usize = 200;
-    let mut short: String = text.chars().take(MOST).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    short
+    cut(text, 200)
 }

@@ -9,7 +9,7 @@ use reqwest::{Response, Url};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::http_client::explain;
+use crate::text::explain;
 
 /// What a story's client has received in the end.
 #[derive(Debug, Clone)]

@@ -13,10 +13,11 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use super::answer::{Answer, is_output};
-use super::http_client::{client, explain};
+use super::http_client::client;
 use super::trouble::lock;
 use crate::inspect::RunView;
 use crate::server::DevServer;
+use crate::text::explain;
 
 /// How soon a client asks again.
 const PAUSE: Duration = Duration::from_millis(50);

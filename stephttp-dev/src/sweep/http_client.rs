@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 
 use reqwest::redirect::Policy;
 
+use crate::text::explain;
+
 /// Made once: reading the platform's root certificates takes long.
 static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
 
@@ -17,10 +19,4 @@ pub(super) fn client() -> io::Result<reqwest::Client> {
     let builder = reqwest::Client::builder().redirect(Policy::none()).no_proxy().pool_max_idle_per_host(0);
     let made = builder.build().map_err(|error| io::Error::other(explain(&error)))?;
     Ok(CLIENT.get_or_init(|| made).clone())
-}
-
-/// An error with its causes.
-pub(super) fn explain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

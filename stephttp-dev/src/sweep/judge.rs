@@ -6,11 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::answer::Answer;
 use super::client::Client;
 use super::ledger::{Ledger, StepName};
-use super::machine::text_of;
 use super::pass::Pass;
 use super::plan::Sweep;
 use super::promise::{Breach, Promise};
 use crate::inspect::{RunStatus, RunView};
+use crate::text::panic_text;
 
 /// What came of the undisturbed pass, and must come of every other.
 #[derive(Debug, Default)]
@@ -58,7 +58,7 @@ impl<W> Seen<'_, W> {
         self.effects(undisturbed, &mut breaches);
         for check in &self.sweep.checks {
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| check(self.world))) {
-                breaches.push(Breach::new(Promise::World, text_of(&*panic)));
+                breaches.push(Breach::new(Promise::World, panic_text(&*panic)));
             }
         }
         breaches

@@ -1,6 +1,5 @@
 //! A machine that runs an app's process, and can lose its power.
 
-use std::any::Any;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::Pin;
@@ -11,6 +10,8 @@ use axum::Router;
 use inngest::Provider;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
+
+use crate::text::panic_text;
 
 /// An app that is being made.
 pub(super) type Making = Pin<Box<dyn Future<Output = (Router, Provider)>>>;
@@ -90,7 +91,7 @@ impl Process {
             Ok(provider) => Ok(Self { number, provider, power: Some(power), thread: Some(thread) }),
             Err(_) => Err(match thread.join() {
                 Ok(ended) => ended.err().unwrap_or_else(|| io::Error::other("the app has not started")),
-                Err(panic) => io::Error::other(format!("making the app panicked: {}", text_of(&*panic))),
+                Err(panic) => io::Error::other(format!("making the app panicked: {}", panic_text(&*panic))),
             }),
         }
     }
@@ -110,10 +111,4 @@ fn serve(runtime: Runtime, process: impl Future<Output = io::Result<()>>) -> io:
     // Every task is dropped here, wherever it was.
     runtime.shutdown_background();
     ended
-}
-
-/// What a panic says.
-pub(super) fn text_of(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a text").to_owned()
 }

@@ -12,7 +12,6 @@ use super::client::Client;
 use super::history::history;
 use super::judge::{Seen, Undisturbed};
 use super::ledger::Ledger;
-use super::machine::text_of;
 use super::pass::{Pass, Witness};
 use super::place::{Mishap, Place};
 use super::places::{combination, every_place};
@@ -20,6 +19,7 @@ use super::plan::Sweep;
 use super::promise::{Breach, Promise};
 use super::report::{Failure, Found, Report, Summary};
 use super::settings::Asked;
+use crate::text::panic_text;
 
 /// How often a client repeats its request for each death, at most.
 const REPEATS: usize = 3;
@@ -249,7 +249,7 @@ impl<W: Clone + Send + Sync + 'static> Player<W> {
         let mut tasks = JoinSet::new();
         tasks.spawn(story(client.clone(), world.clone()));
         if let Some(Err(error)) = tasks.join_next().await {
-            let text = error.try_into_panic().map(|panic| text_of(&*panic)).unwrap_or_default();
+            let text = error.try_into_panic().map(|panic| panic_text(&*panic).to_owned()).unwrap_or_default();
             return Err(Breach::new(Promise::Story, text));
         }
         let lost = |error| Breach::new(Promise::KeepsRuns, error);

@@ -8,6 +8,7 @@ use inngest::middleware::{Middleware, StepContext};
 
 use super::ledger::{Ledger, StepName};
 use super::trouble::Trouble;
+use crate::inspect::label;
 
 #[derive(Debug)]
 pub(super) struct Watcher {
@@ -52,8 +53,5 @@ fn run_of(step: &StepContext) -> String {
 
 /// As the engine's views have it.
 fn label_of(step: &StepContext) -> String {
-    match step.index() {
-        0 => step.id().to_owned(),
-        index => format!("{}:{index}", step.id()),
-    }
+    label(step.id(), step.index(), &step.hash().to_string())
 }

@@ -15,7 +15,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::http_client::{client, explain};
+use super::http_client::client;
+use crate::text::explain;
 
 /// How long a part of a stream goes on whose process is to die of it.
 const DYING_PART: Duration = Duration::from_millis(50);

@@ -13,7 +13,7 @@ pub use self::server::UnreadableRun;
 pub(crate) use self::words::{duration, shown, shown_body};
 
 use crate::clock::Moment;
-use crate::inspect::{RunStatus, StepStatus};
+use crate::inspect::{RunStatus, StepStatus, is_hidden};
 
 /// What happened in one run, from [`DevServer::timeline`](crate::DevServer::timeline) or
 /// [from a real server](Timeline::from_server).
@@ -112,9 +112,9 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    /// Whether it is of the SDK's own making.
+    /// Whether it is of the SDK's own making. Other SDKs than this one have steps on the engine, too.
     pub(crate) fn is_hidden(&self) -> bool {
-        self.label.starts_with("stephttp:") || self.label.starts_with("inngest:")
+        is_hidden(&self.label) || self.label.starts_with("inngest:")
     }
 }
 

@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 
 use super::axis::Axis;
-use super::words::{cut, duration, names};
+use super::words::{duration, names};
 use super::{Bar, BarKind, BarOutcome, NoteKind, Request, Step, Timeline};
 use crate::clock::Moment;
 use crate::inspect::RunStatus;
+use crate::text::cut;
 
 const WIDTH: f64 = 1000.0;
 const LEFT: f64 = 210.0;

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use super::words::{cut, duration, names};
+use super::words::{duration, names};
 use super::{Bar, BarKind, BarOutcome, NoteKind, Step, Timeline};
 use crate::clock::Moment;
 use crate::inspect::RunStatus;
+use crate::text::cut;
 
 /// How much of a value is in a line, in characters.
 const VALUE: usize = 160;

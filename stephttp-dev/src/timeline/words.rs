@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::inspect::{blot, without_keys};
+use crate::text::cut;
 
 /// How much of a value is kept for showing it, in bytes.
 const SHOWN: usize = 600;
@@ -74,17 +75,6 @@ pub(crate) fn shown_body(body: &[u8]) -> String {
     format!("{}…", String::from_utf8_lossy(&body[..SHOWN]).trim_end_matches('\u{fffd}'))
 }
 
-/// The first characters of a text, in one line.
-pub(crate) fn cut(text: &str, length: usize) -> String {
-    let mut line: String =
-        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(length + 1).collect();
-    if let Some((end, _)) = line.char_indices().nth(length) {
-        line.truncate(end);
-        line.push('…');
-    }
-    line
-}
-
 /// Some names, and how many there are more.
 pub(crate) fn names(names: &[String]) -> String {
     let mut list: Vec<String> = names.iter().take(NAMES).map(|name| format!("`{name}`")).collect();
@@ -123,7 +113,5 @@ mod tests {
         assert_eq!(shown(&json!({"auth_key": "sk"})), r#"{"auth_key":"***"}"#);
         let body = json!([{"pad": "x".repeat(SHOWN), "auth_key": "sk-secret"}]).to_string();
         assert!(!shown_body(body.as_bytes()).contains("sk-secret"));
-        assert_eq!(cut("a\nbc", 3), "a b…");
-        assert_eq!(cut("abc", 3), "abc");
     }
 }
