@@ -231,7 +231,7 @@
 //
 // | Module | Question |
 // |---|---|
-// | `clock`, `fault`, `function`, `json`, `text`, `violation` | what do tests set, and what do all the others need? |
+// | `clock`, `fault`, `function`, `json`, `sync`, `text`, `violation` | what do tests set, and what do all the others need? |
 // | `inspect` | what is seen of runs, calls and dispatches? |
 // | `recording` | what was stored of a run, and how did it stand after each step? |
 // | `notice`, `timeline` | what has happened? |
@@ -240,11 +240,13 @@
 // | `page` | what does the page show, and do? |
 // | `api` | what is answered over HTTP? |
 // | `server` | how do tests start it, look at it and steer it? |
+// | `client`, `process` | how does an app that is tested run, and how is it asked? |
 // | `kit` | how does a test of a whole app begin, ask and end? |
 // | `sweep` | what does an app do when something goes wrong? |
 // | `replay` | what does the app's code do with recorded runs? |
 // | `options`, `record`, `view` | what does the command understand, and do by itself? |
 mod api;
+mod client;
 mod clock;
 mod engine;
 mod fault;
@@ -254,11 +256,13 @@ mod json;
 mod kit;
 mod notice;
 mod page;
+mod process;
 mod realtime;
 mod recording;
 mod replay;
 mod server;
 pub mod sweep;
+mod sync;
 mod text;
 mod timeline;
 mod violation;

@@ -9,7 +9,7 @@ fn src() -> PathBuf {
 }
 
 const CRATE: &[&[&str]] = &[
-    &["clock", "fault", "function", "json", "text", "violation"],
+    &["clock", "fault", "function", "json", "sync", "text", "violation"],
     &["inspect"],
     &["recording"],
     &["notice", "timeline"],
@@ -18,6 +18,7 @@ const CRATE: &[&[&str]] = &[
     &["page"],
     &["api"],
     &["server"],
+    &["client", "process"],
     &["kit"],
     &["sweep"],
     &["replay"],
@@ -59,7 +60,7 @@ const REPLAY: &[&[&str]] = &[&["files", "report", "stand_in", "watch"], &["enter
 const SERVER: &[&[&str]] = &[&["look"], &["builder", "faults", "realtime"]];
 
 const KIT: &[&[&str]] = &[
-    &["mocks", "process", "step"],
+    &["mocks", "step"],
     &["record"],
     &["recorder", "shared"],
     // What a test asks of an app.
@@ -74,8 +75,8 @@ const KIT: &[&[&str]] = &[
 ];
 
 const SWEEP: &[&[&str]] = &[
-    &["history", "http_client", "machine", "place"],
-    &["answer", "places", "promise", "settings", "wire"],
+    &["history", "machine", "place"],
+    &["places", "promise", "settings", "wire"],
     &["report", "trouble"],
     // What is seen of stories and of steps.
     &["client", "ledger"],

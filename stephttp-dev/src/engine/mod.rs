@@ -41,7 +41,7 @@ mod work;
 
 use std::collections::{HashMap, HashSet};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use inngest::signature::SigningKey;
@@ -67,6 +67,7 @@ use crate::function::Function;
 use crate::inspect::{RunStatus, RunView};
 use crate::notice::Notice;
 use crate::realtime::Realtime;
+use crate::sync::lock;
 
 /// What a server was started with.
 #[derive(Debug, Clone)]
@@ -179,7 +180,7 @@ impl Engine {
 
     /// Runs a task that ends with the engine.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        if let Some(tasks) = &mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(tasks) = &mut *lock(&self.tasks) {
             while tasks.try_join_next().is_some() {}
             tasks.spawn(task);
         }
@@ -187,13 +188,13 @@ impl Engine {
 
     /// Ends every task; answers them, so that their end can be waited for.
     pub(crate) fn stop(&self) -> Option<JoinSet<()>> {
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        let mut tasks = lock(&self.tasks).take()?;
         tasks.abort_all();
         Some(tasks)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Looks at the state.

@@ -239,7 +239,8 @@ impl TestApp {
     pub async fn restart(&self) {
         let mut plan = self.plan.lock().await;
         if let Some(process) = self.shared.replace_process(None) {
-            process.kill().await;
+            // It fails only if the test's own runtime ends.
+            let _ = tokio::task::spawn_blocking(move || process.kill()).await;
         }
         let process = plan.start();
         self.shared.replace_process(Some(process));

@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use axum::Router;
 use inngest::{Failure, Provider, SetupOpts};
-use reqwest::redirect::Policy;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::app::TestApp;
 use super::mocks::{Mock, mocked};
-use super::plan::{Plan, Setup, listen, with_layer};
+use super::plan::{Plan, Setup, with_layer};
 use super::record::Record;
 use super::shared::Shared;
+use crate::client::http;
 use crate::clock::Clock;
+use crate::process::Port;
 use crate::server::{DevServer, DevServerBuilder};
 
 /// How a [`TestApp`] is to be started.
@@ -132,29 +133,17 @@ impl TestAppBuilder {
             Ok(engine) => engine,
             Err(error) => panic!("the engine does not start: {error}"),
         };
-        let socket = match listen() {
-            Ok(socket) => socket,
+        let port = match Port::free() {
+            Ok(port) => port,
             Err(error) => panic!("the app cannot listen on a free port: {error}"),
         };
-        let origin = match socket.local_addr() {
-            Ok(address) => format!("http://{address}"),
-            Err(error) => panic!("the app's port is not known: {error}"),
-        };
-        let client = reqwest::Client::builder()
-            .redirect(Policy::none())
-            // A connection to a process that has died is of no use.
-            .pool_max_idle_per_host(0)
-            .no_proxy();
-        // It never leaves the machine, and the platform's roots take long to read.
-        #[cfg(feature = "rustls")]
-        let client = client.tls_certs_only([]);
-        let client = match client.build() {
+        let client = match http() {
             Ok(client) => client,
             Err(error) => panic!("there is no client: {error}"),
         };
+        let origin = port.origin().to_owned();
         let mut plan = Plan {
-            socket,
-            origin: origin.clone(),
+            port,
             engine_url: engine.url().to_owned(),
             setup: self.setup,
             make: Box::new(make),

@@ -1,44 +1,30 @@
 //! The answer to a request, and the way from there to the response of its run.
 
-use std::time::Duration;
-
-use bytes::Bytes;
-use http::header::LOCATION;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use reqwest::{Response, Url};
 use serde::Deserialize;
 use tokio::sync::watch;
 
-use super::response::Answer;
 use super::shared::Shared;
-use crate::text::explain;
-
-/// How soon an output that is not there yet is asked for again.
-const AGAIN: Duration = Duration::from_millis(20);
-
-/// The header that a run's own response has at both output routes.
-const RUN_ID: &str = "x-run-id";
+use crate::client::{self, Answer};
 
 /// What the client of a first request gets. Its body comes by itself, so that nobody has to read it
 /// for the run to go on.
 #[derive(Debug)]
 pub(super) struct First {
-    url: Url,
     status: StatusCode,
-    headers: HeaderMap,
-    body: watch::Receiver<Option<Result<Bytes, String>>>,
+    answer: watch::Receiver<Option<Result<Answer, String>>>,
 }
 
 impl First {
-    pub(super) fn new(response: Response) -> Self {
-        let (url, status, headers) = (response.url().clone(), response.status(), response.headers().clone());
-        let (sender, body) = watch::channel(None);
+    pub(super) fn new(request: String, response: Response) -> Self {
+        let status = response.status();
+        let (sender, answer) = watch::channel(None);
         tokio::spawn(async move {
-            let body = response.bytes().await.map_err(|error| explain(&error));
             // Nobody may want it any more.
-            let _ = sender.send(Some(body));
+            let _ = sender.send(Some(Answer::read(&request, response).await));
         });
-        Self { url, status, headers, body }
+        Self { status, answer }
     }
 
     pub(super) fn status(&self) -> StatusCode {
@@ -47,68 +33,48 @@ impl First {
 
     /// The whole of it; the error says why its body broke off.
     pub(super) async fn answer(&self) -> Result<Answer, String> {
-        let mut body = self.body.clone();
-        let body = match body.wait_for(Option::is_some).await {
-            Ok(body) => body.clone().unwrap_or_else(|| Ok(Bytes::new()))?,
-            Err(_) => return Err("the runtime of the test has ended".to_owned()),
-        };
-        Ok(Answer { status: self.status, headers: self.headers.clone(), body })
+        let ended = || Err("the runtime of the test has ended".to_owned());
+        match self.answer.clone().wait_for(Option::is_some).await {
+            Ok(answer) => answer.clone().unwrap_or_else(ended),
+            Err(_) => ended(),
+        }
     }
 
     /// Where the answer sends its client for the run's output: by a redirect, or by a token, as
     /// [`AsyncResponse`](inngest::AsyncResponse) has it. `None` if it is the response itself, or
     /// leads elsewhere.
-    pub(super) fn output_url(&self, shared: &Shared, run_id: &str, answer: &Answer) -> Option<Url> {
+    pub(super) fn output_url(shared: &Shared, run_id: &str, answer: &Answer) -> Option<Url> {
         #[derive(Deserialize)]
         struct Token {
             url: String,
         }
-        if let Some(url) = redirected(shared, run_id, &self.url, answer) {
+        if let Some(url) = led(shared, run_id, answer) {
             return Some(url);
         }
-        let token: Token = serde_json::from_slice(&answer.body).ok()?;
-        output_at(shared, run_id, &self.url, &token.url)
+        let token: Token = serde_json::from_slice(answer.bytes()).ok()?;
+        is_output(shared, run_id, answer.url()?.join(&token.url).ok()?)
     }
 
     /// The same, for a client that follows redirects and nothing else.
-    pub(super) fn redirected(&self, shared: &Shared, run_id: &str, answer: &Answer) -> Option<Url> {
-        redirected(shared, run_id, &self.url, answer).filter(|_| answer.status.is_redirection())
+    pub(super) fn redirected(shared: &Shared, run_id: &str, answer: &Answer) -> Option<Url> {
+        led(shared, run_id, answer).filter(|_| answer.status().is_redirection())
     }
 }
 
-fn redirected(shared: &Shared, run_id: &str, from: &Url, answer: &Answer) -> Option<Url> {
-    output_at(shared, run_id, from, answer.headers.get(LOCATION)?.to_str().ok()?)
+/// Where an answer leads for the run's output.
+fn led(shared: &Shared, run_id: &str, answer: &Answer) -> Option<Url> {
+    is_output(shared, run_id, answer.location()?)
 }
 
 /// A location, if it is that of the run's output: at the app's own route, or at the engine.
-fn output_at(shared: &Shared, run_id: &str, from: &Url, location: &str) -> Option<Url> {
-    let url = from.join(location).ok()?;
+fn is_output(shared: &Shared, run_id: &str, url: Url) -> Option<Url> {
     let origin = url.origin().ascii_serialization();
     let is_ours = origin == shared.origin || origin == shared.engine.url();
     (is_ours && url.path().contains(run_id)).then_some(url)
 }
 
-/// Waits for a run's output as a client does: it goes where it is sent, and asks again when the
-/// route has nothing yet, or the process that it waited at has died.
-pub(super) async fn output(shared: &Shared, run_id: &str, mut url: Url) -> Answer {
-    loop {
-        if let Ok(answer) = ask(shared, &url).await {
-            if answer.headers.contains_key(RUN_ID) {
-                return answer;
-            }
-            // Everything else is the route's own answer.
-            if let Some(next) = redirected(shared, run_id, &url, &answer) {
-                url = next;
-            } else if answer.status != StatusCode::SERVICE_UNAVAILABLE {
-                return answer;
-            }
-        }
-        tokio::time::sleep(AGAIN).await;
-    }
-}
-
-async fn ask(shared: &Shared, url: &Url) -> Result<Answer, reqwest::Error> {
-    let response = shared.client.get(url.clone()).send().await?;
-    let (status, headers) = (response.status(), response.headers().clone());
-    Ok(Answer { status, headers, body: response.bytes().await? })
+/// Waits for a run's output as a client does, over any number of processes that die.
+pub(super) async fn output(shared: &Shared, run_id: &str, request: &str, url: Url) -> Result<Answer, String> {
+    let ask = |url| shared.client.get(url);
+    client::output(request, url, usize::MAX, ask, |answer| led(shared, run_id, answer)).await
 }

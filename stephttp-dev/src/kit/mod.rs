@@ -1,6 +1,6 @@
 //! A test of a whole app in a few lines: [`TestApp`].
 //!
-//! The app's process is a runtime of its own (`process`). A middleware (`recorder`) tells the
+//! The app is served by a `crate::process`. A middleware (`recorder`) tells the
 //! test what runs there (`record`), and puts mocks in the place of steps (`mocks`). The files stand
 //! in an order, which `tests/layers.rs` holds.
 
@@ -10,7 +10,6 @@ mod finish;
 mod follow;
 mod mocks;
 mod plan;
-mod process;
 mod record;
 mod recorder;
 mod request;

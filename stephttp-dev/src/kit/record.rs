@@ -1,13 +1,14 @@
 //! What the app did, as the app's own process saw it.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use inngest::function::StepKind;
 use serde_json::Value;
 
 use super::mocks::Mocks;
 use crate::inspect::label;
+use crate::sync::lock;
 
 /// Shared by a test and the app's processes.
 #[derive(Debug, Default)]
@@ -15,7 +16,7 @@ pub(super) struct Record(Mutex<Seen>);
 
 impl Record {
     pub(super) fn lock(&self) -> MutexGuard<'_, Seen> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::follow::{First, output};
 use super::recorder::REQUEST;
-use super::response::{Answer, TestResponse};
+use super::response::TestResponse;
 use super::run::{TestRun, no_run};
 use super::shared::Shared;
 use crate::text::explain;
@@ -110,19 +110,19 @@ impl TestRequest {
         let getting = async {
             let answer = first.answer().await?;
             let run_id = shared.record.lock().run_of(number);
-            let url = run_id.as_ref().and_then(|run_id| first.redirected(&shared, run_id, &answer));
-            let answer: Answer = match (&run_id, url) {
-                (Some(run_id), Some(url)) => output(&shared, run_id, url).await,
+            let url = run_id.as_ref().and_then(|run_id| First::redirected(&shared, run_id, &answer));
+            let answer = match (&run_id, url) {
+                (Some(run_id), Some(url)) => output(&shared, run_id, &label, url).await?,
                 _ => answer,
             };
             Ok::<_, String>((answer, run_id))
         };
-        let (answer, run_id) =
-            match shared.engine.patiently(caller, format!("the response to {label}"), getting).await {
-                Ok(got) => got,
-                Err(why) => panic!("the answer to {label} broke off (sent at {caller}): {why}"),
-            };
-        TestResponse { answer, request: label, run_id, shared }
+        let what = format!("the response to {label}");
+        let (answer, run_id) = match shared.engine.patiently(caller, what, getting).await {
+            Ok(got) => got,
+            Err(why) => panic!("the answer to {label} broke off (sent at {caller}): {why}"),
+        };
+        TestResponse { answer, run_id, shared }
     }
 
     async fn started(self, caller: &'static Location<'static>) -> TestRun {
@@ -152,7 +152,7 @@ impl TestRequest {
         let label = self.label;
         let what = format!("the first answer to {label}");
         match self.shared.engine.patiently(caller, what, self.request.send()).await {
-            Ok(response) => First::new(response),
+            Ok(response) => First::new(label, response),
             Err(error) if error.is_builder() => panic!("{label} is no request: {}", explain(&error)),
             Err(error) => panic!(
                 "{label} was not answered (sent at {caller}): {}. If its handler has panicked, the panic is told above",

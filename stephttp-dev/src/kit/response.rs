@@ -8,6 +8,7 @@ use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
 use super::shared::Shared;
+use crate::client::Answer;
 
 /// A response of the app, read to its end.
 ///
@@ -15,38 +16,22 @@ use super::shared::Shared;
 #[derive(Clone)]
 pub struct TestResponse {
     pub(super) answer: Answer,
-    /// The request, such as `POST /orders`.
-    pub(super) request: String,
     /// The run that the request has begun.
     pub(super) run_id: Option<String>,
     pub(super) shared: Arc<Shared>,
-}
-
-/// A response by itself.
-#[derive(Debug, Clone)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
-}
-
-impl Answer {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
 }
 
 impl TestResponse {
     /// The status. It can be compared with a number: `assert_eq!(response.status(), 200)`.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.answer.status
+        self.answer.status()
     }
 
     /// The headers.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
-        &self.answer.headers
+        self.answer.headers()
     }
 
     /// The value of a header, if it is there and a text.
@@ -58,7 +43,7 @@ impl TestResponse {
     /// The body.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
-        &self.answer.body
+        self.answer.bytes()
     }
 
     /// The body as a text.
@@ -68,10 +53,7 @@ impl TestResponse {
     #[must_use]
     #[track_caller]
     pub fn text(&self) -> &str {
-        match std::str::from_utf8(&self.answer.body) {
-            Ok(text) => text,
-            Err(error) => panic!("the body is no text: {error}. It is of {self:?}"),
-        }
+        self.answer.text()
     }
 
     /// The body, read as JSON.
@@ -81,24 +63,13 @@ impl TestResponse {
     #[must_use]
     #[track_caller]
     pub fn json<T: DeserializeOwned>(&self) -> T {
-        match serde_json::from_slice(&self.answer.body) {
-            Ok(value) => value,
-            Err(error) => {
-                panic!("the body is no `{}`: {error}. It is of {self:?}", std::any::type_name::<T>())
-            }
-        }
+        self.answer.json()
     }
 }
 
 /// The request, and all of the response but its headers.
 impl fmt::Debug for TestResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the answer to {}: {} {}",
-            self.request,
-            self.answer.status,
-            String::from_utf8_lossy(&self.answer.body)
-        )
+        fmt::Debug::fmt(&self.answer, f)
     }
 }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::follow::{First, output};
-use super::response::{Answer, TestResponse};
+use super::response::TestResponse;
 use super::shared::Shared;
 use super::step::TestStep;
 use super::story::{steps, story};
+use crate::client::Answer;
 use crate::engine::State;
 use crate::inspect::{RunStatus, RunView};
 
@@ -38,7 +39,7 @@ enum Client {
     /// The answer to the first request. It may lead to the run's output.
     First(Arc<First>),
     /// The response.
-    Done(Answer),
+    Done(Box<Answer>),
 }
 
 impl TestResponse {
@@ -53,11 +54,11 @@ impl TestResponse {
         let caller = Location::caller();
         async move {
             let Some(id) = self.run_id.clone() else {
-                panic!("{} (asked for at {caller})", no_run(&self.request, self.answer.status));
+                panic!("{} (asked for at {caller})", no_run(self.answer.request(), self.status()));
             };
-            let (shared, request) = (self.shared.clone(), self.request.clone());
+            let (shared, request) = (self.shared.clone(), self.answer.request().to_owned());
             shared.ended(caller, &id).await;
-            TestRun { shared, id, request, client: Client::Done(self.answer.clone()) }
+            TestRun { shared, id, request, client: Client::Done(Box::new(self.answer.clone())) }
         }
     }
 }
@@ -178,7 +179,7 @@ impl TestRun {
         let caller = Location::caller();
         async move {
             let answer = match &self.client {
-                Client::Done(answer) => answer.clone(),
+                Client::Done(answer) => Answer::clone(answer),
                 Client::First(first) => {
                     let what = format!("the response of run {}", self.id);
                     let getting = self.output_after(first);
@@ -198,16 +199,15 @@ impl TestRun {
     }
 
     fn response_of(&self, answer: Answer) -> TestResponse {
-        let (request, run_id) = (self.request.clone(), Some(self.id.clone()));
-        TestResponse { answer, request, run_id, shared: self.shared.clone() }
+        TestResponse { answer, run_id: Some(self.id.clone()), shared: self.shared.clone() }
     }
 
     /// The response of a run whose first request was answered so; `None` if the engine alone has
     /// it.
     async fn output_after(&self, first: &First) -> Result<Option<Answer>, String> {
         let answer = first.answer().await?;
-        if let Some(url) = first.output_url(&self.shared, &self.id, &answer) {
-            return Ok(Some(output(&self.shared, &self.id, url).await));
+        if let Some(url) = First::output_url(&self.shared, &self.id, &answer) {
+            return output(&self.shared, &self.id, &self.request, url).await.map(Some);
         }
         self.shared.engine.engine.until(|state| state.ended(&self.id)).await;
         let went_on = self.shared.record.lock().was_reentered(&self.id);
@@ -228,7 +228,7 @@ impl TestRun {
         }
         let body = self.shared.record.lock().body(&self.id).map(str::to_owned);
         let status = StatusCode::from_u16(response.status).unwrap_or_default();
-        Answer { status, headers, body: body.unwrap_or(response.body).into() }
+        Answer::new(&self.request, None, status, headers, body.unwrap_or(response.body).into())
     }
 
     /// Passes if the code of this step was executed exactly once, all attempts counted.

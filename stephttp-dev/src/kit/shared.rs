@@ -2,16 +2,17 @@
 
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use inngest::Provider;
 use reqwest::Client;
 
-use super::process::Process;
 use super::record::Record;
 use crate::engine::State;
 use crate::inspect::RunView;
+use crate::process::Process;
 use crate::server::DevServer;
+use crate::sync::lock;
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -43,12 +44,11 @@ impl Shared {
 
     /// Puts another process, or none, in the place of the one that there is.
     pub(super) fn replace_process(&self, process: Option<Process>) -> Option<Process> {
-        std::mem::replace(&mut *self.process.lock().unwrap_or_else(PoisonError::into_inner), process)
+        std::mem::replace(&mut *lock(&self.process), process)
     }
 
     pub(super) fn provider(&self) -> Option<Provider> {
-        let process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
-        process.as_ref().map(|process| process.provider.clone())
+        lock(&self.process).as_ref().map(|process| process.provider.clone())
     }
 
     /// A look at the engine's state, and at the run, until it finds something.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -16,6 +16,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinSet};
+
+use crate::sync::lock;
 
 /// It stops when it is dropped.
 #[derive(Debug)]
@@ -66,7 +68,7 @@ impl Inngest {
 
     /// From now on this is how the run stands.
     pub(super) fn hold(&self, run: &str, state: BTreeMap<String, String>) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = Held { run: run.to_owned(), state };
+        *lock(&self.state) = Held { run: run.to_owned(), state };
     }
 }
 
@@ -93,12 +95,7 @@ async fn accept(listener: TcpListener, state: Arc<Mutex<Held>>) {
 async fn answer(state: Arc<Mutex<Held>>, request: Request<Incoming>) -> Result<Response<Body>, hyper::Error> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
-    let (status, text) = take(
-        &mut state.lock().unwrap_or_else(PoisonError::into_inner),
-        &parts.method,
-        parts.uri.path(),
-        &body,
-    );
+    let (status, text) = take(&mut lock(&state), &parts.method, parts.uri.path(), &body);
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     Ok(response)

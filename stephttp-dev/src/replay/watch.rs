@@ -1,11 +1,13 @@
 //! What a handler has come to in one re-entry.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use inngest::function::StepKind;
 use inngest::observer::{End, Observer, Reached};
 use inngest::wire::StepHash;
 use tokio::sync::watch;
+
+use crate::sync::lock;
 
 /// A step that a handler has come to.
 #[derive(Debug, Clone)]
@@ -109,7 +111,7 @@ impl Watch {
     }
 
     fn lock(&self) -> MutexGuard<'_, (String, Seen)> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.current)
     }
 
     /// Watches a job, and no other any more.

@@ -3,24 +3,19 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, LOCATION};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use reqwest::{Response, Url};
+use reqwest::Url;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use super::answer::{Answer, is_output};
-use super::http_client::client;
-use super::trouble::lock;
+use crate::client::{self, Answer, http};
 use crate::inspect::RunView;
 use crate::server::DevServer;
+use crate::sync::lock;
 use crate::text::explain;
-
-/// How soon a client asks again.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// How many redirects a client follows.
 const REDIRECTS: usize = 10;
@@ -138,22 +133,32 @@ impl Client {
     /// Asks for the outputs of runs once more when everything is over: they must be what they were.
     pub(super) async fn ask_again(&self) {
         for (name, answer) in self.answers() {
-            let Some(output) = answer.output().cloned() else { continue };
+            let Some(output) = answer.url().filter(|url| self.run_of(url).is_some()).cloned() else {
+                continue;
+            };
             let request = self.get(output.path());
-            if let Ok(answer) = request.read(output).await {
+            if let Ok(answer) = request.output(output).await {
                 lock(&self.0.answers).insert(format!("{name} (its output, asked for once more)"), answer);
             }
         }
     }
 
+    /// The run to whose output a location leads: a segment of its path is a run's id.
+    fn run_of(&self, location: &Url) -> Option<String> {
+        let is_id = |segment: &&str| ulid::Ulid::from_string(segment).is_ok();
+        let run = location.path_segments()?.find(is_id)?;
+        // Where the app has a path of its own for outputs, the engine knows what is a run.
+        let is_output = location.path().ends_with("/output") || self.0.engine.run(run).is_some();
+        is_output.then(|| run.to_owned())
+    }
+
     /// A redirect has told of a run, if it leads to a run's output.
     fn tell(&self, location: &Url) -> bool {
-        let run = location.path().split("/runs/").nth(1).and_then(|rest| rest.split('/').next());
-        let Some(run) = run.filter(|_| is_output(location)) else { return false };
+        let Some(run) = self.run_of(location) else { return false };
         self.0.told.send_if_modified(|told| {
-            let new = told.last().is_none_or(|last| last != run);
+            let new = told.last() != Some(&run);
             if new {
-                told.push(run.to_owned());
+                told.push(run);
             }
             new
         });
@@ -223,87 +228,70 @@ impl Request {
                 Ok(answer)
                     if answer.status() == StatusCode::SERVICE_UNAVAILABLE && self.client.0.repeats > 0 =>
                 {
-                    last = format!("the answer 503 {}", answer.text());
+                    last = format!("the answer {answer}");
                 }
                 Ok(answer) => {
                     if self.counts {
-                        let name = format!("{} {}", self.method, self.path);
-                        lock(&self.client.0.answers).insert(name, answer.clone());
+                        lock(&self.client.0.answers).insert(self.name(), answer.clone());
                     }
                     return answer;
                 }
                 Err(error) => last = error,
             }
         }
-        let (method, path, repeats) = (&self.method, &self.path, self.client.0.repeats);
-        panic!("{method} {path}: after {repeats} repetitions the client has {last}")
+        panic!("{}: after {} repetitions the client has {last}", self.name(), self.client.0.repeats)
     }
 
     async fn once(&self) -> Result<Answer, String> {
-        let http = client().map_err(|error| error.to_string())?;
         let url = format!("{}{}", self.client.0.origin, self.path);
         let url = Url::parse(&url).map_err(|error| format!("`{url}` is no URL: {error}"))?;
         let asks_for_output = self.method != Method::POST && self.client.tell(&url);
-        let mut response = if asks_for_output {
-            self.output(&http, url).await?
+        let mut answer = if asks_for_output {
+            self.output(url).await?
         } else {
-            let request = http.request(self.method.clone(), url).headers(self.headers.clone());
-            request.body(self.body.clone()).send().await.map_err(|error| explain(&error))?
+            self.read(self.method.clone(), url, self.headers.clone(), self.body.clone()).await?
         };
         let mut redirects = 0;
-        while response.status() == StatusCode::SEE_OTHER {
+        while answer.status() == StatusCode::SEE_OTHER {
             redirects += 1;
             if redirects > REDIRECTS {
                 return Err("too many redirects".to_owned());
             }
-            let location = location_of(&response)?;
-            response = if self.client.tell(&location) {
-                self.output(&http, location).await?
+            let location = answer.location().ok_or_else(|| format!("a redirect to nowhere: {answer:?}"))?;
+            answer = if self.client.tell(&location) {
+                self.output(location).await?
             } else {
-                http.get(location).send().await.map_err(|error| explain(&error))?
+                self.read(Method::GET, location, HeaderMap::new(), Bytes::new()).await?
             };
         }
-        Answer::read(response).await
+        Ok(answer)
     }
 
-    /// Reads an output that is there.
-    async fn read(&self, output: Url) -> Result<Answer, String> {
-        let http = client().map_err(|error| error.to_string())?;
-        Answer::read(self.output(&http, output).await?).await
+    fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
     }
 
-    /// The output of a run, which is waited for until there is one. Asking again cannot do harm, so
-    /// a client does when its connection breaks.
-    async fn output(&self, http: &reqwest::Client, location: Url) -> Result<Response, String> {
+    async fn read(
+        &self,
+        method: Method,
+        url: Url,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Answer, String> {
+        let request = http().map_err(|error| error.to_string())?.request(method, url);
+        let response = request.headers(headers).body(body).send().await.map_err(|error| explain(&error))?;
+        Answer::read(&self.name(), response).await
+    }
+
+    /// The output of a run, which is waited for until there is one.
+    async fn output(&self, location: Url) -> Result<Answer, String> {
+        let http = http().map_err(|error| error.to_string())?;
         let method = if self.method == Method::HEAD { Method::HEAD } else { Method::GET };
         let mut headers = self.headers.clone();
         headers.remove(CONTENT_TYPE);
-        let mut failures = 0;
-        loop {
-            let request = http.request(method.clone(), location.clone()).headers(headers.clone());
-            let response = match request.send().await {
-                Ok(response) => response,
-                Err(_) if failures < self.client.0.repeats => {
-                    failures += 1;
-                    tokio::time::sleep(PAUSE).await;
-                    continue;
-                }
-                Err(error) => return Err(explain(&error)),
-            };
-            // Only the handler's response has it.
-            let is_final = response.headers().contains_key("x-run-id");
-            match response.status() {
-                StatusCode::ACCEPTED | StatusCode::SERVICE_UNAVAILABLE if !is_final => {
-                    tokio::time::sleep(PAUSE).await;
-                }
-                _ => return Ok(response),
-            }
-        }
+        let ask = |url: Url| http.request(method.clone(), url).headers(headers.clone());
+        let led =
+            |answer: &Answer| answer.location().filter(|location| self.client.run_of(location).is_some());
+        client::output(&self.name(), location, self.client.0.repeats, ask, led).await
     }
-}
-
-fn location_of(response: &Response) -> Result<Url, String> {
-    let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
-    let location = location.ok_or("a redirect to nowhere")?;
-    response.url().join(location).map_err(|error| format!("a redirect to `{location}`: {error}"))
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-use super::trouble::lock;
+use crate::sync::lock;
 
 /// The code of steps that has run, by run and step.
 #[derive(Debug, Default)]

@@ -1,17 +1,19 @@
 //! A machine that runs an app's process, and can lose its power.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
-use std::thread;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use inngest::Provider;
-use tokio::runtime::{Builder, Runtime};
-use tokio::sync::oneshot;
 
+use crate::process::{Port, Process};
+use crate::sync::lock;
 use crate::text::panic_text;
+
+/// One, so that a pass goes the same way each time.
+const THREADS: usize = 1;
 
 /// An app that is being made.
 pub(super) type Making = Pin<Box<dyn Future<Output = (Router, Provider)>>>;
@@ -19,96 +21,58 @@ pub(super) type Making = Pin<Box<dyn Future<Output = (Router, Provider)>>>;
 /// Makes the app as a new process does, in its runtime.
 pub(super) type Program = Arc<dyn Fn() -> Making + Send + Sync>;
 
-/// Keeps the port while processes come and go: who connects meanwhile waits, as behind a load
-/// balancer.
+/// Keeps the port while processes come and go.
 pub(super) struct Machine {
-    listener: TcpListener,
+    port: Port,
     program: Program,
-    process: Mutex<Process>,
+    running: Mutex<Running>,
 }
 
-/// An app in a runtime and a thread of its own: nothing of it outlives them.
-struct Process {
+/// The process that runs now.
+struct Running {
+    /// How many ran before it.
     number: usize,
     provider: Provider,
-    /// Its process runs while there is power.
-    power: Option<oneshot::Sender<()>>,
-    thread: Option<thread::JoinHandle<io::Result<()>>>,
+    /// `None` while one is replaced, and when the next did not start.
+    process: Option<Process>,
 }
 
 impl Machine {
     /// Starts the first process. Blocks.
-    pub(super) fn start(listener: TcpListener, program: Program) -> io::Result<Self> {
-        listener.set_nonblocking(true)?;
-        let process = Process::start(0, &listener, &program)?;
-        Ok(Self { listener, program, process: Mutex::new(process) })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Process> {
-        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn start(port: Port, program: Program) -> io::Result<Self> {
+        let process = boot(&port, &program)?;
+        let running = Running { number: 0, provider: process.provider.clone(), process: Some(process) };
+        Ok(Self { port, program, running: Mutex::new(running) })
     }
 
     /// The provider of the process that runs now, and how many ran before it.
     pub(super) fn provider(&self) -> (Provider, usize) {
-        let process = self.lock();
-        (process.provider.clone(), process.number)
+        let running = lock(&self.running);
+        (running.provider.clone(), running.number)
     }
 
     /// The process dies, and does nothing more; `meanwhile` something happens, and another is
     /// started. Blocks.
     pub(super) fn crash(&self, meanwhile: impl FnOnce()) -> io::Result<()> {
-        let mut process = self.lock();
-        let number = process.number + 1;
-        process.stop();
+        let mut running = lock(&self.running);
+        if let Some(process) = running.process.take() {
+            process.kill();
+        }
         meanwhile();
-        *process = Process::start(number, &self.listener, &self.program)?;
+        let process = boot(&self.port, &self.program)?;
+        *running = Running {
+            number: running.number + 1,
+            provider: process.provider.clone(),
+            process: Some(process),
+        };
         Ok(())
     }
 }
 
-impl Process {
-    /// Blocks until the app is made.
-    fn start(number: usize, listener: &TcpListener, program: &Program) -> io::Result<Self> {
-        let listener = listener.try_clone()?;
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let (power, off) = oneshot::channel();
-        let (made, provider) = mpsc::channel();
-        let program = Arc::clone(program);
-        let thread = thread::Builder::new().spawn(move || {
-            serve(runtime, async move {
-                let listener = tokio::net::TcpListener::from_std(listener)?;
-                let (app, provider) = program().await;
-                let _ = made.send(provider);
-                let app = app.into_make_service_with_connect_info::<SocketAddr>();
-                tokio::select! {
-                    biased;
-                    _ = off => Ok(()),
-                    ended = axum::serve(listener, app) => ended,
-                }
-            })
-        })?;
-        match provider.recv() {
-            Ok(provider) => Ok(Self { number, provider, power: Some(power), thread: Some(thread) }),
-            Err(_) => Err(match thread.join() {
-                Ok(ended) => ended.err().unwrap_or_else(|| io::Error::other("the app has not started")),
-                Err(panic) => io::Error::other(format!("making the app panicked: {}", panic_text(&*panic))),
-            }),
-        }
-    }
-
-    /// Returns when nothing of it is left.
-    fn stop(&mut self) {
-        self.power = None;
-        if let Some(thread) = self.thread.take() {
-            // A panic in there was one of the runtime's, which has been dropped as well.
-            let _ = thread.join();
-        }
-    }
-}
-
-fn serve(runtime: Runtime, process: impl Future<Output = io::Result<()>>) -> io::Result<()> {
-    let ended = runtime.block_on(process);
-    // Every task is dropped here, wherever it was.
-    runtime.shutdown_background();
-    ended
+/// Blocks until the app is made.
+fn boot(port: &Port, program: &Program) -> io::Result<Process> {
+    let starting = || Process::start(port, THREADS, |runtime| runtime.block_on(program()));
+    catch_unwind(AssertUnwindSafe(starting)).unwrap_or_else(|panic| {
+        Err(io::Error::other(format!("making the app panicked: {}", panic_text(&*panic))))
+    })
 }

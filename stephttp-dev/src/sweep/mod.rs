@@ -91,17 +91,15 @@
 //!
 //! The process that dies is a runtime on a thread of its own, in the test's process: its tasks and
 //! its connections are dropped, and nothing they hold survives. But statics survive (a pool or a
-//! cache in a `OnceLock`), what runs in `spawn_blocking` or on threads of the app goes on, and
-//! destructors run. The world is shared: what belongs to a runtime, as a database's pool does, is
+//! cache in a `OnceLock`), what runs on threads of the app goes on, what runs in `spawn_blocking` is
+//! waited for (five seconds at most), and destructors run. The world is shared: what belongs to a runtime, as a database's pool does, is
 //! made by the closure that makes the app ([`Sweep::with_async_world`]). What is written to disk is
 //! written.
 //!
 //! An answer by server-sent events is not compared, nor is it read on where the connection breaks.
 
-mod answer;
 mod client;
 mod history;
-mod http_client;
 mod judge;
 mod ledger;
 mod machine;
@@ -117,7 +115,6 @@ mod trouble;
 mod watcher;
 mod wire;
 
-pub use self::answer::Answer;
 pub use self::client::{Client, Request};
 pub use self::history::history;
 pub use self::pass::{Pass, Witness};
@@ -126,3 +123,4 @@ pub use self::places::{combination, every_place};
 pub use self::plan::Sweep;
 pub use self::promise::{Breach, Promise};
 pub use self::report::{Failure, Report, Summary};
+pub use crate::client::Answer;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use super::trouble::Trouble;
 use super::watcher::Watcher;
 use super::wire::Wire;
 use crate::inspect::{RunStatus, RunView};
+use crate::process::Port;
 use crate::server::DevServer;
 
 /// An app's process between its clients and an engine, in which things go wrong. [`Sweep`] plays
@@ -52,13 +52,13 @@ impl Pass {
     {
         let trouble = Arc::new(Trouble::new(places, Arc::clone(&engine)));
         let wire = Wire::to(engine.url(), Arc::clone(&trouble)).await?;
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        let origin = format!("http://{}", listener.local_addr()?);
+        let port = Port::free()?;
+        let origin = port.origin().to_owned();
         // Nothing gathers: each operation of a first request is sent by itself, as in a slow one.
         let opts = SetupOpts::new(&origin).dev_server(&wire.url).linger(Duration::ZERO);
         let witness = Witness { trouble: Arc::clone(&trouble) };
         let program: Program = Arc::new(move || Box::pin(app(opts.clone(), witness.clone())));
-        let machine = tokio::task::spawn_blocking(move || Machine::start(listener, program));
+        let machine = tokio::task::spawn_blocking(move || Machine::start(port, program));
         let machine = Arc::new(machine.await.map_err(io::Error::other)??);
         trouble.meet(&machine);
         trouble.prepare();

@@ -9,9 +9,9 @@ use std::time::Duration;
 use axum::Router;
 use inngest::{Provider, SetupOpts};
 
-use super::answer::Answer;
 use super::client::Client;
 use super::place::{Mishap, Place};
+use crate::client::Answer;
 use crate::server::DevServerBuilder;
 use crate::violation::ViolationKind;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use http::Method;
@@ -17,6 +17,7 @@ use super::wire::{Fate, Fates};
 use crate::fault::{Call, InjectedFault};
 use crate::inspect::{RunView, StepStatus, StepView};
 use crate::server::DevServer;
+use crate::sync::lock;
 
 /// How long a step waits before it runs, so that what was saved before it is under way.
 const PACE: Duration = Duration::from_millis(5);
@@ -260,8 +261,4 @@ impl Fates for Trouble {
             let _ = tokio::task::spawn_blocking(move || self.crash()).await;
         })
     }
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::http_client::client;
+use crate::client::http;
 use crate::text::explain;
 
 /// How long a part of a stream goes on whose process is to die of it.
@@ -83,7 +83,7 @@ impl Wire {
     pub(super) async fn to(inngest: &str, fates: Arc<impl Fates>) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let far = Far { inngest: Arc::from(inngest), http: client()? };
+        let far = Far { inngest: Arc::from(inngest), http: http()? };
         let calls = Arc::new(AtomicUsize::new(0));
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
