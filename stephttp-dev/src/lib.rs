@@ -128,9 +128,9 @@
 //! # As a program
 //!
 //! `stephttp-dev` serves at the port where SDKs look for a dev server, and prints what happens and
-//! the address of its page. `stephttp-dev view --server URL [--key-env NAME] [--svg FILE] RUN`
-//! tells what happened in a run of any Inngest server, as far as that shows it. `stephttp-dev
-//! --help` lists the options.
+//! the address of its page. `stephttp-dev view --server URL RUN` tells what happened in a run of
+//! any Inngest server, as far as that shows it, and `stephttp-dev record --server URL RUN` makes a
+//! file of it for [replay tests](#replay-tests). `stephttp-dev --help` lists the options.
 //!
 //! # Replay tests
 //!
@@ -233,6 +233,7 @@
 // |---|---|
 // | `clock`, `fault`, `function`, `json`, `sync`, `text`, `violation` | what do tests set, and what do all the others need? |
 // | `inspect` | what is seen of runs, calls and dispatches? |
+// | `remote` | what does an Inngest server elsewhere show? |
 // | `recording` | what was stored of a run, and how did it stand after each step? |
 // | `notice`, `timeline` | what has happened? |
 // | `realtime` | what is published, and who listens? |
@@ -259,6 +260,7 @@ mod page;
 mod process;
 mod realtime;
 mod recording;
+mod remote;
 mod replay;
 mod server;
 pub mod sweep;

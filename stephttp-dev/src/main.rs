@@ -15,9 +15,6 @@ const KEPT: usize = 1_000;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    if std::env::args_os().nth(1).is_some_and(|command| command == "record") {
-        return record::record(std::env::args_os().skip(2)).await;
-    }
     let asked = match Asked::read(std::env::args_os()) {
         Ok(asked) => asked,
         Err(error) => {
@@ -31,7 +28,8 @@ async fn main() -> ExitCode {
             Ok(())
         }
         Asked::Serve(options) => serve(options).await,
-        Asked::View(view) => view::view(&view).await,
+        Asked::View(run, svg) => view::view(&run, svg.as_deref()).await,
+        Asked::Record(run, redactions) => record::record(&run, &redactions).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lexopt::ValueExt as _;
+use stephttp_dev::Redaction;
 
 /// The port that Inngest's own dev server uses, where SDKs look for it.
 const PORT: u16 = 8288;
@@ -15,7 +16,7 @@ Serves an Inngest-compatible dev engine for durable HTTP endpoints.
 
 Usage: stephttp-dev [OPTIONS]
        stephttp-dev view --server URL [--key-env NAME] [--svg FILE] RUN
-       stephttp-dev record --server URL RUN   (a run for replay tests; see `record --help`)
+       stephttp-dev record --server URL [--key-env NAME] [--redact PATHS] RUN > FILE
 
 Options:
   --port PORT               listen on this port (8288)
@@ -26,11 +27,19 @@ Options:
   --no-page                 serve the API alone, without the page that shows the runs
   --help                    show this
 
-view tells what happened in one run on any Inngest server:
+view tells what happened in one run on any Inngest server, and record prints it as JSON for
+replay tests. Of a run in flight the recording is exact; of one that has ended there is its trace.
   --server URL              the server, such as http://127.0.0.1:8288
-  --key-env NAME            the environment variable with the signing key, if the server needs one
-  --svg FILE                draw the run into this file instead
+  --key-env NAME            the environment variable with the server's signing key
+                            (INNGEST_SIGNING_KEY, if it is set)
+  --svg FILE                view: draw the run into this file instead
+  --redact PATHS            record: take out what is at these paths, with commas between them:
+                            body.card.number, query.token, steps.charge.iban, response.card,
+                            or the name of a field anywhere: email
   RUN                       the run's id";
+
+/// The variable of the signing key, unless another is named.
+const KEY: &str = "INNGEST_SIGNING_KEY";
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Options {
@@ -42,12 +51,11 @@ pub(crate) struct Options {
     pub(crate) page: bool,
 }
 
-/// What `view` is to show.
+/// The run of a server that a command is about.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct View {
+pub(crate) struct RunAsked {
     pub(crate) server: String,
     pub(crate) key_env: Option<String>,
-    pub(crate) svg: Option<PathBuf>,
     pub(crate) run: String,
 }
 
@@ -56,7 +64,9 @@ pub(crate) struct View {
 pub(crate) enum Asked {
     Help,
     Serve(Options),
-    View(View),
+    /// With a file to draw into.
+    View(RunAsked, Option<PathBuf>),
+    Record(RunAsked, Vec<Redaction>),
 }
 
 impl Asked {
@@ -68,7 +78,8 @@ impl Asked {
         let rest = program.into_iter().chain(arguments);
         match command.as_ref().map(|command| command.to_string_lossy()).as_deref() {
             None => Options::read(rest),
-            Some("view") => View::read(rest),
+            Some("view") => RunAsked::view(rest),
+            Some("record") => RunAsked::record(rest),
             Some(other) => Err(format!("there is no command `{other}`").into()),
         }
     }
@@ -104,26 +115,75 @@ impl Options {
     }
 }
 
-impl View {
-    fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Error> {
+impl RunAsked {
+    fn view(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Error> {
+        let mut svg = None;
+        let run = Self::read("view", arguments, |option, parser| {
+            let is_known = option == "svg";
+            if is_known {
+                svg = Some(parser.value()?.into());
+            }
+            Ok(is_known)
+        });
+        Ok(run?.map_or(Asked::Help, |run| Asked::View(run, svg)))
+    }
+
+    fn record(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Error> {
+        let mut redactions = Vec::new();
+        let run = Self::read("record", arguments, |option, parser| {
+            let is_known = option == "redact";
+            if is_known {
+                let paths = parser.value()?.string()?;
+                redactions.push(Redaction::parse(&paths).map_err(|error| error.to_string())?);
+            }
+            Ok(is_known)
+        });
+        Ok(run?.map_or(Asked::Help, |run| Asked::Record(run, redactions)))
+    }
+
+    /// Reads a command's arguments; `None`: help is asked for. `more` reads the command's own
+    /// options, and answers whether there is such an option.
+    fn read(
+        command: &str,
+        arguments: impl IntoIterator<Item = OsString>,
+        mut more: impl FnMut(&str, &mut lexopt::Parser) -> Result<bool, lexopt::Error>,
+    ) -> Result<Option<Self>, lexopt::Error> {
         use lexopt::Arg::{Long, Short, Value};
-        let mut view = Self::default();
+        let mut asked = Self::default();
         let mut parser = lexopt::Parser::from_iter(arguments);
         while let Some(argument) = parser.next()? {
             match argument {
-                Long("server") => view.server = parser.value()?.string()?,
-                Long("key-env") => view.key_env = Some(parser.value()?.string()?),
-                Long("svg") => view.svg = Some(parser.value()?.into()),
-                Long("help") | Short('h') => return Ok(Asked::Help),
-                Value(run) if view.run.is_empty() => view.run = run.string()?,
+                Long("server") => asked.server = parser.value()?.string()?,
+                Long("key-env") => asked.key_env = Some(parser.value()?.string()?),
+                Long("help") | Short('h') => return Ok(None),
+                Value(run) if asked.run.is_empty() => asked.run = run.string()?,
+                Long(option) => {
+                    let option = option.to_owned();
+                    if !more(&option, &mut parser)? {
+                        return Err(Long(&option).unexpected());
+                    }
+                }
                 other => return Err(other.unexpected()),
             }
         }
-        match (view.server.is_empty(), view.run.is_empty()) {
-            (true, _) => Err("view needs `--server URL`".into()),
-            (_, true) => Err("view needs the id of a run".into()),
-            _ => Ok(Asked::View(view)),
+        match (asked.server.is_empty(), asked.run.is_empty()) {
+            (true, _) => Err(format!("{command} needs `--server URL`").into()),
+            (_, true) => Err(format!("{command} needs the id of a run").into()),
+            _ => Ok(Some(asked)),
         }
+    }
+
+    /// The server's signing key, from the environment.
+    pub(crate) fn signing_key(&self) -> Result<Option<String>, String> {
+        let Some(name) = &self.key_env else {
+            return Ok(std::env::var(KEY).ok().filter(|key| !key.is_empty()));
+        };
+        let key = std::env::var(name).map_err(|_| {
+            format!(
+                "the environment variable {name}, which `--key-env` names, is not set: set it to the server's signing key"
+            )
+        });
+        key.map(Some)
     }
 }
 
@@ -157,13 +217,34 @@ mod tests {
     }
 
     #[test]
-    fn view_needs_a_server_and_one_run() {
-        let asked = read(&["view", "--server", "http://localhost:8288", "--key-env=KEY", "01RUN"]).unwrap();
-        let (server, key_env) = ("http://localhost:8288".to_owned(), Some("KEY".to_owned()));
-        assert_eq!(asked, Asked::View(View { server, key_env, svg: None, run: "01RUN".to_owned() }));
-        assert!(read(&["view", "01RUN"]).unwrap_err().contains("--server"));
-        assert!(read(&["view", "--server", "http://x"]).unwrap_err().contains("id of a run"));
-        assert!(read(&["view", "--server", "http://x", "1", "2"]).unwrap_err().contains("\"2\""));
-        assert!(read(&["view", "--port", "1"]).unwrap_err().contains("--port"));
+    fn view_and_record_need_a_server_and_one_run() {
+        for command in ["view", "record"] {
+            let read = |arguments: &[&str]| read(&[&[command], arguments].concat());
+            assert!(read(&["01RUN"]).unwrap_err().contains("--server"));
+            assert!(read(&["--server", "http://x"]).unwrap_err().contains("id of a run"));
+            assert!(read(&["--server", "http://x", "1", "2"]).unwrap_err().contains("\"2\""));
+            assert!(read(&["--port", "1"]).unwrap_err().contains("--port"));
+            assert_eq!(read(&["--help"]), Ok(Asked::Help));
+        }
+    }
+
+    #[test]
+    fn each_command_has_its_own_options() {
+        let run = || RunAsked {
+            server: "http://localhost:8288".to_owned(),
+            key_env: Some("KEY".to_owned()),
+            run: "01RUN".to_owned(),
+        };
+        let common = ["--server", "http://localhost:8288", "--key-env=KEY", "01RUN"];
+        let read = |command: &str, more: &[&str]| read(&[&[command], &common[..], more].concat());
+        assert_eq!(read("view", &["--svg", "a"]), Ok(Asked::View(run(), Some("a".into()))));
+        let redactions = ["body.a,b", "c"].map(|paths| Redaction::parse(paths).unwrap()).to_vec();
+        assert_eq!(
+            read("record", &["--redact", "body.a,b", "--redact=c"]),
+            Ok(Asked::Record(run(), redactions))
+        );
+        assert!(read("view", &["--redact", "a"]).unwrap_err().contains("--redact"));
+        assert!(read("record", &["--svg", "a"]).unwrap_err().contains("--svg"));
+        assert!(read("record", &["--redact", "a..b"]).unwrap_err().contains("a..b"));
     }
 }

@@ -10,7 +10,7 @@ fn src() -> PathBuf {
 
 const CRATE: &[&[&str]] = &[
     &["clock", "fault", "function", "json", "sync", "text", "violation"],
-    &["inspect"],
+    &["inspect", "remote"],
     &["recording"],
     &["notice", "timeline"],
     &["realtime"],
@@ -23,8 +23,8 @@ const CRATE: &[&[&str]] = &[
     &["sweep"],
     &["replay"],
     // The command's.
-    &["options", "record"],
-    &["view"],
+    &["options"],
+    &["record", "view"],
 ];
 
 const ENGINE: &[&[&str]] = &[

@@ -5,22 +5,18 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use inngest::signature::SigningKey;
 use inngest::wire::{ApiResult, MemoizedSteps, NewApiRunData, StepHash};
-use reqwest::{Client, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::trace::{Span, Step, in_order};
 use super::{RecordError, RecordedEnd, RecordedRequest, RecordedResponse, RecordedStep, Recording};
+use crate::remote::{Remote, check_run_id};
 
 /// How often a server is asked again that does not show all of a run yet, and how long after each
 /// other.
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(250);
-
-/// How long a call may take.
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Deserialize)]
 struct Answer<T> {
@@ -70,14 +66,8 @@ impl Recording {
     /// When the server does not answer, refuses the key, does not know the run, or does not show
     /// all of it, and when the recording would hold a secret of Inngest's.
     pub async fn of_server(url: &str, signing_key: Option<&str>, run_id: &str) -> Result<Self, RecordError> {
-        let key = signing_key.map(SigningKey::parse).transpose();
-        let key = key.map_err(|error| RecordError(format!("the signing key is none: {error}")))?;
-        let client = Client::builder()
-            .timeout(TIMEOUT)
-            .build()
-            .map_err(|error| RecordError(format!("no HTTP client can be made: {error}")))?;
-        let server =
-            Server { client, url: url.trim_end_matches('/'), bearer: key.as_ref().map(SigningKey::bearer) };
+        check_run_id(run_id).map_err(RecordError)?;
+        let server = Server(Remote::new(url, signing_key).map_err(RecordError)?);
         let mut tries = 0;
         let recording = loop {
             tries += 1;
@@ -88,16 +78,12 @@ impl Recording {
                 Ok(recording) => break recording,
             }
         };
-        let bearer = server.bearer.as_deref().unwrap_or_default();
+        let bearer = server.0.bearer.as_deref().unwrap_or_default();
         recording.without_headers()?.without_secrets(&[signing_key.unwrap_or_default(), bearer])
     }
 }
 
-struct Server<'a> {
-    client: Client,
-    url: &'a str,
-    bearer: Option<String>,
-}
+struct Server(Remote);
 
 enum Unrecorded {
     /// The server's view lags.
@@ -111,19 +97,19 @@ impl From<RecordError> for Unrecorded {
     }
 }
 
-impl Server<'_> {
+impl Server {
     async fn record(&self, run_id: &str) -> Result<Recording, Unrecorded> {
         let state = self.get(&format!("/v0/runs/{run_id}/actions")).await?;
         let status = self.get(&format!("/v1/runs/{run_id}")).await?;
-        let shown = self.get(&format!("/api/v2/runs/{run_id}?includeOutput=true")).await?;
-        let trace = self.get(&format!("/api/v2/runs/{run_id}/trace?includeOutput=true")).await?;
+        let shown = self.0.run(run_id).await.map_err(RecordError)?;
+        let trace = self.0.trace(run_id).await.map_err(RecordError)?;
         // A run that it does not know has an answer without data.
         let status =
             status.map(|status| read::<Answer<Option<Status>>>(&status, "a run's status")).transpose()?;
         let (Some(Answer { data: Some(Status { status }) }), Some(shown), Some(trace)) =
             (status, shown, trace)
         else {
-            return Err(Unrecorded::NotYet(format!("{} does not show the run {run_id}", self.url)));
+            return Err(Unrecorded::NotYet(format!("{} does not show the run {run_id}", self.0.url)));
         };
         let shown: Answer<RunShown> = read(&shown, "a run")?;
         let trace: Answer<Trace> = read(&trace, "a run's trace")?;
@@ -144,7 +130,7 @@ impl Server<'_> {
                 let status = status.ok_or_else(|| {
                     Unrecorded::NotYet(format!(
                         "{} shows the run {run_id} as going on, without its state",
-                        self.url
+                        self.0.url
                     ))
                 })?;
                 recording.end = Some(end(status, &shown));
@@ -165,7 +151,7 @@ impl Server<'_> {
             },
         };
         let event = event.into_iter().next().ok_or_else(|| {
-            Unrecorded::NotYet(format!("{} does not show the event that began the run {run_id}", self.url))
+            Unrecorded::NotYet(format!("{} does not show the event that began the run {run_id}", self.0.url))
         })?;
         let body = event
             .data
@@ -185,28 +171,8 @@ impl Server<'_> {
         Ok(request)
     }
 
-    /// An answer's body; `None` when there is no such thing.
     async fn get(&self, path: &str) -> Result<Option<bytes::Bytes>, RecordError> {
-        let mut request = self.client.get(format!("{}{path}", self.url));
-        if let Some(bearer) = &self.bearer {
-            request = request.bearer_auth(bearer);
-        }
-        let failed = |error: reqwest::Error| {
-            // Without the URL, which the message has.
-            RecordError(format!("{}{path} could not be read: {}", self.url, error.without_url()))
-        };
-        let response = request.send().await.map_err(failed)?;
-        let status = response.status();
-        let body = response.bytes().await.map_err(failed)?;
-        match status {
-            StatusCode::GONE | StatusCode::NOT_FOUND => Ok(None),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(RecordError(format!(
-                "{} does not accept the signing key: it answered {status}",
-                self.url
-            ))),
-            status if status.is_success() => Ok(Some(body)),
-            status => Err(RecordError(format!("{}{path} was answered with {status}", self.url))),
-        }
+        self.0.get(path).await.map_err(RecordError)
     }
 }
 

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use serde_json::Value;
 
 use super::words::{shown, shown_body};
 use super::{Bar, BarKind, BarOutcome, Note, NoteKind, Request, Response, Step, Timeline};
 use crate::clock::Moment;
 use crate::inspect::{RunStatus, StepStatus};
+use crate::remote::{Remote, check_run_id};
 
 /// How far a step may have begun before its run, by the clocks of two machines.
 const SLACK: Duration = Duration::from_secs(3_600);
@@ -16,19 +18,45 @@ const SLACK: Duration = Duration::from_secs(3_600);
 /// How far apart two spans of one request begin.
 const SAME: Duration = Duration::from_millis(2);
 
-/// Why a server's answer is no run.
+/// Why there is no timeline of a run on a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnreadableRun(String);
 
 impl fmt::Display for UnreadableRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the server's answer is not the trace of a run: {}", self.0)
+        f.write_str(&self.0)
     }
 }
 
 impl std::error::Error for UnreadableRun {}
 
 impl Timeline {
+    /// Reads a run of an Inngest server, and tells it as [`from_server`](Self::from_server) does.
+    /// `signing_key` is the server's; a dev server has none.
+    ///
+    /// # Errors
+    /// When the server does not answer, refuses the key, or does not know the run, and when its
+    /// answers are of another shape.
+    pub async fn of_server(
+        url: &str,
+        signing_key: Option<&str>,
+        run_id: &str,
+    ) -> Result<Self, UnreadableRun> {
+        check_run_id(run_id).map_err(UnreadableRun)?;
+        let server = Remote::new(url, signing_key).map_err(UnreadableRun)?;
+        let run = server.run(run_id).await.map_err(UnreadableRun)?;
+        let trace = server.trace(run_id).await.map_err(UnreadableRun)?;
+        let (Some(run), Some(trace)) = (run, trace) else {
+            return Err(UnreadableRun(format!("{} knows no run {run_id}", server.url)));
+        };
+        let read = |json: Bytes| {
+            crate::json::read::<Value>(&json).map_err(|error| {
+                UnreadableRun(format!("{} answers no JSON ({error}): is that an Inngest server?", server.url))
+            })
+        };
+        Self::from_server(&read(run)?, &read(trace)?)
+    }
+
     /// The timeline of a run on a real server: `run` is what `GET
     /// /api/v2/runs/{id}?includeOutput=true` answers, and `trace` is `GET
     /// /api/v2/runs/{id}/trace?includeOutput=true`.
@@ -39,7 +67,9 @@ impl Timeline {
     /// # Errors
     /// When they are not of that shape.
     pub fn from_server(run: &Value, trace: &Value) -> Result<Self, UnreadableRun> {
-        let missing = |what: &str| UnreadableRun(format!("there is no `{what}`"));
+        let missing = |what: &str| {
+            UnreadableRun(format!("the server's answer is not the trace of a run: there is no `{what}`"))
+        };
         let data = &run["data"];
         let run_id = data["id"].as_str().ok_or_else(|| missing("data.id"))?;
         let root = trace["data"].get("rootSpan").ok_or_else(|| missing("data.rootSpan"))?;

@@ -7,7 +7,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use inngest::{Failure, Provider, Step, StepError};
+use inngest::output::OutputOpts;
+use inngest::{Failure, Provider, SetupOpts, Step, StepError};
 use serde_json::{Value, json};
 use stephttp_dev::Sweep;
 use stephttp_dev::sweep::{Client, Mishap, Place, Promise};
@@ -116,6 +117,14 @@ async fn an_effect_outside_of_a_step_is_told_though_no_step_shows_it() {
         "{text}"
     );
     assert!(text.contains("where: in the undisturbed pass"), "{text}");
+}
+
+#[tokio::test]
+async fn a_client_finds_its_output_where_the_app_has_a_path_of_its_own_for_outputs() {
+    let own = |opts: SetupOpts| opts.output(OutputOpts::new().path("/outcomes/{run_id}/of-order"));
+    // The carrier knows of the run by the client's redirect alone.
+    let places = [Place::new(Mishap::DeathAfterEffect, 1)];
+    sweep().setup(own).never_times_out("delivery").story(orders).only(places).run().await;
 }
 
 /// What it answers depends on how long ago the order was charged, by a clock that it reads outside

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use stephttp_dev::{Clock, DevServer, RunStatus, Timeline};
+use stephttp_dev::{Clock, DevServer, Recording, RunStatus, Timeline};
 
 use crate::support::*;
 
@@ -185,9 +185,9 @@ fn a_real_servers_trace_is_read() {
 }
 
 /// The command, as a user runs it.
-fn view(arguments: &[&str], key: Option<&str>) -> (bool, String) {
+fn command(arguments: &[&str], key: Option<&str>) -> (bool, String) {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_stephttp-dev"));
-    command.arg("view").args(arguments).env_remove("SOME_KEY");
+    command.args(arguments).env_remove("SOME_KEY").env_remove("INNGEST_SIGNING_KEY");
     if let Some(key) = key {
         command.env("SOME_KEY", key);
     }
@@ -197,21 +197,19 @@ fn view(arguments: &[&str], key: Option<&str>) -> (bool, String) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn view_shows_a_run_of_a_server_or_says_why_not() {
+async fn the_commands_show_a_run_of_a_server_or_say_why_not() {
     const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-    let server = DevServer::builder().signing_key(KEY).start().await.unwrap();
+    let server = DevServer::builder().clock(Clock::Manual).signing_key(KEY).start().await.unwrap();
     let client = Client::new(&server);
-    let run = new_id();
-    let body = report(&run, "http://127.0.0.1:1", [step_run("a", "value"), complete(201, "made")]);
-    let request =
-        client.request(http::Method::POST, "/v1/checkpoint").bearer_auth(KEY).body(body.to_string());
-    assert_eq!(client.send(request).await.unwrap().status, 200);
+    let (run, flight) = (new_id(), new_id());
+    for (run, last) in [(&run, complete(201, "made")), (&flight, sleep("nap", "1h"))] {
+        let body = report(run, "http://127.0.0.1:1", [step_run("a", "value"), last]).to_string();
+        let request = client.request(http::Method::POST, "/v1/checkpoint").bearer_auth(KEY).body(body);
+        assert_eq!(client.send(request).await.unwrap().status, 200);
+    }
 
     let url = server.url();
-    let view = |arguments: &[&str], key| {
-        let whole = [&["--server", url], arguments].concat();
-        view(&whole, key)
-    };
+    let view = |arguments: &[&str], key| command(&[&["view", "--server", url], arguments].concat(), key);
     let (done, text) = view(&["--key-env", "SOME_KEY", &run], Some(KEY));
     assert!(done && text.contains(&format!("run {run} of `POST /orders`: Completed after")), "{text}");
     assert!(text.contains("`a` done") && text.contains("\"value\"") && text.contains("made"), "{text}");
@@ -221,6 +219,13 @@ async fn view_shows_a_run_of_a_server_or_says_why_not() {
     std::fs::remove_file(&file).unwrap();
     assert!(done && svg.starts_with("<svg ") && text.starts_with("wrote "), "{text}");
 
+    let (done, text) = command(&["record", "--server", url, &flight], None);
+    assert!(!done && text.contains("wants its signing key"), "{text}");
+    let (done, text) = command(&["record", "--server", url, "--key-env=SOME_KEY", &flight], Some(KEY));
+    assert!(done, "{text}");
+    let recording = Recording::from_json(&text).unwrap();
+    assert_eq!((recording.run.as_str(), recording.steps[0].id.as_str()), (flight.as_str(), "a"));
+
     let other = new_id();
     for (arguments, key, why) in [
         (
@@ -228,7 +233,7 @@ async fn view_shows_a_run_of_a_server_or_says_why_not() {
             None,
             "SOME_KEY, which `--key-env` names, is not set",
         ),
-        (&[run.as_str()], None, "wants its signing key (401 Unauthorized): name the variable"),
+        (&[run.as_str()], None, "wants its signing key (401 Unauthorized): give it"),
         (&["--key-env", "SOME_KEY", &run], Some("00"), "refuses the signing key"),
         (&["--key-env", "SOME_KEY", &other], Some(KEY), "knows no run"),
         (&["--key-env", "SOME_KEY", "some-run"], Some(KEY), "`some-run` is no run's id"),
@@ -237,6 +242,6 @@ async fn view_shows_a_run_of_a_server_or_says_why_not() {
         assert!(!done && text.contains(why), "{why}: {text}");
     }
     drop(server);
-    let (done, text) = super::timeline::view(&["--server", "http://127.0.0.1:1", &run], None);
+    let (done, text) = command(&["view", "--server", "http://127.0.0.1:1", &run], None);
     assert!(!done && text.contains("http://127.0.0.1:1 does not answer: "), "{text}");
 }
