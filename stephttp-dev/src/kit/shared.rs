@@ -63,6 +63,7 @@ impl Shared {
 
     /// Waits until a run has ended, and no re-entry of it is under way.
     pub(super) async fn ended(&self, caller: &Location<'_>, run_id: &str) -> RunView {
-        self.awaited(caller, format!("run {run_id} to end"), |state| state.ended(run_id)).await
+        let what = format!("run {run_id} to end");
+        self.engine.awaited_of(run_id, caller, what, |state| state.ended(run_id)).await
     }
 }

@@ -9,6 +9,9 @@ use crate::text::cut;
 /// The characters of a value that are shown.
 const MOST: usize = 160;
 
+/// The lines of the timeline that are told.
+const LINES: usize = 40;
+
 /// The visible steps of a run, in the order in which they were first reported.
 pub(super) fn steps(shared: &Shared, run: &RunView) -> Vec<TestStep> {
     let seen = shared.record.lock();
@@ -22,8 +25,8 @@ pub(super) fn steps(shared: &Shared, run: &RunView) -> Vec<TestStep> {
     visible.map(step).collect()
 }
 
-/// What happened in a run so far: its status, its steps with each of their attempts, and its
-/// response.
+/// What happened in a run so far: its status, its steps with each of their attempts and what they
+/// gave before middlewares changed it, its response, and then what happened when.
 pub(super) fn story(shared: &Shared, run_id: &str) -> String {
     let Some(run) = shared.engine.run(run_id) else {
         let mut lines = vec![format!("Run {run_id}: Inngest does not know it yet.")];
@@ -53,6 +56,10 @@ pub(super) fn story(shared: &Shared, run_id: &str) -> String {
         (None, _) if run.output.is_empty() => "  no response".to_owned(),
         (None, _) => format!("  no response; Inngest has {}", cut(&run.output, MOST)),
     });
+    if let Some(timeline) = shared.engine.timeline(run_id) {
+        lines.push("When:".to_owned());
+        lines.extend(timeline.written(LINES));
+    }
     lines.join("\n")
 }
 

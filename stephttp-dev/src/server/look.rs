@@ -230,7 +230,7 @@ impl DevServer {
     }
 
     /// The same of something that a run is to do: what it has done is told, too.
-    pub(super) async fn awaited_of<T>(
+    pub(crate) async fn awaited_of<T>(
         &self,
         run_id: &str,
         caller: &Location<'_>,

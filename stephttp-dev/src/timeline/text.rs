@@ -25,23 +25,27 @@ impl fmt::Display for Timeline {
             n => format!("{n} re-entries"),
         };
         write!(f, "run {} of `{}`: {} ({reentries})", self.run_id, self.function, self.standing())?;
-        let lines = self.lines();
-        let left_out = lines.len().saturating_sub(LINES);
-        for (place, (moment, title, text)) in lines.iter().enumerate() {
-            if left_out > 0 && place == LINES / 2 {
-                write!(f, "\n  ({left_out} lines are left out)")?;
-            }
-            if left_out > 0 && (LINES / 2..LINES / 2 + left_out).contains(&place) {
-                continue;
-            }
-            let offset = format!("+{}", duration(self.since(moment.at)));
-            write!(f, "\n  {offset:<12} {title:<11} {text}")?;
-        }
-        Ok(())
+        self.written(LINES).iter().try_for_each(|line| write!(f, "\n{line}"))
     }
 }
 
 impl Timeline {
+    /// Its lines: of more than `most` the first and the last.
+    pub(crate) fn written(&self, most: usize) -> Vec<String> {
+        let mut lines: Vec<String> = self.lines().iter().map(|line| self.write(line)).collect();
+        let left_out = lines.len().saturating_sub(most);
+        if left_out > 0 {
+            let gap = most / 2..most / 2 + left_out;
+            lines.splice(gap, [format!("  ({left_out} lines are left out)")]);
+        }
+        lines
+    }
+
+    fn write(&self, (moment, title, text): &Line) -> String {
+        let offset = format!("+{}", duration(self.since(moment.at)));
+        format!("  {offset:<12} {title:<11} {text}")
+    }
+
     /// How the run is doing, and since when or for how long.
     pub(super) fn standing(&self) -> String {
         let when = match (self.status, self.ended) {

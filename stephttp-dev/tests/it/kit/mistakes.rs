@@ -151,6 +151,8 @@ async fn an_assertion_that_fails_tells_the_story_of_the_run() {
         "`charge` (run): Completed: {\"cents\":990",
         "`cool-off` (sleep): Completed",
         "response: 200",
+        "+0 ms        client      POST http://127.0.0.1:",
+        "sleep       `cool-off` sleeps until +",
     ];
     says(&panic.await, &texts);
 
