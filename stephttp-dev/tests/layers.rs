@@ -64,7 +64,7 @@ const KIT: &[&[&str]] = &[
     &["record"],
     &["recorder", "shared"],
     // What a test asks of an app.
-    &["response", "story"],
+    &["history", "response"],
     &["follow"],
     &["run"],
     &["request", "snapshot"],
@@ -77,7 +77,7 @@ const KIT: &[&[&str]] = &[
 const SWEEP: &[&[&str]] = &[
     &["history", "machine", "place"],
     &["places", "promise", "settings", "wire"],
-    &["report", "trouble"],
+    &["mishaps", "report"],
     // What is seen of stories and of steps.
     &["client", "ledger"],
     &["plan", "watcher"],

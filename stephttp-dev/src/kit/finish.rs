@@ -29,8 +29,8 @@ impl TestApp {
         // Whatever is wrong is said here, and not again when the app is dropped.
         self.finished = true;
         async move {
-            let wrong = self.faults(caller).await;
-            let item = |fault: &String| format!("\n- {}", fault.replace('\n', "\n  "));
+            let wrong = self.wrong(caller).await;
+            let item = |what: &String| format!("\n- {}", what.replace('\n', "\n  "));
             assert!(
                 wrong.is_empty(),
                 "the test is not over as it should be (finished at {caller}):{}",
@@ -45,7 +45,7 @@ impl TestApp {
     }
 
     /// Everything that is wrong, in words.
-    async fn faults(&self, caller: &'static Location<'static>) -> Vec<String> {
+    async fn wrong(&self, caller: &'static Location<'static>) -> Vec<String> {
         let shared = &self.shared;
         let mut wrong = Vec::new();
         let provider = shared.provider();
@@ -68,7 +68,7 @@ impl TestApp {
         let violations = shared.engine.violations();
         wrong.extend(violations.iter().map(|violation| format!("the SDK made a mistake: {violation}")));
         let seen = shared.record.lock();
-        wrong.extend(seen.faults().iter().cloned());
+        wrong.extend(seen.mistakes().iter().cloned());
         wrong.extend(seen.mocks.unused().iter().map(|name| self.unused(name, &seen.step_names())));
         drop(seen);
         if provider.is_some_and(|provider| provider.has_stacked_layers()) {

@@ -8,6 +8,7 @@ mod app;
 mod builder;
 mod finish;
 mod follow;
+mod history;
 mod mocks;
 mod plan;
 mod record;
@@ -18,7 +19,6 @@ mod run;
 mod shared;
 mod snapshot;
 mod step;
-mod story;
 
 pub use self::app::TestApp;
 pub use self::builder::TestAppBuilder;

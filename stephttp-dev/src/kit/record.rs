@@ -33,7 +33,7 @@ pub(super) struct Seen {
     /// Bodies of responses that are stored, before middlewares changed them.
     bodies: HashMap<String, String>,
     /// What a test is told at its end.
-    faults: Vec<String>,
+    mistakes: Vec<String>,
 }
 
 /// One execution of a step's code, or of the mock in its place.
@@ -126,15 +126,15 @@ impl Seen {
         self.bodies.get(run_id).map(String::as_str)
     }
 
-    pub(super) fn fault(&mut self, fault: String) {
-        if !self.faults.contains(&fault) {
-            self.faults.push(fault);
+    pub(super) fn mistake(&mut self, mistake: String) {
+        if !self.mistakes.contains(&mistake) {
+            self.mistakes.push(mistake);
         }
     }
 
     /// What went wrong with the test itself.
-    pub(super) fn faults(&self) -> &[String] {
-        &self.faults
+    pub(super) fn mistakes(&self) -> &[String] {
+        &self.mistakes
     }
 
     /// The names of all steps whose code has run, each once.

@@ -84,7 +84,7 @@ impl Middleware for Recorder {
         let kind = step.kind()?;
         if kind != StepKind::Run {
             let (id, kind) = (step.id(), name_of_kind(kind));
-            seen.fault(format!(
+            seen.mistake(format!(
                 "the mock of `{id}` is not used: the step is no `step.run(..)` but a `step.{kind}(..)`, whose call is made to the \
                  engine. Look at what has arrived, with `app.engine().events()` and its like"
             ));
@@ -102,9 +102,9 @@ impl Middleware for Recorder {
             Ok(Ok(value)) => serde_json::value::to_raw_value(&value).map_err(Failure::from),
             Ok(Err(failure)) => Err(failure),
             Err(panic) => {
-                let fault = format!("the mock of `{}` panicked: {panic}", step.id());
-                self.0.lock().fault(fault.clone());
-                Err(Failure::non_retriable(fault))
+                let mistake = format!("the mock of `{}` panicked: {panic}", step.id());
+                self.0.lock().mistake(mistake.clone());
+                Err(Failure::non_retriable(mistake))
             }
         })
     }
@@ -137,7 +137,7 @@ impl Middleware for Recorder {
         if let Err(error) = outcome
             && error.name() == MISMATCH
         {
-            seen.fault(error.message().to_owned());
+            seen.mistake(error.message().to_owned());
         }
     }
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::follow::{First, output};
+use super::history::{history, steps};
 use super::response::TestResponse;
 use super::shared::Shared;
 use super::step::TestStep;
-use super::story::{steps, story};
 use crate::client::Answer;
 use crate::engine::State;
 use crate::inspect::{RunStatus, RunView};
@@ -107,7 +107,7 @@ impl TestRun {
     #[track_caller]
     pub fn step(&self, id: &str) -> TestStep {
         let found = self.steps().into_iter().find(|step| step.view().id == id || step.id() == id);
-        found.unwrap_or_else(|| panic!("the run has no step `{id}`.\n{}", self.story()))
+        found.unwrap_or_else(|| panic!("the run has no step `{id}`.\n{}", self.history()))
     }
 
     /// Waits until the run has ended, and all of it is delivered to the engine.
@@ -136,7 +136,7 @@ impl TestRun {
         async move {
             match self.shared.awaited(caller, what, look).await {
                 Ok(run) => run,
-                Err(why) => panic!("{why} (Awaited at {caller}.)\n{}", self.story()),
+                Err(why) => panic!("{why} (Awaited at {caller}.)\n{}", self.history()),
             }
         }
     }
@@ -158,7 +158,7 @@ impl TestRun {
             let what = format!("the body of the first answer to {}", self.request);
             match self.shared.engine.patiently(caller, what, first.answer()).await {
                 Ok(answer) => self.response_of(answer),
-                Err(why) => panic!("the answer to {} broke off: {why}\n{}", self.request, self.story()),
+                Err(why) => panic!("the answer to {} broke off: {why}\n{}", self.request, self.history()),
             }
         }
     }
@@ -187,7 +187,7 @@ impl TestRun {
                         Ok(Some(answer)) => answer,
                         Ok(None) => self.stored(caller).await,
                         Err(why) => {
-                            panic!("the answer to {} broke off: {why}\n{}", self.request, self.story())
+                            panic!("the answer to {} broke off: {why}\n{}", self.request, self.history())
                         }
                     }
                 }
@@ -218,7 +218,7 @@ impl TestRun {
     async fn stored(&self, caller: &Location<'_>) -> Answer {
         let run = self.shared.ended(caller, &self.id).await;
         let Some(response) = run.response else {
-            panic!("the run has ended without a response (awaited at {caller}).\n{}", self.story());
+            panic!("the run has ended without a response (awaited at {caller}).\n{}", self.history());
         };
         let mut headers = HeaderMap::new();
         for (name, value) in &response.headers {
@@ -255,7 +255,7 @@ impl TestRun {
         assert!(
             ran == times,
             "the code of the step `{step}` has run {ran} times, not {times} times.\n{}",
-            self.story()
+            self.history()
         );
     }
 
@@ -301,7 +301,7 @@ impl TestRun {
             "the run is {}, not {}{hint}.\n{}",
             status.as_str(),
             expected.as_str(),
-            self.story()
+            self.history()
         );
     }
 
@@ -309,8 +309,8 @@ impl TestRun {
     /// attempted and what came of it, its response, and its [timeline](crate::DevServer::timeline) with
     /// the time of each. Failing assertions print it.
     #[must_use]
-    pub fn story(&self) -> String {
-        story(&self.shared, &self.id)
+    pub fn history(&self) -> String {
+        history(&self.shared, &self.id)
     }
 
     pub(super) fn shared(&self) -> &Shared {

@@ -81,7 +81,7 @@ impl TestRun {
         let Some(run) = self.view() else {
             panic!(
                 "the run is not reported yet: await `run.ended()` or `run.response()` first.\n{}",
-                self.story()
+                self.history()
             )
         };
         let unstable = Unstable::of(self.shared(), &run);

@@ -8,14 +8,14 @@ use crate::server::DevServer;
 /// each of its runs, and its events.
 #[must_use]
 pub fn history(engine: &DevServer) -> String {
-    let mut story = String::from("what happened:");
+    let mut text = String::from("what happened:");
     for run in engine.runs() {
         if let Some(timeline) = engine.timeline(&run.id) {
-            let _ = write!(story, "\n{timeline}");
+            let _ = write!(text, "\n{timeline}");
         }
     }
     for event in engine.events() {
-        let _ = write!(story, "\nevent {} {}, woke {}", event.name, event.data, event.woken);
+        let _ = write!(text, "\nevent {} {}, woke {}", event.name, event.data, event.woken);
     }
-    story
+    text
 }

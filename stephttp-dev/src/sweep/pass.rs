@@ -11,8 +11,8 @@ use inngest::{Provider, SetupOpts};
 
 use super::ledger::Ledger;
 use super::machine::{Machine, Program};
+use super::mishaps::Mishaps;
 use super::place::{Mishap, Place};
-use super::trouble::Trouble;
 use super::watcher::Watcher;
 use super::wire::Wire;
 use crate::inspect::{RunStatus, RunView};
@@ -29,7 +29,7 @@ use crate::server::DevServer;
 #[must_use = "the app's process ends when it is dropped"]
 pub struct Pass {
     engine: Arc<DevServer>,
-    trouble: Arc<Trouble>,
+    mishaps: Arc<Mishaps>,
     machine: Arc<Machine>,
     origin: String,
     _wire: Wire,
@@ -50,19 +50,19 @@ impl Pass {
     where
         F: Future<Output = (Router, Provider)> + 'static,
     {
-        let trouble = Arc::new(Trouble::new(places, Arc::clone(&engine)));
-        let wire = Wire::to(engine.url(), Arc::clone(&trouble)).await?;
+        let mishaps = Arc::new(Mishaps::new(places, Arc::clone(&engine)));
+        let wire = Wire::to(engine.url(), Arc::clone(&mishaps)).await?;
         let port = Port::free()?;
         let origin = port.origin().to_owned();
         // Nothing gathers: each operation of a first request is sent by itself, as in a slow one.
         let opts = SetupOpts::new(&origin).dev_server(&wire.url).linger(Duration::ZERO);
-        let witness = Witness { trouble: Arc::clone(&trouble) };
+        let witness = Witness { mishaps: Arc::clone(&mishaps) };
         let program: Program = Arc::new(move || Box::pin(app(opts.clone(), witness.clone())));
         let machine = tokio::task::spawn_blocking(move || Machine::start(port, program));
         let machine = Arc::new(machine.await.map_err(io::Error::other)??);
-        trouble.meet(&machine);
-        trouble.prepare();
-        Ok(Self { engine, trouble, machine, origin, _wire: wire })
+        mishaps.meet(&machine);
+        mishaps.prepare();
+        Ok(Self { engine, mishaps, machine, origin, _wire: wire })
     }
 
     /// Where the app listens, such as `http://127.0.0.1:3000`.
@@ -79,38 +79,38 @@ impl Pass {
     /// What hears of the app's effects in the app's process.
     #[must_use]
     pub fn witness(&self) -> Witness {
-        Witness { trouble: Arc::clone(&self.trouble) }
+        Witness { mishaps: Arc::clone(&self.mishaps) }
     }
 
     /// The mishaps that have struck so far, and what each has struck.
     #[must_use]
     pub fn struck(&self) -> BTreeMap<Place, String> {
-        self.trouble.struck()
+        self.mishaps.struck()
     }
 
     /// How often the process has died.
     #[must_use]
     pub fn deaths(&self) -> usize {
-        self.trouble.deaths()
+        self.mishaps.deaths()
     }
 
     /// How many places a mishap has had so far.
     #[must_use]
     pub fn places_of(&self, mishap: Mishap) -> usize {
-        self.trouble.places_of(mishap)
+        self.mishaps.places_of(mishap)
     }
 
     /// Whether a mishap has struck a call by which a run tells its client something before its
     /// response: what is lost of that is not told again.
     #[must_use]
     pub fn struck_stream(&self) -> bool {
-        self.trouble.struck_stream()
+        self.mishaps.struck_stream()
     }
 
     /// The steps that ran although their results had been saved, as a [`Witness`] has seen them.
     #[must_use]
     pub fn ran_again(&self) -> Vec<String> {
-        self.trouble.ran_again()
+        self.mishaps.ran_again()
     }
 
     /// Waits until the app has delivered what it has to say, no death is under way, and each
@@ -126,7 +126,7 @@ impl Pass {
             known += 1;
             self.engine.wait_for_answer(known).await;
         }
-        match self.trouble.stillborn() {
+        match self.mishaps.stillborn() {
             Some(why) => Err(format!("the process did not start again: {why}")),
             None => Ok(()),
         }
@@ -134,10 +134,10 @@ impl Pass {
 
     async fn delivered(&self, limit: Duration) -> Result<(), String> {
         loop {
-            self.trouble.settled().await;
+            self.mishaps.settled().await;
             let (provider, number) = self.machine.provider();
             let outcome = provider.wait(limit).await;
-            self.trouble.settled().await;
+            self.mishaps.settled().await;
             // What a dead process had to say is lost; it is the next one that counts.
             if self.machine.provider().1 == number {
                 return outcome.map_err(|error| format!("not delivered: {error}"));
@@ -162,7 +162,7 @@ impl fmt::Debug for Pass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pass")
             .field("origin", &self.origin)
-            .field("trouble", &self.trouble)
+            .field("mishaps", &self.mishaps)
             .finish_non_exhaustive()
     }
 }
@@ -173,33 +173,33 @@ impl fmt::Debug for Pass {
 /// tells it of each effect.
 #[derive(Debug, Clone)]
 pub struct Witness {
-    trouble: Arc<Trouble>,
+    mishaps: Arc<Mishaps>,
 }
 
 impl Witness {
     /// A middleware that paces each step, and by which the process dies after a step's code has run
     /// and before its result is saved. It is to be the first of its provider.
     pub fn middleware(&self) -> impl inngest::middleware::Middleware {
-        Watcher::new(Arc::clone(&self.trouble), None)
+        Watcher::new(Arc::clone(&self.mishaps), None)
     }
 
     /// The same, which notes each step as well.
     pub(super) fn noting(&self, ledger: &Arc<Ledger>) -> Watcher {
-        Watcher::new(Arc::clone(&self.trouble), Some(Arc::clone(ledger)))
+        Watcher::new(Arc::clone(&self.mishaps), Some(Arc::clone(ledger)))
     }
 
     /// Waits until what was saved before has arrived. An effect waits for it before it happens.
     pub async fn pace(&self) {
-        self.trouble.pace().await;
+        self.mishaps.pace().await;
     }
 
     /// An effect has happened in the step `step` of a run, and the step has not ended. Answers
     /// whether the process lives on; where it does not, whoever asks must wait for ever.
     #[must_use]
     pub fn survives(&self, run: &str, step: &str) -> bool {
-        if !self.trouble.is_dying() {
-            self.trouble.runs(run, step, |run| run.step(step));
+        if !self.mishaps.is_dying() {
+            self.mishaps.runs(run, step, |run| run.step(step));
         }
-        self.trouble.survives(run, step)
+        self.mishaps.survives(run, step)
     }
 }

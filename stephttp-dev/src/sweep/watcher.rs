@@ -7,29 +7,29 @@ use inngest::StepError;
 use inngest::middleware::{Middleware, StepContext};
 
 use super::ledger::{Ledger, StepName};
-use super::trouble::Trouble;
+use super::mishaps::Mishaps;
 use crate::inspect::label;
 
 #[derive(Debug)]
 pub(super) struct Watcher {
-    trouble: Arc<Trouble>,
+    mishaps: Arc<Mishaps>,
     ledger: Option<Arc<Ledger>>,
 }
 
 impl Watcher {
-    pub(super) fn new(trouble: Arc<Trouble>, ledger: Option<Arc<Ledger>>) -> Self {
-        Self { trouble, ledger }
+    pub(super) fn new(mishaps: Arc<Mishaps>, ledger: Option<Arc<Ledger>>) -> Self {
+        Self { mishaps, ledger }
     }
 }
 
 impl Middleware for Watcher {
     async fn before_step(&self, step: &StepContext) {
-        self.trouble.pace().await;
-        if self.trouble.is_dying() {
+        self.mishaps.pace().await;
+        if self.mishaps.is_dying() {
             return pending().await;
         }
         let (run, label, hash) = (run_of(step), label_of(step), step.hash().to_string());
-        self.trouble.runs(&run, &label, |run| run.steps.iter().find(|step| step.hash == hash));
+        self.mishaps.runs(&run, &label, |run| run.steps.iter().find(|step| step.hash == hash));
         if let Some(ledger) = &self.ledger {
             let function = step.execution().function_id().unwrap_or_default().to_owned();
             ledger.note(run, StepName { function, label });
@@ -37,7 +37,7 @@ impl Middleware for Watcher {
     }
 
     async fn after_step(&self, step: &StepContext, _: Result<(), &StepError>) {
-        if !self.trouble.survives(&run_of(step), &label_of(step)) {
+        if !self.mishaps.survives(&run_of(step), &label_of(step)) {
             pending::<()>().await;
         }
     }

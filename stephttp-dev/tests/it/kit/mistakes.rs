@@ -139,7 +139,7 @@ async fn a_run_that_does_not_end_is_told_with_what_it_waits_for() {
 }
 
 #[tokio::test]
-async fn an_assertion_that_fails_tells_the_story_of_the_run() {
+async fn an_assertion_that_fails_tells_the_history_of_the_run() {
     let panic = panic_of(async {
         let app = TestApp::new(routes(Shop::default())).await;
         let run = app.post("/orders/teapot").send().await.run().await;

@@ -34,9 +34,9 @@ async fn a_mock_that_fails_is_retried_as_the_code_is() {
     let run = response.run().await;
     run.assert_ran("charge", 2);
     assert!(
-        run.story().contains("attempt 1, by its mock: failed: the bank does not answer"),
+        run.history().contains("attempt 1, by its mock: failed: the bank does not answer"),
         "{}",
-        run.story()
+        run.history()
     );
 
     // Each run counts for itself, and a failure for good is one.

@@ -56,7 +56,7 @@ async fn a_step_that_was_under_way_when_the_process_died_runs_again_and_the_clie
     let run = response.run().await;
     run.assert_ran_once("reserve");
     run.assert_ran("pay", 2);
-    assert!(run.story().contains("attempt 1: did not end"), "{}", run.story());
+    assert!(run.history().contains("attempt 1: did not end"), "{}", run.history());
     app.finish().await;
 }
 

@@ -1,4 +1,4 @@
-//! What goes wrong in one pass, and what is seen of it.
+//! The mishaps of one pass, and what is seen of them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,8 +22,8 @@ use crate::sync::lock;
 /// How long a step waits before it runs, so that what was saved before it is under way.
 const PACE: Duration = Duration::from_millis(5);
 
-/// The things that go wrong in one pass, and what has been seen of them.
-pub(super) struct Trouble {
+/// The mishaps of one pass, and what has been seen of them.
+pub(super) struct Mishaps {
     places: Vec<Place>,
     engine: Arc<DevServer>,
     runtime: Handle,
@@ -44,7 +44,7 @@ pub(super) struct Trouble {
     stillborn: Mutex<Option<String>>,
 }
 
-impl Trouble {
+impl Mishaps {
     pub(super) fn new(places: &[Place], engine: Arc<DevServer>) -> Self {
         Self {
             places: places.to_vec(),
@@ -172,8 +172,8 @@ impl Trouble {
             return true;
         }
         self.strike(place, format!("the step `{label}` of run {run}"));
-        let trouble = Arc::clone(self);
-        self.runtime.spawn_blocking(move || trouble.crash());
+        let mishaps = Arc::clone(self);
+        self.runtime.spawn_blocking(move || mishaps.crash());
         false
     }
 
@@ -208,9 +208,9 @@ impl Trouble {
     }
 }
 
-impl fmt::Debug for Trouble {
+impl fmt::Debug for Mishaps {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Trouble").field("places", &self.places).finish_non_exhaustive()
+        f.debug_struct("Mishaps").field("places", &self.places).finish_non_exhaustive()
     }
 }
 
@@ -230,7 +230,7 @@ fn fate_by(mishap: Mishap) -> Fate {
     }
 }
 
-impl Fates for Trouble {
+impl Fates for Mishaps {
     fn of_call(&self, nth: usize, method: &Method, path: &str) -> Fate {
         self.calls.send_modify(|calls| *calls += 1);
         self.counted.fetch_max(nth, Ordering::SeqCst);

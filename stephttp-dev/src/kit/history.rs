@@ -27,7 +27,7 @@ pub(super) fn steps(shared: &Shared, run: &RunView) -> Vec<TestStep> {
 
 /// What happened in a run so far: its status, its steps with each of their attempts and what they
 /// gave before middlewares changed it, its response, and then what happened when.
-pub(super) fn story(shared: &Shared, run_id: &str) -> String {
+pub(super) fn history(shared: &Shared, run_id: &str) -> String {
     let Some(run) = shared.engine.run(run_id) else {
         let mut lines = vec![format!("Run {run_id}: Inngest does not know it yet.")];
         lines.extend(unreported(shared, run_id, &[]));
