@@ -306,8 +306,8 @@ impl TestRun {
     }
 
     /// What has happened in the run so far, as a text for people: its steps, how often each was
-    /// attempted and what came of it, its response, and its [timeline](crate::DevServer::timeline) with
-    /// the time of each. Failing assertions print it.
+    /// attempted and what came of it, its response, and its
+    /// [timeline](crate::DevServer::timeline). Failing assertions print it.
     #[must_use]
     pub fn history(&self) -> String {
         history(&self.shared, &self.id)

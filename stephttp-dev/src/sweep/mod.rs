@@ -91,9 +91,9 @@
 //!
 //! The process that dies is a runtime on a thread of its own, in the test's process: its tasks and
 //! its connections are dropped, and nothing they hold survives. But statics survive (a pool or a
-//! cache in a `OnceLock`), what runs on threads of the app goes on, what runs in `spawn_blocking` is
-//! waited for (five seconds at most), and destructors run. The world is shared: what belongs to a
-//! runtime, as a database's pool does, is made by the closure that makes the app
+//! cache in a `OnceLock`), what runs on threads of the app goes on, what runs in `spawn_blocking`
+//! is waited for (five seconds at most), and destructors run. The world is shared: what belongs to
+//! a runtime, as a database's pool does, is made by the closure that makes the app
 //! ([`Sweep::with_async_world`]). What is written to disk is written.
 //!
 //! An answer by server-sent events is not compared, nor is it read on where the connection breaks.

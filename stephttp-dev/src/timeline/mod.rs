@@ -112,7 +112,7 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    /// Whether it is of the SDK's own making. Other SDKs than this one have steps on the engine, too.
+    /// Whether it is of the SDK's own making, whichever SDK that is.
     pub(crate) fn is_hidden(&self) -> bool {
         is_hidden(&self.label) || self.label.starts_with("inngest:")
     }
