@@ -231,7 +231,7 @@
 //
 // | Module | Question |
 // |---|---|
-// | `clock`, `fault`, `function`, `json`, `sync`, `text`, `violation` | what do tests set, and what do all the others need? |
+// | `clock`, `fault`, `function`, `json`, `socket`, `sync`, `text`, `violation` | what do tests set, and what do all the others need? |
 // | `inspect` | what is seen of runs, calls and dispatches? |
 // | `remote` | what does an Inngest server elsewhere show? |
 // | `recording` | what was stored of a run, and how did it stand after each step? |
@@ -263,6 +263,7 @@ mod recording;
 mod remote;
 mod replay;
 mod server;
+mod socket;
 pub mod sweep;
 mod sync;
 mod text;

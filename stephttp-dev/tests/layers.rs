@@ -9,7 +9,7 @@ fn src() -> PathBuf {
 }
 
 const CRATE: &[&[&str]] = &[
-    &["clock", "fault", "function", "json", "sync", "text", "violation"],
+    &["clock", "fault", "function", "json", "socket", "sync", "text", "violation"],
     &["inspect", "remote"],
     &["recording"],
     &["notice", "timeline"],

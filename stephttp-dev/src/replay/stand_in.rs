@@ -11,12 +11,12 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinSet};
 
+use crate::socket;
 use crate::sync::lock;
 
 /// It stops when it is dropped.
@@ -76,19 +76,10 @@ impl Inngest {
 async fn accept(listener: TcpListener, state: Arc<Mutex<Held>>) {
     let mut connections = JoinSet::new();
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::task::yield_now().await;
-            continue;
-        };
+        let (stream, _) = socket::accept(&listener).await;
         while connections.try_join_next().is_some() {}
         let state = Arc::clone(&state);
-        let service = hyper::service::service_fn(move |request| answer(Arc::clone(&state), request));
-        let connection =
-            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-        connections.spawn(async move {
-            // It fails when the app goes away.
-            let _ = connection.await;
-        });
+        connections.spawn(socket::serve(stream, move |request| answer(Arc::clone(&state), request)));
     }
 }
 

@@ -2,14 +2,13 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_util::rt::TokioIo;
 use inngest::signature::SigningKey;
 use serde_json::Value;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 use super::DevServer;
 use crate::api::Api;
@@ -17,6 +16,7 @@ use crate::clock::Clock;
 use crate::engine::{Backoff, Engine, Settings};
 use crate::function::Function;
 use crate::page::Page;
+use crate::socket;
 
 impl DevServer {
     /// Starts a server on a free port of this machine, with [`Clock::Skip`] and no signing key.
@@ -183,16 +183,8 @@ impl DevServerBuilder {
 /// Takes connections, for ever.
 async fn accept(engine: Arc<Engine>, listener: TcpListener, api: Api) {
     loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => engine.spawn(connection(api.clone(), stream, peer)),
-            // Out of file descriptors, most likely: there may be some again soon.
-            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-        }
+        let (stream, peer) = socket::accept(&listener).await;
+        let api = api.clone();
+        engine.spawn(socket::serve(stream, move |request| api.clone().serve(request, peer)));
     }
-}
-
-async fn connection(api: Api, stream: TcpStream, peer: SocketAddr) {
-    let service = hyper::service::service_fn(move |request| api.clone().serve(request, peer));
-    // It fails when the peer goes away, and when a fault closes it: neither is of interest.
-    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }

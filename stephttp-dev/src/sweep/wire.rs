@@ -11,11 +11,11 @@ use axum::body::Body;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::client::http;
+use crate::socket;
 use crate::text::explain;
 
 /// How long a part of a stream goes on whose process is to die of it.
@@ -86,17 +86,16 @@ impl Wire {
         let far = Far { inngest: Arc::from(inngest), http: http()? };
         let calls = Arc::new(AtomicUsize::new(0));
         let task = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
+            loop {
+                let (stream, _) = socket::accept(&listener).await;
                 let (far, fates, calls) = (far.clone(), Arc::clone(&fates), Arc::clone(&calls));
-                let service = hyper::service::service_fn(move |request| {
+                tokio::spawn(socket::serve(stream, move |request| {
                     // In a task of its own: the death of the caller ends the connection, and must
                     // not end this.
                     let call =
                         tokio::spawn(carry(request, far.clone(), Arc::clone(&fates), Arc::clone(&calls)));
                     async { call.await.unwrap_or_else(|error| Err(Cut(error.to_string()))) }
-                });
-                let connection = hyper::server::conn::http1::Builder::new();
-                tokio::spawn(connection.serve_connection(TokioIo::new(stream), service));
+                }));
             }
         });
         Ok(Self { url, task })
