@@ -34,7 +34,7 @@ impl Shop {
         Ok(format!("charged {cents} once per {idempotency_key}"))
     }
 
-    // Any `std::error::Error` works (for a text, use `Failure::new`). Inngest retries the step with backoff.
+    // Any `std::error::Error` works (for a text, use `Failure::new`). Inngest retries the step.
     async fn ship(&self, item: &str) -> Result<String, std::io::Error> {
         Ok(format!("parcel with a {item}"))
     }
