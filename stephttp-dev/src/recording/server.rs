@@ -72,11 +72,6 @@ impl Recording {
     pub async fn of_server(url: &str, signing_key: Option<&str>, run_id: &str) -> Result<Self, RecordError> {
         let key = signing_key.map(SigningKey::parse).transpose();
         let key = key.map_err(|error| RecordError(format!("the signing key is none: {error}")))?;
-        if !reqwest::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
-            return Err(RecordError(format!(
-                "`{url}` is no server's URL: write it as `http://127.0.0.1:8288`, say"
-            )));
-        }
         let client = Client::builder()
             .timeout(TIMEOUT)
             .build()
@@ -198,22 +193,13 @@ impl Server<'_> {
         }
         let failed = |error: reqwest::Error| {
             // Without the URL, which the message has.
-            let error = error.without_url();
-            let why = with_causes(&error);
-            RecordError(format!("{}{path} could not be read: {why}. Does the server run there?", self.url))
+            RecordError(format!("{}{path} could not be read: {}", self.url, error.without_url()))
         };
         let response = request.send().await.map_err(failed)?;
         let status = response.status();
         let body = response.bytes().await.map_err(failed)?;
         match status {
             StatusCode::GONE | StatusCode::NOT_FOUND => Ok(None),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if self.bearer.is_none() => {
-                Err(RecordError(format!(
-                    "{} wants its signing key, and was given none: it answered {status}. The command `record` takes the key \
-                 from INNGEST_SIGNING_KEY, or from the variable that `--key-env` names",
-                    self.url
-                )))
-            }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(RecordError(format!(
                 "{} does not accept the signing key: it answered {status}",
                 self.url
@@ -222,11 +208,6 @@ impl Server<'_> {
             status => Err(RecordError(format!("{}{path} was answered with {status}", self.url))),
         }
     }
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn read<T: for<'de> Deserialize<'de>>(body: &bytes::Bytes, what: &str) -> Result<T, RecordError> {
