@@ -137,6 +137,15 @@ impl Client {
         lock(&self.0.answers).clone()
     }
 
+    /// What a request is called in reports: those of one path are told apart by their order.
+    fn name(&self, method: &Method, path: &str) -> String {
+        let name = format!("{method} {path}");
+        let mut asked = lock(&self.0.asked);
+        let nth = asked.entry(name.clone()).or_default();
+        *nth += 1;
+        if *nth == 1 { name } else { format!("{name} (request {nth})") }
+    }
+
     /// Asks for the outputs of runs once more when everything is over: they must be what they were.
     pub(super) async fn ask_again(&self) {
         for (name, answer) in self.answers() {
@@ -146,15 +155,6 @@ impl Client {
                 lock(&self.0.answers).insert(format!("{name} (its output, asked for once more)"), answer);
             }
         }
-    }
-
-    /// What a request is called in reports: those of one path are told apart by their order.
-    fn name(&self, method: &Method, path: &str) -> String {
-        let name = format!("{method} {path}");
-        let mut asked = lock(&self.0.asked);
-        let nth = asked.entry(name.clone()).or_default();
-        *nth += 1;
-        if *nth == 1 { name } else { format!("{name} (request {nth})") }
     }
 
     /// A redirect has told of a run, if it leads to a run's output.

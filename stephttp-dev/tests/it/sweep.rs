@@ -146,7 +146,7 @@ async fn an_answer_that_depends_on_the_time_is_told_unless_that_part_is_left_out
         "another answer: POST / is answered 200",
         "where: CallFails:1: Inngest answered with a 500 to `POST /v1/checkpoint`",
         "again: SWEEP_PLACE=\"CallFails:1\" cargo test sweep::an_answer_that_depends_on_the_time",
-        "step        `charge` done in ",
+        "step        `charge` done in",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
