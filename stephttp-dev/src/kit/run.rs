@@ -41,6 +41,9 @@ enum Client {
     Done(Answer),
 }
 
+/// The characters of a body that are shown where there is no run.
+const SHOWN: usize = 200;
+
 impl TestResponse {
     /// The run that the request has begun, once it has ended and all of it is delivered to the
     /// engine.
@@ -53,7 +56,12 @@ impl TestResponse {
         let caller = Location::caller();
         async move {
             let Some(id) = self.run_id.clone() else {
-                panic!("{} (asked for at {caller})", no_run(&self.request, self.answer.status));
+                let body = String::from_utf8_lossy(&self.answer.body);
+                let body: String = body.chars().take(SHOWN).collect();
+                panic!(
+                    "{}. Its body is `{body}` (asked for at {caller})",
+                    no_run(&self.request, self.answer.status)
+                );
             };
             let (shared, request) = (self.shared.clone(), self.request.clone());
             shared.ended(caller, &id).await;
