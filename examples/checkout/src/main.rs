@@ -102,6 +102,6 @@ mod tests {
     #[tokio::test]
     async fn recorded_orders_go_on() {
         let shop = Shop::new("http://127.0.0.1");
-        Replay::of("recordings").app(move |inngest| super::app(shop, inngest)).assert().await;
+        Replay::of("recordings").app(move |inngest| app(shop, inngest)).assert().await;
     }
 }

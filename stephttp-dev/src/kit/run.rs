@@ -13,6 +13,7 @@ use super::step::TestStep;
 use crate::client::Answer;
 use crate::engine::State;
 use crate::inspect::{RunStatus, RunView};
+use crate::text::cut;
 
 /// A run of the app.
 ///
@@ -42,6 +43,9 @@ enum Client {
     Done(Box<Answer>),
 }
 
+/// The characters of a body that are shown where there is no run.
+const SHOWN: usize = 200;
+
 impl TestResponse {
     /// The run that the request has begun, once it has ended and all of it is delivered to the
     /// engine.
@@ -54,7 +58,9 @@ impl TestResponse {
         let caller = Location::caller();
         async move {
             let Some(id) = self.run_id.clone() else {
-                panic!("{} (asked for at {caller})", no_run(self.answer.request(), self.status()));
+                let body = cut(&String::from_utf8_lossy(self.bytes()), SHOWN);
+                let why = no_run(self.answer.request(), self.status());
+                panic!("{why}. Its body is `{body}` (asked for at {caller})");
             };
             let (shared, request) = (self.shared.clone(), self.answer.request().to_owned());
             shared.ended(caller, &id).await;

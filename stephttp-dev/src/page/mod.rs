@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
@@ -61,6 +62,8 @@ impl Page {
             .route("/stephttp/signals", post(act::signal))
             .route("/stephttp/clock", post(act::clock))
             .route("/stephttp/dispatches", post(act::dispatches))
+            // An event is refused for its size by the engine, which says why.
+            .layer(DefaultBodyLimit::disable())
             .with_state(Arc::clone(&engine));
         Self { engine, address, router }
     }

@@ -162,11 +162,13 @@ async function drawDetail() {
     const memoized = story.requests.filter(one => one.memoized.includes(step.label)).map(one => one.n);
     if (memoized.length) parts.push(make('p', { text: `Memoized in ${plural(memoized.length, 're-entry', 're-entries')}: ${memoized.slice(0, 40).join(', ')}` }));
     if (step.value !== null) parts.push(make('h3', { text: step.status === 'Failed' || step.status === 'Retrying' ? 'Error' : 'Value' }), ...value(step.value, `steps/${step.hash}`));
-  } else if (story.response) {
-    parts.push(make('h3', { text: story.response.status ? `Response: ${story.response.status}` : 'Output' }));
-    parts.push(...value(story.response.body, 'response'));
+  } else {
+    parts.push(make('p', { class: 'id', text: 'Select a row to see its attempts and values.' }));
+    if (story.response) {
+      parts.push(make('h3', { text: story.response.status ? `Response: ${story.response.status}` : 'Output' }));
+      parts.push(...value(story.response.body, 'response'));
+    }
   }
-  if (!parts.length) parts.push(make('p', { class: 'id', text: 'Select a row to see its values.' }));
   detail.replaceChildren(...parts);
 }
 

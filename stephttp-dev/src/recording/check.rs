@@ -23,6 +23,14 @@ impl Recording {
         if let Some(step) = self.steps.iter().find(|step| step.value.is_none()) {
             return Err(RecordError(format!("the stored step `{}` has no `value`", step.label())));
         }
+        if let Some(end) = &self.end
+            && !["Completed", "Failed", "Cancelled"].contains(&end.status.as_str())
+        {
+            return Err(RecordError(format!(
+                "the run's end has the status `{}`: it is `Completed`, `Failed` or `Cancelled`",
+                end.status
+            )));
+        }
         if !self.request.path.starts_with('/') {
             return Err(RecordError(format!("the request's path is `{}`, which is none", self.request.path)));
         }

@@ -36,6 +36,8 @@ struct Inner {
     /// The runs that redirects have told of.
     told: watch::Sender<Vec<String>>,
     answers: Mutex<BTreeMap<String, Answer>>,
+    /// How often each request has been made.
+    asked: Mutex<BTreeMap<String, usize>>,
 }
 
 impl fmt::Debug for Client {
@@ -52,6 +54,7 @@ impl Client {
             repeats,
             told: watch::Sender::new(Vec::new()),
             answers: Mutex::default(),
+            asked: Mutex::default(),
         }))
     }
 
@@ -125,9 +128,18 @@ impl Client {
         self.0.told.borrow().clone()
     }
 
-    /// The last answer to each request that counts.
+    /// The answer to each request that counts.
     pub(super) fn answers(&self) -> BTreeMap<String, Answer> {
         lock(&self.0.answers).clone()
+    }
+
+    /// What a request is called in reports: those of one path are told apart by their order.
+    fn name(&self, method: &Method, path: &str) -> String {
+        let name = format!("{method} {path}");
+        let mut asked = lock(&self.0.asked);
+        let nth = asked.entry(name.clone()).or_default();
+        *nth += 1;
+        if *nth == 1 { name } else { format!("{name} (request {nth})") }
     }
 
     /// Asks for the outputs of runs once more when everything is over: they must be what they were.
@@ -223,6 +235,7 @@ impl Request {
     /// When no answer comes. The sweep tells of it.
     pub async fn send(self) -> Answer {
         let mut last = String::new();
+        let name = self.counts.then(|| self.client.name(&self.method, &self.path));
         for _ in 0..=self.client.0.repeats {
             match self.once().await {
                 Ok(answer)
@@ -231,8 +244,8 @@ impl Request {
                     last = format!("the answer {answer}");
                 }
                 Ok(answer) => {
-                    if self.counts {
-                        lock(&self.client.0.answers).insert(self.name(), answer.clone());
+                    if let Some(name) = name {
+                        lock(&self.client.0.answers).insert(name, answer.clone());
                     }
                     return answer;
                 }

@@ -24,6 +24,14 @@ pub(super) struct Undisturbed {
     left_waiting: BTreeSet<String>,
     /// The effects that must happen once, of each list.
     once: Vec<Vec<String>>,
+    runs: Vec<String>,
+}
+
+impl Undisturbed {
+    /// The run of the undisturbed pass that a text names.
+    fn run_in(&self, text: &str) -> Option<&str> {
+        self.runs.iter().find(|run| text.contains(*run)).map(String::as_str)
+    }
 }
 
 /// A pass that is over.
@@ -39,11 +47,13 @@ impl<W> Seen<'_, W> {
     /// What the other passes are measured by.
     pub(super) fn undisturbed(&self) -> Undisturbed {
         let runs = self.pass.engine().runs();
+        let run_ids = runs.iter().map(|run| run.id.clone()).collect();
         Undisturbed {
             answers: self.client.answers(),
             steps: self.ledger.most(),
             left_waiting: runs.into_iter().filter(is_left).map(|run| run.function).collect(),
             once: self.sweep.once.iter().map(|effects| effects(self.world)).collect(),
+            runs: run_ids,
         }
     }
 
@@ -162,12 +172,25 @@ impl<W> Seen<'_, W> {
         let deaths = self.pass.deaths();
         for (nth, effects) in self.sweep.once.iter().enumerate() {
             let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-            for effect in effects(self.world) {
+            let listed = match catch_unwind(AssertUnwindSafe(|| effects(self.world))) {
+                Ok(listed) => listed,
+                Err(panic) => {
+                    breaches.push(Breach::new(Promise::World, panic_text(&*panic)));
+                    continue;
+                }
+            };
+            for effect in listed {
                 *counts.entry(effect).or_default() += 1;
             }
             for effect in undisturbed.into_iter().flat_map(|undisturbed| &undisturbed.once[nth]) {
                 if !counts.contains_key(effect) {
-                    let how = format!("`{effect}` has not happened");
+                    let mut how = format!("`{effect}` has not happened");
+                    if let Some(run) = undisturbed.and_then(|undisturbed| undisturbed.run_in(effect)) {
+                        how += &format!(
+                            ". Its text names the run {run} of the undisturbed pass, and each pass has runs of its own: in \
+                             `Sweep::once`, leave the ids of runs, and idempotency keys, which hold them, out of the texts"
+                        );
+                    }
                     breaches.push(Breach::new(Promise::LeavesNothingOut, how));
                 }
             }

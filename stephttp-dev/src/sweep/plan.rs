@@ -132,6 +132,10 @@ impl<W: Clone + Send + Sync + 'static> Sweep<W> {
     /// Effects that must happen once, as the world has seen them: a text for each time that one has
     /// happened, the same text for the same effect in each pass. In a pass with deaths each may
     /// happen once more for each death.
+    ///
+    /// Each pass has runs of its own, so a text holds no run's id, nor an idempotency key, which
+    /// holds one: "charged 990 cents". Where the other side does nothing for a key that it has
+    /// seen, the list has no text for what it did not do.
     pub fn once(mut self, effects: impl Fn(&W) -> Vec<String> + Send + Sync + 'static) -> Self {
         self.once.push(Box::new(effects));
         self

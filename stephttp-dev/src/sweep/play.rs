@@ -77,14 +77,20 @@ async fn all<W: Clone + Send + Sync + 'static>(sweep: Sweep<W>) -> Result<Summar
         Ok(played) => Arc::new(played.known),
         Err(failure) => return failed(vec![*failure]),
     };
+    if !known.counts.iter().any(|(mishap, count)| *mishap != Mishap::ReentryAfterEnd && *count > 0) {
+        return Err(Report::setup(
+            "nothing can go wrong in its story: no step has run, and the app has made no call to Inngest. Look at what the \
+             story's requests are answered: their path may be wrong, or `inngest.layer()` may not be around the route",
+        ));
+    }
+    let is_asked = asked.places.is_some();
     let failures = if let Some(places) = asked.places.or_else(|| player.sweep.only.clone()) {
-        player
-            .pass(&places, Some(&known.undisturbed))
-            .await
-            .err()
-            .into_iter()
-            .map(|failure| *failure)
-            .collect()
+        match player.pass(&places, Some(&known.undisturbed)).await {
+            // What the code names may be gone by now; a person wants to know.
+            Ok(played) if is_asked && !played.struck => return Err(not_reached(&places, &known)),
+            Ok(_) => Vec::new(),
+            Err(failure) => vec![*failure],
+        }
     } else if let Some(seed) = asked.seed {
         player.seeded(seed, &known).await.err().into_iter().map(|failure| *failure).collect()
     } else {
@@ -98,6 +104,17 @@ async fn all<W: Clone + Send + Sync + 'static>(sweep: Sweep<W>) -> Result<Summar
         true => Ok(Summary { passes: player.passes.load(Ordering::Relaxed) }),
         false => failed(failures),
     }
+}
+
+/// None of the places that were asked for was reached.
+fn not_reached(places: &[Place], known: &Known) -> Report {
+    let counts =
+        known.counts.iter().filter(|(mishap, _)| places.iter().any(|place| place.mishap() == *mishap));
+    let counts: Vec<String> = counts.map(|(mishap, count)| format!("{count} of {mishap}")).collect();
+    let (places, counts) = (Place::text_of(places), counts.join(", "));
+    Report::setup(format!(
+        "SWEEP_PLACE: `{places}` was not reached. In the undisturbed pass there are {counts}"
+    ))
 }
 
 /// The test harness names threads after tests.
@@ -194,7 +211,7 @@ impl<W: Clone + Send + Sync + 'static> Player<W> {
             })
         };
         let stuck =
-            |error: std::io::Error| failure(vec![Breach::new(Promise::Ends, error.to_string())], None);
+            |error: std::io::Error| failure(vec![Breach::new(Promise::Story, error.to_string())], None);
         let engine = sweep.engine.clone().patience(PATIENCE).start().await.map_err(stuck)?;
         sweep.lasting.iter().for_each(|step_id| engine.never_time_out(step_id));
         let engine = Arc::new(engine);

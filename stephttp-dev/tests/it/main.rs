@@ -25,6 +25,7 @@ mod parallel;
 mod patience;
 mod race;
 mod realtime;
+mod recording;
 mod retries;
 mod signals;
 mod stale;

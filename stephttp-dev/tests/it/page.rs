@@ -103,6 +103,10 @@ async fn the_page_steers_what_can_be_steered_and_says_what_cannot() {
             got.text
         );
     }
+    // As by the API, of any size.
+    let large = json!({"name": "a", "data": {"text": "x".repeat(3_000_000)}});
+    let got = post(client, "/stephttp/events", &large, &[]).await;
+    assert_eq!((got.status, got.json()["woken"].as_u64()), (200, Some(0)), "{}", got.text);
     let got = post(client, "/stephttp/signals", &json!({"signal": "s"}), &[]).await;
     assert_eq!(got.status, 404, "{}", got.text);
     let cancel = format!("/stephttp/runs/{}/cancel", scene.run_id);

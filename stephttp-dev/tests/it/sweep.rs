@@ -230,3 +230,80 @@ async fn what_takes_two_mishaps_is_found_by_seeds_and_played_again_by_its_places
     let again = tired_sweep().only(places).try_run().await.unwrap_err();
     assert!(again.breaks(Promise::Ends), "{again}");
 }
+
+// ===== Sweeps that are set up wrongly =====
+
+#[tokio::test]
+async fn a_story_in_which_nothing_can_go_wrong_is_refused() {
+    let story = |client: Client, _| async move { drop(client.post("/ordres").send().await) };
+    let error = sweep().story(story).try_run().await.unwrap_err().to_string();
+    assert!(error.contains("nothing can go wrong") && error.contains("inngest.layer()"), "{error}");
+}
+
+/// As `SWEEP_PLACE=… cargo test` does.
+#[test]
+fn a_place_that_is_asked_for_and_not_reached_is_told() {
+    let test = "sweep::an_order_survives_each_mishap_at_each_place_and_combinations";
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    let played = command.args(["--exact", test]).env("SWEEP_PLACE", "CallFails:999").output().unwrap();
+    let told = String::from_utf8_lossy(&played.stdout);
+    assert!(told.contains("SWEEP_PLACE: `CallFails:999` was not reached"), "{told}");
+}
+
+#[tokio::test]
+async fn an_app_or_a_list_of_effects_that_panics_is_told_as_such() {
+    let app = |_: &Bank, _: &Provider| -> Router { panic!("there is no database") };
+    let sweep = Sweep::with_world(Bank::default, app).story(|_, _| async {});
+    let error = sweep.try_run().await.unwrap_err().to_string();
+    assert!(error.contains("the story fails: making the app panicked: there is no database"), "{error}");
+
+    let app = |bank: &Bank, inngest: &Provider| endpoint(post(tired), bank, inngest);
+    let sweep = Sweep::with_world(Bank::default, app).once(|bank| match bank.done().len() {
+        1 => bank.done(),
+        _ => panic!("the bank is at a loss"),
+    });
+    let sweep = sweep.only([Place::new(Mishap::DeathAfterEffect, 1)]);
+    let sweep = sweep.story(|client, _| async move { drop(client.post("/").send().await) });
+    let error = sweep.try_run().await.unwrap_err().to_string();
+    assert!(error.contains("the world is wrong: the bank is at a loss"), "{error}");
+    assert!(error.contains("where: DeathAfterEffect:1"), "{error}");
+}
+
+/// It charges with an idempotency key, which holds the run's id.
+#[inngest::api_fn(id = "sweep-keyed", retries = 3)]
+async fn keyed(State(bank): State<Bank>, step: Step) -> Result<String, StepError> {
+    let key = step.idempotency_key("charge");
+    step.run("charge", bank.does(&format!("charge by {key}"))).await
+}
+
+#[tokio::test]
+async fn an_effect_whose_text_names_a_run_is_told_as_such() {
+    let app = |bank: &Bank, inngest: &Provider| endpoint(post(keyed), bank, inngest);
+    let sweep = Sweep::with_world(Bank::default, app).once(Bank::done);
+    let sweep = sweep.only([Place::new(Mishap::CallFails, 1)]).same_answer(|_, _| true);
+    let sweep = sweep.story(|client, _| async move { drop(client.post("/").send().await) });
+    let error = sweep.try_run().await.unwrap_err().to_string();
+    assert!(
+        error.contains("has not happened. Its text names the run") && error.contains("idempotency keys"),
+        "{error}"
+    );
+}
+
+/// Only the first answer of a process is right.
+#[inngest::api_fn(id = "sweep-first", retries = 3)]
+async fn first(State(bank): State<Bank>, step: Step) -> Result<String, StepError> {
+    let item: String = step.run("item", bank.does("item")).await?;
+    Ok(if bank.done().len() == 1 { nanoseconds() } else { item })
+}
+
+#[tokio::test]
+async fn answers_to_requests_of_one_path_are_compared_each_with_its_own() {
+    let app = |bank: &Bank, inngest: &Provider| endpoint(post(first), bank, inngest);
+    let sweep = Sweep::with_world(Bank::default, app).only([Place::new(Mishap::CallFails, 1)]);
+    let sweep = sweep.story(|client, _| async move {
+        drop(client.post("/").send().await);
+        drop(client.post("/").send().await);
+    });
+    let report = sweep.try_run().await.unwrap_err();
+    assert!(report.to_string().contains("another answer: POST / is answered 200"), "{report}");
+}

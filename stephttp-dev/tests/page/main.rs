@@ -52,6 +52,9 @@ async fn a_sleeping_run_appears_goes_on_by_the_pages_clock_and_ends() {
     browser.until("document.getElementById('status').textContent === 'Completed'").await;
     browser.shows(&texts("#bars .label"), &["Requests", "charge", "cool-off", "ship"]).await;
     browser.shows(&texts("#took"), &["after 2 h"]).await;
+    // Who sees a run for the first time is told where the values are, beside its response.
+    browser.until("document.getElementById('detail').textContent.includes('Response: 200')").await;
+    browser.until("document.getElementById('detail').textContent.startsWith('Select a row')").await;
     // What the re-entries had already is told apart from what they ran.
     browser.until("document.querySelectorAll('#bars .row')[1].querySelectorAll('.memo').length === 2").await;
     assert_eq!(

@@ -104,6 +104,12 @@ async fn a_request_that_begins_no_run_is_told() {
         app.post("/order/teapot").start().await;
     });
     says(&panic.await, &["POST /order/teapot was answered with 404", "has begun no run", "mistakes.rs"]);
+    // What answered in the handler's place is known by what it said.
+    let panic = panic_of(async {
+        let app = TestApp::new(routes(Shop::default())).await;
+        app.get("/health").send().await.run().await;
+    });
+    says(&panic.await, &["GET /health was answered with 200", "has begun no run", "Its body is `well`"]);
     let panic = panic_of(async { TestApp::new(Router::new()).await.get("health").send().await });
     says(&panic.await, &["`GET health` is no request to the app", "begins with `/`"]);
 }

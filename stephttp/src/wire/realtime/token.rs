@@ -33,11 +33,11 @@ impl<'a> Topic<'a> {
     }
 }
 
-/// What `POST /v1/realtime/token` answers with 201; not in an [`Envelope`](super::Envelope).
+/// What `POST /v1/realtime/token` answers with 201; not in an [`Envelope`](crate::wire::Envelope).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RealtimeToken {
-    /// Allows connecting to the topics. Valid for [`TOKEN_LIFE`].
+    /// Allows connecting to the topics. Valid for [`TOKEN_LIFE`](super::TOKEN_LIFE).
     pub jwt: String,
 }
 
