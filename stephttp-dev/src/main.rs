@@ -29,7 +29,7 @@ async fn main() -> ExitCode {
         }
         Asked::Serve(options) => serve(options).await,
         Asked::View(run, svg) => view::view(&run, svg.as_deref()).await,
-        Asked::Record(run, redactions) => record::record(&run, &redactions).await,
+        Asked::Record(run, redactions, out) => record::record(&run, &redactions, out.as_deref()).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -16,7 +16,7 @@ Serves an Inngest-compatible dev engine for durable HTTP endpoints.
 
 Usage: stephttp-dev [OPTIONS]
        stephttp-dev view --server URL [--key-env NAME] [--svg FILE] RUN
-       stephttp-dev record --server URL [--key-env NAME] [--redact PATHS] RUN > FILE
+       stephttp-dev record --server URL [--key-env NAME] [--redact PATHS] [--out FILE] RUN
 
 Options:
   --port PORT               listen on this port (8288)
@@ -36,6 +36,7 @@ replay tests. Of a run in flight the recording is exact; of one that has ended t
   --redact PATHS            record: take out what is at these paths, with commas between them:
                             body.card.number, query.token, steps.charge.iban, response.card,
                             or the name of a field anywhere: email
+  --out FILE                record: write into this file, once the recording is complete
   RUN                       the run's id";
 
 /// The variable of the signing key, unless another is named.
@@ -66,7 +67,8 @@ pub(crate) enum Asked {
     Serve(Options),
     /// With a file to draw into.
     View(RunAsked, Option<PathBuf>),
-    Record(RunAsked, Vec<Redaction>),
+    /// With what is taken out, and a file to write into.
+    Record(RunAsked, Vec<Redaction>, Option<PathBuf>),
 }
 
 impl Asked {
@@ -129,16 +131,19 @@ impl RunAsked {
     }
 
     fn record(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Error> {
-        let mut redactions = Vec::new();
+        let (mut redactions, mut out) = (Vec::new(), None);
         let run = Self::read("record", arguments, |option, parser| {
-            let is_known = option == "redact";
-            if is_known {
-                let paths = parser.value()?.string()?;
-                redactions.push(Redaction::parse(&paths).map_err(|error| error.to_string())?);
+            match option {
+                "redact" => {
+                    let paths = parser.value()?.string()?;
+                    redactions.push(Redaction::parse(&paths).map_err(|error| error.to_string())?);
+                }
+                "out" => out = Some(parser.value()?.into()),
+                _ => return Ok(false),
             }
-            Ok(is_known)
+            Ok(true)
         });
-        Ok(run?.map_or(Asked::Help, |run| Asked::Record(run, redactions)))
+        Ok(run?.map_or(Asked::Help, |run| Asked::Record(run, redactions, out)))
     }
 
     /// Reads a command's arguments; `None`: help is asked for. `more` reads the command's own
@@ -240,8 +245,8 @@ mod tests {
         assert_eq!(read("view", &["--svg", "a"]), Ok(Asked::View(run(), Some("a".into()))));
         let redactions = ["body.a,b", "c"].map(|paths| Redaction::parse(paths).unwrap()).to_vec();
         assert_eq!(
-            read("record", &["--redact", "body.a,b", "--redact=c"]),
-            Ok(Asked::Record(run(), redactions))
+            read("record", &["--redact", "body.a,b", "--redact=c", "--out", "a.json"]),
+            Ok(Asked::Record(run(), redactions, Some("a.json".into())))
         );
         assert!(read("view", &["--redact", "a"]).unwrap_err().contains("--redact"));
         assert!(read("record", &["--svg", "a"]).unwrap_err().contains("--svg"));

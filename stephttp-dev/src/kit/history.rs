@@ -35,8 +35,12 @@ pub(super) fn history(shared: &Shared, run_id: &str) -> String {
     };
     let dispatches = shared.engine.dispatches();
     let reentries = dispatches.iter().filter(|dispatch| dispatch.run_id == run.id).count();
+    let reentries = match reentries {
+        1 => "1 re-entry".to_owned(),
+        n => format!("{n} re-entries"),
+    };
     let mut lines = vec![format!(
-        "Run {} of `{}`: {}, after the first request and {reentries} re-entries.",
+        "Run {} of `{}`: {}, after the first request and {reentries}.",
         run.id,
         run.function,
         run.status.as_str()

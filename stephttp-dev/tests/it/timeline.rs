@@ -225,6 +225,17 @@ async fn the_commands_show_a_run_of_a_server_or_say_why_not() {
     assert!(done, "{text}");
     let recording = Recording::from_json(&text).unwrap();
     assert_eq!((recording.run.as_str(), recording.steps[0].id.as_str()), (flight.as_str(), "a"));
+    // A file that is there is not lost where there is no recording.
+    let file = std::env::temp_dir().join(format!("{flight}.json"));
+    std::fs::write(&file, "the former one").unwrap();
+    let into = ["record", "--server", url, "--key-env=SOME_KEY", "--out", file.to_str().unwrap(), &flight];
+    assert!(!command(&into, Some("00")).0);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "the former one");
+    let (done, text) = command(&into, Some(KEY));
+    assert!(done && text.starts_with("wrote "), "{text}");
+    let written = Recording::from_json(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    assert_eq!(written.run, recording.run);
+    std::fs::remove_file(&file).unwrap();
 
     let other = new_id();
     for (arguments, key, why) in [
