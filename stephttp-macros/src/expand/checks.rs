@@ -84,10 +84,29 @@ fn send(endpoint: &Endpoint) -> TokenStream {
     }
 }
 
+/// Arguments about which there is nothing to find out. Each check takes rustc long, for every
+/// handler; a type of somebody else's with one of these names is axum's to refuse.
+const SURE: [&str; 2] = ["State", "Step"];
+
+/// Extractors that read the same in a re-entry, whatever is in them.
+const REPLAYED: [&str; 5] = ["Bytes", "Form", "Json", "Path", "Query"];
+
+/// Halves of a `Result` that are answers for sure.
+const ANSWERS: [&str; 2] = ["StatusCode", "StepError"];
+
+/// Whether the last name of a type's path is one of these.
+fn names(ty: &Type, known: &[&str]) -> bool {
+    let Type::Path(path) = ungrouped(ty) else { return false };
+    path.path.segments.last().is_some_and(|last| known.iter().any(|name| last.ident == name))
+}
+
 fn arguments(endpoint: &Endpoint) -> TokenStream {
     let Some(arguments) = &endpoint.arguments else { return TokenStream::new() };
     let last = arguments.len().checked_sub(1);
     let checks = arguments.iter().enumerate().map(|(number, Argument { ty, replay })| {
+        if names(ty, &SURE) {
+            return TokenStream::new();
+        }
         let (span, krate) = place(ty, &endpoint.krate);
         let kind = method("stephttp_kind", only_generic(ty).unwrap_or(ty));
         let kind = quote_spanned!(span=> (&&&&#krate::__private::Probe::<#ty>::NEW).#kind());
@@ -98,7 +117,7 @@ fn arguments(endpoint: &Endpoint) -> TokenStream {
             (true, false) => method("last", ty),
         };
         let order = quote_spanned!(span=> #kind.#order::<#ty>(););
-        let extractor = (*replay == Replay::Asked).then(|| {
+        let extractor = (*replay == Replay::Asked && !names(ty, &REPLAYED)).then(|| {
             let check = method(if endpoint.reentered { "stephttp_replays" } else { "stephttp_extracts" }, ty);
             quote_spanned!(span=> (&&&&&#krate::__private::Probe::<#ty>::NEW).#check();)
         });
@@ -115,6 +134,9 @@ fn answer(endpoint: &Endpoint) -> TokenStream {
     }
     if let Some(halves) = halves(ty) {
         let checks = halves.map(|half| {
+            if names(half, &ANSWERS) {
+                return TokenStream::new();
+            }
             let (span, krate) = place(half, &endpoint.krate);
             let half_answer = method("stephttp_half_answer", half);
             quote_spanned!(span=> (&&&&#krate::__private::Probe::<(#ty, #half)>::NEW).#half_answer();)

@@ -48,13 +48,6 @@ impl ::inngest::function::ApiFn for gated {
     const STEPS: &'static [::inngest::function::StepMeta] = &[];
 }
 #[cfg(feature = "orders")]
-const _: fn() = || {
-    #[allow(unused_imports)]
-    use ::inngest::__private::probe::methods::*;
-    (&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_kind().last::<Step>();
-    (&&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_extracts();
-};
-#[cfg(feature = "orders")]
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < gated >
     (::core::concat!(::core::module_path!(), "::gated"), ::core::file!(),

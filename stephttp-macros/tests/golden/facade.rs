@@ -64,14 +64,6 @@ impl platform::durable::function::ApiFn for facade {
         ),
     ];
 }
-const _: fn() = || {
-    #[allow(unused_imports)]
-    use platform::durable::__private::probe::methods::*;
-    (&&&&platform::durable::__private::Probe::<Step>::NEW)
-        .stephttp_kind()
-        .last::<Step>();
-    (&&&&&platform::durable::__private::Probe::<Step>::NEW).stephttp_replays();
-};
 platform::durable::__private::inventory::submit! {
     platform::durable::__private::registration:: < facade >
     (::core::concat!(::core::module_path!(), "::facade"), ::core::file!(),

@@ -62,12 +62,6 @@ impl ::inngest::function::ApiFn for report {
         ),
     ];
 }
-const _: fn() = || {
-    #[allow(unused_imports)]
-    use ::inngest::__private::probe::methods::*;
-    (&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_kind().last::<Step>();
-    (&&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_replays();
-};
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < report >
     (::core::concat!(::core::module_path!(), "::report"), ::core::file!(),

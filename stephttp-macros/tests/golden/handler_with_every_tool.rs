@@ -203,11 +203,7 @@ impl ::inngest::function::ApiFn for tools {
 const _: fn() = || {
     #[allow(unused_imports)]
     use ::inngest::__private::probe::methods::*;
-    (&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_kind().last::<Step>();
-    (&&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_replays();
     (&&&&::inngest::__private::Probe::<(Result<(), StepError>, ())>::NEW)
-        .stephttp_half_answer();
-    (&&&&::inngest::__private::Probe::<(Result<(), StepError>, StepError)>::NEW)
         .stephttp_half_answer();
 };
 ::inngest::__private::inventory::submit! {

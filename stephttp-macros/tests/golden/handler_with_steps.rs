@@ -123,22 +123,11 @@ impl ::inngest::function::ApiFn for create_order {
 const _: fn() = || {
     #[allow(unused_imports)]
     use ::inngest::__private::probe::methods::*;
-    (&&&&::inngest::__private::Probe::<State<Shop>>::NEW)
-        .stephttp_kind()
-        .before_last::<State<Shop>>();
-    (&&&&&::inngest::__private::Probe::<State<Shop>>::NEW).stephttp_replays();
-    (&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_kind().before_last::<Step>();
-    (&&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_replays();
     (&&&&::inngest::__private::Probe::<Json<Cart>>::NEW)
         .stephttp_kind()
         .last::<Json<Cart>>();
-    (&&&&&::inngest::__private::Probe::<Json<Cart>>::NEW).stephttp_replays();
     (&&&&::inngest::__private::Probe::<
         (Result<Json<Receipt>, StepError>, Json<Receipt>),
-    >::NEW)
-        .stephttp_half_answer();
-    (&&&&::inngest::__private::Probe::<
-        (Result<Json<Receipt>, StepError>, StepError),
     >::NEW)
         .stephttp_half_answer();
 };

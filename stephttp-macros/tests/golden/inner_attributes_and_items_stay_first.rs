@@ -54,8 +54,6 @@ impl ::inngest::function::ApiFn for first {
 const _: fn() = || {
     #[allow(unused_imports)]
     use ::inngest::__private::probe::methods::*;
-    (&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_kind().last::<Step>();
-    (&&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_extracts();
     (&&&&::inngest::__private::Probe::<(Result<(), Error>, ())>::NEW)
         .stephttp_half_answer();
     (&&&&::inngest::__private::Probe::<(Result<(), Error>, Error)>::NEW)

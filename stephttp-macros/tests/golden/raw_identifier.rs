@@ -46,12 +46,6 @@ impl ::inngest::function::ApiFn for r#type {
     const OPTS: ::inngest::FnOpts = ::inngest::FnOpts::new("type");
     const STEPS: &'static [::inngest::function::StepMeta] = &[];
 }
-const _: fn() = || {
-    #[allow(unused_imports)]
-    use ::inngest::__private::probe::methods::*;
-    (&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_kind().last::<Step>();
-    (&&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_replays();
-};
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < r#type >
     (::core::concat!(::core::module_path!(), "::type"), ::core::file!(),

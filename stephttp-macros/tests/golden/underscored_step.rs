@@ -44,12 +44,6 @@ impl ::inngest::function::ApiFn for underscored {
     const OPTS: ::inngest::FnOpts = ::inngest::FnOpts::new("underscored");
     const STEPS: &'static [::inngest::function::StepMeta] = &[];
 }
-const _: fn() = || {
-    #[allow(unused_imports)]
-    use ::inngest::__private::probe::methods::*;
-    (&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_kind().last::<Step>();
-    (&&&&&::inngest::__private::Probe::<Step>::NEW).stephttp_extracts();
-};
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < underscored >
     (::core::concat!(::core::module_path!(), "::underscored"), ::core::file!(),

@@ -43,14 +43,6 @@ impl ::inngest::function::ApiFn for unnamed {
     const OPTS: ::inngest::FnOpts = ::inngest::FnOpts::new("unnamed");
     const STEPS: &'static [::inngest::function::StepMeta] = &[];
 }
-const _: fn() = || {
-    #[allow(unused_imports)]
-    use ::inngest::__private::probe::methods::*;
-    (&&&&::inngest::__private::Probe::<inngest::Step>::NEW)
-        .stephttp_kind()
-        .last::<inngest::Step>();
-    (&&&&&::inngest::__private::Probe::<inngest::Step>::NEW).stephttp_extracts();
-};
 ::inngest::__private::inventory::submit! {
     ::inngest::__private::registration:: < unnamed >
     (::core::concat!(::core::module_path!(), "::unnamed"), ::core::file!(),
