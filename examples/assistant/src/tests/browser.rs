@@ -69,7 +69,7 @@ async fn read_an_answer(world: &World, mut browser: Browser) {
     is_in(&mut browser, "done").await;
     browser.shows(FINAL, &[DRAFT, TOLD, TEXT]).await;
     assert_eq!(browser.eval("document.querySelector('#answer p').textContent").await, TEXT);
-    world.engine.assert_no_violations();
+    world.app.engine().assert_no_violations();
     browser.close().await;
 }
 
@@ -77,7 +77,7 @@ async fn read_an_answer(world: &World, mut browser: Browser) {
 async fn the_page_shows_what_is_provisional_and_what_is_final() {
     let Some(chromium) = chromium() else { return };
     let world = World::of(1, |opts| opts).await;
-    let browser = Browser::open(chromium, &world.here).await;
+    let browser = Browser::open(chromium, world.here()).await;
     read_an_answer(&world, browser).await;
 }
 
@@ -86,7 +86,7 @@ async fn the_page_shows_what_is_provisional_and_what_is_final() {
 async fn the_page_reads_on_where_it_is_sent() {
     let Some(chromium) = chromium() else { return };
     let world = World::of(1, |opts| opts.stream_relays(0)).await;
-    let browser = Browser::open(chromium, &world.here).await;
+    let browser = Browser::open(chromium, world.here()).await;
     read_an_answer(&world, browser).await;
 }
 
@@ -95,7 +95,7 @@ async fn the_page_says_what_has_gone_wrong() {
     let Some(chromium) = chromium() else { return };
     let world = World::of(usize::MAX, |opts| opts).await;
     world.write_all();
-    let mut browser = Browser::open(chromium, &world.here).await;
+    let mut browser = Browser::open(chromium, world.here()).await;
     browser.click("#ask button").await;
     is_in(&mut browser, "failed").await;
     browser.shows(PROVISIONAL, &[]).await;

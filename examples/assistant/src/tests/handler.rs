@@ -59,35 +59,35 @@ async fn end(reading: &mut Reading) -> Answer {
 async fn what_is_committed_is_what_is_stored_however_often_the_model_breaks_off() {
     let world = World::of(3, |opts| opts).await;
     world.write_all();
-    let mut reading = Reading::begin(&world.here, "Why?").await.unwrap();
+    let mut reading = Reading::begin(world.here(), "Why?").await.unwrap();
     let url = until_review(&mut reading).await;
     reading.review(&url, true, "Please.").await.unwrap();
     let Answer::Answered { text } = end(&mut reading).await else { panic!("it was approved") };
     assert_eq!(reading.rollbacks, 3);
     assert_eq!(reading.committed.len(), 2);
     assert_eq!(reading.committed[1], text);
-    world.engine.assert_no_violations();
+    world.app.engine().assert_no_violations();
 }
 
 #[tokio::test]
 async fn a_discarded_draft_is_no_answer() {
     let world = World::of(0, |opts| opts).await;
     world.write_all();
-    let mut reading = Reading::begin(&world.here, "Why?").await.unwrap();
+    let mut reading = Reading::begin(world.here(), "Why?").await.unwrap();
     let url = until_review(&mut reading).await;
     reading.review(&url, false, "No.").await.unwrap();
     assert_eq!(end(&mut reading).await, Answer::Discarded { why: "No.".to_owned() });
-    world.engine.assert_no_violations();
+    world.app.engine().assert_no_violations();
 }
 
 #[tokio::test]
 async fn a_client_that_is_sent_elsewhere_reads_it_all_the_same() {
     let world = World::of(1, |opts| opts.stream_relays(0)).await;
     world.write_all();
-    let mut reading = Reading::begin(&world.here, "Why?").await.unwrap();
+    let mut reading = Reading::begin(world.here(), "Why?").await.unwrap();
     let url = until_review(&mut reading).await;
     reading.review(&url, true, "Please.").await.unwrap();
     assert!(matches!(end(&mut reading).await, Answer::Answered { .. }));
     assert_eq!((reading.rollbacks, reading.committed.len()), (1, 2));
-    world.engine.assert_no_violations();
+    world.app.engine().assert_no_violations();
 }
