@@ -50,6 +50,29 @@ async fn a_racing_sleep_calls_the_app_at_once() {
     scene.server.assert_no_violations();
 }
 
+// docs/protocol.md 8.1: the job says it, and one that a wait has brought has no mode
+#[tokio::test]
+async fn a_failure_for_good_calls_the_app_only_if_its_job_races() {
+    let next = || racing(op_with("DiscoveryRequest", "next", json!({})));
+    let rows = [
+        (wait_op("first", "e"), vec![racing(step_failed("work"))], [0, 1, 3]),
+        (wait_op("first", "e"), vec![racing(step_failed("work")), next()], [0, 1, 1]),
+        (sleep("first", "1h"), vec![racing(step_failed("work"))], [0, 1, 1]),
+    ];
+    for (first, failure, expected) in rows {
+        let server = DevServer::start().await.unwrap();
+        server.hold_time();
+        let handed = ops([racing(first), racing(sleep("rest", "3h"))]);
+        let app = App::answering([handed, ops(failure.clone()), result(200, "x")]).await;
+        let begin = |domain: &str, run_id: &str| report(run_id, domain, [planned_discovery()]);
+        let scene = Scene::on(server, app, begin).await;
+        scene.server.release_time();
+        scene.server.wait_for_end(&scene.run_id).await;
+        assert_eq!(hours(&scene), expected, "{failure:?}");
+        scene.server.assert_no_violations();
+    }
+}
+
 // The first request's operations are not known to belong together: docs/protocol.md 8.1
 #[tokio::test]
 async fn sleeps_of_a_checkpoint_each_call_the_app() {
