@@ -10,7 +10,6 @@ use inngest::{Failure, StepError};
 use serde_json::value::RawValue;
 
 use super::record::{Attempt, Record};
-use super::step::name_of_kind;
 use crate::inspect::label;
 
 /// The header by which a run is known to be that of one request of the test's.
@@ -83,7 +82,7 @@ impl Middleware for Recorder {
         let mock = seen.mocks.take(&label(step.id(), step.index(), &hash), step.id())?;
         let kind = step.kind()?;
         if kind != StepKind::Run {
-            let (id, kind) = (step.id(), name_of_kind(kind));
+            let (id, kind) = (step.id(), kind.method());
             seen.mistake(format!(
                 "the mock of `{id}` is not used: the step is no `step.run(..)` but a `step.{kind}(..)`, whose call is made to the \
                  engine. Look at what has arrived, with `app.engine().events()` and its like"

@@ -26,7 +26,7 @@ impl TestStep {
     ) -> Self {
         let stored = if view.status == StepStatus::Completed { output } else { None };
         let value = stored.or_else(|| view.value.clone());
-        Self { kind: kind.map_or_else(|| name_of_op(&view.op), name_of_kind), value, executions, view }
+        Self { kind: kind.map_or_else(|| name_of_op(&view.op), StepKind::method), value, executions, view }
     }
 
     /// The step's id as its user wrote it; `id:1` is the second use of `id`.
@@ -94,23 +94,6 @@ impl TestStep {
     #[must_use]
     pub fn view(&self) -> &StepView {
         &self.view
-    }
-}
-
-/// The method of `Step` that makes such a step.
-pub(super) fn name_of_kind(kind: StepKind) -> &'static str {
-    match kind {
-        StepKind::Run => "run",
-        StepKind::Sleep => "sleep",
-        StepKind::WaitForEvent => "wait_for_event",
-        StepKind::SendEvent => "send_event",
-        StepKind::Invoke => "invoke",
-        StepKind::WaitForSignal => "wait_for_signal",
-        StepKind::SendSignal => "send_signal",
-        StepKind::Publish => "publish",
-        StepKind::Fetch => "fetch",
-        StepKind::AiInfer => "ai_infer",
-        _ => "step",
     }
 }
 

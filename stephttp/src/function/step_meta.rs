@@ -92,6 +92,24 @@ pub enum StepKind {
 }
 
 impl StepKind {
+    /// The method of [`Step`](crate::Step) that makes such a step, as `run`; the first one where
+    /// there are two.
+    #[must_use]
+    pub const fn method(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Sleep => "sleep",
+            Self::WaitForEvent => "wait_for_event",
+            Self::SendEvent => "send_event",
+            Self::Invoke => "invoke",
+            Self::WaitForSignal => "wait_for_signal",
+            Self::SendSignal => "send_signal",
+            Self::Publish => "publish",
+            Self::Fetch => "fetch",
+            Self::AiInfer => "ai_infer",
+        }
+    }
+
     /// Whether such a step always hands its run over to Inngest.
     pub(crate) const fn waits(self) -> bool {
         !matches!(self, Self::Run | Self::SendEvent | Self::SendSignal | Self::Publish)

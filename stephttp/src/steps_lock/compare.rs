@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::file::{Lock, Locked, Words};
-use super::program::{Function, Program, Steps, hands_over, kind_name};
+use super::program::{Function, Program, Steps, hands_over};
 use crate::function::StepMeta;
 
 /// The endpoints and helpers that differ.
@@ -209,7 +209,7 @@ impl<'a> Comparing<'a, '_> {
             (None, Some(renamed)) => self.renamed_step(id, was, renamed),
             (None, None) => {
                 let candidates =
-                    self.new_steps().filter(|step| was.0.iter().any(|kind| kind == kind_name(step)));
+                    self.new_steps().filter(|step| was.0.iter().any(|kind| kind == step.kind().method()));
                 let takers = self.newcomers.takers(|new| new == id);
                 Fate::Broken(Break::StepGone { id, kinds: was, candidates: candidates.collect(), takers })
             }
@@ -323,7 +323,7 @@ impl<'a> Comparing<'a, '_> {
 }
 
 fn compare_places<'a>(id: &'a str, was: &'a Words, places: &[&'a StepMeta]) -> Option<Break<'a>> {
-    if places.iter().map(|step| kind_name(step)).eq(was.0.iter().map(String::as_str)) {
+    if places.iter().map(|step| step.kind().method()).eq(was.0.iter().map(String::as_str)) {
         return None;
     }
     Some(match (&was.0[..], places) {

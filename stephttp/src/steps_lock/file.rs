@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::StepsLockError;
-use super::program::{Function, Program, Steps, hands_over, kind_name};
+use super::program::{Function, Program, Steps, hands_over};
 use super::unique_map::UniqueMap;
 
 /// The only version so far.
@@ -82,7 +82,7 @@ impl Locked {
     pub(super) fn of(steps: &Steps<'_>) -> Self {
         let mut locked = Self::default();
         for (id, places) in &steps.by_id {
-            let kinds = places.iter().map(|step| kind_name(step).to_owned()).collect();
+            let kinds = places.iter().map(|step| step.kind().method().to_owned()).collect();
             locked.steps.insert((*id).to_owned(), Words(kinds));
         }
         for (old, renamed) in &steps.by_old_id {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::StepsLockError;
-use crate::function::{Helper, Registration, StepKind, StepMeta, registered, registered_helpers};
+use crate::function::{Helper, Registration, StepMeta, registered, registered_helpers};
 
 /// The endpoints by id, and the helpers by path.
 #[derive(Debug)]
@@ -123,21 +123,5 @@ impl<'a> Steps<'a> {
     /// At how many of its places a step says that it had the id `old`.
     pub(super) fn renamings(&self, id: &str, old: &str) -> usize {
         self.by_old_id.get(old).and_then(|steps| steps.get(id)).map_or(0, Vec::len)
-    }
-}
-
-/// The method that makes such a step; the first one where there are two.
-pub(super) fn kind_name(step: &StepMeta) -> &'static str {
-    match step.kind() {
-        StepKind::Run => "run",
-        StepKind::Sleep => "sleep",
-        StepKind::WaitForEvent => "wait_for_event",
-        StepKind::SendEvent => "send_event",
-        StepKind::Invoke => "invoke",
-        StepKind::WaitForSignal => "wait_for_signal",
-        StepKind::SendSignal => "send_signal",
-        StepKind::Publish => "publish",
-        StepKind::Fetch => "fetch",
-        StepKind::AiInfer => "ai_infer",
     }
 }

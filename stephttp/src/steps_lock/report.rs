@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::compare::{Addition, Break, Changed, Comparison, Gone};
 use super::file::{Locked, Words};
-use super::program::{Function, kind_name};
+use super::program::Function;
 use crate::function::{StepKind, StepMeta};
 
 impl Display for Comparison<'_> {
@@ -245,7 +245,7 @@ struct Described<'a>(&'a StepMeta);
 
 impl Display for Described<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` at {}", kind_name(self.0), self.0.location())
+        write!(f, "`{}` at {}", self.0.kind().method(), self.0.location())
     }
 }
 
